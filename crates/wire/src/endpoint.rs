@@ -1,0 +1,108 @@
+//! ZeroMQ endpoint syntax, checked before libzmq sees it: its own refusal is a bare `Invalid argument`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// An endpoint that libzmq will understand, kept as the user wrote it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Endpoint(String);
+
+/// Why a text is no endpoint.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("endpoint {text:?} {reason}; write it like tcp://host:10123, ipc:///path/to/socket or inproc://name")]
+pub struct EndpointError {
+    text: String,
+    reason: &'static str,
+}
+
+impl Endpoint {
+    /// The text to bind or connect with.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The endpoints of a comma separated list, in order.
+    ///
+    /// # Errors
+    /// When the list is empty or one of them is no endpoint.
+    pub fn list(text: &str) -> Result<Vec<Self>, EndpointError> {
+        text.split(',').map(|part| part.trim().parse()).collect()
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        let text = text.trim();
+        match fault(text) {
+            None => Ok(Self(text.to_owned())),
+            Some(reason) => Err(EndpointError { text: text.to_owned(), reason }),
+        }
+    }
+}
+
+fn fault(text: &str) -> Option<&'static str> {
+    let Some((transport, address)) = text.split_once("://") else { return Some("has no transport") };
+    match transport {
+        _ if text.contains(|c: char| c.is_whitespace() || c.is_control()) => Some("contains a blank or control character"),
+        "ipc" | "inproc" => address.is_empty().then_some("has no address"),
+        "tcp" => tcp_fault(address),
+        _ => Some("has an unknown transport"),
+    }
+}
+
+fn tcp_fault(address: &str) -> Option<&'static str> {
+    let Some((host, port)) = address.rsplit_once(':') else { return Some("has no port") };
+    if host.is_empty() {
+        return Some("has no host");
+    }
+    match port {
+        "*" => None,
+        _ => port.parse::<u16>().is_err().then_some("has a port that is no number from 0 to 65535"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn accepts_what_users_write() {
+        for text in ["tcp://*:10123", "tcp://localhost:10124", "tcp://[::1]:9999", "tcp://*:*", "ipc:///run/x", "inproc://a"] {
+            assert_eq!(text.parse::<Endpoint>().map(|e| e.to_string()).as_deref(), Ok(text));
+        }
+        assert_eq!(Endpoint::list("tcp://a:1, tcp://b:2").map(|list| list.len()), Ok(2));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (text, part) in [
+            ("localhost:10123", "no transport"),
+            ("tcp://localhost", "no port"),
+            ("tcp://:1", "no host"),
+            ("tcp://h:99999", "65535"),
+            ("pgm://x:1", "unknown transport"),
+            ("", "no transport"),
+            ("tcp://a b:1", "blank"),
+        ] {
+            let error = text.parse::<Endpoint>().map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|message| message.contains(part)), "{text}: {error:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in ".*") {
+            let _ = text.parse::<Endpoint>();
+        }
+    }
+}

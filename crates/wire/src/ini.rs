@@ -1,0 +1,182 @@
+//! `vpoller.conf` syntax: what Python's ConfigParser accepts, read with rust-ini.
+//!
+//! Sections are case-sensitive, keys are not; `=` or `:` separates; `#` and `;` start comment lines and ` ;` an inline
+//! comment; indented lines continue a value; backslashes, quotes and percent signs are ordinary characters. A repeated key:
+//! the last one wins.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use ini::{Ini as RustIni, ParseOption};
+
+/// The entries of one file, in file order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Ini {
+    entries: Vec<Entry>,
+}
+
+/// One `key = value`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// Section name as written; empty before the first section.
+    pub section: String,
+    /// Key in lower case.
+    pub key: String,
+    /// Value, blanks around it and an inline comment removed.
+    pub value: String,
+    /// Line of the key, from 1; 0 when it could not be told.
+    pub line: usize,
+}
+
+/// Why a file gives no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum IniError {
+    /// The file cannot be read.
+    #[error("cannot read configuration file {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file does not follow the syntax.
+    #[error("configuration file {}: line {line}, column {column}: {reason}; write \"key = value\" below a \"[section]\"", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column, from 1.
+        column: usize,
+        /// What the parser expected.
+        reason: String,
+    },
+}
+
+impl Ini {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not UTF-8 or does not follow the syntax.
+    pub fn load(path: &Path) -> Result<Self, IniError> {
+        let text = std::fs::read_to_string(path).map_err(|source| IniError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a text; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// When the text does not follow the syntax.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, IniError> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let options = ParseOption {
+            enabled_quote: false,
+            enabled_escape: false,
+            enabled_indented_mutiline_value: true,
+            enabled_preserve_key_leading_whitespace: false,
+        };
+        let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| IniError::Syntax {
+            path: path.to_owned(),
+            line: error.line + 1,
+            column: error.col + 1,
+            reason: error.msg.into_owned(),
+        })?;
+        let mut entries: Vec<Entry> = Vec::new();
+        for (section, properties) in &parsed {
+            let section = section.unwrap_or_default();
+            for (key, value) in properties.iter() {
+                let key = key.trim().to_lowercase();
+                let line = line_of(text, section, &key);
+                let value = without_comment(value).to_owned();
+                entries.push(Entry { section: section.to_owned(), key, value, line });
+            }
+        }
+        Ok(Self { entries })
+    }
+
+    /// The value of a key, the last one when it is repeated; `key` in lower case.
+    #[must_use]
+    pub fn get(&self, section: &str, key: &str) -> Option<&str> {
+        self.entries.iter().rev().find(|entry| entry.section == section && entry.key == key).map(|entry| entry.value.as_str())
+    }
+
+    /// All entries in file order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+}
+
+/// Whether ConfigParser takes the word for true or false; `None` for other words.
+#[must_use]
+pub fn boolean(word: &str) -> Option<bool> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "1" | "yes" | "true" | "on" => Some(true),
+        "0" | "no" | "false" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn without_comment(value: &str) -> &str {
+    let cut = value.find(" ;").or_else(|| value.find("\t;")).unwrap_or(value.len());
+    value.get(..cut).unwrap_or(value).trim()
+}
+
+/// rust-ini does not say where an entry stood: find the last line of the section that begins with the key.
+fn line_of(text: &str, section: &str, key: &str) -> usize {
+    let (mut current, mut found) = (String::new(), 0);
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if let Some(rest) = line.strip_prefix('[') {
+            current = rest.split(']').next().unwrap_or_default().trim().to_owned();
+        } else if current == section
+            && let Some((name, _)) = line.split_once(['=', ':'])
+            && name.trim().to_lowercase() == key
+        {
+            found = number + 1;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Ini {
+        Ini::parse(text, Path::new("test.conf")).unwrap()
+    }
+
+    #[test]
+    fn reads_what_configparser_reads() {
+        let ini = parse(
+            "# comment\n[proxy]\nFrontend = tcp://*:10123\nbackend: tcp://*:10124 ; inline\n; other\n[worker]\ndb=C:\\a\\t\"q\" 100%\nhelpers = a,\n  b\n",
+        );
+        assert_eq!(ini.get("proxy", "frontend"), Some("tcp://*:10123"));
+        assert_eq!(ini.get("proxy", "backend"), Some("tcp://*:10124"));
+        assert_eq!(ini.get("worker", "db"), Some("C:\\a\\t\"q\" 100%"));
+        assert_eq!(ini.get("worker", "helpers").map(|v| v.replace(char::is_whitespace, "")), Some("a,b".to_owned()));
+        assert_eq!(ini.get("Proxy", "frontend"), None);
+    }
+
+    #[test]
+    fn the_last_of_repeated_keys_wins_and_lines_are_known() {
+        let ini = parse("[a]\nx = 1\nX = 2\n");
+        assert_eq!(ini.get("a", "x"), Some("2"));
+        assert_eq!(ini.entries().last().map(|entry| entry.line), Some(3));
+    }
+
+    #[test]
+    fn errors_name_file_and_place() {
+        let error = Ini::parse("[a]\nno separator\n", Path::new("/etc/x.conf")).unwrap_err().to_string();
+        assert!(error.contains("/etc/x.conf") && error.contains("line "), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(text in "(?s).{0,200}") {
+            let _ = Ini::parse(&text, Path::new("x"));
+        }
+    }
+}
