@@ -1,0 +1,41 @@
+//! The file itself: there or not, and who can read it.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::Error;
+
+const OWNER_ONLY: u32 = 0o600;
+const READABLE_BY_OTHERS: u32 = 0o004;
+
+/// Whether every user of the machine can read the file. A group that may read is somebody's decision and left alone.
+///
+/// # Errors
+/// When there is no such file, or it cannot be looked at.
+pub(crate) fn is_exposed(path: &Path) -> Result<bool, Error> {
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(Error::io("open", path)(io::ErrorKind::IsADirectory.into())),
+        Ok(metadata) => Ok(metadata.permissions().mode() & READABLE_BY_OTHERS != 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(path.to_owned())),
+        Err(error) => Err(Error::io("open", path)(error)),
+    }
+}
+
+/// Makes the file, for its owner only, and the directory it stands in. An existing file is left as it is; returns whether it is new.
+pub(crate) fn make(path: &Path) -> Result<bool, Error> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent).map_err(Error::io("create directory", parent))?;
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(OWNER_ONLY).open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(Error::io("create", path)(error)),
+    }
+}
+
+/// Lets only the owner read and write the file.
+pub(crate) fn restrict(path: &Path) -> Result<(), Error> {
+    fs::set_permissions(path, Permissions::from_mode(OWNER_ONLY)).map_err(Error::io("restrict access to", path))
+}
