@@ -1,0 +1,305 @@
+//! Child processes that end with the test, and whose output can be waited for.
+
+use std::fs;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+use std::{io, thread};
+
+use tempfile::TempDir;
+
+use crate::wait::poll;
+use crate::workspace;
+
+/// A running child in a process group of its own. Dropping it kills the group; should the test itself be killed, the kernel
+/// kills the child.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    status: Option<ExitStatus>,
+    /// Holds the files `stdout` and `stderr`.
+    output: TempDir,
+}
+
+impl Process {
+    /// Starts `command`. Its output goes to files, read with [`Process::stdout`] and [`Process::stderr`]; its input is empty.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn(mut command: Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let output = tempfile::tempdir().expect("temporary folder for a child's output");
+        let file = |part: &str| fs::File::create(output.path().join(part)).expect("file for a child's output");
+        command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
+        let child = spawn_bound_to_test(command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        Self { name, child, status: None, output }
+    }
+
+    /// Starts a program of the workspace with arguments.
+    ///
+    /// # Panics
+    /// When it was not built or cannot be started.
+    #[must_use]
+    #[track_caller]
+    pub fn workspace<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, arguments: I) -> Self {
+        let mut command = Command::new(workspace::binary(program));
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the child has written to its standard output so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// What the child has written to its standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
+    /// Path of the file that receives standard error.
+    #[must_use]
+    pub fn stderr_path(&self) -> PathBuf {
+        self.output.path().join("stderr")
+    }
+
+    /// Waits for a line that contains `needle` in either output and returns it.
+    ///
+    /// # Panics
+    /// When there is none within `limit`, or the child ends without writing it; with the child's output.
+    #[track_caller]
+    pub fn wait_for_line(&mut self, needle: &str, limit: Duration) -> String {
+        self.wait_for_lines(needle, 1, limit).remove(0)
+    }
+
+    /// Waits for `count` lines that contain `needle` and returns all there are.
+    ///
+    /// # Panics
+    /// As [`Process::wait_for_line`].
+    #[track_caller]
+    pub fn wait_for_lines(&mut self, needle: &str, count: usize, limit: Duration) -> Vec<String> {
+        let found = poll(limit, || {
+            let ended = !self.is_running();
+            let text = self.both();
+            let lines: Vec<String> = complete_lines(&text).filter(|line| line.contains(needle)).map(str::to_owned).collect();
+            (lines.len() >= count || ended).then_some(lines)
+        });
+        let lines = found.unwrap_or_default();
+        let state = if self.is_running() { "still runs" } else { "has ended" };
+        assert!(
+            lines.len() >= count,
+            "no {count} line(s) with {needle:?} from {} within {limit:?}; it {state} and wrote:\n{}",
+            self.name,
+            self.both()
+        );
+        lines
+    }
+
+    /// Whether the child is still there (it may be stopped by SIGSTOP).
+    pub fn is_running(&mut self) -> bool {
+        if self.status.is_none() {
+            self.status = self.child.try_wait().expect("state of a child");
+        }
+        self.status.is_none()
+    }
+
+    /// Sends a signal such as [`libc::SIGTERM`] to the child (not to its group). A child that has ended gets none.
+    pub fn signal(&mut self, number: i32) {
+        if self.is_running() {
+            send(i32::try_from(self.id()).expect("process id"), number);
+        }
+    }
+
+    /// Waits until the child has ended by itself.
+    ///
+    /// # Panics
+    /// When it is still there after `limit`; with the child's output.
+    #[track_caller]
+    pub fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        let status = poll(limit, || (!self.is_running()).then_some(self.status).flatten());
+        status.unwrap_or_else(|| panic!("{} still runs after {limit:?}; it wrote:\n{}", self.name, self.both()))
+    }
+
+    /// Kills the child and everything in its process group at once.
+    pub fn kill(&mut self) {
+        send(-i32::try_from(self.id()).expect("process id"), libc::SIGKILL);
+        if self.status.is_none() {
+            self.status = self.child.wait().ok();
+        }
+    }
+
+    fn both(&self) -> String {
+        let mut text = self.stderr();
+        text.push_str(&self.stdout());
+        text
+    }
+
+    fn read(&self, part: &str) -> String {
+        let bytes = fs::read(self.output.path().join(part)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if thread::panicking() {
+            eprintln!("--- {} wrote to standard error:\n{}", self.name, tail(&self.stderr(), 60));
+        }
+    }
+}
+
+/// What a command that ran to its end left behind.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+///
+/// # Panics
+/// When it cannot be started or is still there after `limit`.
+#[must_use]
+#[track_caller]
+pub fn run(command: Command, limit: Duration) -> Finished {
+    let mut process = Process::spawn(command);
+    let status = process.wait_exit(limit);
+    Finished { code: status.code().unwrap_or(-1), stdout: process.stdout(), stderr: process.stderr() }
+}
+
+/// Runs a program of the workspace with arguments to its end, as [`run`].
+#[must_use]
+#[track_caller]
+pub fn run_workspace<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(program: &str, arguments: I, limit: Duration) -> Finished {
+    let mut command = Command::new(workspace::binary(program));
+    command.args(arguments);
+    run(command, limit)
+}
+
+/// Sends a signal to any process or (negative number) group; one that is gone is no error.
+pub fn send(target: i32, signal: i32) {
+    // SAFETY: kill takes plain numbers and touches no memory of ours.
+    unsafe { libc::kill(target, signal) };
+}
+
+/// Names of the threads of a process, as `ps -T` shows them; empty when it is gone.
+#[must_use]
+pub fn thread_names(id: u32) -> Vec<String> {
+    let entries = fs::read_dir(Path::new("/proc").join(id.to_string()).join("task")).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
+        .map(|name| name.trim_end().to_owned())
+        .collect()
+}
+
+type Order = (Command, Sender<io::Result<Child>>);
+
+/// Starts the child from one thread that lives as long as the test process: the kernel kills the child when the *thread* that
+/// made it ends, and a test's own thread ends before statics that other tests still use.
+fn spawn_bound_to_test(mut command: Command) -> io::Result<Child> {
+    static SPAWNER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
+    command.process_group(0);
+    // SAFETY: between fork and exec only prctl is called, which is safe there.
+    unsafe {
+        command.pre_exec(|| {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            Ok(())
+        });
+    }
+    let spawner = SPAWNER.get_or_init(|| {
+        let (orders, inbox) = channel::<Order>();
+        thread::Builder::new()
+            .name("testkit-spawner".to_owned())
+            .spawn(move || {
+                for (mut command, answer) in inbox {
+                    let _ = answer.send(command.spawn()); // the one who asked waits for it
+                }
+            })
+            .expect("thread that starts children");
+        Mutex::new(orders)
+    });
+    let (answer, child) = channel();
+    spawner.lock().expect("spawner").send((command, answer)).expect("the spawner lives");
+    child.recv().expect("the spawner answers")
+}
+
+/// Lines that have been written up to their end.
+fn complete_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim_end)
+}
+
+fn tail(text: &str, lines: usize) -> String {
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wait_until;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn captures_output_and_exit_code() {
+        let done = run(shell("echo out; echo err >&2; exit 3"), LIMIT);
+        assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (3, "out\n", "err\n"));
+    }
+
+    #[test]
+    fn waits_for_a_line_and_ends_by_signal() {
+        let mut process = Process::spawn(shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done"));
+        assert_eq!(process.wait_for_line("rea", LIMIT), "ready");
+        process.signal(libc::SIGTERM);
+        assert_eq!(process.wait_exit(LIMIT).code(), Some(7));
+        assert!(process.stdout().ends_with("bye\n"));
+    }
+
+    #[test]
+    #[should_panic(expected = "has ended and wrote:\nsomething else")]
+    fn a_missing_line_shows_what_there_was() {
+        Process::spawn(shell("echo something else")).wait_for_line("ready", LIMIT);
+    }
+
+    #[test]
+    fn dropping_kills_the_whole_group() {
+        let mut process = Process::spawn(shell("sleep 1000 & echo $!; wait"));
+        let grandchild = process.wait_for_line("", LIMIT);
+        drop(process);
+        let path = PathBuf::from("/proc").join(grandchild);
+        let gone = || fs::read_to_string(path.join("stat")).map_or(true, |stat| stat.contains(") Z "));
+        wait_until(LIMIT, "the end of the grandchild", gone);
+    }
+
+    #[test]
+    fn children_outlive_the_thread_that_asked_for_them() {
+        let mut process = thread::spawn(|| Process::spawn(shell("echo up; sleep 1000"))).join().unwrap();
+        process.wait_for_line("up", LIMIT);
+        assert!(process.is_running());
+    }
+}

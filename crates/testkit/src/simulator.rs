@@ -1,0 +1,241 @@
+//! The simulated vCenter or ESXi host: `tests/vcsim` started on a port the system chose, and its own pages for tests.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::certificates::ServerCertificate;
+use crate::{Process, http, workspace};
+
+/// Starting 10,000 virtual machines takes half a minute on an idle machine.
+const START_LIMIT: Duration = Duration::from_secs(180);
+
+/// User the simulator accepts unless told otherwise.
+pub const USER: &str = "root";
+/// Password of [`USER`], also of `root` inside the guests.
+pub const PASSWORD: &str = "p4ssw0rd";
+
+/// Which build of the simulator.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Bed {
+    /// On Debian's govmomi package: big and fast. Always there after `make setup`.
+    #[default]
+    Main,
+    /// On a current govmomi release: pages, truncated updates, fault rules. Only where a module proxy answered when it was built.
+    Second,
+}
+
+impl Bed {
+    /// Both builds, for scenarios that hold on either.
+    pub const ALL: [Self; 2] = [Self::Main, Self::Second];
+
+    /// The simulator's program; none when this bed was not built.
+    #[must_use]
+    pub fn program(self) -> Option<PathBuf> {
+        let path = workspace::artefact("vcsim").join(match self {
+            Self::Main => "vcsim",
+            Self::Second => "vcsim-next",
+        });
+        path.is_file().then_some(path)
+    }
+}
+
+/// What to simulate. `SimOptions::default()` is the vCenter of the documents.
+#[derive(Debug)]
+pub struct SimOptions<'a> {
+    /// Which build.
+    pub bed: Bed,
+    /// The named objects of the documents (`vc01.example.org`); without, only what the counts below say.
+    pub fixtures: bool,
+    /// A standalone ESXi host instead of a vCenter.
+    pub esx: bool,
+    /// Virtual machines beside the named ones.
+    pub vms: usize,
+    /// Property changes a second, made by the simulator itself.
+    pub churn: u32,
+    /// Pause before every answer.
+    pub delay: Duration,
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Accepted user.
+    pub username: &'a str,
+    /// Accepted password.
+    pub password: &'a str,
+    /// What the server presents; without, the simulator's built-in certificate.
+    pub certificate: Option<&'a ServerCertificate>,
+    /// More flags, as they are.
+    pub flags: &'a [&'a str],
+}
+
+impl Default for SimOptions<'_> {
+    fn default() -> Self {
+        Self {
+            bed: Bed::Main,
+            fixtures: true,
+            esx: false,
+            vms: 0,
+            churn: 0,
+            delay: Duration::ZERO,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            username: USER,
+            password: PASSWORD,
+            certificate: None,
+            flags: &[],
+        }
+    }
+}
+
+/// A running simulator, ended on drop.
+#[derive(Debug)]
+pub struct Simulator {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Simulator {
+    /// Starts a simulator and waits until it serves.
+    ///
+    /// # Panics
+    /// When the bed was not built (the message says how to) or does not start.
+    #[must_use]
+    #[track_caller]
+    pub fn start(options: &SimOptions<'_>) -> Self {
+        let program = options.bed.program().unwrap_or_else(|| {
+            panic!(
+                "the simulator ({:?}) is missing below {}: run `make test`, or tests/vcsim/build.sh",
+                options.bed,
+                workspace::artefact("vcsim").display()
+            )
+        });
+        let mut command = Command::new(program);
+        command.args(flags(options));
+        let mut process = Process::spawn(command);
+        let line = process.wait_for_line("https://", START_LIMIT);
+        let address = served_address(&line).unwrap_or_else(|| panic!("no address in the simulator's line {line:?}"));
+        Self { process, address }
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Address of its web service.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("https://{}/sdk", self.address)
+    }
+
+    /// SOAP calls answered since the start or the last [`Simulator::reset_calls`], by method name.
+    #[track_caller]
+    pub fn calls(&self) -> Value {
+        self.page("GET", "/calls", "")
+    }
+
+    /// Calls of one method, as [`Simulator::calls`].
+    #[track_caller]
+    pub fn calls_of(&self, method: &str) -> u64 {
+        self.calls()[method].as_u64().unwrap_or(0)
+    }
+
+    /// Sets all call counters to zero.
+    #[track_caller]
+    pub fn reset_calls(&self) {
+        self.page("POST", "/calls/reset", "");
+    }
+
+    /// The sessions that are open now.
+    #[track_caller]
+    pub fn sessions(&self) -> Vec<Value> {
+        self.page("GET", "/sessions", "").as_array().cloned().unwrap_or_default()
+    }
+
+    /// Ends all sessions, as an administrator of the vCenter would.
+    #[track_caller]
+    pub fn drop_sessions(&self) {
+        self.page("POST", "/sessions/drop", "");
+    }
+
+    /// Changes the model; `changes` is what the simulator's `/set` page takes.
+    #[track_caller]
+    pub fn set(&self, changes: &Value) {
+        self.page("POST", "/set", &changes.to_string());
+    }
+
+    /// Any page of the simulator that answers in JSON.
+    ///
+    /// # Panics
+    /// When it does not answer, or not with status 200 and JSON (an empty body is null).
+    #[track_caller]
+    pub fn page(&self, method: &str, path: &str, body: &str) -> Value {
+        let (status, text) =
+            http::request(self.address, method, path, body).unwrap_or_else(|error| panic!("simulator's {path}: {error}"));
+        assert!(status < 300, "simulator's {path}: status {status}: {text}");
+        if text.trim().is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("simulator's {path} is no JSON ({error}): {text}"))
+    }
+
+    /// The process, for signals: SIGSTOP makes a vCenter that accepts and never answers.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+fn flags(options: &SimOptions<'_>) -> Vec<String> {
+    let mut flags = vec![
+        "-l".to_owned(),
+        options.listen.to_string(),
+        "-username".to_owned(),
+        options.username.to_owned(),
+        "-password".to_owned(),
+        options.password.to_owned(),
+    ];
+    let mut add = |name: &str, value: String| flags.extend([name.to_owned(), value]);
+    if options.fixtures && !options.esx {
+        add("-fixtures", "documents".to_owned());
+    }
+    if options.vms > 0 {
+        add("-vm", options.vms.to_string());
+    }
+    if options.churn > 0 {
+        add("-churn", options.churn.to_string());
+    }
+    if !options.delay.is_zero() {
+        add("-delay", options.delay.as_millis().to_string());
+    }
+    if let Some(certificate) = options.certificate {
+        add("-tlscert", certificate.file().display().to_string());
+        add("-tlskey", certificate.key_file().display().to_string());
+    }
+    if options.esx {
+        flags.push("-esx".to_owned());
+    }
+    flags.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
+    flags
+}
+
+/// The address in a line such as `export GOVC_URL=https://user:pass@127.0.0.1:1234/sdk`.
+fn served_address(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("https://")?;
+    let authority = rest.split(['/', ' ']).next()?;
+    authority.rsplit('@').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_address_with_and_without_user() {
+        let expected = Some(SocketAddr::from(([127, 0, 0, 1], 8989)));
+        assert_eq!(served_address("export GOVC_URL=https://user:pass@127.0.0.1:8989/sdk GOVC_SIM_PID=1"), expected);
+        assert_eq!(served_address("listening https://127.0.0.1:8989"), expected);
+        assert_eq!(served_address("https://nobody"), None);
+    }
+}
