@@ -1,1 +1,36 @@
-//! Placeholder, replaced by the first real commit of this crate.
+//! A client of the VMware vSphere Web Services (SOAP) interface, for vCenter and standalone ESXi.
+//!
+//! Property values are dynamic ([`Value`]), typed while they are read by a schema table generated from the public API
+//! definition; unknown types and members of newer servers become plain values, never errors. One [`Client`] is one vSphere
+//! host: it logs in when needed (one login at a time, with pauses after failures), repeats a call once after a lost session,
+//! bounds concurrency and answers, and gives every call a deadline. Nothing of vPoller is known here.
+#![forbid(unsafe_code)]
+
+mod arg;
+mod certificate;
+mod client;
+mod collect;
+mod config;
+mod datetime;
+mod error;
+mod fault;
+mod names;
+mod schema;
+mod session;
+mod stats;
+mod value;
+
+pub use arg::{Arg, ArgValue};
+pub use certificate::{Certificate, fetch_fingerprint};
+pub use client::{Client, State};
+pub use collect::{FilterSpec, ObjectContent, ObjectSpec, PropertySpec, Traversal};
+pub use config::{Config, Limits, Sha256Fingerprint, Tls};
+pub use datetime::DateTime;
+pub use error::{Class, Error};
+pub use fault::Fault;
+pub use names::printed_type;
+pub use session::{ServiceContent, Session};
+pub use stats::{LATENCY_BOUNDS, MethodStats, Stats};
+pub use value::{MoRef, Struct, Value};
+
+pub use secrecy::SecretString;

@@ -1,0 +1,103 @@
+//! Faults: what the server says went wrong.
+
+use std::fmt;
+
+use crate::{Class, MoRef, Struct, Value, schema};
+
+/// A fault of a call, or of one property in a missing set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// Type of the fault, such as `InvalidProperty`.
+    pub kind: String,
+    /// The server's words; may be empty.
+    pub message: String,
+    /// The members of the fault, such as `name`, `obj` or `privilegeId`.
+    pub detail: Struct,
+}
+
+impl Fault {
+    /// Builds a fault from its data object and the server's words.
+    #[must_use]
+    pub fn new(detail: Struct, message: String) -> Self {
+        Self { kind: detail.kind.to_string(), message, detail }
+    }
+
+    /// Whether the fault is of this type or extends it.
+    #[must_use]
+    pub fn is_a(&self, kind: &str) -> bool {
+        schema::is_a(&self.kind, kind)
+    }
+
+    /// The property path or argument that was refused (`InvalidProperty`, `InvalidArgument`).
+    #[must_use]
+    pub fn property(&self) -> Option<&str> {
+        let member = match self.kind.as_str() {
+            "InvalidProperty" => "name",
+            _ => "invalidProperty",
+        };
+        self.detail.get(member).and_then(Value::as_str)
+    }
+
+    /// The object that is meant: the vanished one, or the one that must not be read.
+    #[must_use]
+    pub fn object(&self) -> Option<&MoRef> {
+        ["obj", "object"].iter().find_map(|member| self.detail.get(member)).and_then(Value::as_moref)
+    }
+
+    /// The privilege that the account lacks.
+    #[must_use]
+    pub fn privilege(&self) -> Option<&str> {
+        self.detail.get("privilegeId").and_then(Value::as_str)
+    }
+
+    /// What kind of reaction the fault asks for.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        let known: [(&[&str], Class); 7] = [
+            // A wrong guest password is the requester's affair; it says nothing about our own login.
+            (&["InvalidGuestLogin", "GuestPermissionDenied", "GuestAuthenticationChallenge"], Class::Permission),
+            (&["NotAuthenticated"], Class::Session),
+            (&["InvalidLogin", "InvalidLocale", "PasswordExpired", "AccountLocked"], Class::Auth),
+            (&["NoPermission", "RestrictedByAdministrator", "RestrictedVersion"], Class::Permission),
+            (&["InvalidCollectorVersion", "RequestCanceled"], Class::Session),
+            (
+                &[
+                    "InvalidProperty",
+                    "InvalidArgument",
+                    "InvalidName",
+                    "InvalidType",
+                    "InvalidRequest",
+                    "MethodNotFound",
+                    "NotSupported",
+                    "NotImplemented",
+                    "InvalidPowerState",
+                    "InvalidState",
+                ],
+                Class::Argument,
+            ),
+            (&["TooManyHosts", "TooManyConcurrentNativeClones"], Class::Overload),
+        ];
+        let found = known.iter().find(|(kinds, _)| kinds.iter().any(|kind| self.is_a(kind)));
+        found.map_or(Class::Object, |(_, class)| *class)
+    }
+}
+
+/// The fault's name, what it is about, and the server's words.
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.kind)?;
+        if let Some(property) = self.property() {
+            write!(out, " (property {property})")?;
+        }
+        if let Some(object) = self.object() {
+            write!(out, " (object {object})")?;
+        }
+        if let Some(privilege) = self.privilege() {
+            write!(out, " (privilege {privilege})")?;
+        }
+        match self.message.as_str() {
+            "" => Ok(()),
+            message => write!(out, ": {message}"),
+        }
+    }
+}
