@@ -1,1 +1,58 @@
-//! Placeholder, replaced by the first real commit of this crate.
+//! What `vpoller-proxy` and `vpoller-worker` share.
+//!
+//! Log lines ([`log`]), the command line ([`cli`]), the configuration file ([`config`]), signals ([`signal`]), waking a thread
+//! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]) and what both
+//! say about themselves ([`status`]). No method and no vSphere type is known here.
+#![deny(unsafe_code)]
+
+pub mod cli;
+pub mod config;
+pub mod log;
+pub mod mgmt;
+pub mod notify;
+pub mod signal;
+pub mod socket;
+pub mod status;
+pub mod wake;
+
+/// For the macros of this crate.
+#[doc(hidden)]
+pub use tracing;
+
+/// Which of the two daemons speaks: names it in texts and picks its section of the configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Program {
+    /// `vpoller-proxy`.
+    Proxy,
+    /// `vpoller-worker`.
+    Worker,
+}
+
+impl Program {
+    /// The word in texts such as `vPoller Proxy status`.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Proxy => "Proxy",
+            Self::Worker => "Worker",
+        }
+    }
+
+    /// Its section in the configuration, and the prefix of its old management methods.
+    #[must_use]
+    pub const fn section(self) -> &'static str {
+        match self {
+            Self::Proxy => "proxy",
+            Self::Worker => "worker",
+        }
+    }
+
+    /// The name of its executable.
+    #[must_use]
+    pub const fn binary(self) -> &'static str {
+        match self {
+            Self::Proxy => "vpoller-proxy",
+            Self::Worker => "vpoller-worker",
+        }
+    }
+}

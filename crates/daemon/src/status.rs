@@ -1,0 +1,75 @@
+//! What both daemons say about themselves in their status document.
+
+use std::fs;
+
+use jiff::Zoned;
+use serde_json::{Map, Value, json};
+
+/// The version all of vPoller carries.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// When this process started, and on which machine.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    running_since: String,
+    hostname: String,
+    uname: String,
+}
+
+impl Identity {
+    /// Notes the present moment as the start.
+    #[must_use]
+    pub fn now() -> Self {
+        let hostname = kernel("hostname");
+        let uname =
+            [kernel("ostype"), hostname.clone(), kernel("osrelease"), kernel("version"), std::env::consts::ARCH.to_owned()];
+        Self { running_since: Zoned::now().strftime("%a %b %e %H:%M:%S %Y").to_string(), hostname, uname: uname.join(" ") }
+    }
+
+    /// The machine's name.
+    #[must_use]
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    /// The status members that both daemons have: `status` (`running` only while that is true), `hostname`, `running_since`,
+    /// `uname`, `version`, `pid`.
+    #[must_use]
+    pub fn members(&self, status: &str) -> Map<String, Value> {
+        [
+            ("status", json!(status)),
+            ("hostname", json!(self.hostname)),
+            ("running_since", json!(self.running_since)),
+            ("uname", json!(self.uname)),
+            ("version", json!(VERSION)),
+            ("pid", json!(std::process::id())),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+    }
+}
+
+/// What the kernel says about itself; the word `unknown` where /proc is not mounted.
+fn kernel(name: &str) -> String {
+    match fs::read_to_string(format!("/proc/sys/kernel/{name}")) {
+        Ok(text) => text.trim().to_owned(),
+        Err(_) => "unknown".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_who_and_since_when() {
+        let members = Identity::now().members("running");
+        let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        assert_eq!(text("status"), "running");
+        assert!(text("uname").starts_with(&format!("Linux {} ", text("hostname"))), "{}", text("uname"));
+        // As Python's asctime: "Sat Sep  6 10:33:28 2014".
+        assert_eq!(text("running_since").len(), 24, "{}", text("running_since"));
+        assert_eq!(text("version"), VERSION);
+    }
+}
