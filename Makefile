@@ -1,0 +1,84 @@
+# vPoller. `make help` lists the targets. On Debian 12 `make demo` and `make test` work in a fresh clone: tools/setup.sh, which
+# every target runs first, installs what is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+RELEASE := $(TARGET)/release
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+MODULEDIR ?= $(PREFIX)/lib/zabbix/modules
+DOCDIR ?= $(PREFIX)/share/doc/vpoller
+TEMPLATEDIR ?= $(PREFIX)/share/vpoller/templates
+
+VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
+PROGRAMS := vpoller-proxy vpoller-worker $(notdir $(basename $(wildcard crates/cli/src/bin/*.rs)))
+
+# What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
+STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++
+
+.PHONY: all help setup build demo test check bench install uninstall dist clean
+
+all: build
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## install what building and testing need (asks nothing; may be repeated)
+	@tools/setup.sh
+
+build: ## release programs and vpoller.so, in target/release
+	@tools/setup.sh build
+	$(STATIC_RUNTIME) $(CARGO) build --release --locked
+	@# Alone, so that the module gets only the features it asks for itself.
+	$(STATIC_RUNTIME) $(CARGO) build --release --locked -p vpoller
+	cp -f $(RELEASE)/libvpoller.so $(RELEASE)/vpoller.so
+
+demo: setup build ## the main job end to end: simulated vCenters, vPoller, a real Zabbix agent
+	@tests/vcsim/build.sh
+	@tools/netns-run tests/demo.sh $(RELEASE)
+
+test: setup ## every test
+	tests/vcsim/build.sh
+	tests/vcsim/build.sh --second
+	cd tests/vcsim && GO111MODULE=off GOPATH=$$(../../tools/gopath.sh) go vet -tags govmomi024 ./...
+	$(CARGO) build --workspace --locked
+	$(CARGO) test --workspace --locked
+
+check: setup ## format, lints, documentation, generated files, licences
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	tools/check-generated.sh
+	tools/check-licences.sh
+
+bench: setup ## the benchmarks, by hand
+	$(CARGO) bench --workspace --locked
+
+install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)
+	@test -f $(RELEASE)/vpoller.so || { echo "nothing to install: run make build first" >&2; exit 1; }
+	install -d "$(DESTDIR)$(BINDIR)" "$(DESTDIR)$(MODULEDIR)" "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TEMPLATEDIR)"
+	install -m 755 $(addprefix $(RELEASE)/,$(PROGRAMS)) "$(DESTDIR)$(BINDIR)"
+	install -m 644 $(RELEASE)/vpoller.so "$(DESTDIR)$(MODULEDIR)/vpoller.so"
+	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(DOCDIR)"
+	find templates/zabbix -maxdepth 1 -type f -exec install -m 644 -t "$(DESTDIR)$(TEMPLATEDIR)" {} +
+
+uninstall: ## remove what `make install` installed; configuration and data stay
+	rm -f $(addprefix "$(DESTDIR)$(BINDIR)"/,$(PROGRAMS)) "$(DESTDIR)$(MODULEDIR)/vpoller.so"
+	rm -rf "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TEMPLATEDIR)"
+	-rmdir --ignore-fail-on-non-empty -p "$(DESTDIR)$(MODULEDIR)" "$(DESTDIR)$(PREFIX)/share/vpoller" 2>/dev/null
+
+dist: ## source archive and a binary archive in target/dist
+	@tools/setup.sh build
+	$(STATIC_RUNTIME) $(CARGO) build --profile dist --locked
+	$(STATIC_RUNTIME) $(CARGO) build --profile dist --locked -p vpoller
+	cp -f $(TARGET)/dist/libvpoller.so $(TARGET)/dist/vpoller.so
+	tools/dist.sh $(VERSION) $(TARGET)/dist $(PROGRAMS)
+
+clean: ## remove everything that was built
+	$(CARGO) clean

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Makes the committed generated files again and fails when they differ from what their sources say.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+status=0
+
+differs() { # FILE OLD NEW HOW
+    if ! diff -u "$2" "$3"; then
+        echo "$1 is not what its source says; $4" >&2
+        status=1
+    fi
+}
+
+old=$(mktemp) new=$(mktemp)
+trap 'rm -f "$old" "$new"' EXIT
+
+cp include/vpoller.h "$old"
+touch module/src/abi.rs # its build script writes the header
+cargo build --quiet --locked -p vpoller
+differs include/vpoller.h "$old" include/vpoller.h "it has been written anew: commit it"
+
+cargo build --quiet --locked -p vpoller-worker
+"$target/debug/vpoller-worker" --methods-markdown >"$new"
+differs docs/methods.md docs/methods.md "$new" "run: $target/debug/vpoller-worker --methods-markdown >docs/methods.md"
+exit "$status"
