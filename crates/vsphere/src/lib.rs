@@ -15,10 +15,12 @@ mod datetime;
 mod error;
 mod fault;
 mod names;
+mod read;
 mod schema;
 mod session;
 mod stats;
 mod value;
+mod xml;
 
 pub use arg::{Arg, ArgValue};
 pub use certificate::{Certificate, fetch_fingerprint};
