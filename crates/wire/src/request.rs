@@ -293,7 +293,7 @@ impl Reader<'_> {
     }
 }
 
-/// The three members of a request that the proxy reads; everything else passes it unseen.
+/// The few members of a request that the proxy reads; everything else passes it unseen.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Route {
     /// Method name, trimmed; empty when missing.
@@ -302,6 +302,8 @@ pub struct Route {
     pub hostname: String,
     /// How long the client waits, in milliseconds.
     pub timeout: Option<u64>,
+    /// Whether the client understands the outcome byte: tells how to word an answer of the proxy's own.
+    pub outcome: bool,
 }
 
 impl Route {
@@ -331,9 +333,10 @@ impl<'de> Visitor<'de> for RouteVisitor {
         let mut route = Route::default();
         while let Some(name) = map.next_key::<std::borrow::Cow<'_, str>>()? {
             match name.as_ref() {
-                "method" => route.method = map.next_value::<Lenient>()?.0.trim().to_owned(),
-                "hostname" => route.hostname = map.next_value::<Lenient>()?.0.trim().to_owned(),
-                "timeout" => route.timeout = map.next_value::<Lenient>()?.0.trim().parse().ok(),
+                "method" => route.method = map.next_value::<Lenient>()?.text.trim().to_owned(),
+                "hostname" => route.hostname = map.next_value::<Lenient>()?.text.trim().to_owned(),
+                "timeout" => route.timeout = map.next_value::<Lenient>()?.text.trim().parse().ok(),
+                "outcome" => route.outcome = map.next_value::<Lenient>()?.truth,
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -343,8 +346,18 @@ impl<'de> Visitor<'de> for RouteVisitor {
     }
 }
 
-/// A scalar as text; anything else as the empty text.
-struct Lenient(String);
+/// A scalar as text (anything else is the empty text), and whether it is `true`.
+#[derive(Default)]
+struct Lenient {
+    text: String,
+    truth: bool,
+}
+
+impl Lenient {
+    fn text(text: impl ToString) -> Self {
+        Self { text: text.to_string(), truth: false }
+    }
+}
 
 impl<'de> Deserialize<'de> for Lenient {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -355,30 +368,30 @@ impl<'de> Deserialize<'de> for Lenient {
                 f.write_str("any value")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Lenient, E> {
-                Ok(Lenient(text.to_owned()))
+                Ok(Lenient::text(text))
             }
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Lenient, E> {
-                Ok(Lenient(number.to_string()))
+                Ok(Lenient::text(number))
             }
             fn visit_i64<E: de::Error>(self, number: i64) -> Result<Lenient, E> {
-                Ok(Lenient(number.to_string()))
+                Ok(Lenient::text(number))
             }
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Lenient, E> {
-                Ok(Lenient(number.to_string()))
+                Ok(Lenient::text(number))
             }
-            fn visit_bool<E: de::Error>(self, _: bool) -> Result<Lenient, E> {
-                Ok(Lenient(String::new()))
+            fn visit_bool<E: de::Error>(self, truth: bool) -> Result<Lenient, E> {
+                Ok(Lenient { truth, ..Lenient::default() })
             }
             fn visit_unit<E: de::Error>(self) -> Result<Lenient, E> {
-                Ok(Lenient(String::new()))
+                Ok(Lenient::default())
             }
             fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Lenient(String::new()))
+                Ok(Lenient::default())
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lenient, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Lenient(String::new()))
+                Ok(Lenient::default())
             }
         }
         deserializer.deserialize_any(Scalar)
@@ -448,11 +461,13 @@ mod tests {
         #[test]
         fn what_a_client_writes_is_what_the_worker_reads(
             method in "[a-z.]{1,20}", name in ".{1,30}", password in ".{1,10}", timeout in any::<Option<u64>>(),
+            outcome in any::<bool>(),
         ) {
             let request = Request {
                 name: Some(name).filter(|text| !is_absent(text)),
                 password: Some(Secret::new(password)).filter(|secret| !is_absent(secret.expose())),
                 timeout,
+                outcome,
                 ..Request::new(method.trim(), "vc01")
             };
             let read = Request::parse(&request.to_bytes()).unwrap();
@@ -460,6 +475,7 @@ mod tests {
             prop_assert_eq!(&read.password, &request.password);
             let route = Route::read(&request.to_bytes());
             prop_assert_eq!((route.method, route.hostname, route.timeout), (read.method, read.hostname, timeout));
+            prop_assert_eq!((route.outcome, read.outcome), (outcome, outcome));
         }
     }
 }
