@@ -10,10 +10,12 @@ pub mod certificates;
 mod http;
 pub mod ports;
 pub mod process;
+pub mod relay;
 pub mod simulator;
 pub mod wait;
 pub mod workspace;
 
 pub use process::Process;
+pub use relay::Relay;
 pub use simulator::{Bed, SimOptions, Simulator};
 pub use wait::{wait_for, wait_until};

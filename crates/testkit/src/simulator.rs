@@ -1,11 +1,12 @@
 //! The simulated vCenter or ESXi host: `tests/vcsim` started on a port the system chose, and its own pages for tests.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::certificates::ServerCertificate;
 use crate::{Process, http, workspace};
@@ -88,6 +89,19 @@ impl Default for SimOptions<'_> {
     }
 }
 
+/// SOAP calls a simulator has counted.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Calls {
+    /// All of them.
+    pub total: u64,
+    /// By method name.
+    pub methods: BTreeMap<String, u64>,
+    /// Bytes of all request bodies.
+    pub bytes_in: u64,
+    /// Bytes of all answer bodies.
+    pub bytes_out: u64,
+}
+
 /// A running simulator, ended on drop.
 #[derive(Debug)]
 pub struct Simulator {
@@ -113,8 +127,10 @@ impl Simulator {
         let mut command = Command::new(program);
         command.args(flags(options));
         let mut process = Process::spawn(command);
-        let line = process.wait_for_line("https://", START_LIMIT);
-        let address = served_address(&line).unwrap_or_else(|| panic!("no address in the simulator's line {line:?}"));
+        let line = process.wait_for_line("\"address\"", START_LIMIT);
+        let announced: Value = serde_json::from_str(&line).unwrap_or_default();
+        let address = announced["address"].as_str().and_then(|address| address.parse().ok());
+        let address = address.unwrap_or_else(|| panic!("no address in the simulator's line {line:?}"));
         Self { process, address }
     }
 
@@ -130,16 +146,24 @@ impl Simulator {
         format!("https://{}/sdk", self.address)
     }
 
-    /// SOAP calls answered since the start or the last [`Simulator::reset_calls`], by method name.
+    /// What was asked since the start or the last [`Simulator::reset_calls`].
     #[track_caller]
-    pub fn calls(&self) -> Value {
-        self.page("GET", "/calls", "")
+    pub fn calls(&self) -> Calls {
+        let page = self.page("GET", "/calls", "");
+        let number = |name: &str| page[name].as_u64().unwrap_or(0);
+        let methods = page["methods"].as_object().cloned().unwrap_or_default();
+        Calls {
+            total: number("total"),
+            methods: methods.into_iter().map(|(name, count)| (name, count.as_u64().unwrap_or(0))).collect(),
+            bytes_in: number("bytes_in"),
+            bytes_out: number("bytes_out"),
+        }
     }
 
-    /// Calls of one method, as [`Simulator::calls`].
+    /// Calls of one SOAP method, as [`Simulator::calls`].
     #[track_caller]
     pub fn calls_of(&self, method: &str) -> u64 {
-        self.calls()[method].as_u64().unwrap_or(0)
+        self.calls().methods.get(method).copied().unwrap_or(0)
     }
 
     /// Sets all call counters to zero.
@@ -148,22 +172,24 @@ impl Simulator {
         self.page("POST", "/calls/reset", "");
     }
 
-    /// The sessions that are open now.
+    /// The sessions that are logged in now: objects with `key`, `user`, `agent`, `ip`, `login`, `calls`.
     #[track_caller]
     pub fn sessions(&self) -> Vec<Value> {
         self.page("GET", "/sessions", "").as_array().cloned().unwrap_or_default()
     }
 
-    /// Ends all sessions, as an administrator of the vCenter would.
+    /// Ends all sessions, as a restart of vCenter does.
     #[track_caller]
     pub fn drop_sessions(&self) {
         self.page("POST", "/sessions/drop", "");
     }
 
-    /// Changes the model; `changes` is what the simulator's `/set` page takes.
+    /// Changes one property of every object of a type and name, e.g. `("VirtualMachine", "vm01.example.org",
+    /// "runtime.powerState", &json!("poweredOff"))`.
     #[track_caller]
-    pub fn set(&self, changes: &Value) {
-        self.page("POST", "/set", &changes.to_string());
+    pub fn set(&self, kind: &str, name: &str, path: &str, value: &Value) {
+        let body = json!({"type": kind, "name": name, "path": path, "value": value});
+        self.page("POST", "/set", &body.to_string());
     }
 
     /// Any page of the simulator that answers in JSON.
@@ -197,9 +223,7 @@ fn flags(options: &SimOptions<'_>) -> Vec<String> {
         options.password.to_owned(),
     ];
     let mut add = |name: &str, value: String| flags.extend([name.to_owned(), value]);
-    if options.fixtures && !options.esx {
-        add("-fixtures", "documents".to_owned());
-    }
+    add("-fixtures", if options.fixtures { "documents" } else { "none" }.to_owned());
     if options.vms > 0 {
         add("-vm", options.vms.to_string());
     }
@@ -218,24 +242,4 @@ fn flags(options: &SimOptions<'_>) -> Vec<String> {
     }
     flags.extend(options.flags.iter().map(|flag| (*flag).to_owned()));
     flags
-}
-
-/// The address in a line such as `export GOVC_URL=https://user:pass@127.0.0.1:1234/sdk`.
-fn served_address(line: &str) -> Option<SocketAddr> {
-    let (_, rest) = line.split_once("https://")?;
-    let authority = rest.split(['/', ' ']).next()?;
-    authority.rsplit('@').next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_address_with_and_without_user() {
-        let expected = Some(SocketAddr::from(([127, 0, 0, 1], 8989)));
-        assert_eq!(served_address("export GOVC_URL=https://user:pass@127.0.0.1:8989/sdk GOVC_SIM_PID=1"), expected);
-        assert_eq!(served_address("listening https://127.0.0.1:8989"), expected);
-        assert_eq!(served_address("https://nobody"), None);
-    }
 }
