@@ -1,22 +1,31 @@
 //! Free TCP ports for programs that cannot be told "any port".
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::wait_until;
 
-/// `N` different ports of 127.0.0.1 on which nothing listens.
+/// Below the ports that the system gives to outgoing connections and to "any port", which other tests take all the time.
+const RANGE: std::ops::Range<u16> = 20_000..32_000;
+
+/// `N` different ports of 127.0.0.1 on which nothing listens; within a test process none is given twice.
 ///
-/// All are held at once before any is given back, so they differ. Somebody else may take one before the program under test
-/// does; the system hands out ephemeral ports in turn, which makes that rare. Use port 0 wherever a program reports its port.
+/// Test processes start at different places of the range. Use port 0 wherever a program reports its port.
 ///
 /// # Panics
-/// When the system has no free port.
+/// When no port of the range is free.
 #[must_use]
 pub fn free<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("no free TCP port on 127.0.0.1"));
-    held.map(|listener| listener.local_addr().expect("address of a bound socket").port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let width = u32::from(RANGE.end - RANGE.start);
+    std::array::from_fn(|_| {
+        (0..width)
+            .map(|_| std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % width)
+            .filter_map(|offset| u16::try_from(offset).ok().map(|offset| RANGE.start + offset))
+            .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+            .expect("no free TCP port on 127.0.0.1")
+    })
 }
 
 /// Waits until something accepts connections at `address`.

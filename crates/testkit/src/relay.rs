@@ -212,6 +212,58 @@ mod tests {
         assert_eq!(soap_method(b"<html>"), "");
     }
 
+    const CONTENT: &str = "<Envelope xmlns=\"http://schemas.xmlsoap.org/soap/envelope/\"><Body><RetrieveServiceContent \
+        xmlns=\"urn:vim25\"><_this type=\"ServiceInstance\">ServiceInstance</_this></RetrieveServiceContent></Body></Envelope>";
+
+    fn ask(relay: &Relay) -> std::io::Result<(u16, String)> {
+        crate::http::request(relay.address(), "POST", "/sdk", CONTENT)
+    }
+
+    #[test]
+    fn passes_on_counts_and_breaks() {
+        let simulator = crate::Simulator::start(&crate::SimOptions::default());
+        let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+        let (status, whole) = ask(&relay).unwrap();
+        assert!(status == 200 && whole.ends_with("Envelope>"), "{status} {whole}");
+        assert_eq!((relay.calls_of("RetrieveServiceContent"), simulator.calls().total), (1, 1));
+
+        relay.add(Rule::new(Fault::Status(503)).of("RetrieveServiceContent").times(1));
+        assert_eq!(ask(&relay).unwrap().0, 503);
+        relay.add(Rule::new(Fault::Refuse).times(1));
+        assert!(ask(&relay).is_err());
+        assert_eq!(simulator.calls().total, 1, "refused calls must not reach the server");
+
+        relay.add(Rule::new(Fault::LoseAnswer).times(1));
+        assert!(ask(&relay).is_err());
+        assert_eq!(simulator.calls().total, 2, "a lost answer is one the server gave");
+
+        relay.add(Rule::new(Fault::Truncate(100)).times(1));
+        assert_eq!(ask(&relay).unwrap().1, whole[..100]);
+        relay.add(Rule::new(Fault::Drip(500, Duration::from_millis(5))).times(1));
+        assert_eq!(ask(&relay).unwrap().1, whole);
+        relay.add(Rule::new(Fault::Answer(500, "<fault/>".to_owned())).times(1));
+        assert_eq!(ask(&relay).unwrap(), (500, "<fault/>".to_owned()));
+        assert_eq!(ask(&relay).unwrap().1, whole, "all rules have run out");
+    }
+
+    #[test]
+    fn what_hangs_ends_when_connections_are_cut() {
+        let simulator = crate::Simulator::start(&crate::SimOptions::default());
+        let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+        relay.add(Rule::new(Fault::Hang).times(1));
+        relay.add(Rule::new(Fault::HangAfter(10)).times(1));
+        thread::scope(|scope| {
+            let hung = [scope.spawn(|| ask(&relay)), scope.spawn(|| ask(&relay))];
+            crate::wait_until(Duration::from_secs(10), "both calls", || relay.calls_of("RetrieveServiceContent") == 2);
+            assert!(hung.iter().all(|one| !one.is_finished()));
+            relay.cut();
+            let ends: Vec<_> = hung.into_iter().map(|one| one.join().unwrap()).collect();
+            assert!(ends.iter().all(|end| end.as_ref().map_or(true, |(_, text)| text.len() <= 10)), "{ends:?}");
+        });
+        assert_eq!(ask(&relay).unwrap().0, 200, "new connections are served");
+        assert_eq!(relay.connections(), 3);
+    }
+
     #[test]
     fn rules_apply_in_order_and_run_out() {
         let state = State::default();

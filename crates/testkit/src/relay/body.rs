@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep};
 enum Tail {
     End,
     Close,
+    Closed,
     Silence,
 }
 
@@ -65,7 +66,13 @@ impl Body for FaultyBody {
         if self.data.is_empty() {
             return match self.tail {
                 Tail::End => Poll::Ready(None),
-                Tail::Close => Poll::Ready(Some(Err(io::Error::other("cut by the relay")))),
+                Tail::Close => {
+                    // A connection that fails at once would not send what came before: wait one round, in which it does.
+                    self.tail = Tail::Closed;
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Tail::Closed => Poll::Ready(Some(Err(io::Error::other("cut by the relay")))),
                 Tail::Silence => Poll::Pending, // the connection's own end wakes it
             };
         }
