@@ -44,9 +44,10 @@ demo: setup build ## the main job end to end: simulated vCenters, vPoller, a rea
 	@tools/netns-run tests/demo.sh $(RELEASE)
 
 test: setup ## every test
-	tests/vcsim/build.sh
-	tests/vcsim/build.sh --second
-	cd tests/vcsim && GO111MODULE=off GOPATH=$$(../../tools/gopath.sh) go vet -tags govmomi024 ./...
+	tests/vcsim/build.sh --bed packaged
+	@# 3: this machine cannot build it, and the script has said why. What needs it says so and runs on the other bed.
+	tests/vcsim/build.sh --bed current || [ $$? -eq 3 ]
+	cd tests/vcsim && GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode go vet -tags govmomi024 .
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
 

@@ -2,19 +2,22 @@
 # Installs what building and testing vPoller need, asks nothing, and does nothing that is done already (`make setup`).
 # This is the one place that names those things. Debian 12 is the reference; on other systems it installs what they have
 # under the same names and says what is missing.
+#
+# tools/setup.sh [build]: with `build`, only what `make build` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 MIN_RUST=1.89
-TARGET=${CARGO_TARGET_DIR:-target}
 ZABBIX_SERIES=(6.0 7.0)
+ZABBIX=$PWD/target/zabbix
 
-# Build: C++ for libzmq, libsodium for CURVE. Tests: the simulated vCenter is Go on Debian's govmomi; a C host and valgrind
-# check the module; python3-zmq is a foreign ZeroMQ peer; unshare and ip make hosts of our own; the rest is for shell tests.
-PACKAGES=(
-    build-essential make pkg-config libsodium-dev ca-certificates
+# C++ for libzmq, libsodium for CURVE.
+BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
+# The simulated vCenter is Go on Debian's govmomi; a C host and valgrind check the module; python3-zmq is a foreign ZeroMQ peer;
+# unshare and ip make machines of our own; the rest is for shell tests.
+TEST_PACKAGES=(
     golang-go golang-github-vmware-govmomi-dev
-    valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps psmisc git
+    valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)
 
@@ -106,8 +109,7 @@ provide_rust() {
 BACKPORTS_OPTIONS=()
 use_backports() {
     [ ${#BACKPORTS_OPTIONS[@]} -eq 0 ] || return 0
-    local state=$PWD/$TARGET/zabbix/apt mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
-    [[ $TARGET = /* ]] && state=$TARGET/zabbix/apt
+    local state=$ZABBIX/apt mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" 'Component: main' | head -n1)
     [ -n "$mirror" ] || return 1
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
@@ -165,14 +167,13 @@ unpack_zabbix() {
 provide_zabbix() {
     local series folder
     for series in "${ZABBIX_SERIES[@]}"; do
-        folder=$TARGET/zabbix/$series
+        folder=$ZABBIX/$series
         [ -e "$folder/.complete" ] && continue
         if [ "$HAVE_APT" = yes ] && { [ "${ID:-}" = debian ] || [ -n "$(apt-cache madison zabbix-agent 2>/dev/null)" ]; }; then
             refresh_lists
-            [[ $folder = /* ]] || folder=$PWD/$folder
             unpack_zabbix "$series" "$folder"
         else
-            mkdir -p "$TARGET/zabbix"
+            mkdir -p "$ZABBIX"
             echo "no package manager with Zabbix was found by make setup" >"$folder.unavailable"
             warn "no Zabbix $series on this system: its tests cannot run"
         fi
@@ -181,6 +182,9 @@ provide_zabbix() {
 
 # --- all of it -------------------------------------------------------------------------------------------------------
 
+WHAT=${1:-all}
+PACKAGES=("${BUILD_PACKAGES[@]}")
+[ "$WHAT" = build ] || PACKAGES+=("${TEST_PACKAGES[@]}")
 HAVE_APT=no
 command -v apt-get >/dev/null && HAVE_APT=yes
 if [ "$HAVE_APT" = yes ]; then
@@ -189,6 +193,7 @@ else
     warn "no apt-get here; install the like of these yourself: ${PACKAGES[*]}"
 fi
 provide_rust
+if [ "$WHAT" = build ]; then exit 0; fi
 provide_zabbix
 [ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
-say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in $TARGET/zabbix)"
+say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix)"

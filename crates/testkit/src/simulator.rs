@@ -22,23 +22,23 @@ pub const PASSWORD: &str = "p4ssw0rd";
 /// Which build of the simulator.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Bed {
-    /// On Debian's govmomi package: big and fast. Always there after `make setup`.
+    /// On the govmomi that the distribution packages: big and fast. Always there after `make test`.
     #[default]
-    Main,
-    /// On a current govmomi release: pages, truncated updates, fault rules. Only where a module proxy answered when it was built.
-    Second,
+    Packaged,
+    /// On a current govmomi release: pages, truncated updates. Only where a Go module proxy answered when it was to be built.
+    Current,
 }
 
 impl Bed {
     /// Both builds, for scenarios that hold on either.
-    pub const ALL: [Self; 2] = [Self::Main, Self::Second];
+    pub const ALL: [Self; 2] = [Self::Packaged, Self::Current];
 
     /// The simulator's program; none when this bed was not built.
     #[must_use]
     pub fn program(self) -> Option<PathBuf> {
         let path = workspace::artefact("vcsim").join(match self {
-            Self::Main => "vcsim",
-            Self::Second => "vcsim-next",
+            Self::Packaged => "vcsim-packaged",
+            Self::Current => "vcsim-current",
         });
         path.is_file().then_some(path)
     }
@@ -74,7 +74,7 @@ pub struct SimOptions<'a> {
 impl Default for SimOptions<'_> {
     fn default() -> Self {
         Self {
-            bed: Bed::Main,
+            bed: Bed::Packaged,
             fixtures: true,
             esx: false,
             vms: 0,

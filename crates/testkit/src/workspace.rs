@@ -49,11 +49,9 @@ pub fn module() -> PathBuf {
         .1
 }
 
-/// The first existing `target/<part>`: of this build's target directory, else of the source tree (where `make setup` and
-/// `tests/vcsim/build.sh` leave things that Cargo does not build). Without any, the place where it should be.
+/// What `make setup` and `tests/vcsim/build.sh` leave below `target/` of the source tree, whatever Cargo's own target
+/// directory is.
 #[must_use]
 pub fn artefact(part: &str) -> PathBuf {
-    let ours = build_dir().parent().map(|target| target.join(part));
-    let tree = root().join("target").join(part);
-    ours.filter(|path| path.exists()).unwrap_or(tree)
+    root().join("target").join(part)
 }
