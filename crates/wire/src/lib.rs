@@ -18,4 +18,4 @@ pub mod text;
 
 pub use outcome::{Outcome, append_outcome, split_outcome};
 pub use reply::Reply;
-pub use request::{Field, Request, RequestError, Route, Secret};
+pub use request::{Field, Request, RequestError, Route, Secret, split_properties};

@@ -1,0 +1,98 @@
+//! Log lines of the tools, on stderr or in a file, in the two forms of the original.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::Zoned;
+
+use crate::output;
+
+/// Which program's form the lines have.
+#[derive(Clone, Copy, Debug)]
+pub enum Form {
+    /// `[2014-09-06 10:33:28,420 - INFO/MainProcess] text`
+    Client,
+    /// `2014-09-06 10:33:28,420 - INFO - vconnector-cli[4711]: text`
+    Connector,
+}
+
+/// Where a program's log lines go.
+#[derive(Debug)]
+pub struct Log {
+    form: Form,
+    debug: bool,
+    file: Option<File>,
+}
+
+impl Log {
+    /// Lines to stderr, those of level DEBUG only on request.
+    pub fn stderr(form: Form, debug: bool) -> Self {
+        Self { form, debug, file: None }
+    }
+
+    /// Appends the lines to a file instead.
+    pub fn into_file(mut self, path: &Path) -> anyhow::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        self.file = Some(file.with_context(|| format!("cannot open log file {}", path.display()))?);
+        Ok(self)
+    }
+
+    /// What helps to find out why something is slow or wrong.
+    pub fn debug(&self, text: impl fmt::Display) {
+        if self.debug {
+            self.line("DEBUG", text);
+        }
+    }
+
+    /// What was done.
+    pub fn info(&self, text: impl fmt::Display) {
+        self.line("INFO", text);
+    }
+
+    /// What was done but may not be what was meant.
+    pub fn warning(&self, text: impl fmt::Display) {
+        self.line("WARNING", text);
+    }
+
+    fn line(&self, level: &str, text: impl fmt::Display) {
+        let line = self.form.line(&Zoned::now(), level, &text.to_string());
+        match self.file.as_ref() {
+            // A log that cannot be written must not stop the work it tells of.
+            Some(mut file) => drop(file.write_all(format!("{line}\n").as_bytes())),
+            None => output::complain(&line),
+        }
+    }
+}
+
+impl Form {
+    fn line(self, now: &Zoned, level: &str, text: &str) -> String {
+        let time = now.strftime("%Y-%m-%d %H:%M:%S");
+        let milliseconds = now.subsec_nanosecond() / 1_000_000;
+        // Names come from the command line and the database: a line stays a line.
+        let text: String =
+            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+        match self {
+            Self::Client => format!("[{time},{milliseconds:03} - {level}/MainProcess] {text}"),
+            Self::Connector => {
+                format!("{time},{milliseconds:03} - {level} - vconnector-cli[{}]: {text}", std::process::id())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_the_forms_of_the_original() {
+        let now: Zoned = "2014-09-06T10:33:28.420[UTC]".parse().unwrap();
+        assert_eq!(Form::Client.line(&now, "INFO", "a\nb"), "[2014-09-06 10:33:28,420 - INFO/MainProcess] a\\nb");
+        let expected =
+            format!("2014-09-06 10:33:28,420 - INFO - vconnector-cli[{}]: Enabling vSphere Agent vc01", std::process::id());
+        assert_eq!(Form::Connector.line(&now, "INFO", "Enabling vSphere Agent vc01"), expected);
+    }
+}

@@ -1,0 +1,29 @@
+//! Writing to stdout and stderr where the reader may be gone.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Writes a text to stdout; see [`bytes`].
+pub fn text(text: &str) -> ExitCode {
+    bytes(&[text.as_bytes()])
+}
+
+/// Writes bytes to stdout and returns the exit code for that: a reader that has seen enough (`| head -1`) is no failure, a full
+/// disk is one.
+pub fn bytes(parts: &[&[u8]]) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let written = parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush());
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("cannot write to stdout: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One line (or a usage text) on stderr. Nothing can be done when stderr is gone, least of all a panic.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
