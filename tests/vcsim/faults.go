@@ -1,0 +1,18 @@
+package main
+
+import (
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25/soap"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// fault makes a SOAP fault the way the server words it.
+func fault(text string, detail types.BaseMethodFault) *soap.Fault {
+	return simulator.Fault(text, detail)
+}
+
+// notAuthenticated is the answer to a call without a valid session.
+func notAuthenticated(obj ref) *soap.Fault {
+	return fault("The session is not authenticated.",
+		&types.NotAuthenticated{NoPermission: noPermission(obj, "System.View")})
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"encoding/xml"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxRequest bounds how much of a request body is read.
+const maxRequest = 32 << 20
+
+// front stands before the library's HTTP handler: it counts calls, delays
+// them, rewrites the cookie, and answers the admin endpoints.
+type front struct {
+	admin        *http.ServeMux
+	next         http.Handler
+	calls        *callCounter
+	delay        time.Duration
+	quotedCookie bool
+}
+
+func newFront(w *world, s *site, next http.Handler, opts *options) *front {
+	f := &front{
+		next:         next,
+		calls:        newCallCounter(),
+		delay:        opts.delay,
+		quotedCookie: opts.quotedCookie,
+	}
+	f.admin = adminMux(w, s, f.calls)
+	return f
+}
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if _, pattern := f.admin.Handler(r); pattern != "" {
+		f.admin.ServeHTTP(w, r)
+		return
+	}
+	out := &countingWriter{ResponseWriter: w, quoted: f.quotedCookie}
+	if r.Method != http.MethodPost || !strings.HasPrefix(r.URL.Path, "/sdk") {
+		f.next.ServeHTTP(out, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if err != nil {
+		http.Error(w, "request too long or cut short", http.StatusBadRequest)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	f.calls.begin(soapMethod(body), len(body))
+	if f.delay > 0 {
+		time.Sleep(f.delay) // the slowness is what is being simulated
+	}
+	f.next.ServeHTTP(out, r)
+	f.calls.end(out.written)
+}
+
+// soapMethod returns the name of the first element in the SOAP body.
+func soapMethod(envelope []byte) string {
+	decoder := xml.NewDecoder(bytes.NewReader(envelope))
+	inBody := false
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return "(unreadable)"
+		}
+		start, ok := token.(xml.StartElement)
+		switch {
+		case !ok:
+		case inBody:
+			return start.Name.Local
+		case start.Name.Local == "Body":
+			inBody = true
+		}
+	}
+}
+
+// countingWriter counts what is sent and, if asked to, quotes the session
+// cookie the way vCenter does.
+type countingWriter struct {
+	http.ResponseWriter
+	written int
+	quoted  bool
+	started bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (c *countingWriter) WriteHeader(status int) {
+	if !c.started && c.quoted {
+		quoteCookies(c.Header())
+	}
+	c.started = true
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (c *countingWriter) Write(p []byte) (int, error) {
+	if !c.started {
+		c.WriteHeader(http.StatusOK)
+	}
+	n, err := c.ResponseWriter.Write(p)
+	c.written += n
+	return n, err
+}
+
+// quoteCookies turns name=value; attributes into name="value"; attributes.
+func quoteCookies(header http.Header) {
+	cookies := header["Set-Cookie"]
+	for i, cookie := range cookies {
+		equals := strings.IndexByte(cookie, '=')
+		if equals < 0 {
+			continue
+		}
+		value, attributes := cookie[equals+1:], ""
+		if end := strings.IndexByte(value, ';'); end >= 0 {
+			value, attributes = value[:end], value[end:]
+		}
+		if !strings.HasPrefix(value, `"`) {
+			cookies[i] = cookie[:equals+1] + `"` + value + `"` + attributes
+		}
+	}
+}
+
+// callCounter counts requests by SOAP method name.
+type callCounter struct {
+	mu       sync.Mutex
+	total    int
+	methods  map[string]int
+	bytesIn  int64
+	bytesOut int64
+}
+
+// callReport is what GET /calls answers.
+type callReport struct {
+	Total    int            `json:"total"`
+	Methods  map[string]int `json:"methods"`
+	BytesIn  int64          `json:"bytes_in"`
+	BytesOut int64          `json:"bytes_out"`
+}
+
+func newCallCounter() *callCounter {
+	return &callCounter{methods: map[string]int{}}
+}
+
+func (c *callCounter) begin(method string, size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total++
+	c.methods[method]++
+	c.bytesIn += int64(size)
+}
+
+func (c *callCounter) end(size int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytesOut += int64(size)
+}
+
+func (c *callCounter) report() callReport {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copied := make(map[string]int, len(c.methods))
+	for name, count := range c.methods {
+		copied[name] = count
+	}
+	return callReport{Total: c.total, Methods: copied, BytesIn: c.bytesIn, BytesOut: c.bytesOut}
+}
+
+func (c *callCounter) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.total, c.bytesIn, c.bytesOut = 0, 0, 0
+	c.methods = map[string]int{}
+}

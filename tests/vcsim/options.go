@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+)
+
+// options is the command line.
+type options struct {
+	listen           string
+	tlsCert, tlsKey  string
+	caFile           string
+	username         string
+	password         string
+	fixtures         string
+	esx              bool
+	size             scale
+	churn            float64
+	delay            time.Duration
+	guestDelay       time.Duration
+	apiVersion       string
+	sampleClock      time.Time
+	quotedCookie     bool
+	exitOnStdinClose bool
+	verbose          bool
+}
+
+// parseOptions reads the flags. -h and -version end the program here.
+func parseOptions(args []string) (*options, error) {
+	opts := &options{}
+	var delay, guestDelay int
+	var clock string
+	var version bool
+	flags := flag.NewFlagSet("vcsim", flag.ContinueOnError)
+	flags.StringVar(&opts.listen, "l", "127.0.0.1:0", "listen on `ADDR` (HOST:PORT, port 0 picks one)")
+	flags.StringVar(&opts.tlsCert, "tlscert", "", "certificate `FILE` (PEM); without it one is made up")
+	flags.StringVar(&opts.tlsKey, "tlskey", "", "private key `FILE` (PEM)")
+	flags.StringVar(&opts.caFile, "write-ca", "", "write the made-up certificate authority to `FILE` (PEM)")
+	flags.StringVar(&opts.username, "username", "root", "the only `USER` that may log in")
+	flags.StringVar(&opts.password, "password", "p4ssw0rd", "that user's `PASSWORD`")
+	flags.StringVar(&opts.fixtures, "fixtures", "documents", "inventory: documents or none")
+	flags.BoolVar(&opts.esx, "esx", false, "be a standalone ESXi host")
+	flags.IntVar(&opts.size.fillers, "vm", 0, "add `N` filler VMs")
+	flags.IntVar(&opts.size.hosts, "host", 0, "add `N` hosts to cluster01")
+	flags.IntVar(&opts.size.clusters, "cluster", 0, "add `N` clusters of one host to datacenter01")
+	flags.IntVar(&opts.size.datacenters, "dc", 0, "add `N` datacenters of one host")
+	flags.Float64Var(&opts.churn, "churn", 0, "change `RATE` properties of filler VMs per second")
+	flags.IntVar(&delay, "delay", 0, "answer every call `MS` milliseconds late")
+	flags.IntVar(&guestDelay, "guest-delay", 0, "answer guest process lists `MS` milliseconds late")
+	flags.StringVar(&opts.apiVersion, "api-version", "", "advertise API `VERSION`")
+	flags.StringVar(&clock, "sample-clock", "", "fixed `TIME` (RFC 3339) of the performance samples")
+	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
+	flags.BoolVar(&opts.exitOnStdinClose, "exit-on-stdin-close", false, "end when standard input is closed")
+	flags.BoolVar(&opts.verbose, "v", false, "log to standard error what the library does")
+	flags.BoolVar(&version, "version", false, "print the build and exit")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			os.Exit(0)
+		}
+		os.Exit(2) // the flag package has said why
+	}
+	if version {
+		fmt.Println("vcsim", bedName)
+		os.Exit(0)
+	}
+	if flags.NArg() != 0 {
+		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if opts.fixtures != "documents" && opts.fixtures != "none" {
+		return nil, fmt.Errorf("-fixtures %q: write documents or none", opts.fixtures)
+	}
+	if (opts.tlsCert == "") != (opts.tlsKey == "") {
+		return nil, errors.New("-tlscert and -tlskey belong together")
+	}
+	if delay < 0 || guestDelay < 0 || opts.churn < 0 || opts.size.fillers < 0 ||
+		opts.size.hosts < 0 || opts.size.clusters < 0 || opts.size.datacenters < 0 {
+		return nil, errors.New("numbers must not be negative")
+	}
+	opts.delay = time.Duration(delay) * time.Millisecond
+	opts.guestDelay = time.Duration(guestDelay) * time.Millisecond
+	if clock != "" {
+		at, err := time.Parse(time.RFC3339, clock)
+		if err != nil {
+			return nil, fmt.Errorf("-sample-clock: %w", err)
+		}
+		opts.sampleClock = at.UTC()
+	}
+	return opts, nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vmware/govmomi/simulator"
+	"github.com/vmware/govmomi/vim25"
+	"github.com/vmware/govmomi/vim25/types"
+)
+
+// newModel returns the library's model without the things it would name itself.
+func newModel(opts *options) *simulator.Model {
+	model := simulator.VPX()
+	if opts.esx {
+		model = simulator.ESX()
+	}
+	model.Datacenter, model.Cluster, model.ClusterHost, model.Host = 0, 0, 0, 0
+	model.Portgroup, model.Pool, model.Datastore, model.Machine = 0, 0, 0, 0
+	if opts.apiVersion != "" {
+		model.ServiceContent.About.ApiVersion = opts.apiVersion
+	}
+	return model
+}
+
+// newWorld wraps a created model.
+func newWorld(model *simulator.Model, opts *options) *world {
+	w := &world{reg: registryOf(model), clock: time.Now}
+	w.ctx = newContext(w.reg)
+	if !opts.sampleClock.IsZero() {
+		w.clock = func() time.Time { return opts.sampleClock }
+	}
+	return w
+}
+
+// content is what RetrieveServiceContent returns.
+func (w *world) content() types.ServiceContent {
+	if instance, ok := w.reg.Get(vim25.ServiceInstance).(*simulator.ServiceInstance); ok {
+		return instance.Content
+	}
+	return types.ServiceContent{}
+}
+
+// populate fills the inventory and puts our objects in the place of those of
+// the library that fall short.
+func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
+	b, err := newBuilder(w, model.Service)
+	if err != nil {
+		return nil, err
+	}
+	var places *site
+	switch {
+	case opts.esx:
+		places, err = buildESX(b, opts.size, opts.fixtures == "documents")
+	case opts.fixtures == "documents":
+		places, err = buildDocuments(b, opts.size)
+	default:
+		places, err = buildPlain(b, opts.size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(places.places) == 0 {
+		return nil, errors.New("the inventory has no host that is up")
+	}
+	installWatcher(w)
+	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
+		return nil, err
+	}
+	if err := installCollector(w); err != nil {
+		return nil, err
+	}
+	if vms := w.all("VirtualMachine"); len(vms) != 0 {
+		vm, ok := vms[0].(*simulator.VirtualMachine)
+		if !ok {
+			return nil, fmt.Errorf("%s is not a virtual machine", vms[0].Reference())
+		}
+		w.post(&types.VmPoweredOnEvent{VmEvent: w.machineEvent(vm)})
+	}
+	w.live = true
+	return places, nil
+}
