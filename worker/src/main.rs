@@ -1,1 +1,4 @@
+//! The `vpoller-worker` program.
+#![forbid(unsafe_code)]
+
 fn main() {}

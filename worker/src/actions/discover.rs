@@ -1,0 +1,14 @@
+//! Every object of a type.
+
+use serde_json::Value as Json;
+
+use super::{Performing, Task, fields};
+
+pub(super) fn discover<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let Some(kind) = task.method.object.kind() else { return Err(task.no_object()) };
+        let paths = task.paths();
+        let rows = task.inventory.list(kind, &paths).await?;
+        task.answer(rows.iter().map(|row| Json::Object(fields(row, &paths))).collect())
+    })
+}

@@ -1,0 +1,80 @@
+//! What VMware Tools report from inside a guest.
+
+use serde_json::{Map, Value as Json, json};
+use vpoller_vsphere::{Struct, Value};
+
+use super::{Answer, Performing, Task, members, one};
+use crate::failure::Failure;
+use crate::inventory::{GuestAccount, Row};
+use crate::methods::LISTED;
+
+const NAME: &str = "name";
+const DISKS: &str = "guest.disk";
+const ADAPTERS: &str = "guest.net";
+const TOOLS: &str = "guest.toolsRunningStatus";
+
+/// Every disk of the guest.
+pub(crate) fn disks<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let row = task.read(&[NAME, DISKS]).await?;
+        task.answer(all_disks(task, &row))
+    })
+}
+
+/// The disk whose path is the request's key; every disk when there is no key.
+pub(crate) fn disk<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let row = task.read(&[NAME, DISKS]).await?;
+        let Some(key) = task.request.key.as_deref() else {
+            return Ok(Answer { msg: LISTED, result: all_disks(task, &row) });
+        };
+        let found = structs(&row, DISKS).find(|disk| disk.get("diskPath").and_then(Value::as_str) == Some(key));
+        let disk = found.ok_or_else(|| Failure::NoGuestDisk(key.to_owned()))?;
+        let fields =
+            [(NAME.to_owned(), Json::from(task.name())), ("disk".to_owned(), Json::Object(members(disk, &task.paths())))];
+        task.answer(one(Map::from_iter(fields)))
+    })
+}
+
+/// Every network adapter of the guest.
+pub(crate) fn adapters<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let row = task.read(&[NAME, ADAPTERS]).await?;
+        task.answer(json!({ NAME: name(task, &row), "net": each(task, structs(&row, ADAPTERS)) }))
+    })
+}
+
+/// The processes in the guest.
+pub(crate) fn processes<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let row = task.read(&[TOOLS]).await?;
+        if row.text(TOOLS) != Some("guestToolsRunning") {
+            return Err(Failure::NoTools(task.name()));
+        }
+        let (Some(user), Some(password)) = (task.request.username.as_deref(), task.request.password.as_ref()) else {
+            return Err(Failure::NoGuestAccount(task.name()));
+        };
+        let account = GuestAccount { user, password };
+        let list = task.inventory.processes(task.object()?, account).await.map_err(Failure::GuestProcesses)?;
+        task.answer(each(task, list.iter().filter_map(Value::as_struct)))
+    })
+}
+
+fn all_disks(task: &Task<'_>, row: &Row) -> Json {
+    json!([{ NAME: name(task, row), "disk": each(task, structs(row, DISKS)) }])
+}
+
+/// The asked members of each of the structs.
+fn each<'s>(task: &Task<'_>, structs: impl Iterator<Item = &'s Struct>) -> Json {
+    let names = task.paths();
+    structs.map(|object| Json::Object(members(object, &names))).collect()
+}
+
+/// The data objects in a list property; none when it is unset, as it is without VMware Tools.
+fn structs<'r>(row: &'r Row, path: &str) -> impl Iterator<Item = &'r Struct> {
+    row.get(path).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_struct)
+}
+
+fn name(task: &Task<'_>, row: &Row) -> Json {
+    row.get(NAME).map_or_else(|| Json::from(task.name()), Value::to_json)
+}

@@ -1,0 +1,124 @@
+//! What methods do: from a request and an [`Inventory`] to the `result` of a reply.
+//!
+//! One file per family. An action neither knows where a value comes from nor how the reply is printed.
+
+pub(crate) mod cpu;
+mod discover;
+mod get;
+pub(crate) mod guest;
+pub(crate) mod related;
+mod service;
+
+use std::pin::Pin;
+
+use serde_json::{Map, Value as Json};
+use vpoller_vsphere::{MoRef, Struct};
+use vpoller_wire::Request;
+
+use crate::failure::Failure;
+use crate::inventory::{Inventory, Row};
+use crate::methods::{Action, Method};
+
+/// One request on its way, after validation and lookup.
+pub struct Task<'a> {
+    /// The method's row.
+    pub method: &'static Method,
+    /// What was asked.
+    pub request: &'a Request,
+    /// Where values come from.
+    pub inventory: &'a dyn Inventory,
+    /// The object that the request names, where the method is about one.
+    pub object: Option<MoRef>,
+}
+
+/// What a method answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The text of `msg`.
+    pub msg: &'static str,
+    /// The `result`.
+    pub result: Json,
+}
+
+/// A method under way.
+pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
+
+/// The function behind a method that shares its work with no other.
+pub type Perform = for<'a> fn(&'a Task<'a>) -> Performing<'a>;
+
+/// Does what the method's row says.
+pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    match task.method.action {
+        Action::About => service::about(task),
+        Action::Discover => discover::discover(task),
+        Action::Get => get::get(task),
+        Action::Related(relation) => related::related(task, relation),
+        Action::Custom(perform) => perform(task),
+    }
+}
+
+impl Task<'_> {
+    /// The answer with the method's own text.
+    fn answer(&self, result: Json) -> Result<Answer, Failure> {
+        Ok(Answer { msg: self.method.success, result })
+    }
+
+    fn object(&self) -> Result<&MoRef, Failure> {
+        self.object.as_ref().ok_or_else(|| self.no_object())
+    }
+
+    fn no_object(&self) -> Failure {
+        Failure::NoObject(self.request.name.clone())
+    }
+
+    /// The name as requested.
+    fn name(&self) -> String {
+        self.request.name.clone().unwrap_or_default()
+    }
+
+    /// The method's own paths, then the requested ones, each once.
+    fn paths(&self) -> Vec<&str> {
+        unique(self.method.reads.iter().copied().chain(self.requested()))
+    }
+
+    fn requested(&self) -> impl Iterator<Item = &str> {
+        self.request.properties.iter().map(String::as_str)
+    }
+
+    /// Paths of the one object.
+    async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
+        let object = std::slice::from_ref(self.object()?);
+        self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())
+    }
+}
+
+fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut kept = Vec::new();
+    paths.for_each(|path| {
+        if !kept.contains(&path) {
+            kept.push(path);
+        }
+    });
+    kept
+}
+
+/// The fields of a row that are set, in the order of the paths.
+fn fields(row: &Row, paths: &[&str]) -> Map<String, Json> {
+    let set = paths.iter().filter_map(|path| Some(((*path).to_owned(), row.get(path)?.to_json())));
+    set.collect()
+}
+
+/// Members of a data object: a member that its type does not define prints `(null)`, one that is merely unset is null.
+fn members(object: &Struct, names: &[&str]) -> Map<String, Json> {
+    let member = |name: &str| match object.get(name) {
+        Some(value) => value.to_json(),
+        None if object.declares(name) => Json::Null,
+        None => Json::from("(null)"),
+    };
+    names.iter().map(|name| ((*name).to_owned(), member(name))).collect()
+}
+
+/// A list of one object: what most methods answer about one object.
+fn one(object: Map<String, Json>) -> Json {
+    Json::Array(vec![Json::Object(object)])
+}

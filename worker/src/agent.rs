@@ -1,0 +1,318 @@
+//! One agent per vSphere host: its inventory, its limits, its health.
+//!
+//! Whatever one vSphere host does costs the requests for that host only: they count against a bound of their own, each has a
+//! deadline, and none of them occupies a thread while it waits. A task per agent keeps the login; it is supervised.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::sync::{Notify, watch};
+use vpoller_vsphere::Class;
+use vpoller_wire::{Reply, Request};
+
+use crate::actions::{self, Answer, Task};
+use crate::catch::Caught;
+use crate::failure::Failure;
+use crate::inventory::{Inventory, ReadError, Wanted};
+use crate::methods::{Method, Object};
+
+/// What serves the requests for one vSphere host.
+pub struct Agent {
+    host: Arc<str>,
+    inventory: Arc<dyn Inventory>,
+    /// Requests in work or waiting at most; further ones are refused at once.
+    limit: usize,
+    busy: AtomicUsize,
+    /// Turns true when somebody needs the agent, and stays so.
+    wanted: watch::Sender<bool>,
+    /// Rung when a request found the connection lost.
+    lost: Notify,
+    state: Mutex<State>,
+    counters: Counters,
+    /// Ambiguous names that were warned about.
+    ambiguous: Mutex<HashSet<String>>,
+}
+
+/// How the connection is, as far as anybody noticed.
+#[derive(Clone, Debug, Default)]
+struct State {
+    phase: Phase,
+    last_error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Phase {
+    #[default]
+    Idle,
+    Connecting,
+    Connected,
+    Failed,
+}
+
+#[derive(Default)]
+struct Counters {
+    requests: AtomicU64,
+    failures: AtomicU64,
+    timeouts: AtomicU64,
+    refused: AtomicU64,
+    restarts: AtomicU64,
+}
+
+/// How long a client waits that does not say.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// Of the client's time, the share kept back so that our answer arrives before it gives up; at most this much.
+const LONGEST_RESERVE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Longer than any logout should take; the process ends anyway.
+const CLOSING: Duration = Duration::from_secs(3);
+/// Ambiguous names remembered; beyond, warnings start anew.
+const AMBIGUOUS: usize = 1000;
+
+impl Agent {
+    /// An agent for the host of this name that takes on `limit` requests at once.
+    #[must_use]
+    pub fn new(host: &str, inventory: Arc<dyn Inventory>, limit: usize) -> Self {
+        Self {
+            host: host.into(),
+            inventory,
+            limit,
+            busy: AtomicUsize::new(0),
+            wanted: watch::Sender::new(false),
+            lost: Notify::new(),
+            state: Mutex::default(),
+            counters: Counters::default(),
+            ambiguous: Mutex::default(),
+        }
+    }
+
+    /// The vSphere host, as registered.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Says that the agent is needed: it logs in, if it has not yet.
+    pub fn want(&self) {
+        self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+    }
+
+    /// Answers one request within the client's time.
+    pub(crate) async fn perform(&self, method: &'static Method, request: &Request) -> Reply {
+        self.want();
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let limit = time_left(request.timeout);
+        let outcome = match Place::take(self) {
+            Ok(_place) => match tokio::time::timeout(limit, Caught::new(self.work(method, request))).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(cause)) => Err(Failure::Task { method: method.name, cause }),
+                Err(_) => Err(Failure::Deadline { host: self.host.to_string(), limit }),
+            },
+            Err(failure) => Err(failure),
+        };
+        self.note(&outcome);
+        outcome.map_or_else(Reply::from, |answer| Reply::success(answer.msg, answer.result))
+    }
+
+    /// Lookup, then action.
+    async fn work(&self, method: &'static Method, request: &Request) -> Result<Answer, Failure> {
+        let inventory = &*self.inventory;
+        let object = match method.object {
+            Object::Service | Object::Every(_) => None,
+            Object::One(kind) => {
+                let missing = || Failure::NoObject(request.name.clone());
+                let name = request.name.as_deref().ok_or_else(missing)?;
+                let found = inventory.find(kind, &Wanted::parse(kind, name)).await?;
+                if found.len() > 1 && self.first_time(name) {
+                    let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
+                    let (host, kind) = (&self.host, kind.printed());
+                    tracing::warn!(
+                        "[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant"
+                    );
+                }
+                Some(found.into_iter().next().ok_or_else(missing)?)
+            }
+        };
+        actions::perform(&Task { method, request, inventory, object }).await
+    }
+
+    fn first_time(&self, name: &str) -> bool {
+        let mut known = lock(&self.ambiguous);
+        if known.len() >= AMBIGUOUS {
+            known.clear();
+        }
+        known.insert(name.to_owned())
+    }
+
+    fn note(&self, outcome: &Result<Answer, Failure>) {
+        let Err(failure) = outcome else {
+            self.set(Phase::Connected, None);
+            return;
+        };
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        match failure {
+            Failure::Deadline { .. } => {
+                self.counters.timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+            Failure::Crowded { .. } => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Failure::Task { method, cause } => tracing::error!("[{}] Task {method} failed: {cause}", self.host),
+            Failure::Collect(error) | Failure::GuestProcesses(error) if unreachable(error) => {
+                let before = self.set(Phase::Failed, Some(error.to_string()));
+                if before == Phase::Connected {
+                    tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect", self.host);
+                    self.lost.notify_one();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes where the connection is; the last error stays readable after it was overcome. Returns where it was.
+    fn set(&self, phase: Phase, error: Option<String>) -> Phase {
+        let mut state = lock(&self.state);
+        if error.is_some() {
+            state.last_error = error;
+        }
+        std::mem::replace(&mut state.phase, phase)
+    }
+
+    /// Keeps the agent logged in, from the moment it is wanted and for ever; a panic is reported and survived.
+    pub(crate) async fn supervise(self: Arc<Self>) {
+        while let Err(cause) = Caught::new(self.keep()).await {
+            self.counters.restarts.fetch_add(1, Ordering::Relaxed);
+            let text = format!("the agent stopped by a defect and was restarted: {cause}");
+            tracing::error!("[{}] {text}", self.host);
+            self.set(Phase::Failed, Some(text));
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    }
+
+    async fn keep(&self) {
+        // The sender lives in `self`, so this can only end by the value.
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+        tracing::info!("Connecting vSphere Agent to {}", self.host);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.set(Phase::Connecting, None);
+            match self.inventory.connect().await {
+                Ok(()) => {
+                    self.set(Phase::Connected, None);
+                    pause = FIRST_PAUSE;
+                    self.lost.notified().await;
+                }
+                Err(error) => {
+                    self.set(Phase::Failed, Some(error.to_string()));
+                    let wait = self.report(&error, pause);
+                    tokio::time::sleep(wait).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Logs a failed login, once per attempt that was really made, and says how long to wait.
+    fn report(&self, error: &ReadError, pause: Duration) -> Duration {
+        let Some(retry_after) = error.retry_after() else {
+            tracing::error!("Cannot connect to {}: {error}", self.host);
+            return pause;
+        };
+        tracing::debug!("Not connecting to {}: {error}", self.host);
+        retry_after.max(FIRST_PAUSE)
+    }
+
+    /// Logs out.
+    pub(crate) async fn close(&self) {
+        if *self.wanted.borrow() {
+            tracing::info!("Disconnecting vSphere Agent from {}", self.host);
+            if tokio::time::timeout(CLOSING, self.inventory.close()).await.is_err() {
+                tracing::warn!("{} did not log us out within {} s", self.host, CLOSING.as_secs());
+            }
+        }
+    }
+
+    /// Whether requests can be answered right now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        lock(&self.state).phase == Phase::Connected
+    }
+
+    /// What the status page says.
+    #[must_use]
+    pub fn status(&self) -> Json {
+        let state = lock(&self.state).clone();
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let phase = match state.phase {
+            Phase::Idle => "idle",
+            Phase::Connecting => "connecting",
+            Phase::Connected => "connected",
+            Phase::Failed => "failed",
+        };
+        json!({
+            "host": &*self.host,
+            "state": phase,
+            "last_error": state.last_error,
+            "in_work": self.busy.load(Ordering::Relaxed),
+            "limit": self.limit,
+            "requests": count(&self.counters.requests),
+            "failures": count(&self.counters.failures),
+            "timeouts": count(&self.counters.timeouts),
+            "refused": count(&self.counters.refused),
+            "restarts": count(&self.counters.restarts),
+            "vsphere": self.inventory.health(),
+        })
+    }
+}
+
+/// A request's place among those in work; given back when dropped.
+struct Place<'a>(&'a Agent);
+
+impl<'a> Place<'a> {
+    fn take(agent: &'a Agent) -> Result<Self, Failure> {
+        let waiting = agent.busy.fetch_add(1, Ordering::Relaxed);
+        let place = Self(agent);
+        if waiting >= agent.limit {
+            return Err(Failure::Crowded { host: agent.host.to_string(), waiting });
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The time to answer in: what the client waits, less a little for the way back.
+fn time_left(timeout: Option<u64>) -> Duration {
+    let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
+    timeout - (timeout / 20).min(LONGEST_RESERVE)
+}
+
+/// Whether the error says something about the connection, not about the question.
+fn unreachable(error: &ReadError) -> bool {
+    matches!(error.class(), Some(Class::Session | Class::Auth | Class::Transport | Class::Overload))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_due_before_the_client_gives_up() {
+        assert_eq!(time_left(None), Duration::from_millis(9500));
+        assert_eq!(time_left(Some(0)), Duration::from_millis(9500));
+        assert_eq!(time_left(Some(1000)), Duration::from_millis(950));
+        assert_eq!(time_left(Some(u64::MAX)), LONGEST_TIMEOUT - LONGEST_RESERVE);
+    }
+}

@@ -1,0 +1,111 @@
+//! From the bytes of a request to the bytes of its reply: one pipeline for every method.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use vpoller_wire::{Reply, Request, append_outcome};
+
+use crate::agent::Agent;
+use crate::agents::Agents;
+use crate::catch::caught;
+use crate::failure::Failure;
+use crate::helpers::{self, Rendered};
+use crate::methods::{self, Action, Method, Object};
+
+/// Largest request body, in bytes; a reply has no such bound.
+pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
+
+/// The next step of a request.
+pub enum Step {
+    /// It is answered.
+    Now(Vec<u8>),
+    /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
+    Later(Pin<Box<dyn Future<Output = Vec<u8>> + Send>>),
+}
+
+/// Answers requests with the help of the agents.
+#[derive(Clone)]
+pub struct Dispatcher {
+    agents: Arc<Agents>,
+}
+
+impl Dispatcher {
+    /// A dispatcher to these agents.
+    #[must_use]
+    pub fn new(agents: Arc<Agents>) -> Self {
+        Self { agents }
+    }
+
+    /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
+    #[must_use]
+    pub fn dispatch(&self, body: &[u8]) -> Step {
+        if body.len() > LARGEST_REQUEST {
+            return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
+        }
+        let request = match Request::parse(body) {
+            Ok(request) => request,
+            Err(error) => return Step::Now(refuse(error.into())),
+        };
+        tracing::debug!("Received {request:?}");
+        let (method, agent) = match self.admit(&request) {
+            Ok(admitted) => admitted,
+            Err(failure) => return Step::Now(finish(methods::find(&request.method), &request, &failure.into())),
+        };
+        tracing::info!("[{}] {}", request.hostname, intent(method, &request));
+        Step::Later(Box::pin(async move {
+            let reply = agent.perform(method, &request).await;
+            finish(Some(method), &request, &reply)
+        }))
+    }
+
+    fn admit(&self, request: &Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
+        let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
+        let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;
+        let complete = method.required.iter().all(|field| request.has(*field));
+        if !complete || request.malformed().is_some() {
+            return Err(Failure::InvalidTask);
+        }
+        Ok((method, Arc::clone(agent)))
+    }
+}
+
+/// The reply to what is no request, or cannot be taken on.
+pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
+    helpers::plain(&failure.into()).bytes
+}
+
+/// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
+fn finish(method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
+    let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
+    let Rendered { mut bytes, outcome } = caught(|| render(name, method, request, reply)).unwrap_or_else(|cause| {
+        tracing::error!("Helper {name} failed: {cause}");
+        helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
+    });
+    if request.outcome {
+        append_outcome(&mut bytes, outcome);
+    }
+    bytes
+}
+
+fn render(name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+    match helpers::find(name) {
+        Some(helper) => helper.render(method, request, reply),
+        None => {
+            tracing::warn!("Unknown helper {name} requested, the reply goes out as it is");
+            helpers::plain(reply)
+        }
+    }
+}
+
+/// What is about to be done, for the log.
+fn intent(method: &Method, request: &Request) -> String {
+    match (method.action, method.object) {
+        (Action::About, _) => "Retrieving vSphere About information".to_owned(),
+        (_, Object::Every(kind)) => format!("Discovering {} managed objects", kind.printed()),
+        (_, Object::One(kind)) => {
+            let name = request.name.as_deref().unwrap_or("None");
+            format!("Retrieving properties for {name} managed object of type {}", kind.printed())
+        }
+        (_, Object::Service) => format!("Retrieving {}", method.name),
+    }
+}

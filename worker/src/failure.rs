@@ -1,0 +1,130 @@
+//! Every way a request can fail, and the text users get for it.
+//!
+//! These texts are contract: users and scripts match on them. They are made here and nowhere else.
+
+use std::time::Duration;
+
+use vpoller_wire::{Reply, RequestError, text};
+
+use crate::inventory::ReadError;
+
+/// Why a request has no result. `Display` is the `msg` of the reply.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The body is no request.
+    #[error(transparent)]
+    Malformed(#[from] RequestError),
+    /// More frames than a request has.
+    #[error("{}", text::INVALID_MESSAGE)]
+    TrailingFrames,
+    /// The body is larger than any request has reason to be.
+    #[error("{}: {size} bytes are more than the {limit} that a request may have", text::INVALID_MESSAGE)]
+    TooLarge {
+        /// Its size in bytes.
+        size: usize,
+        /// The bound, in bytes.
+        limit: usize,
+    },
+    /// `method` is missing or unknown.
+    #[error("{}", text::UNKNOWN_METHOD)]
+    UnknownMethod,
+    /// `hostname` is missing or no enabled vSphere host.
+    #[error("{}", text::UNKNOWN_AGENT)]
+    UnknownAgent,
+    /// A required field is missing, or one has a type that makes no sense.
+    #[error("{}", text::INVALID_TASK_REQUEST)]
+    InvalidTask,
+    /// No managed object goes by the name; prints `None` when there was no name.
+    #[error("Cannot find object {}", .0.as_deref().unwrap_or("None"))]
+    NoObject(Option<String>),
+    /// vSphere could not be read.
+    #[error("Cannot collect properties: {0}")]
+    Collect(#[from] ReadError),
+    /// A property that the method computes with is not set.
+    #[error("Unable to retrieve required properties")]
+    MissingProperties,
+    /// No disk of the guest has the path.
+    #[error("Unable to find guest disk {0}")]
+    NoGuestDisk(String),
+    /// The guest of the virtual machine cannot be asked.
+    #[error("{0} is not running VMware Tools")]
+    NoTools(String),
+    /// The guest account is missing.
+    #[error("Need username and password for authentication in guest system {0}")]
+    NoGuestAccount(String),
+    /// The guest operation failed.
+    #[error("Cannot get guest processes: {0}")]
+    GuestProcesses(ReadError),
+    /// A defect of ours.
+    #[error("Task {method} failed")]
+    Task {
+        /// The method.
+        method: &'static str,
+        /// What happened, in one line.
+        cause: String,
+    },
+    /// The client is about to give up.
+    #[error("{host} did not answer within {} s", .limit.as_secs_f64())]
+    Deadline {
+        /// The vSphere host.
+        host: String,
+        /// How long was waited.
+        limit: Duration,
+    },
+    /// The vSphere host has more requests waiting than it gets done.
+    #[error("Too many requests for {host}: {waiting} are waiting already; try again later")]
+    Crowded {
+        /// The vSphere host.
+        host: String,
+        /// How many requests are waiting or in work.
+        waiting: usize,
+    },
+    /// The worker has taken on all it can.
+    #[error("Worker is busy: {0} requests are in work already; try again later")]
+    Busy(usize),
+}
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        let cause = match &failure {
+            Failure::Task { cause, .. } => Some(cause.clone()),
+            _ => None,
+        };
+        Self::Failure { msg: failure.to_string(), cause }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vpoller_wire::json::Style;
+
+    fn check(failure: Failure, text: &str) {
+        assert_eq!(Reply::from(failure).msg(), text);
+    }
+
+    #[test]
+    fn texts_are_those_of_the_contract() {
+        check(RequestError::NotJson.into(), "Invalid message received");
+        check(RequestError::NotObject("list").into(), "Expected a JSON message, received list");
+        check(Failure::TrailingFrames, "Invalid message received");
+        check(Failure::UnknownMethod, "Unknown or missing task/method name");
+        check(Failure::UnknownAgent, "Unknown or missing agent name");
+        check(Failure::InvalidTask, "Invalid task request");
+        check(Failure::NoObject(Some("vm99".into())), "Cannot find object vm99");
+        check(Failure::NoObject(None), "Cannot find object None");
+        check(Failure::MissingProperties, "Unable to retrieve required properties");
+        check(Failure::NoGuestDisk("/opt".into()), "Unable to find guest disk /opt");
+        check(Failure::NoTools("vm02".into()), "vm02 is not running VMware Tools");
+        check(Failure::NoGuestAccount("vm01".into()), "Need username and password for authentication in guest system vm01");
+        check(ReadError::new("no route").into(), "Cannot collect properties: no route");
+        check(Failure::GuestProcesses(ReadError::new("InvalidGuestLogin")), "Cannot get guest processes: InvalidGuestLogin");
+    }
+
+    #[test]
+    fn a_defect_goes_out_with_its_cause_as_traceback() {
+        let reply = Reply::from(Failure::Task { method: "m", cause: "index out of bounds".into() });
+        let text = String::from_utf8(reply.to_bytes(Style::Line)).expect("UTF-8");
+        assert_eq!(text, r#"{"success": 1, "msg": "Task m failed", "traceback": "index out of bounds"}"#);
+    }
+}

@@ -1,0 +1,167 @@
+//! Every question answered by calls to vSphere.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::{Value as Json, json};
+use tokio::sync::Semaphore;
+use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct, Value};
+
+use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use crate::kind::Kind;
+
+/// One vSphere host, asked each time.
+pub struct Direct {
+    client: Client,
+    /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
+    guests: Semaphore,
+}
+
+/// Guest operations at the same time.
+const GUEST_OPERATIONS: usize = 4;
+/// Objects that vanish between being named and being read are left out; this many in one read, then it fails.
+const VANISHED: usize = 5;
+
+impl Direct {
+    /// Asks through this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client, guests: Semaphore::new(GUEST_OPERATIONS) }
+    }
+
+    async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let found = self.client.retrieve_all(kind.wire(), paths).await;
+        let found = found.map_err(|error| ReadError::of(&kind.printed(), &error))?;
+        Ok(found.into_iter().map(Row::from).collect())
+    }
+
+    /// Reads the objects that still exist.
+    async fn read_rows(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let mut wanted = objects.to_vec();
+        for _ in 0..=VANISHED {
+            if wanted.is_empty() {
+                return Ok(Vec::new());
+            }
+            match self.client.retrieve_objects(&wanted, paths).await {
+                Ok(found) => return Ok(ordered(objects, found)),
+                Err(error) => match vanished(&error).filter(|gone| wanted.contains(gone)) {
+                    Some(gone) => wanted.retain(|object| *object != gone),
+                    None => return Err(ReadError::of(&subject(&wanted), &error)),
+                },
+            }
+        }
+        Err(ReadError::new("too many of the objects were deleted meanwhile; ask again"))
+    }
+}
+
+impl Inventory for Direct {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+        Box::pin(async move {
+            let rows = self.list_rows(kind, &wanted.paths(kind)).await?;
+            Ok(wanted.choose(kind, &rows))
+        })
+    }
+
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(self.list_rows(kind, paths))
+    }
+
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(self.read_rows(objects, paths))
+    }
+
+    fn about(&self) -> Reading<'_, Struct> {
+        Box::pin(async {
+            let session = self.client.session().await.map_err(|error| self.error(&error))?;
+            Ok(session.content.about.clone())
+        })
+    }
+
+    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+        Box::pin(async move {
+            let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
+            let password = SecretString::from(account.password.expose());
+            let listed = self.client.list_processes(vm, account.user, &password).await;
+            drop(permit);
+            listed.map_err(|error| ReadError::of(&vm.to_string(), &error))
+        })
+    }
+
+    fn connect(&self) -> Reading<'_, ()> {
+        Box::pin(async { self.client.session().await.map(drop).map_err(|error| self.error(&error)) })
+    }
+
+    fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.client.logout())
+    }
+
+    fn health(&self) -> Json {
+        let stats = self.client.stats();
+        let errors: serde_json::Map<_, _> = Class::ALL
+            .into_iter()
+            .filter(|class| stats.errors(*class) > 0)
+            .map(|class| (class.name().to_owned(), Json::from(stats.errors(class))))
+            .collect();
+        json!({
+            "session": session_word(&self.client.state()),
+            "logins": stats.logins,
+            "calls": stats.calls(),
+            "bytes_in": stats.bytes_in(),
+            "bytes_out": stats.bytes_out(),
+            "errors": errors,
+        })
+    }
+}
+
+impl Direct {
+    fn error(&self, error: &Error) -> ReadError {
+        ReadError::of(&self.client.config().host, error)
+    }
+}
+
+impl From<ObjectContent> for Row {
+    fn from(found: ObjectContent) -> Self {
+        Self { object: found.obj, values: found.props }
+    }
+}
+
+/// One word and, while the client waits, for how long.
+fn session_word(state: &State) -> Json {
+    let waiting = |word, next_try: &Duration| json!(format!("{word}, next attempt in {} s", next_try.as_secs()));
+    match state {
+        State::Idle => json!("none"),
+        State::Connecting => json!("connecting"),
+        State::Connected { .. } => json!("open"),
+        State::AuthFailed { next_try, .. } => waiting("refused", next_try),
+        State::Unreachable { next_try, .. } => waiting("unreachable", next_try),
+    }
+}
+
+/// The object that no longer exists, if that is what went wrong.
+fn vanished(error: &Error) -> Option<MoRef> {
+    let fault = error.fault().filter(|fault| fault.is_a("ManagedObjectNotFound"))?;
+    fault.object().cloned()
+}
+
+/// Rows in the order of the objects; an object named twice gets one row for each.
+fn ordered(objects: &[MoRef], found: Vec<ObjectContent>) -> Vec<Row> {
+    let mut by_object: HashMap<MoRef, Row> = found.into_iter().map(|content| (content.obj.clone(), content.into())).collect();
+    let mut last: Vec<Row> = Vec::with_capacity(objects.len());
+    for object in objects {
+        let again = || last.iter().find(|row| row.object == *object).cloned();
+        if let Some(row) = by_object.remove(object).or_else(again) {
+            last.push(row);
+        }
+    }
+    last
+}
+
+/// What an error about a read of objects is about: the one object, or their type.
+fn subject(objects: &[MoRef]) -> String {
+    match objects {
+        [one] => one.to_string(),
+        [first, ..] => vpoller_vsphere::printed_type(&first.kind).into_owned(),
+        [] => String::new(),
+    }
+}

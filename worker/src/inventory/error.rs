@@ -1,0 +1,82 @@
+//! Why vSphere could not be read, as the text that ends up in a reply.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use vpoller_vsphere::{Class, Error, Fault};
+
+/// A failed read. `Display` is one line: the cause, with the property and the object where they are known.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{text}")]
+pub struct ReadError {
+    text: String,
+    class: Option<Class>,
+    retry_after: Option<Duration>,
+}
+
+/// Longer causes are cut: they go into item values and log lines.
+const LONGEST: usize = 600;
+
+impl ReadError {
+    /// An error with its text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let one_line = text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None }
+    }
+
+    /// The error of a call about `subject`, such as `vim.VirtualMachine:vm-12`.
+    #[must_use]
+    pub fn of(subject: &str, error: &Error) -> Self {
+        let text = match error.fault() {
+            Some(fault) => describe(fault, subject),
+            None => chain(error),
+        };
+        Self { class: Some(error.class()), retry_after: error.next_try(), ..Self::new(&text) }
+    }
+
+    /// What kind of reaction the error asks for, where vSphere said.
+    #[must_use]
+    pub fn class(&self) -> Option<Class> {
+        self.class
+    }
+
+    /// Time until the next attempt, when none was made because earlier ones failed.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+fn describe(fault: &Fault, subject: &str) -> String {
+    match (fault.kind.as_str(), fault.property()) {
+        ("InvalidProperty", Some(path)) => format!("InvalidProperty: {path} is no property of {subject}"),
+        _ => fault.to_string(),
+    }
+}
+
+/// The error and its causes, each once.
+fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text = format!("{text}: {part}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_bounded_line() {
+        let error = ReadError::new(&format!("first\r\n\tsecond {}", "x".repeat(2000)));
+        assert!(error.to_string().starts_with("first second xxx"));
+        assert_eq!(error.to_string().len(), LONGEST);
+    }
+}

@@ -1,0 +1,89 @@
+//! The border between methods and vSphere: what a method may ask, and nothing about how it is answered.
+//!
+//! Methods see [`Inventory`] only. [`Direct`] answers each question by calls to vSphere; whatever answers from memory later
+//! implements the same trait, and no method will notice.
+
+mod direct;
+mod error;
+mod lookup;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use vpoller_vsphere::{MoRef, Struct, Value};
+use vpoller_wire::Secret;
+
+pub use direct::Direct;
+pub use error::ReadError;
+pub use lookup::Wanted;
+
+use crate::kind::Kind;
+
+/// A question under way.
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
+
+/// What can be asked about one vSphere host.
+pub trait Inventory: Send + Sync {
+    /// The objects that a name means, the preferred one first: usually one, none when there is no such object.
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>>;
+
+    /// These paths of every object of a type (subtypes included), in the server's order.
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+
+    /// These paths of these objects, in the order of the objects; those that no longer exist are left out.
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+
+    /// What the host says about itself.
+    fn about(&self) -> Reading<'_, Struct>;
+
+    /// The processes in the guest of a virtual machine. Never asked twice on its own: a wrong password locks accounts.
+    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>>;
+
+    /// Makes ready: logs in, where that is needed.
+    fn connect(&self) -> Reading<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Lets go: logs out. The next question makes ready again.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+
+    /// Calls, bytes and the session, for the status page.
+    fn health(&self) -> Json {
+        Json::Null
+    }
+}
+
+/// Who asks inside a guest.
+#[derive(Clone, Copy, Debug)]
+pub struct GuestAccount<'a> {
+    /// Guest user.
+    pub user: &'a str,
+    /// Guest password.
+    pub password: &'a Secret,
+}
+
+/// One object and those of the asked paths that are set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The object.
+    pub object: MoRef,
+    /// Path and value; paths that are unset or may not be read are absent.
+    pub values: Vec<(Arc<str>, Value)>,
+}
+
+impl Row {
+    /// The value of a path, when it is set.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&Value> {
+        self.values.iter().find(|(name, _)| &**name == path).map(|(_, value)| value)
+    }
+
+    /// The text of a path, when it is set and a text.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.get(path).and_then(Value::as_str)
+    }
+}

@@ -1,0 +1,459 @@
+//! The table of methods: one row is the whole truth about a method.
+//!
+//! Validation, lookup, logging, helpers, the announcement to the proxy, `--list-methods` and the documentation are derived from
+//! these rows, so this is the only file that names a method.
+//!
+//! How to add one: (1) a row here, in the order of the index; (2) only if it is a new kind of work, a function in `actions/`;
+//! (3) a folder with `request.json` and the expected outputs under `tests/methods/`.
+
+use vpoller_wire::Field;
+
+use crate::actions::{self, Perform};
+use crate::kind::Kind;
+
+/// One method.
+pub struct Method {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// Older names of the same thing.
+    pub aliases: &'static [&'static str],
+    /// Fields that must be in the message beyond `method` and `hostname`; `null` counts as there.
+    pub required: &'static [Field],
+    /// What the method is about.
+    pub object: Object,
+    /// What is always read, before what the request names: property paths, or members of the structs that the method lists.
+    pub reads: &'static [&'static str],
+    /// What is done.
+    pub action: Action,
+    /// How the Zabbix helpers print the reply.
+    pub zabbix: Form,
+    /// Whether the proxy may send the request to a second worker when the first one dies over it.
+    pub repeat: bool,
+    /// The text of `msg` on success; part of the contract.
+    pub success: &'static str,
+    /// One sentence for the documentation.
+    pub doc: &'static str,
+    /// Client options of a working example, after `-m` and `-V`.
+    pub example: &'static str,
+}
+
+/// What a method is about, and so what is looked up before its action runs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Object {
+    /// The vSphere host as a whole.
+    Service,
+    /// Every managed object of a type.
+    Every(Kind),
+    /// The one managed object that `name` names.
+    One(Kind),
+}
+
+impl Object {
+    /// The managed object type, where there is one.
+    #[must_use]
+    pub const fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Service => None,
+            Self::Every(kind) | Self::One(kind) => Some(kind),
+        }
+    }
+}
+
+/// What is done for a request.
+#[derive(Clone, Copy)]
+pub enum Action {
+    /// Members of the service's About information.
+    About,
+    /// The paths of every object of the type.
+    Discover,
+    /// The paths of the one object.
+    Get,
+    /// The objects that a property of the one object refers to.
+    Related(Relation),
+    /// Anything else.
+    Custom(Perform),
+}
+
+/// How objects are reached from another one, and how the answer is laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Relation {
+    /// Property of the first object: a reference, a list of them, or a list of structs whose `key` is one.
+    pub via: &'static str,
+    /// The type that is reached.
+    pub to: Kind,
+    /// Property paths read from what is reached.
+    pub reads: &'static [&'static str],
+    /// The layout.
+    pub shape: Shape,
+}
+
+/// Layouts of a relation.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shape {
+    /// `[{"name": …}, …]`.
+    List,
+    /// `{"name": <first object>, "<field>": [{"name": …}, …]}`.
+    Inside(&'static str),
+    /// `[{"name": <first object>, "<field>": <name of the one reached>}]`.
+    NameOf(&'static str),
+}
+
+/// How the Zabbix helpers print a successful reply.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    /// One value: the first requested property, else `natural`, else the first field that is not `name`.
+    Value {
+        /// The field that is meant when no property was asked for.
+        natural: Option<&'static str>,
+    },
+    /// A low-level discovery object.
+    Lld {
+        /// What stands after `VSPHERE.` in its macros.
+        prefix: Prefix,
+        /// Where its rows are.
+        rows: Rows,
+    },
+    /// One value of the disk inside the first row.
+    Disk,
+    /// The number of rows whose command line contains the request's key.
+    Count,
+}
+
+/// The part of the method's name that goes into discovery macros.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Prefix {
+    /// All but the last part.
+    Whole,
+    /// The first part only.
+    First,
+}
+
+/// Where the rows of a discovery object are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Rows {
+    /// The result itself is the list.
+    Result,
+    /// In this field of the result, or of its first row.
+    Inside(&'static str),
+}
+
+impl Form {
+    /// The field that holds the rows of this form, when the result itself does not.
+    #[must_use]
+    pub const fn inner(self) -> Option<&'static str> {
+        match self {
+            Self::Lld { rows: Rows::Inside(field), .. } => Some(field),
+            Self::Disk => Some(DISK),
+            _ => None,
+        }
+    }
+}
+
+/// Every method, in the order of the documentation.
+pub const METHODS: &[Method] = &[
+    Method {
+        name: "about",
+        object: Object::Service,
+        reads: &["fullName"],
+        action: Action::About,
+        success: RETRIEVED,
+        doc: "Members of the About information of a vSphere host; `fullName` when none is asked for.",
+        example: "-p version,vendor",
+        ..VALUE
+    },
+    Method {
+        name: "net.discover",
+        object: Object::Every(Kind::Network),
+        doc: "Every network: standard, distributed port groups, opaque.",
+        ..DISCOVER
+    },
+    Method {
+        name: "net.get",
+        required: NAME,
+        object: Object::One(Kind::Network),
+        doc: "Properties of a network.",
+        example: "-n \"VM Network\" -p summary.accessible",
+        ..GET
+    },
+    Method {
+        name: "net.host.get",
+        object: Object::One(Kind::Network),
+        action: related("host", Kind::HostSystem, Shape::Inside("host")),
+        zabbix: inside("host"),
+        doc: "The ESXi hosts that a network is available on.",
+        example: "-n \"VM Network\"",
+        ..RELATED
+    },
+    Method {
+        name: "net.vm.get",
+        object: Object::One(Kind::Network),
+        action: related("vm", Kind::VirtualMachine, Shape::Inside("vm")),
+        zabbix: inside("vm"),
+        doc: "The virtual machines that use a network.",
+        example: "-n \"VM Network\"",
+        ..RELATED
+    },
+    Method { name: "datacenter.discover", object: Object::Every(Kind::Datacenter), doc: "Every datacenter.", ..DISCOVER },
+    Method {
+        name: "datacenter.get",
+        object: Object::One(Kind::Datacenter),
+        doc: "Properties of a datacenter.",
+        example: "-n datacenter01 -p overallStatus",
+        ..GET
+    },
+    Method { name: "cluster.discover", object: Object::Every(Kind::ClusterComputeResource), doc: "Every cluster.", ..DISCOVER },
+    Method {
+        name: "cluster.get",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "Properties of a cluster.",
+        example: "-n cluster01 -p overallStatus",
+        ..GET
+    },
+    Method {
+        name: "resource.pool.discover",
+        object: Object::Every(Kind::ResourcePool),
+        doc: "Every resource pool, vApps and the invisible `Resources` pool of each cluster included.",
+        ..DISCOVER
+    },
+    Method {
+        name: "resource.pool.get",
+        object: Object::One(Kind::ResourcePool),
+        doc: "Properties of a resource pool.",
+        example: "-n pool01 -p overallStatus",
+        ..GET
+    },
+    Method {
+        name: "resource.pool.vm.get",
+        object: Object::One(Kind::ResourcePool),
+        action: Action::Custom(actions::related::pool_members),
+        zabbix: LLD,
+        doc: "The virtual machines directly in a resource pool, with the properties asked for.",
+        example: "-n pool01 -p runtime.powerState",
+        ..RELATED
+    },
+    Method { name: "host.discover", object: Object::Every(Kind::HostSystem), doc: "Every ESXi host.", ..DISCOVER },
+    Method {
+        name: "host.get",
+        object: Object::One(Kind::HostSystem),
+        doc: "Properties of an ESXi host.",
+        example: "-n esxi01.example.org -p runtime.powerState",
+        ..GET
+    },
+    Method {
+        name: "host.cluster.get",
+        object: Object::One(Kind::HostSystem),
+        action: related("parent", Kind::ClusterComputeResource, Shape::NameOf("cluster")),
+        zabbix: Form::Value { natural: Some("cluster") },
+        success: RETRIEVED,
+        doc: "The cluster of an ESXi host; a standalone host is its own.",
+        example: "-n esxi01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "host.vm.get",
+        object: Object::One(Kind::HostSystem),
+        action: related("vm", Kind::VirtualMachine, Shape::List),
+        zabbix: LLD,
+        doc: "The virtual machines registered on an ESXi host.",
+        example: "-n esxi01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "host.net.get",
+        object: Object::One(Kind::HostSystem),
+        action: related("network", Kind::Network, Shape::Inside("network")),
+        zabbix: inside("network"),
+        doc: "The networks available to an ESXi host.",
+        example: "-n esxi01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "host.datastore.get",
+        object: Object::One(Kind::HostSystem),
+        action: related("datastore", Kind::Datastore, Shape::List),
+        zabbix: LLD,
+        doc: "The datastores available to an ESXi host.",
+        example: "-n esxi01.example.org",
+        ..RELATED
+    },
+    Method { name: "vm.discover", object: Object::Every(Kind::VirtualMachine), doc: "Every virtual machine.", ..DISCOVER },
+    Method {
+        name: "vm.get",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "Properties of a virtual machine.",
+        example: "-n vm01.example.org -p runtime.powerState",
+        ..GET
+    },
+    Method {
+        name: "vm.disk.discover",
+        object: Object::One(Kind::VirtualMachine),
+        reads: &["diskPath"],
+        action: Action::Custom(actions::guest::disks),
+        zabbix: Form::Lld { prefix: Prefix::First, rows: Rows::Inside(DISK) },
+        doc: "The disks that the guest of a virtual machine sees; needs VMware Tools, no disks without them.",
+        example: "-n vm01.example.org -p capacity,freeSpace",
+        ..RELATED
+    },
+    Method {
+        name: "vm.disk.get",
+        object: Object::One(Kind::VirtualMachine),
+        reads: &["diskPath"],
+        action: Action::Custom(actions::guest::disk),
+        zabbix: Form::Disk,
+        success: RETRIEVED,
+        doc: "One disk of a guest, chosen by its path in `key`; all of them without a key.",
+        example: "-n vm01.example.org -p freeSpace -k /var",
+        ..RELATED
+    },
+    Method {
+        name: "vm.guest.net.get",
+        aliases: &["vm.net.discover"],
+        object: Object::One(Kind::VirtualMachine),
+        reads: &["network"],
+        action: Action::Custom(actions::guest::adapters),
+        zabbix: Form::Lld { prefix: Prefix::First, rows: Rows::Inside("net") },
+        success: RETRIEVED,
+        doc: "The network adapters that the guest of a virtual machine sees; needs VMware Tools, none without them.",
+        example: "-n vm01.example.org -p ipAddress,macAddress",
+        ..RELATED
+    },
+    Method {
+        name: "vm.net.get",
+        object: Object::One(Kind::VirtualMachine),
+        action: related("network", Kind::Network, Shape::Inside("network")),
+        zabbix: inside("network"),
+        doc: "The networks that a virtual machine uses.",
+        example: "-n vm01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "vm.datastore.get",
+        object: Object::One(Kind::VirtualMachine),
+        action: related("datastore", Kind::Datastore, Shape::List),
+        zabbix: LLD,
+        doc: "The datastores that a virtual machine uses.",
+        example: "-n vm01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "vm.host.get",
+        object: Object::One(Kind::VirtualMachine),
+        action: related("runtime.host", Kind::HostSystem, Shape::NameOf("host")),
+        zabbix: Form::Value { natural: Some("host") },
+        success: RETRIEVED_OBJECT,
+        doc: "The ESXi host that a virtual machine runs on.",
+        example: "-n vm01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "vm.process.get",
+        required: &[Field::Name, Field::Username, Field::Password],
+        object: Object::One(Kind::VirtualMachine),
+        reads: &["cmdLine"],
+        action: Action::Custom(actions::guest::processes),
+        zabbix: Form::Count,
+        repeat: false,
+        success: RETRIEVED,
+        doc: "The processes in the guest of a virtual machine, listed with a guest account; needs VMware Tools. \
+              The Zabbix helpers count those whose command line contains `key`.",
+        example: "-n vm01.example.org -p name,owner,pid,cmdLine -U root -P p4ssw0rd",
+        ..RELATED
+    },
+    Method {
+        name: CPU_USAGE,
+        object: Object::One(Kind::VirtualMachine),
+        action: Action::Custom(actions::cpu::usage),
+        zabbix: Form::Value { natural: Some(CPU_USAGE) },
+        success: RETRIEVED,
+        doc: "CPU usage of a virtual machine in percent of the clock of its virtual CPUs.",
+        example: "-n vm01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "datastore.discover",
+        object: Object::Every(Kind::Datastore),
+        doc: "Every datastore.",
+        example: "-p info.url",
+        ..DISCOVER
+    },
+    Method {
+        name: "datastore.get",
+        object: Object::One(Kind::Datastore),
+        reads: NAME_AND_URL,
+        doc: "Properties of a datastore, named by its URL or its name.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -p summary.capacity",
+        ..GET
+    },
+    Method {
+        name: "datastore.host.get",
+        object: Object::One(Kind::Datastore),
+        action: related("host", Kind::HostSystem, Shape::List),
+        zabbix: LLD,
+        doc: "The ESXi hosts that a datastore is mounted on.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
+        ..RELATED
+    },
+    Method {
+        name: "datastore.vm.get",
+        object: Object::One(Kind::Datastore),
+        action: related("vm", Kind::VirtualMachine, Shape::List),
+        zabbix: LLD,
+        doc: "The virtual machines that use a datastore.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
+        ..RELATED
+    },
+];
+
+/// Finds a method by its name or one of its older names.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Method> {
+    METHODS.iter().find(|method| method.name == name || method.aliases.contains(&name))
+}
+
+/// The names, older ones included, of methods whose request must reach one worker at most.
+#[must_use]
+pub fn never_repeat() -> Vec<String> {
+    let methods = METHODS.iter().filter(|method| !method.repeat);
+    methods.flat_map(|method| [&[method.name], method.aliases].concat()).map(str::to_owned).collect()
+}
+
+/// The method that shares its name with the field it answers.
+pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
+
+const DISK: &str = "disk";
+const NAME: &[Field] = &[Field::Name];
+const NAME_AND_URL: &[&str] = &["name", "info.url"];
+const DISCOVERED: &str = "Successfully discovered objects";
+const RETRIEVED: &str = "Successfully retrieved properties";
+const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
+const LLD: Form = Form::Lld { prefix: Prefix::Whole, rows: Rows::Result };
+
+/// The success text of every method that lists objects; `actions::guest` needs it for a disk request without a key.
+pub(crate) const LISTED: &str = DISCOVERED;
+
+/// What rows have in common unless they say otherwise.
+const VALUE: Method = Method {
+    name: "",
+    aliases: &[],
+    required: &[],
+    object: Object::Service,
+    reads: &["name"],
+    action: Action::Get,
+    zabbix: Form::Value { natural: None },
+    repeat: true,
+    success: RETRIEVED_OBJECT,
+    doc: "",
+    example: "",
+};
+const DISCOVER: Method = Method { action: Action::Discover, zabbix: LLD, success: DISCOVERED, ..VALUE };
+const GET: Method = Method { required: &[Field::Name, Field::Properties], ..VALUE };
+const RELATED: Method = Method { required: NAME, success: DISCOVERED, ..VALUE };
+
+const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
+    let reads: &[&str] = if matches!(to, Kind::Datastore) { NAME_AND_URL } else { &["name"] };
+    Action::Related(Relation { via, to, reads, shape })
+}
+
+const fn inside(field: &'static str) -> Form {
+    Form::Lld { prefix: Prefix::Whole, rows: Rows::Inside(field) }
+}
