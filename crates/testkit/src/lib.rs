@@ -7,15 +7,21 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the whole crate is test support: a panic is its error report")]
 
 pub mod certificates;
+pub mod client;
 mod http;
+pub mod machine;
 pub mod ports;
 pub mod process;
 pub mod relay;
 pub mod simulator;
+pub mod stack;
 pub mod wait;
 pub mod workspace;
+pub mod zabbix;
 
+pub use client::Client;
 pub use process::Process;
 pub use relay::Relay;
 pub use simulator::{Bed, SimOptions, Simulator};
+pub use stack::{Host, Stack};
 pub use wait::{wait_for, wait_until};
