@@ -50,7 +50,7 @@ impl Series {
     fn is_there(self) -> bool {
         let reason = fs::read_to_string(workspace::artefact("zabbix").join(format!("{}.unavailable", self.name())));
         if let Ok(reason) = &reason {
-            println!("NOT RUN on Zabbix {}: {reason}", self.name());
+            eprintln!("NOT RUN on Zabbix {}: {reason}", self.name());
         }
         reason.is_err()
     }
