@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use vpoller_wire::endpoint::Endpoint;
+use vpoller_wire::endpoint::{Endpoint, EndpointError};
 use vpoller_wire::ini::{self, Ini, IniError};
 
 use crate::Program;
@@ -146,12 +146,13 @@ impl Settings {
         }
     }
 
-    /// An endpoint.
+    /// An endpoint; `default` is one too, as text.
     ///
     /// # Errors
     /// When the value is none.
-    pub fn endpoint(&self, section: &str, key: &str, default: &Endpoint) -> Result<Endpoint, ConfigError> {
-        self.value(section, key, default.clone(), |text| Endpoint::from_str(text).map_err(|error| format!("is wrong: {error}")))
+    pub fn endpoint(&self, section: &str, key: &str, default: &str) -> Result<Endpoint, ConfigError> {
+        let text = self.get(section, key).unwrap_or(default);
+        text.parse().map_err(|error: EndpointError| self.refuse(section, key, text, format!("is wrong: {error}")))
     }
 
     /// A time in seconds (`10`, `0.5`, also `10s`, `500ms`, `5m`).
@@ -278,8 +279,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_named_with_its_place() {
         let settings = settings("[proxy]\n\nfrontend = 10123\n[Default]\nrequest_ttl = soon\naffinity = 0\n");
-        let default: Endpoint = "tcp://*:1".parse().unwrap();
-        let endpoint = settings.endpoint("proxy", "frontend", &default).unwrap_err().to_string();
+        let endpoint = settings.endpoint("proxy", "frontend", "tcp://*:1").unwrap_err().to_string();
         assert!(endpoint.contains("line 3: [proxy] frontend = \"10123\" is wrong:"), "{endpoint}");
         assert!(endpoint.contains("write it like tcp://"), "{endpoint}");
         let range = Duration::from_millis(100)..=Duration::from_secs(600);
