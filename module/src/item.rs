@@ -1,0 +1,199 @@
+//! From an item's parameters to a request, and from the reply to the item's value or error.
+
+use serde_json::Value;
+use vpoller_wire::{Outcome, Request, Secret, split_outcome};
+
+use crate::call::Call;
+use crate::config::{Errors, Settings};
+use crate::link::{self, LinkError};
+use crate::state::State;
+
+/// Item keys of the module.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Key {
+    /// `vpoller`: the value as JSON, text in quotes.
+    Value,
+    /// `vpoller.raw`: the same, text without quotes.
+    Raw,
+    /// `vpoller.json`: the whole result.
+    Json,
+    /// `vpoller.echo`: its own first parameter.
+    Echo,
+}
+
+/// What an item gets.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// The item's value.
+    Value(String),
+    /// Why there is none; the item becomes not supported.
+    Failure(String),
+}
+
+impl Answer {
+    /// For an item whose code panicked. The log says where.
+    pub fn after_a_panic() -> Self {
+        Self::Failure("internal error in the vPoller module, see the log of this Zabbix daemon".to_owned())
+    }
+}
+
+/// Why the module itself has no answer.
+#[derive(Debug, thiserror::Error)]
+enum ItemError {
+    #[error("the vPoller module is not configured: {0}")]
+    Configuration(String),
+    #[error("Invalid number of arguments")]
+    Arguments,
+    #[error("Invalid number of key parameters")]
+    EchoArguments,
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    #[error("vPoller sent an empty reply")]
+    EmptyReply,
+}
+
+/// Answers one item.
+pub fn answer(state: &State, key: Key, call: &Call) -> Answer {
+    attempt(state, key, call).unwrap_or_else(|error| Answer::Failure(error.to_string()))
+}
+
+fn attempt(state: &State, key: Key, call: &Call) -> Result<Answer, ItemError> {
+    let settings = state.settings().map_err(ItemError::Configuration)?;
+    let helper = match key {
+        Key::Echo => return call.parameters.first().cloned().map(Answer::Value).ok_or(ItemError::EchoArguments),
+        // The one that ends the text with NUL, as every worker ever made knows it.
+        Key::Value => "vpoller.helpers.czabbix",
+        Key::Raw => "vpoller.helpers.zabbix.raw",
+        Key::Json => "vpoller.helpers.zabbix.json",
+    };
+    let request = request(&call.parameters, helper).ok_or(ItemError::Arguments)?;
+    let Settings { proxies, retries, errors, .. } = settings;
+    let reply = link::ask(proxies, *retries, request, state.time_for(call))?;
+    read(&reply, *errors)
+}
+
+/// The request that the parameters of a key stand for; `None` when they are too few or too many.
+fn request(parameters: &[String], helper: &str) -> Option<Request> {
+    if !(4..=10).contains(&parameters.len()) {
+        return None;
+    }
+    let given = |index: usize| parameters.get(index).filter(|text| !text.is_empty()).cloned();
+    let trimmed = |index: usize| given(index).unwrap_or_default().trim().to_owned();
+    let mut request = Request::new(trimmed(0), trimmed(1));
+    request.name = given(2);
+    // One element: the worker splits at commas, and knows where a comma belongs to the property.
+    request.properties = given(3).into_iter().collect();
+    request.key = given(4);
+    request.username = given(5);
+    request.password = given(6).map(Secret::new);
+    request.counter_name = given(7);
+    request.instance = given(8);
+    request.perf_interval = given(9);
+    request.max_sample = Some("1".to_owned());
+    request.helper = Some(helper.to_owned());
+    request.outcome = true;
+    Some(request)
+}
+
+fn read(reply: &[u8], errors: Errors) -> Result<Answer, ItemError> {
+    if reply.is_empty() {
+        return Err(ItemError::EmptyReply);
+    }
+    let (text, outcome) = split_outcome(reply);
+    let failure = match outcome {
+        Outcome::Failure => Some(String::from_utf8_lossy(text).into_owned()),
+        Outcome::Value => bare_failure(reply),
+    };
+    Ok(match (failure, errors) {
+        (None, _) => Answer::Value(String::from_utf8_lossy(text).into_owned()),
+        (Some(reason), Errors::Value) => Answer::Value(reason),
+        (Some(reason), Errors::NotSupported) if reason.is_empty() => Answer::Failure("vPoller gave no reason".to_owned()),
+        (Some(reason), Errors::NotSupported) => Answer::Failure(reason),
+    })
+}
+
+/// The reason in a reply that never saw a helper, recognised by its lack of a NUL: what a worker of the original sends when the
+/// helper itself failed.
+fn bare_failure(reply: &[u8]) -> Option<String> {
+    if reply.contains(&0) || reply.first() != Some(&b'{') {
+        return None;
+    }
+    let reply: Value = serde_json::from_slice(reply).ok()?;
+    let success = reply.get("success")?.as_i64()?;
+    let reason = reply.get("msg")?.as_str()?;
+    (success != 0).then(|| reason.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parameters(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(ToString::to_string).collect()
+    }
+
+    fn sent(texts: &[&str]) -> Value {
+        serde_json::from_slice(&request(&parameters(texts), "h").unwrap().to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn parameters_become_members_and_empty_ones_are_absent() {
+        let all = ["vm.get ", " vc01", " vm \"01\" ", "a,b[x,y]", "C:\\dir", "root", "pa\"ss", "cpu.usage", "vmnic0", "Past day"];
+        assert_eq!(
+            sent(&all),
+            json!({
+                "method": "vm.get", "hostname": "vc01", "name": " vm \"01\" ", "username": "root", "password": "pa\"ss",
+                "key": "C:\\dir", "properties": ["a,b[x,y]"], "counter-name": "cpu.usage", "instance": "vmnic0",
+                "max-sample": "1", "perf-interval": "Past day", "helper": "h", "outcome": true,
+            })
+        );
+        assert_eq!(
+            sent(&["about", "vc01", "", ""]),
+            json!({
+                "method": "about", "hostname": "vc01", "name": null, "username": null, "password": null, "key": null,
+                "properties": null, "counter-name": null, "instance": null, "max-sample": "1", "perf-interval": null,
+                "helper": "h", "outcome": true,
+            })
+        );
+        assert_eq!(sent(&["about", "vc01", "", "", "", "", ""])["password"], Value::Null, "seven were once the most");
+    }
+
+    #[test]
+    fn four_to_ten_parameters_are_accepted() {
+        for count in 0..13 {
+            assert_eq!(request(&parameters(&vec!["x"; count]), "h").is_some(), (4..=10).contains(&count), "{count}");
+        }
+    }
+
+    #[test]
+    fn replies_become_values_or_failures() {
+        let value = |text: &str| Ok(Answer::Value(text.to_owned()));
+        let failure = |text: &str| Ok(Answer::Failure(text.to_owned()));
+        let cases: [(&[u8], Result<Answer, ()>); 11] = [
+            (b"\"poweredOn\"\0\0", value("\"poweredOn\"")),
+            (b"Cannot find object vm01\0\x01", failure("Cannot find object vm01")),
+            (b"\0\x01", failure("vPoller gave no reason")),
+            (b"\0\0", value("")),
+            // Workers of the original: NUL and nothing, or no NUL at all.
+            (b"5\0", value("5")),
+            (b"5", value("5")),
+            (br#"{"success": 1, "msg": "Invalid message received"}"#, failure("Invalid message received")),
+            (br#"{"success": 0, "msg": "fine", "result": []}"#, value(r#"{"success": 0, "msg": "fine", "result": []}"#)),
+            // A value that only looks like a reply.
+            (b"{\"success\": 1, \"msg\": \"x\"}\0\0", value(r#"{"success": 1, "msg": "x"}"#)),
+            (b"caf\xc3\xa9 \xff\0\0", value("café \u{fffd}")),
+            (b"", Err(())),
+        ];
+        for (reply, wanted) in cases {
+            let answer = read(reply, Errors::NotSupported).map_err(|_| ());
+            assert_eq!(answer, wanted, "{}", String::from_utf8_lossy(reply));
+        }
+    }
+
+    #[test]
+    fn a_failure_may_be_a_value() {
+        let answer = read(b"Cannot find object vm01\0\x01", Errors::Value).unwrap();
+        assert_eq!(answer, Answer::Value("Cannot find object vm01".to_owned()));
+    }
+}
