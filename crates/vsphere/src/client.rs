@@ -1,16 +1,47 @@
-//! The client of one vSphere host (skeleton).
+//! The client of one vSphere host: reads and calls that survive a lost session.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
-use crate::{Arg, Config, Error, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, error};
+use crate::collect::{looks_lost, page};
+use crate::gate::Gate;
+use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, ObjectContent, Session, Stats, Value};
+
+/// Types that the view of everything holds; subtypes are in it too (clusters, distributed port groups, vApps).
+const VIEW_TYPES: [&str; 9] = [
+    "VirtualMachine",
+    "HostSystem",
+    "Datastore",
+    "ComputeResource",
+    "ResourcePool",
+    "Network",
+    "Datacenter",
+    "Folder",
+    "DistributedVirtualSwitch",
+];
+/// Longest time for each step of closing a session.
+const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
+/// Guest operations take seconds; so many run at the same time at most, leaving room for other calls.
+const GUEST_CALLS: usize = 4;
+/// Pages of one answer. A server that sends more sends for ever.
+const MAX_PAGES: usize = 100_000;
 
 /// A client of one vSphere host. Clones share one session, its limits and counters.
 #[derive(Clone, Debug)]
 pub struct Client {
-    config: Arc<Config>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    gate: Arc<Gate>,
+    calls: Semaphore,
+    guest_calls: Semaphore,
 }
 
 /// Where a client stands.
@@ -25,7 +56,7 @@ pub enum State {
         /// Number of the session, see [`Session::generation`].
         generation: u64,
     },
-    /// The server refuses the credentials; no attempt before `next_try` from now.
+    /// The server refuses the account; no attempt before `next_try` from now.
     AuthFailed {
         /// Time until the next attempt.
         next_try: Duration,
@@ -41,19 +72,29 @@ pub enum State {
     },
 }
 
+/// How a call is made.
+#[derive(Clone, Copy)]
+struct Manner {
+    limit: Duration,
+    /// Whether it may be sent again when its connection broke.
+    repeat: bool,
+}
+
 impl Client {
     /// Makes a client; nothing is sent.
     ///
     /// # Errors
     /// When the settings cannot be used: host name, certificate file, certificate authorities.
     pub fn new(config: Config) -> Result<Self, Error> {
-        Ok(Self { config: Arc::new(config) })
+        let calls = Semaphore::new(config.max_concurrency.clamp(1, Semaphore::MAX_PERMITS));
+        let gate = Arc::new(Gate::new(config)?);
+        Ok(Self { shared: Arc::new(Shared { gate, calls, guest_calls: Semaphore::new(GUEST_CALLS) }) })
     }
 
     /// The settings.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.shared.gate.config
     }
 
     /// The open session; logs in when there is none. Concurrent callers share one login. After failures, fails fast until
@@ -62,7 +103,7 @@ impl Client {
     /// # Errors
     /// When there is no session and none can be opened now.
     pub async fn session(&self) -> Result<Arc<Session>, Error> {
-        Err(error::config("not written yet"))
+        self.shared.gate.session().await
     }
 
     /// Reads properties, all pages. A lost session is replaced and the read repeated once.
@@ -71,8 +112,7 @@ impl Client {
     /// The whole read fails when one path (`InvalidProperty`) or one named object (`ManagedObjectNotFound`) is unknown;
     /// the fault names it.
     pub async fn retrieve(&self, spec: &[FilterSpec]) -> Result<Vec<ObjectContent>, Error> {
-        let _ = spec;
-        Err(error::config("not written yet"))
+        self.in_session(|session| async move { self.shared.retrieve(&session, spec).await }).await
     }
 
     /// Reads properties of every object of a type (and its subtypes) below the root folder.
@@ -80,8 +120,7 @@ impl Client {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn retrieve_all(&self, kind: &str, paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
-        let _ = (kind, paths);
-        Err(error::config("not written yet"))
+        self.in_session(|session| async move { self.shared.retrieve_all(&session, kind, paths).await }).await
     }
 
     /// Reads properties of the named objects, which may be of several types; long lists go in several calls.
@@ -89,8 +128,20 @@ impl Client {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn retrieve_objects(&self, objs: &[MoRef], paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
-        let _ = (objs, paths);
-        Err(error::config("not written yet"))
+        let mut found = Vec::with_capacity(objs.len());
+        for part in objs.chunks(self.config().limits.objects_per_call.max(1)) {
+            found.append(&mut self.retrieve(&[FilterSpec::objects(part, paths)]).await?);
+        }
+        Ok(found)
+    }
+
+    /// The container view of everything below the root folder, made when first needed in a session. For filters of one's
+    /// own; it dies with the session.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn view(&self, session: &Session) -> Result<MoRef, Error> {
+        self.shared.view(session).await
     }
 
     /// Calls any method. The results are the elements of an array result, or one value, or none. Arguments come in the
@@ -99,7 +150,7 @@ impl Client {
     /// # Errors
     /// The server's fault, or why it could not be asked.
     pub async fn call(&self, this: &MoRef, method: &str, args: &[Arg]) -> Result<Vec<Value>, Error> {
-        self.call_within(this, method, args, self.config.request_timeout).await
+        self.call_within(this, method, args, self.config().request_timeout).await
     }
 
     /// As [`Client::call`] with a deadline of its own, for calls that wait by design (`WaitForUpdatesEx`). Such calls do
@@ -108,32 +159,236 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn call_within(&self, this: &MoRef, method: &str, args: &[Arg], limit: Duration) -> Result<Vec<Value>, Error> {
-        let _ = (this, method, args, limit);
-        Err(error::config("not written yet"))
+        let manner = Manner { limit, repeat: true };
+        self.in_session(|session| async move { self.shared.call(&session, this, method, args, manner).await }).await
     }
 
-    /// Lists the processes in a virtual machine's guest as `GuestProcessInfo`. Slow; never repeated by itself, because a
-    /// wrong guest password must not be tried twice.
+    /// Calls a method in the given session and no other: for objects that die with it (views, filters, collectors). A lost
+    /// session is reported ([`crate::Class::Session`]) and not replaced by this call.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_in(
+        &self,
+        session: &Session,
+        this: &MoRef,
+        method: &str,
+        args: &[Arg],
+        limit: Duration,
+    ) -> Result<Vec<Value>, Error> {
+        let result = self.shared.call(session, this, method, args, Manner { limit, repeat: false }).await;
+        if let Err(error @ Error::SessionLost { .. }) = &result {
+            self.shared.gate.forget(session, error);
+        }
+        result
+    }
+
+    /// Lists the processes in a virtual machine's guest as `GuestProcessInfo`. Slow. Never repeated when its connection
+    /// broke, because a wrong guest password must not be tried twice.
     ///
     /// # Errors
     /// As [`Client::call`]; `InvalidGuestLogin` for a wrong guest password.
     pub async fn list_processes(&self, vm: &MoRef, user: &str, password: &SecretString) -> Result<Vec<Value>, Error> {
-        let _ = (vm, user, password);
-        Err(error::config("not written yet"))
+        let auth = vec![Arg::new("interactiveSession", false), Arg::new("username", user), Arg::new("password", password)];
+        let args = [Arg::new("vm", vm), Arg::typed("auth", "NamePasswordAuthentication", auth)];
+        let manner = Manner { limit: self.config().request_timeout, repeat: false };
+        let shared = &self.shared;
+        let _permit = shared.permit(&shared.guest_calls, "ListProcessesInGuest", manner.limit).await?;
+        let args = &args;
+        self.in_session(|session| async move {
+            let manager = session.process_manager.get_or_try_init(|| shared.process_manager(&session)).await?;
+            shared.call(&session, manager, "ListProcessesInGuest", args, manner).await
+        })
+        .await
     }
 
     /// Closes the session at the server, within a few seconds. The client can be used again.
-    pub async fn logout(&self) {}
+    pub async fn logout(&self) {
+        let gate = &self.shared.gate;
+        let limit = LOGOUT_LIMIT.min(self.config().request_timeout);
+        let Ok(Some(session)) = tokio::time::timeout(limit, gate.take()).await else { return };
+        let context = session.context(limit);
+        if let Some(view) = session.view().lock().await.take() {
+            // The session ends anyway, and its views with it.
+            let _ = gate.caller.call(context, &view, "DestroyView", &[]).await;
+        }
+        if let Err(error) = gate.caller.call(context, &session.content.session_manager, "Logout", &[]).await {
+            tracing::debug!(host = self.config().host, %error, "the session was not closed");
+        }
+    }
 
     /// A copy of the counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::default()
+        self.shared.gate.caller.counters().snapshot()
     }
 
     /// Where the client stands.
     #[must_use]
     pub fn state(&self) -> State {
-        State::Idle
+        self.shared.gate.state()
+    }
+
+    /// Does the work in a session; once more in a new one if that session turns out to be lost.
+    async fn in_session<T, F: Future<Output = Result<T, Error>>>(&self, work: impl Fn(Arc<Session>) -> F) -> Result<T, Error> {
+        let session = self.session().await?;
+        match work(session.clone()).await {
+            Err(error @ Error::SessionLost { .. }) => {
+                tracing::debug!(host = self.config().host, %error, "logging in again");
+                self.shared.gate.forget(&session, &error);
+            }
+            done => return done,
+        }
+        let session = self.session().await?;
+        let done = work(session.clone()).await;
+        if let Err(error @ Error::SessionLost { .. }) = &done {
+            self.shared.gate.forget(&session, error);
+        }
+        done
+    }
+}
+
+impl Shared {
+    /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after
+    /// an answer.
+    async fn call(
+        &self,
+        session: &Session,
+        this: &MoRef,
+        method: &str,
+        args: &[Arg],
+        manner: Manner,
+    ) -> Result<Vec<Value>, Error> {
+        let waits = manner.limit > self.gate.config.request_timeout;
+        let _permit = if waits { None } else { Some(self.permit(&self.calls, method, manner.limit).await?) };
+        let context = session.context(manner.limit);
+        let mut started = Instant::now();
+        let mut result = self.gate.caller.call(context, this, method, args).await;
+        if manner.repeat && matches!(result, Err(Error::Connection { established: true, .. })) {
+            started = Instant::now();
+            result = self.gate.caller.call(context, this, method, args).await;
+        }
+        self.gate.note(started, result.as_ref().err());
+        match result {
+            Ok(outcome) => Ok(outcome.values),
+            Err(error) => Err(self.judge(session, error).await),
+        }
+    }
+
+    /// Tells a lost session from a privilege that is really missing: the server says `NotAuthenticated` to both.
+    async fn judge(&self, session: &Session, error: Error) -> Error {
+        let Error::Fault { host, method, object, mut fault } = error else { return error };
+        if fault.kind == "NotAuthenticated" {
+            match self.alive(session).await {
+                Ok(true) => fault.kind = "NoPermission".to_owned(),
+                Ok(false) => return self.gate.lost(&fault.to_string()),
+                Err(error) => return error,
+            }
+        }
+        Error::Fault { host, method, object, fault }
+    }
+
+    /// Whether the server still knows the session: the root folder's name can be read in any.
+    async fn alive(&self, session: &Session) -> Result<bool, Error> {
+        let spec = FilterSpec::objects(std::slice::from_ref(&session.content.root_folder), &["name"]);
+        let args = [spec.to_arg("specSet"), Arg::object("options", Vec::new())];
+        let context = session.context(self.gate.config.request_timeout);
+        let read = self.gate.caller.call(context, &session.content.property_collector, "RetrievePropertiesEx", &args).await;
+        let mut objects = Vec::new();
+        match read {
+            Ok(outcome) => page(outcome.values, &mut objects),
+            Err(error) if error.fault().is_some_and(|fault| fault.is_a("NotAuthenticated")) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        Ok(objects.iter().any(|object| !object.props.is_empty()))
+    }
+
+    async fn retrieve(&self, session: &Session, spec: &[FilterSpec]) -> Result<Vec<ObjectContent>, Error> {
+        let collector = &session.content.property_collector;
+        let manner = Manner { limit: self.gate.config.request_timeout, repeat: true };
+        // The server wants the options even when they are empty.
+        let page_size = self.gate.config.limits.page_size.map(|size| Arg::new("maxObjects", i64::from(size)));
+        let mut args: Vec<Arg> = spec.iter().map(|spec| spec.to_arg("specSet")).collect();
+        args.push(Arg::object("options", page_size.into_iter().collect()));
+        let mut objects = Vec::new();
+        let mut values = self.call(session, collector, "RetrievePropertiesEx", &args, manner).await?;
+        // A token is good for one use only, so its call is not repeated.
+        let manner = Manner { repeat: false, ..manner };
+        for _ in 0..MAX_PAGES {
+            let Some(token) = page(values, &mut objects) else { return self.trusted(session, objects).await };
+            let args = [Arg::new("token", token)];
+            values = self.call(session, collector, "ContinueRetrievePropertiesEx", &args, manner).await?;
+        }
+        let cause = format!("it has more than {MAX_PAGES} pages");
+        Err(Error::Answer { host: self.gate.config.host.clone(), what: "RetrievePropertiesEx".to_owned(), cause })
+    }
+
+    /// The objects, unless they only show that the session is lost.
+    async fn trusted(&self, session: &Session, objects: Vec<ObjectContent>) -> Result<Vec<ObjectContent>, Error> {
+        if looks_lost(&objects) && !self.alive(session).await? {
+            return Err(self.gate.lost("no property can be read, NotAuthenticated"));
+        }
+        Ok(objects)
+    }
+
+    async fn retrieve_all(&self, session: &Session, kind: &str, paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
+        let view = self.view(session).await?;
+        let read = self.retrieve(session, &[FilterSpec::view(&view, kind, paths)]).await;
+        let gone = |fault: &Fault| fault.is_a("ManagedObjectNotFound") && fault.object() == Some(&view);
+        if !read.as_ref().is_err_and(|error| error.fault().is_some_and(gone)) {
+            return read;
+        }
+        // Somebody destroyed our view; only if it is still that one it must be made anew.
+        session.view().lock().await.take_if(|kept| *kept == view);
+        let view = self.view(session).await?;
+        self.retrieve(session, &[FilterSpec::view(&view, kind, paths)]).await
+    }
+
+    async fn view(&self, session: &Session) -> Result<MoRef, Error> {
+        let mut kept = session.view().lock().await;
+        if let Some(view) = &*kept {
+            return Ok(view.clone());
+        }
+        let mut args = vec![Arg::new("container", &session.content.root_folder)];
+        args.extend(VIEW_TYPES.map(|kind| Arg::new("type", kind)));
+        args.push(Arg::new("recursive", true));
+        let manner = Manner { limit: self.gate.config.request_timeout, repeat: false };
+        let made = self.call(session, &session.content.view_manager, "CreateContainerView", &args, manner).await?;
+        let view = self.reference(&made, "CreateContainerView")?;
+        *kept = Some(view.clone());
+        Ok(view)
+    }
+
+    /// The manager of processes in guests.
+    async fn process_manager(&self, session: &Session) -> Result<MoRef, Error> {
+        let absent = || Error::Fault {
+            host: self.gate.config.host.clone(),
+            method: "ListProcessesInGuest".to_owned(),
+            object: "GuestOperationsManager".to_owned(),
+            fault: Box::new(Fault::unsupported("this server has no guest operations")),
+        };
+        let guest = session.content.guest_operations_manager.as_ref().ok_or_else(absent)?;
+        let spec = FilterSpec::objects(std::slice::from_ref(guest), &["processManager"]);
+        let read = self.retrieve(session, &[spec]).await?;
+        let values: Vec<Value> = read.iter().filter_map(|object| object.get("processManager")).cloned().collect();
+        values.first().and_then(Value::as_moref).cloned().ok_or_else(absent)
+    }
+
+    fn reference(&self, values: &[Value], what: &str) -> Result<MoRef, Error> {
+        values.first().and_then(Value::as_moref).cloned().ok_or_else(|| Error::Answer {
+            host: self.gate.config.host.clone(),
+            what: what.to_owned(),
+            cause: "it names no object".to_owned(),
+        })
+    }
+
+    /// Waits for the right to call, no longer than the call itself might take.
+    async fn permit<'s>(&self, calls: &'s Semaphore, what: &str, limit: Duration) -> Result<SemaphorePermit<'s>, Error> {
+        let busy = || Error::Busy { host: self.gate.config.host.clone(), what: what.to_owned(), limit };
+        match tokio::time::timeout(limit, calls.acquire()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
     }
 }

@@ -115,6 +115,8 @@ pub enum Error {
         host: String,
         /// The operating system's or library's words.
         cause: String,
+        /// Whether the connection was open and then broke.
+        established: bool,
     },
     /// The server's certificate is not accepted, or TLS cannot be agreed on.
     #[error("cannot trust {host}: {cause}; {hint}")]

@@ -22,6 +22,11 @@ impl Fault {
         Self { kind: detail.kind.to_string(), message, detail }
     }
 
+    /// What a server says that lacks a function.
+    pub(crate) fn unsupported(message: &str) -> Self {
+        Self::new(Struct { kind: "NotSupported".into(), fields: Vec::new() }, message.to_owned())
+    }
+
     /// Whether the fault is of this type or extends it.
     #[must_use]
     pub fn is_a(&self, kind: &str) -> bool {

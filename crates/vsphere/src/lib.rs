@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod arg;
+mod backoff;
+mod call;
 mod certificate;
 mod client;
 mod collect;
@@ -14,12 +16,17 @@ mod config;
 mod datetime;
 mod error;
 mod fault;
+mod gate;
 mod names;
 mod read;
 mod schema;
 mod session;
+mod soap;
 mod stats;
+mod tls;
+mod transport;
 mod value;
+mod version;
 mod xml;
 
 pub use arg::{Arg, ArgValue};

@@ -26,10 +26,22 @@ pub(crate) fn value(reader: &mut Reader<'_>, tag: &Tag<'_>, declared: Kind) -> R
     }
     match tag.instance_type.as_ref().map_or(Shape::One(declared), |(name, primitive)| shape(name, *primitive)) {
         Shape::One(Kind::Object(id)) => object(reader, Some(id), None),
-        Shape::One(kind) => leaf(reader, tag, kind, ""),
+        Shape::One(kind) => leaf(reader, tag, kind, "".into()),
         Shape::Array(kind) => array(reader, kind),
-        Shape::Named(name) => leaf(reader, tag, Kind::Any, &name),
+        // A new kind of something that is known: at least the members of its base have their types.
+        Shape::Named(name) => match declared {
+            Kind::Object(base) => Ok(named(object(reader, Some(base), None)?, name)),
+            _ => leaf(reader, tag, Kind::Any, name),
+        },
     }
+}
+
+/// A data object under the name that the server gave its type.
+fn named(mut value: Value, name: Arc<str>) -> Value {
+    if let Value::Struct(object) = &mut value {
+        object.kind = name;
+    }
+    value
 }
 
 /// A data object whose start tag is read: the members up to its end. `first` is a child that is already open.
@@ -80,14 +92,11 @@ fn array(reader: &mut Reader<'_>, kind: Kind) -> Result<Value, Broken> {
 }
 
 /// An element that should hold text only. With children it is an object after all, of the type `name` if one was given.
-fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: &str) -> Result<Value, Broken> {
-    let (text, child) = reader.text()?;
-    let Some(child) = child else { return Ok(scalar(tag, kind, &text)) };
-    let mut value = object(reader, None, Some(child))?;
-    if let Value::Struct(object) = &mut value {
-        object.kind = name.into();
+fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: Arc<str>) -> Result<Value, Broken> {
+    match reader.text()? {
+        (text, None) => Ok(scalar(tag, kind, &text)),
+        (_, Some(child)) => Ok(named(object(reader, None, Some(child))?, name)),
     }
-    Ok(value)
 }
 
 /// Text as the kind asks; what does not read as that stays text.
@@ -251,6 +260,15 @@ mod tests {
         assert_eq!(&*read("xsi:type=\"NewerThanTheTable\"", content).as_struct().unwrap().kind, "NewerThanTheTable");
         check("VirtualMachineConfigSummary", "<numCpu>4</numCpu><novel>4</novel>", &json!({"numCpu": 4, "novel": "4"}));
         check("ArrayOfNewerThanTheTable", "<NewerThanTheTable>a</NewerThanTheTable>", &json!(["a"]));
+    }
+
+    #[test]
+    fn a_new_kind_of_something_known_keeps_its_base() {
+        let device = r#"<VirtualDevice xsi:type="VirtualNovelty"><key>1</key><novel>2</novel></VirtualDevice><VirtualDevice
+            xsi:type="VirtualNovelty"/>"#;
+        check("ArrayOfVirtualDevice", device, &json!([{"key": 1, "novel": "2"}, {}]));
+        let value = read(r#"xsi:type="ArrayOfVirtualDevice""#, device);
+        assert!(value.as_list().unwrap().iter().all(|device| &*device.as_struct().unwrap().kind == "VirtualNovelty"));
     }
 
     #[test]

@@ -1,6 +1,13 @@
-//! Sessions (skeleton).
+//! What belongs to one session: the singletons of the server, its version, and objects of ours that die with it.
 
-use crate::{MoRef, Struct};
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+use tokio::sync::{Mutex, OnceCell};
+use tokio::time::Instant;
+
+use crate::call::{Caller, Context, Outcome};
+use crate::{Arg, Config, Error, MoRef, Struct, Value, version};
 
 /// The singletons of a vSphere host and what it says about itself.
 #[derive(Clone, Debug)]
@@ -34,7 +41,6 @@ pub struct ServiceContent {
 }
 
 /// An open session.
-#[derive(Debug)]
 pub struct Session {
     /// The singletons, as this session may see them.
     pub content: ServiceContent,
@@ -42,4 +48,136 @@ pub struct Session {
     pub api_version: String,
     /// Counts the sessions of this client from 1; another number means other views, filters and tokens.
     pub generation: u64,
+    user_session: Struct,
+    cookie: HeaderValue,
+    opened: Instant,
+    /// The view of everything below the root folder, once somebody needed it.
+    view: Mutex<Option<MoRef>>,
+    /// Lists processes in guests; a property of another manager, so it has to be read once.
+    pub(crate) process_manager: OnceCell<MoRef>,
+}
+
+impl ServiceContent {
+    fn read(all: Struct, host: &str) -> Result<Self, Error> {
+        let optional = |name: &str| all.get(name).and_then(Value::as_moref).cloned();
+        let needed = |name: &str| {
+            optional(name).ok_or_else(|| Error::Answer {
+                host: host.to_owned(),
+                what: "RetrieveServiceContent".to_owned(),
+                cause: format!("it names no {name}"),
+            })
+        };
+        Ok(Self {
+            about: all
+                .get("about")
+                .and_then(Value::as_struct)
+                .cloned()
+                .unwrap_or_else(|| Struct { kind: "AboutInfo".into(), fields: Vec::new() }),
+            root_folder: needed("rootFolder")?,
+            property_collector: needed("propertyCollector")?,
+            view_manager: needed("viewManager")?,
+            session_manager: needed("sessionManager")?,
+            perf_manager: optional("perfManager"),
+            event_manager: optional("eventManager"),
+            alarm_manager: optional("alarmManager"),
+            custom_fields_manager: optional("customFieldsManager"),
+            setting: optional("setting"),
+            guest_operations_manager: optional("guestOperationsManager"),
+            license_manager: optional("licenseManager"),
+            all,
+        })
+    }
+}
+
+impl Session {
+    /// Opens a session: version, service content, login. Each step has the deadline of a call.
+    pub(crate) async fn open(caller: &Caller, config: &Config, generation: u64) -> Result<Self, Error> {
+        let limit = config.request_timeout;
+        let api_version = match &config.api_version {
+            Some(version) => version.clone(),
+            None => negotiate(caller, limit).await?,
+        };
+        let context = Context { version: &api_version, cookie: None, limit };
+        let instance = MoRef::new("ServiceInstance", "ServiceInstance");
+        let greeting = caller.call(context, &instance, "RetrieveServiceContent", &[]).await?;
+        let cookie = greeting.cookie.clone();
+        let content = ServiceContent::read(single(greeting), &config.host)?;
+        let context = Context { cookie: cookie.as_ref(), ..context };
+        let login = log_in(caller, config, context, &content.session_manager).await?;
+        caller.counters().count_login();
+        let cookie = login.cookie.clone().or(cookie).ok_or_else(|| Error::Answer {
+            host: config.host.clone(),
+            what: "Login".to_owned(),
+            cause: "it sets no session cookie".to_owned(),
+        })?;
+        Ok(Self {
+            content,
+            generation,
+            user_session: single(login),
+            cookie,
+            opened: Instant::now(),
+            view: Mutex::default(),
+            process_manager: OnceCell::new(),
+            api_version,
+        })
+    }
+
+    /// The server's record of this session (`UserSession`: `userName`, `loginTime`, …), without its key.
+    #[must_use]
+    pub fn user_session(&self) -> &Struct {
+        &self.user_session
+    }
+
+    /// How a call of this session goes out.
+    pub(crate) fn context(&self, limit: std::time::Duration) -> Context<'_> {
+        Context { version: &self.api_version, cookie: Some(&self.cookie), limit }
+    }
+
+    pub(crate) fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    pub(crate) fn view(&self) -> &Mutex<Option<MoRef>> {
+        &self.view
+    }
+}
+
+/// The key of a session is as good as its password, so neither it nor the cookie shows.
+impl fmt::Debug for Session {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let about = self.content.about.get("fullName").and_then(Value::as_str);
+        out.debug_struct("Session")
+            .field("generation", &self.generation)
+            .field("about", &about)
+            .field("api_version", &self.api_version)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn negotiate(caller: &Caller, limit: std::time::Duration) -> Result<String, Error> {
+    let reply = caller.page(version::PAGE, limit).await?;
+    match reply.status {
+        200 => Ok(version::choose(&String::from_utf8_lossy(&reply.body))),
+        429 | 500..=599 => Err(caller.unexpected(version::PAGE, &reply)),
+        _ => Ok(version::FALLBACK.to_owned()),
+    }
+}
+
+/// Labels and messages come in English whatever the server's locale.
+async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, manager: &MoRef) -> Result<Outcome, Error> {
+    let args = [Arg::new("userName", config.user.as_str()), Arg::new("password", &config.password), Arg::new("locale", "en_US")];
+    caller.call(context, manager, "Login", &args).await.map_err(|error| match error.fault() {
+        Some(fault) if fault.class() == crate::Class::Auth => {
+            Error::Login { host: config.host.clone(), user: config.user.clone(), reason: fault.to_string() }
+        }
+        _ => error,
+    })
+}
+
+/// The one data object of a result, without a session's key.
+fn single(outcome: Outcome) -> Struct {
+    let object = outcome.values.into_iter().next().and_then(Value::into_struct);
+    let mut object = object.unwrap_or_else(|| Struct { kind: "".into(), fields: Vec::new() });
+    object.take("key");
+    object
 }

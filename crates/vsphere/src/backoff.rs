@@ -1,0 +1,146 @@
+//! When to try again after a failure.
+//!
+//! Refused credentials wait minutes, because vCenter locks accounts after a few failures; an unreachable or overloaded server
+//! waits seconds, growing. Until the pause is over, callers fail at once instead of queueing up. The clock and the
+//! randomness are passed in.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::{Class, Error};
+
+/// Pauses after refused credentials.
+const AUTH: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// Pauses after other failures.
+const OTHER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The memory of failures in a row.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    last: Option<Failure>,
+}
+
+#[derive(Clone, Debug)]
+struct Failure {
+    error: Error,
+    /// Failures in a row, this one included.
+    count: u32,
+    at: Instant,
+    until: Instant,
+}
+
+/// Why there is no attempt now.
+#[derive(Clone, Debug)]
+pub(crate) struct Pause {
+    pub error: Error,
+    pub failures: u32,
+    pub left: Duration,
+}
+
+impl Backoff {
+    /// Whether an attempt may be made. After a pause only one may: further ones wait `probe` for its outcome.
+    pub fn admit(&mut self, now: Instant, probe: Duration) -> Result<(), Pause> {
+        if let Some(pause) = self.pause(now) {
+            return Err(pause);
+        }
+        if let Some(failure) = &mut self.last {
+            failure.until = now + probe;
+        }
+        Ok(())
+    }
+
+    /// The pause that is running.
+    pub fn pause(&self, now: Instant) -> Option<Pause> {
+        let failure = self.last.as_ref().filter(|failure| now < failure.until)?;
+        Some(Pause { error: failure.error.clone(), failures: failure.count, left: failure.until - now })
+    }
+
+    /// Notes the failure of an attempt that began at `started`. Attempts that were under way together count once.
+    /// `jitter` is a number from 0 to 1.
+    pub fn failed(&mut self, started: Instant, now: Instant, error: &Error, jitter: f64) {
+        let previous = self.last.as_ref();
+        if previous.is_some_and(|failure| started < failure.at) {
+            return;
+        }
+        let count = previous.map_or(0, |failure| failure.count).saturating_add(1);
+        let pause = pause_after(error.class(), count, jitter);
+        self.last = Some(Failure { error: error.clone(), count, at: now, until: now + pause });
+    }
+
+    /// Forgets the failures: the server answered.
+    pub fn succeeded(&mut self) {
+        self.last = None;
+    }
+}
+
+/// The length of the pause after the `count`th failure in a row.
+fn pause_after(class: Class, count: u32, jitter: f64) -> Duration {
+    let account = matches!(class, Class::Auth | Class::Permission);
+    let (first, most) = if account { AUTH } else { OTHER };
+    let doubled = first.saturating_mul(1u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX)).min(most);
+    // Clients that lost the same server must not come back in the same moment; an account's pause is kept in full.
+    if account { doubled } else { doubled.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROBE: Duration = Duration::from_secs(10);
+
+    fn unreachable() -> Error {
+        Error::Connection { host: "vc01".to_owned(), cause: "refused".to_owned(), established: false }
+    }
+
+    fn refused() -> Error {
+        Error::Login { host: "vc01".to_owned(), user: "root".to_owned(), reason: "InvalidLogin".to_owned() }
+    }
+
+    /// Pauses after failures in a row, each attempt made as soon as it may be.
+    fn pauses(error: &Error, jitter: f64, count: usize) -> Vec<Duration> {
+        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        (0..count)
+            .map(|_| {
+                backoff.failed(now, now, error, jitter);
+                let left = backoff.pause(now).map_or(Duration::ZERO, |pause| pause.left);
+                now += left;
+                left
+            })
+            .collect()
+    }
+
+    #[test]
+    fn pauses_grow_to_their_limit() {
+        let seconds = |pauses: Vec<Duration>| pauses.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+        assert_eq!(seconds(pauses(&unreachable(), 1.0, 8)), [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+        assert_eq!(seconds(pauses(&unreachable(), 0.0, 3)), [0.5, 1.0, 2.0]);
+        assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]);
+        assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(AUTH.1));
+    }
+
+    #[test]
+    fn after_a_pause_one_attempt_tests_the_way() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        assert!(backoff.admit(now, PROBE).is_ok());
+        assert!(backoff.admit(now, PROBE).is_ok(), "without a failure nothing is limited");
+        backoff.failed(now, now, &unreachable(), 1.0);
+        assert!(backoff.admit(now, PROBE).is_err_and(|pause| pause.left == Duration::from_secs(1) && pause.failures == 1));
+        let later = now + Duration::from_secs(1);
+        assert!(backoff.admit(later, PROBE).is_ok());
+        assert!(backoff.admit(later, PROBE).is_err_and(|pause| pause.left == PROBE));
+        backoff.succeeded();
+        assert!(backoff.admit(later, PROBE).is_ok());
+    }
+
+    #[test]
+    fn failures_of_calls_under_way_together_count_once() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let later = now + Duration::from_millis(5);
+        backoff.failed(now, later, &unreachable(), 1.0);
+        backoff.failed(now, later + Duration::from_millis(5), &unreachable(), 1.0);
+        assert!(backoff.pause(later).is_some_and(|pause| pause.failures == 1));
+        backoff.failed(later + Duration::from_secs(1), later + Duration::from_secs(1), &unreachable(), 1.0);
+        assert!(backoff.pause(later + Duration::from_secs(1)).is_some_and(|pause| pause.failures == 2));
+    }
+}

@@ -1,0 +1,123 @@
+//! One method call: write, send, read, count. Nothing is repeated here and nothing is known of sessions but their cookie.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::header::HeaderValue;
+use tokio::time::Instant;
+
+use crate::soap::{self, Answer};
+use crate::stats::{Call, Counters};
+use crate::transport::{Post, Reply, Transport};
+use crate::{Arg, Config, Error, MoRef, Value};
+
+/// Answers above this size are read on a thread of their own: they would keep a shared one busy for milliseconds.
+const LARGE: usize = 256 << 10;
+
+/// Makes calls to one vSphere host.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    transport: Transport,
+    counters: Counters,
+    host: String,
+    max_depth: usize,
+    /// Begins every operation identifier, so that the calls of one client are found in the server's log.
+    prefix: String,
+    operations: AtomicU64,
+}
+
+/// What a call goes out with.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub version: &'a str,
+    pub cookie: Option<&'a HeaderValue>,
+    pub limit: Duration,
+}
+
+/// Results, and the session cookie if one was set.
+pub(crate) struct Outcome {
+    pub values: Vec<Value>,
+    pub cookie: Option<HeaderValue>,
+}
+
+impl Caller {
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let product = config.user_agent.split(['/', ' ']).next().unwrap_or_default().to_lowercase();
+        let random = RandomState::new().hash_one(&config.host) & 0xFFFF;
+        Ok(Self {
+            transport: Transport::new(config)?,
+            counters: Counters::default(),
+            host: config.host.clone(),
+            max_depth: config.limits.depth,
+            prefix: format!("{product}-{random:04x}"),
+            operations: AtomicU64::new(1),
+        })
+    }
+
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Calls a method.
+    pub async fn call(&self, context: Context<'_>, this: &MoRef, method: &str, args: &[Arg]) -> Result<Outcome, Error> {
+        let operation = format!("{}-{}", self.prefix, self.operations.fetch_add(1, Ordering::Relaxed));
+        let body = soap::request(this, method, args, &operation);
+        let (bytes_out, started) = (body.len(), Instant::now());
+        let post = Post { what: method, version: context.version, cookie: context.cookie, body, limit: context.limit };
+        let mut bytes_in = 0;
+        let result = match self.transport.post(post).await {
+            Ok(reply) => {
+                bytes_in = reply.body.len();
+                self.read(reply, this, method).await
+            }
+            Err(error) => Err(error),
+        };
+        let (time, error) = (started.elapsed(), result.as_ref().err());
+        tracing::debug!(host = self.host, method, operation, bytes_in, ?time, error = error.map(tracing::field::display));
+        self.counters.count(method, &Call { bytes_out, bytes_in, time, error: error.map(Error::class) });
+        result
+    }
+
+    /// Reads a page beside the web service.
+    pub async fn page(&self, path: &str, limit: Duration) -> Result<Reply, Error> {
+        let started = Instant::now();
+        let result = self.transport.get(path, limit).await;
+        let bytes_in = result.as_ref().map_or(0, |reply| reply.body.len());
+        let error = result.as_ref().err().map(Error::class);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        self.counters.count(name, &Call { bytes_out: 0, bytes_in, time: started.elapsed(), error });
+        result
+    }
+
+    /// An answer that a page beside the web service must not give.
+    pub fn unexpected(&self, path: &str, reply: &Reply) -> Error {
+        self.transport.unexpected(path, reply)
+    }
+
+    async fn read(&self, mut reply: Reply, this: &MoRef, method: &str) -> Result<Outcome, Error> {
+        let cookie = reply.cookie.take();
+        let body = std::mem::take(&mut reply.body);
+        let (what, depth, large) = (method.to_owned(), self.max_depth, body.len() > LARGE);
+        let read = move || (soap::answer(&String::from_utf8_lossy(&body), &what, depth), body);
+        let (answer, body) = if large {
+            tokio::task::spawn_blocking(read).await.map_err(|error| self.broken(method, error.to_string()))?
+        } else {
+            read()
+        };
+        match answer {
+            Ok(Answer::Results(values)) if reply.status == 200 => Ok(Outcome { values, cookie }),
+            Ok(Answer::Fault(fault)) => {
+                let (host, method, object) = (self.host.clone(), method.to_owned(), this.to_string());
+                Err(Error::Fault { host, method, object, fault: Box::new(fault) })
+            }
+            Err(cause) if reply.status == 200 => Err(self.broken(method, cause)),
+            // A server problem that is no SOAP fault.
+            _ => Err(self.transport.unexpected(method, &Reply { body, ..reply })),
+        }
+    }
+
+    fn broken(&self, method: &str, cause: String) -> Error {
+        Error::Answer { host: self.host.clone(), what: method.to_owned(), cause }
+    }
+}

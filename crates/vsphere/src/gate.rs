@@ -1,0 +1,199 @@
+//! The way to a session: one login at a time, pauses after failures, replacement of lost sessions.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::backoff::{Backoff, Pause};
+use crate::call::Caller;
+use crate::{Class, Config, Error, Session, State};
+
+/// A session that is lost sooner than this was hardly one; the second such loss in a row counts as a failure.
+const SHORT_LIFE: Duration = Duration::from_secs(10);
+
+type Outcome = Result<Arc<Session>, Error>;
+
+/// Keeps the session of one vSphere host.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    pub caller: Caller,
+    pub config: Config,
+    slot: Mutex<Slot>,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    phase: Phase,
+    backoff: Backoff,
+    generation: u64,
+    short_lives: u32,
+    /// When the server last answered a call.
+    answered: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// A login is under way; its outcome comes here.
+    Connecting(watch::Receiver<Option<Outcome>>),
+    Open(Arc<Session>),
+}
+
+impl Gate {
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Ok(Self { caller: Caller::new(&config)?, config, slot: Mutex::default() })
+    }
+
+    /// The open session, or the outcome of a login: of the one under way, or of a new one if one may be tried now.
+    pub async fn session(self: &Arc<Self>) -> Outcome {
+        let mut outcome = match self.enter()? {
+            Entry::Open(session) => return Ok(session),
+            Entry::Wait(outcome) => outcome,
+        };
+        let found = outcome.wait_for(Option::is_some).await;
+        found.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(|| Err(self.lost("its login was given up")))
+    }
+
+    fn enter(self: &Arc<Self>) -> Result<Entry, Error> {
+        let mut slot = self.slot();
+        // A login whose task is gone without an outcome will not get one.
+        if let Phase::Connecting(outcome) = &slot.phase
+            && outcome.has_changed().is_ok()
+        {
+            return Ok(Entry::Wait(outcome.clone()));
+        }
+        slot.backoff.admit(Instant::now(), self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
+        if let Phase::Open(session) = &slot.phase {
+            return Ok(Entry::Open(session.clone()));
+        }
+        slot.generation += 1;
+        let (sender, receiver) = watch::channel(None);
+        slot.phase = Phase::Connecting(receiver.clone());
+        // A task of its own: a caller that gives up must not leave a login whose failure nobody notes.
+        tokio::spawn(self.clone().log_in(slot.generation, sender));
+        Ok(Entry::Wait(receiver))
+    }
+
+    async fn log_in(self: Arc<Self>, generation: u64, sender: watch::Sender<Option<Outcome>>) {
+        let started = Instant::now();
+        let limit = self.config.connect_timeout + self.config.request_timeout;
+        let opened = tokio::time::timeout(limit, Session::open(&self.caller, &self.config, generation)).await;
+        let timeout = || Error::Timeout { host: self.config.host.clone(), what: "logging in".to_owned(), limit };
+        let outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
+        let mut slot = self.slot();
+        slot.phase = match &outcome {
+            Ok(session) => {
+                // Sessions that keep dying young are no success yet: a call has to work.
+                if slot.short_lives < 2 {
+                    slot.backoff.succeeded();
+                }
+                Phase::Open(session.clone())
+            }
+            Err(error) => {
+                slot.backoff.failed(started, Instant::now(), error, jitter());
+                Phase::Idle
+            }
+        };
+        drop(slot);
+        // Nobody may be waiting any more.
+        let _ = sender.send(Some(outcome));
+    }
+
+    /// Gives up a session that the server no longer knows; the next caller logs in. Only the session meant: another caller
+    /// may have replaced it already.
+    pub fn forget(&self, session: &Session, error: &Error) {
+        let mut slot = self.slot();
+        if !matches!(&slot.phase, Phase::Open(open) if open.generation == session.generation) {
+            return;
+        }
+        slot.phase = Phase::Idle;
+        let short = session.opened().elapsed() < SHORT_LIFE;
+        slot.short_lives = if short { slot.short_lives + 1 } else { 0 };
+        if slot.short_lives > 1 {
+            let now = Instant::now();
+            slot.backoff.failed(now, now, error, jitter());
+        }
+    }
+
+    /// Takes the session out, to close it. Waits for a login under way, because it would leave a session behind.
+    pub async fn take(&self) -> Option<Arc<Session>> {
+        let connecting = match &self.slot().phase {
+            Phase::Connecting(outcome) => Some(outcome.clone()),
+            _ => None,
+        };
+        if let Some(mut outcome) = connecting {
+            let _ = outcome.wait_for(Option::is_some).await;
+        }
+        let mut slot = self.slot();
+        let Phase::Open(session) = &slot.phase else { return None };
+        let session = session.clone();
+        slot.phase = Phase::Idle;
+        Some(session)
+    }
+
+    /// Learns from a call made in a session: whether the server is there.
+    pub fn note(&self, started: Instant, error: Option<&Error>) {
+        let (mut slot, now) = (self.slot(), Instant::now());
+        match error {
+            Some(error @ (Error::Connection { .. } | Error::Certificate { .. } | Error::Status { .. })) => {
+                slot.backoff.failed(started, now, error, jitter());
+            }
+            // One slow question says little; when nothing else was answered meanwhile either, the server hangs.
+            Some(error @ Error::Timeout { .. }) if slot.answered.is_none_or(|answered| answered < started) => {
+                slot.backoff.failed(started, now, error, jitter());
+            }
+            None | Some(Error::Fault { .. }) => {
+                slot.answered = Some(now);
+                slot.backoff.succeeded();
+            }
+            // These say nothing about the server.
+            Some(_) => {}
+        }
+    }
+
+    pub fn state(&self) -> State {
+        let slot = self.slot();
+        match (slot.backoff.pause(Instant::now()), &slot.phase) {
+            (_, Phase::Connecting(_)) => State::Connecting,
+            (Some(pause), _) if matches!(pause.error.class(), Class::Auth | Class::Permission) => {
+                State::AuthFailed { next_try: pause.left, error: pause.error }
+            }
+            (Some(pause), _) => State::Unreachable { next_try: pause.left, error: pause.error },
+            (None, Phase::Open(session)) => State::Connected { generation: session.generation },
+            (None, Phase::Idle) => State::Idle,
+        }
+    }
+
+    pub fn lost(&self, reason: &str) -> Error {
+        Error::SessionLost { host: self.config.host.clone(), reason: reason.to_owned() }
+    }
+
+    fn waiting(&self, pause: Pause) -> Error {
+        Error::Waiting {
+            host: self.config.host.clone(),
+            next_try: pause.left,
+            failures: pause.failures,
+            class: pause.error.class(),
+            reason: pause.error.to_string(),
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Entry {
+    Open(Arc<Session>),
+    Wait(watch::Receiver<Option<Outcome>>),
+}
+
+/// A random number from 0 to 1.
+fn jitter() -> f64 {
+    let random = RandomState::new().hash_one(0) >> 32;
+    u32::try_from(random).map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
+}
