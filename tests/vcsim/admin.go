@@ -111,12 +111,17 @@ func (a *admin) sessions() []sessionReport {
 
 // sessions returns the sessions that are logged in.
 func (w *world) sessions() []types.UserSession {
-	content := w.content()
+	return sessionsOf(w.reg)
+}
+
+// sessionsOf lists the sessions of an inventory. Seen through a session, the
+// session manager shows all of them.
+func sessionsOf(reg *simulator.Registry) []types.UserSession {
+	content := contentOf(reg)
 	if content.SessionManager == nil {
 		return nil
 	}
-	// Seen through a session, the manager lists all sessions.
-	manager, ok := newContext(w.reg).Session.Get(*content.SessionManager).(*simulator.SessionManager)
+	manager, ok := newContext(reg).Session.Get(*content.SessionManager).(*simulator.SessionManager)
 	if !ok {
 		return nil
 	}
@@ -137,6 +142,7 @@ func (a *admin) dropSessions([]byte) (interface{}, error) {
 	if err := body.Fault(); err != nil {
 		return nil, fmt.Errorf("terminate sessions: %s", err.String)
 	}
+	w.dropEndedSessions()
 	return map[string]int{"dropped": len(keys)}, nil
 }
 
@@ -253,7 +259,7 @@ func (w *world) setProperty(obj mo.Reference, path string, raw json.RawMessage) 
 		}
 		changes = append(changes, c)
 	}
-	return w.tryUpdate(obj, changes)
+	return w.update(obj, changes...)
 }
 
 // plainValue takes a value out of its pointer; nothing is left of a nil one.
@@ -267,16 +273,4 @@ func plainValue(val reflect.Value) reflect.Value {
 		}
 	}
 	return val
-}
-
-// tryUpdate is update for values from outside; the library panics at a value
-// that does not fit.
-func (w *world) tryUpdate(obj mo.Reference, changes []types.PropertyChange) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%v", cause)
-		}
-	}()
-	w.update(obj, changes...)
-	return nil
 }

@@ -45,7 +45,8 @@ func (c *churner) loop(w *world, fillers []*simulator.VirtualMachine, rate float
 				if made%powerFlipEvery == powerFlipEvery-1 {
 					flipPower(w, vm)
 				} else {
-					w.update(vm, change("summary.quickStats.overallCpuUsage", int32(1+random.Intn(int(hostMHz)))))
+					usage := int32(1 + random.Intn(int(hostMHz)))
+					_ = w.update(vm, change("summary.quickStats.overallCpuUsage", usage)) // the path exists
 				}
 			}
 		}

@@ -6,34 +6,84 @@ import (
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
 	"github.com/vmware/govmomi/vim25/methods"
+	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// propertyCollector is the library's, made stricter: no reads without a
-// session, a fault for a wrong property path, pages where pages are asked for.
+// strictCollector is the library's property collector, made stricter: no reads
+// without a session, a fault for a wrong property path, pages where pages are
+// asked for. Waiting for updates is left to the library.
 //
 // The library makes a new one per session by copying the type of the one that
 // is registered, so state that must outlive a call is kept in desk.
-type propertyCollector struct {
+type strictCollector struct {
 	simulator.PropertyCollector
 }
 
-// installCollector puts our collector where the library's was.
-func installCollector(w *world) error {
+// installCollector puts our collector where the library's was: the one that
+// also sends updates itself, or the one that leaves them to the library.
+func installCollector(w *world, ownUpdates bool) error {
 	self := w.content().PropertyCollector
 	if w.reg.Get(self) == nil {
 		return fmt.Errorf("the model has no property collector")
 	}
-	own := &propertyCollector{}
+	if ownUpdates {
+		own := &feedingCollector{}
+		own.Self = self
+		w.reg.Put(own)
+		return nil
+	}
+	own := &strictCollector{}
 	own.Self = self
 	w.reg.Put(own)
 	return nil
 }
 
+// CreateFilter checks what vCenter checks before it starts to watch.
+func (pc *strictCollector) CreateFilter(ctx *simulator.Context, req *types.CreateFilter) soap.HasFault {
+	if err := checkFilter(ctx, req.Spec); err != nil {
+		return &methods.CreateFilterBody{Fault_: err}
+	}
+	// An object that disappears later must not fail every wait.
+	req.Spec.ReportMissingObjectsInResults = types.NewBool(true)
+	return pc.PropertyCollector.CreateFilter(ctx, req)
+}
+
+// CreatePropertyCollector makes one more collector of the strict kind.
+func (pc *strictCollector) CreatePropertyCollector(ctx *simulator.Context, _ *types.CreatePropertyCollector) soap.HasFault {
+	made := &strictCollector{}
+	made.Self.Type = "PropertyCollector"
+	return collectorCreated(ctx, made)
+}
+
+// collectorCreated enters a collector into the session that asked for it.
+func collectorCreated(ctx *simulator.Context, made mo.Reference) soap.HasFault {
+	return &methods.CreatePropertyCollectorBody{
+		Res: &types.CreatePropertyCollectorResponse{Returnval: ctx.Session.Put(made).Reference()},
+	}
+}
+
+// checkFilter returns the fault of a filter specification that vCenter would
+// not take.
+func checkFilter(ctx *simulator.Context, spec types.PropertyFilterSpec) *soap.Fault {
+	if err := checkPaths([]types.PropertyFilterSpec{spec}); err != nil {
+		return err
+	}
+	if spec.ReportMissingObjectsInResults != nil && *spec.ReportMissingObjectsInResults {
+		return nil
+	}
+	for _, target := range spec.ObjectSet {
+		if ctx.Session.Get(target.Obj) == nil {
+			return objectGone(target.Obj)
+		}
+	}
+	return nil
+}
+
 // RetrievePropertiesEx reads properties once, in pages of at most
 // options.maxObjects objects.
-func (pc *propertyCollector) RetrievePropertiesEx(ctx *simulator.Context, req *types.RetrievePropertiesEx) soap.HasFault {
+func (pc *strictCollector) RetrievePropertiesEx(ctx *simulator.Context, req *types.RetrievePropertiesEx) soap.HasFault {
 	body := &methods.RetrievePropertiesExBody{}
 	objects, err := pc.read(ctx, req.SpecSet)
 	if err != nil {
@@ -46,7 +96,7 @@ func (pc *propertyCollector) RetrievePropertiesEx(ctx *simulator.Context, req *t
 }
 
 // RetrieveProperties is the older form, never paged.
-func (pc *propertyCollector) RetrieveProperties(ctx *simulator.Context, req *types.RetrieveProperties) soap.HasFault {
+func (pc *strictCollector) RetrieveProperties(ctx *simulator.Context, req *types.RetrieveProperties) soap.HasFault {
 	body := &methods.RetrievePropertiesBody{}
 	objects, err := pc.read(ctx, req.SpecSet)
 	if err != nil {
@@ -58,7 +108,7 @@ func (pc *propertyCollector) RetrieveProperties(ctx *simulator.Context, req *typ
 }
 
 // ContinueRetrievePropertiesEx returns the next page. A token serves once.
-func (pc *propertyCollector) ContinueRetrievePropertiesEx(ctx *simulator.Context, req *types.ContinueRetrievePropertiesEx) soap.HasFault {
+func (pc *strictCollector) ContinueRetrievePropertiesEx(ctx *simulator.Context, req *types.ContinueRetrievePropertiesEx) soap.HasFault {
 	body := &methods.ContinueRetrievePropertiesExBody{}
 	page := desk.nextPage(sessionKey(ctx), req.Token)
 	if page == nil {
@@ -70,7 +120,7 @@ func (pc *propertyCollector) ContinueRetrievePropertiesEx(ctx *simulator.Context
 }
 
 // CancelRetrievePropertiesEx drops the pages that are left.
-func (pc *propertyCollector) CancelRetrievePropertiesEx(ctx *simulator.Context, req *types.CancelRetrievePropertiesEx) soap.HasFault {
+func (pc *strictCollector) CancelRetrievePropertiesEx(ctx *simulator.Context, req *types.CancelRetrievePropertiesEx) soap.HasFault {
 	body := &methods.CancelRetrievePropertiesExBody{}
 	if !desk.drop(sessionKey(ctx), req.Token) {
 		body.Fault_ = invalidToken()
@@ -85,7 +135,7 @@ func invalidToken() *soap.Fault {
 }
 
 // read checks a request and lets the library collect.
-func (pc *propertyCollector) read(ctx *simulator.Context, specs []types.PropertyFilterSpec) ([]types.ObjectContent, *soap.Fault) {
+func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFilterSpec) ([]types.ObjectContent, *soap.Fault) {
 	if ctx.Session == nil {
 		return readWithoutSession(ctx, specs)
 	}

@@ -17,6 +17,10 @@ import (
 // bedName tells the two builds apart in -version and in logs.
 const bedName = "packaged"
 
+// libraryUpdates says who sends updates unless told otherwise: with this
+// release, this program, because load tests run on it.
+const libraryUpdates = false
+
 // registryOf returns the inventory of a created model. In this release it is
 // one global.
 func registryOf(*simulator.Model) *simulator.Registry {
@@ -50,6 +54,11 @@ func notifyChange(ctx *simulator.Context, obj mo.Reference, changes []types.Prop
 // removeObject takes an object out of the inventory and tells every listener.
 func removeObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
 	ctx.Map.Remove(ref)
+}
+
+// forget takes an object out of the session that made it.
+func forget(ctx *simulator.Context, obj ref) {
+	ctx.Session.Remove(obj)
 }
 
 // PutObject implements simulator.RegisterObject.

@@ -17,6 +17,10 @@ import (
 // bedName tells the two builds apart in -version and in logs.
 const bedName = "current"
 
+// libraryUpdates says who sends updates unless told otherwise: with this
+// release, the library, so that tests meet an implementation that is not ours.
+const libraryUpdates = true
+
 // registryOf returns the inventory of a created model.
 func registryOf(m *simulator.Model) *simulator.Registry {
 	return m.Map()
@@ -50,6 +54,11 @@ func notifyChange(ctx *simulator.Context, obj mo.Reference, changes []types.Prop
 // removeObject takes an object out of the inventory and tells every listener.
 func removeObject(ctx *simulator.Context, ref types.ManagedObjectReference) {
 	ctx.Map.Remove(ctx, ref)
+}
+
+// forget takes an object out of the session that made it.
+func forget(ctx *simulator.Context, obj ref) {
+	ctx.Session.Remove(ctx, obj)
 }
 
 // PutObject implements simulator.RegisterObject.

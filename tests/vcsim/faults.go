@@ -16,3 +16,9 @@ func notAuthenticated(obj ref) *soap.Fault {
 	return fault("The session is not authenticated.",
 		&types.NotAuthenticated{NoPermission: noPermission(obj, "System.View")})
 }
+
+// objectGone is the answer about an object that was deleted or never existed.
+func objectGone(obj ref) *soap.Fault {
+	return fault("The object has already been deleted or has not been completely created",
+		&types.ManagedObjectNotFound{Obj: obj})
+}

@@ -5,9 +5,12 @@ import (
 	"encoding/xml"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vmware/govmomi/vim25/soap"
 )
 
 // maxRequest bounds how much of a request body is read.
@@ -16,6 +19,7 @@ const maxRequest = 32 << 20
 // front stands before the library's HTTP handler: it counts calls, delays
 // them, rewrites the cookie, and answers the admin endpoints.
 type front struct {
+	world        *world
 	admin        *http.ServeMux
 	next         http.Handler
 	calls        *callCounter
@@ -25,6 +29,7 @@ type front struct {
 
 func newFront(w *world, s *site, next http.Handler, opts *options) *front {
 	f := &front{
+		world:        w,
 		next:         next,
 		calls:        newCallCounter(),
 		delay:        opts.delay,
@@ -51,12 +56,42 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	f.calls.begin(soapMethod(body), len(body))
+	method := soapMethod(body)
+	f.calls.begin(method, len(body))
 	if f.delay > 0 {
 		time.Sleep(f.delay) // the slowness is what is being simulated
 	}
-	f.next.ServeHTTP(out, r)
+	switch method {
+	case "WaitForUpdatesEx", "WaitForUpdates":
+		over := make(chan struct{})
+		go endWhenClientLeaves(r, body, over)
+		f.next.ServeHTTP(out, r)
+		close(over)
+	case "Logout", "TerminateSession":
+		f.next.ServeHTTP(out, r)
+		f.world.dropEndedSessions()
+	default:
+		f.next.ServeHTTP(out, r)
+	}
 	f.calls.end(out.written)
+}
+
+// thisElement finds the object a call is made on.
+var thisElement = regexp.MustCompile(`<(?:\w+:)?_this\b[^>]*>([^<]*)<`)
+
+// endWhenClientLeaves ends a wait whose client closed the connection, so that
+// it does not take the updates meant for the client's next call.
+func endWhenClientLeaves(r *http.Request, body []byte, over <-chan struct{}) {
+	select {
+	case <-over:
+		return
+	case <-r.Context().Done():
+	}
+	cookie, err := r.Cookie(soap.SessionCookieName)
+	this := thisElement.FindSubmatch(body)
+	if err == nil && this != nil {
+		feeds.interrupt(feedKey{session: cookie.Value, collector: string(this[1])})
+	}
 }
 
 // soapMethod returns the name of the first element in the SOAP body.

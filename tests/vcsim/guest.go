@@ -58,8 +58,7 @@ func (m *guestProcessManager) ListProcessesInGuest(ctx *simulator.Context, req *
 	}
 	vm, ok := ctx.Map.Get(req.Vm).(*simulator.VirtualMachine)
 	if !ok {
-		body.Fault_ = fault("The object has already been deleted or has not been completely created",
-			&types.ManagedObjectNotFound{Obj: req.Vm})
+		body.Fault_ = objectGone(req.Vm)
 		return body
 	}
 	var power types.VirtualMachinePowerState

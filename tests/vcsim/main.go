@@ -74,7 +74,7 @@ func run(opts *options) error {
 	churn := startChurn(w, places, opts.churn)
 	defer churn.stop()
 
-	if err := announce(server.URL); err != nil {
+	if err := printReady(server.URL); err != nil {
 		return err
 	}
 	select {
@@ -97,8 +97,8 @@ func listen(service *simulator.Service, address string) (server *simulator.Serve
 	return service.NewServer(), nil
 }
 
-// announce prints the one line a starter waits for.
-func announce(at *url.URL) error {
+// printReady prints the one line a starter waits for.
+func printReady(at *url.URL) error {
 	plain := *at
 	plain.User = nil
 	line, err := json.Marshal(struct {

@@ -24,6 +24,7 @@ type options struct {
 	apiVersion       string
 	sampleClock      time.Time
 	quotedCookie     bool
+	libraryUpdates   bool
 	exitOnStdinClose bool
 	verbose          bool
 }
@@ -53,6 +54,8 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&opts.apiVersion, "api-version", "", "advertise API `VERSION`")
 	flags.StringVar(&clock, "sample-clock", "", "fixed `TIME` (RFC 3339) of the performance samples")
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
+	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
+		"let the library answer WaitForUpdatesEx, not this program")
 	flags.BoolVar(&opts.exitOnStdinClose, "exit-on-stdin-close", false, "end when standard input is closed")
 	flags.BoolVar(&opts.verbose, "v", false, "log to standard error what the library does")
 	flags.BoolVar(&version, "version", false, "print the build and exit")

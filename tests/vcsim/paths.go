@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"sync"
 
 	"github.com/vmware/govmomi/vim25/mo"
 	"github.com/vmware/govmomi/vim25/soap"
@@ -33,9 +34,34 @@ func invalidProperty(path string) *soap.Fault {
 	return fault(fmt.Sprintf("The property %q is invalid.", path), &types.InvalidProperty{Name: path})
 }
 
-// managedType returns the Go type of a managed object type by its name. The
-// library panics at a name it does not know.
-func managedType(name string) (kind reflect.Type, ok bool) {
+// inherits tells whether a managed object type is derived from another.
+func inherits(name, base string) bool {
+	kind, ok := managedType(name)
+	if !ok {
+		return false
+	}
+	field, ok := kind.Elem().FieldByName(base)
+	return ok && field.Anonymous
+}
+
+// managedTypes keeps what managedType found out.
+var managedTypes sync.Map
+
+// managedType returns the Go type of a managed object type by its name.
+func managedType(name string) (reflect.Type, bool) {
+	if known, ok := managedTypes.Load(name); ok {
+		kind, ok := known.(reflect.Type)
+		return kind, ok
+	}
+	kind, ok := lookUpManagedType(name)
+	if ok {
+		managedTypes.Store(name, kind)
+	}
+	return kind, ok
+}
+
+// lookUpManagedType asks the library, which panics at a name it does not know.
+func lookUpManagedType(name string) (kind reflect.Type, ok bool) {
 	defer func() {
 		if recover() != nil {
 			kind, ok = nil, false

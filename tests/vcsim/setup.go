@@ -35,8 +35,10 @@ func newWorld(model *simulator.Model, opts *options) *world {
 }
 
 // content is what RetrieveServiceContent returns.
-func (w *world) content() types.ServiceContent {
-	if instance, ok := w.reg.Get(vim25.ServiceInstance).(*simulator.ServiceInstance); ok {
+func (w *world) content() types.ServiceContent { return contentOf(w.reg) }
+
+func contentOf(reg *simulator.Registry) types.ServiceContent {
+	if instance, ok := reg.Get(vim25.ServiceInstance).(*simulator.ServiceInstance); ok {
 		return instance.Content
 	}
 	return types.ServiceContent{}
@@ -68,7 +70,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err
 	}
-	if err := installCollector(w); err != nil {
+	if err := installCollector(w, !opts.libraryUpdates); err != nil {
 		return nil, err
 	}
 	if vms := w.all("VirtualMachine"); len(vms) != 0 {

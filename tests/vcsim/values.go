@@ -61,6 +61,57 @@ func fieldByPath(val reflect.Value, property string) (reflect.Value, bool) {
 	return val, true
 }
 
+// assignPath sets the property at the end of a path, making the structures on
+// the way where they are unset. An invalid val unsets it.
+func assignPath(target reflect.Value, property string, val reflect.Value) error {
+	parts := strings.Split(property, ".")
+	for i, part := range parts {
+		for target.Kind() == reflect.Ptr || target.Kind() == reflect.Interface {
+			if target.IsNil() {
+				if target.Kind() == reflect.Interface {
+					return fmt.Errorf("%s is unset", strings.Join(parts[:i], "."))
+				}
+				target.Set(reflect.New(target.Type().Elem()))
+			}
+			target = target.Elem()
+		}
+		if target.Kind() != reflect.Struct {
+			return fmt.Errorf("%s has no members", strings.Join(parts[:i], "."))
+		}
+		target = target.FieldByName(goName(part))
+		if !target.IsValid() || !target.CanSet() {
+			return fmt.Errorf("there is no %s", strings.Join(parts[:i+1], "."))
+		}
+	}
+	if !val.IsValid() {
+		target.Set(reflect.Zero(target.Type()))
+		return nil
+	}
+	if target.Kind() == reflect.Ptr && val.Type() == target.Type().Elem() {
+		fresh := reflect.New(val.Type())
+		fresh.Elem().Set(val)
+		val = fresh
+	}
+	if !val.Type().AssignableTo(target.Type()) {
+		return fmt.Errorf("%s does not fit %s", val.Type(), target.Type())
+	}
+	target.Set(val)
+	return nil
+}
+
+// crossesBaseType tells whether a path goes through a property whose declared
+// type is a base type; the library cannot follow those.
+func crossesBaseType(kind reflect.Type, property string) bool {
+	parts := strings.Split(property, ".")
+	for i := 1; i < len(parts); i++ {
+		t, ok := typeByPath(kind, strings.Join(parts[:i], "."))
+		if !ok || t.Kind() == reflect.Interface {
+			return true
+		}
+	}
+	return false
+}
+
 // typeByPath returns the declared Go type of a property path, whether or not
 // it is set. subtypes are tried where the declared type is a base type.
 func typeByPath(t reflect.Type, property string) (reflect.Type, bool) {

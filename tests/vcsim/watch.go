@@ -31,17 +31,21 @@ func installWatcher(w *world) {
 	w.reg.AddHandler(watch)
 }
 
-// onPut is told of new objects.
+// onPut is told of new objects. Filters hear of them through the views and
+// lists the objects are entered into.
 func (w *watcher) onPut(ref) {}
 
 // onRemove is told of deleted objects.
-func (w *watcher) onRemove(ref) {}
+func (w *watcher) onRemove(obj ref) {
+	feeds.each(func(f *feed) { f.markRemoved(obj) })
+}
 
 // onUpdate is told of property changes, with the changed object locked. A new
 // event is posted with the event manager locked, so its property may be set
 // right here.
 func (w *watcher) onUpdate(obj ref, changes []types.PropertyChange) {
 	if obj != w.collector {
+		announce(obj, changes)
 		return
 	}
 	for _, c := range changes {
@@ -52,6 +56,15 @@ func (w *watcher) onUpdate(obj ref, changes []types.PropertyChange) {
 			}
 		}
 	}
+}
+
+// announce tells every feed that properties of an object changed.
+func announce(obj ref, changes []types.PropertyChange) {
+	paths := make([]string, 0, len(changes))
+	for _, c := range changes {
+		paths = append(paths, c.Name)
+	}
+	feeds.each(func(f *feed) { f.markChanged(obj, paths) })
 }
 
 // newest returns the event with the highest key.

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha1"
 	"fmt"
+	"reflect"
 	"sort"
 	"time"
 
@@ -40,9 +41,29 @@ type ref = types.ManagedObjectReference
 
 // update changes properties of one object under its lock and notifies every
 // WaitForUpdatesEx that covers it.
-func (w *world) update(obj mo.Reference, changes ...types.PropertyChange) {
+func (w *world) update(obj mo.Reference, changes ...types.PropertyChange) error {
 	ctx := newContext(w.reg)
-	withLock(ctx, obj, func() { notifyChange(ctx, obj, changes) })
+	var err error
+	withLock(ctx, obj, func() { err = assignAll(ctx, obj, changes) })
+	return err
+}
+
+// assignAll is update for those who hold the object's lock. The library can
+// assign too, but not along every path; what it can is left to it, so that its
+// listeners hear of the change.
+func assignAll(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) error {
+	target := managedObject(obj)
+	for _, c := range changes {
+		if err := assignPath(target, c.Name, reflect.ValueOf(c.Val)); err != nil {
+			return err
+		}
+		if crossesBaseType(target.Type(), c.Name) {
+			announce(obj.Reference(), []types.PropertyChange{c})
+		} else {
+			notifyChange(ctx, obj, []types.PropertyChange{c})
+		}
+	}
+	return nil
 }
 
 // all returns every object of one kind in a stable order.
