@@ -58,6 +58,24 @@ impl Dispatcher {
         }))
     }
 
+    /// Performs a request whatever it takes and leaves a helper it names aside.
+    pub async fn ask(&self, body: &[u8]) -> Reply {
+        let admitted = Request::parse(body).map_err(Failure::from).and_then(|request| Ok((self.admit(&request)?, request)));
+        match admitted {
+            Ok(((method, agent), request)) => agent.perform(method, &request).await,
+            Err(failure) => failure.into(),
+        }
+    }
+
+    /// Answers a request that cannot be taken on, in the form that its client wants.
+    #[must_use]
+    pub fn turn_away(&self, body: &[u8], failure: Failure) -> Vec<u8> {
+        match Request::parse(body) {
+            Ok(request) => finish(methods::find(&request.method), &request, &failure.into()),
+            Err(error) => refuse(error.into()),
+        }
+    }
+
     fn admit(&self, request: &Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
         let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;

@@ -82,6 +82,9 @@ pub enum Failure {
     /// The worker has taken on all it can.
     #[error("Worker is busy: {0} requests are in work already; try again later")]
     Busy(usize),
+    /// The worker ends before the request did.
+    #[error("Worker is shutting down")]
+    Stopping,
 }
 
 impl From<Failure> for Reply {

@@ -7,17 +7,27 @@
 mod actions;
 mod agent;
 mod agents;
+pub mod catalogue;
 mod catch;
+pub mod cli;
+pub mod config;
 mod dispatch;
 mod failure;
 pub mod helpers;
+mod hosts;
 pub mod inventory;
 mod kind;
+mod link;
+mod local;
+pub mod manager;
 pub mod methods;
+mod port;
 
 pub use actions::{Answer, Perform, Performing, Task};
 pub use agent::Agent;
 pub use agents::Agents;
 pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};
 pub use failure::Failure;
+pub use hosts::{HostsError, Registered};
 pub use kind::Kind;
+pub use local::Local;

@@ -1,4 +1,8 @@
 //! The `vpoller-worker` program.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vpoller_worker::cli::main(std::env::args_os())
+}

@@ -3,6 +3,7 @@
 //! Methods see [`Inventory`] only. [`Direct`] answers each question by calls to vSphere; whatever answers from memory later
 //! implements the same trait, and no method will notice.
 
+mod broken;
 mod direct;
 mod error;
 mod lookup;
@@ -14,6 +15,7 @@ use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 use vpoller_wire::Secret;
 
+pub use broken::Broken;
 pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;

@@ -1,0 +1,291 @@
+//! The command line of `vpoller-worker`.
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
+use vpoller_daemon::config as daemon_config;
+use vpoller_daemon::mgmt::{self, Command};
+use vpoller_daemon::signal::Signals;
+use vpoller_daemon::{Program, log};
+use vpoller_wire::endpoint::Endpoint;
+use vpoller_wire::{Request, Secret};
+
+use crate::config::Config;
+use crate::local::Local;
+use crate::{catalogue, hosts, manager};
+
+/// Answers vPoller requests from VMware vSphere.
+#[derive(Debug, Parser)]
+#[command(name = "vpoller-worker", infer_long_args = true, disable_version_flag = true, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(flatten)]
+    options: Options,
+
+    /// What to do.
+    #[arg(value_enum)]
+    command: Option<Word>,
+
+    /// Number of threads with a socket; as many as processors when not given, or not above 0.
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    concurrency: Option<i64>,
+
+    /// Management endpoint for stop and status, such as tcp://localhost:10000.
+    #[arg(short, long, value_name = "ENDPOINT")]
+    endpoint: Option<Endpoint>,
+
+    /// Print the table of methods.
+    #[arg(long, hide = true)]
+    list_methods: bool,
+
+    /// Print the page about methods in the documentation.
+    #[arg(long, hide = true)]
+    methods_markdown: bool,
+}
+
+const AFTER_HELP: &str = "\"vpoller-worker run --help\" tells how to execute one request in place, without proxy.";
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Word {
+    /// Serve, in the foreground.
+    Start,
+    /// Stop a running worker.
+    Stop,
+    /// Ask a running worker how it is.
+    Status,
+}
+
+impl CommandLine for Arguments {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match (self.command, &self.endpoint) {
+            _ if self.list_methods || self.methods_markdown => Ok(()),
+            (None, _) => Err("a command is missing: start, stop, status or run".to_owned()),
+            (Some(Word::Stop | Word::Status), None) => Err("stop and status need --endpoint".to_owned()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The whole program: reads the command line, does what it says, gives the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if arguments.get(1).is_some_and(|word| word == "run") {
+        return run_one(arguments);
+    }
+    let arguments: Arguments = match cli::parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    match arguments.command {
+        _ if arguments.list_methods => print(&catalogue::list()),
+        _ if arguments.methods_markdown => print(&catalogue::markdown()),
+        Some(Word::Stop) => ask(&arguments, Command::Shutdown),
+        Some(Word::Status) => ask(&arguments, Command::Status),
+        Some(Word::Start) | None => report(start(&arguments)),
+    }
+}
+
+type AnyError = Box<dyn std::error::Error>;
+
+fn start(arguments: &Arguments) -> Result<(), AnyError> {
+    // Before any other thread exists, so that all of them leave signals to the main loop.
+    let signals = Signals::block()?;
+    let options = &arguments.options;
+    let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
+    let log = log::init(options.verbosity(), options.output.clone())?;
+    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
+    let result = manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log));
+    if let Err(error) = &result {
+        vpoller_daemon::critical!("{error}");
+    }
+    Ok(result?)
+}
+
+fn ask(arguments: &Arguments, command: Command) -> ExitCode {
+    let Some(endpoint) = &arguments.endpoint else { return ExitCode::FAILURE };
+    match mgmt::ask(endpoint, command) {
+        Ok(reply) => print(&String::from_utf8_lossy(&reply)),
+        Err(error) => report(Err(error.into())),
+    }
+}
+
+/// Executes one request in this process and prints the reply.
+#[derive(Debug, Parser)]
+#[command(name = "vpoller-worker run", infer_long_args = true, disable_version_flag = true, after_help = PASSWORD_HELP)]
+struct Run {
+    /// Method to perform.
+    #[arg(short, long)]
+    method: String,
+    /// vSphere host, as registered.
+    #[arg(short = 'V', long, value_name = "HOST")]
+    vsphere_host: String,
+    /// Name of the object; URL or name of a datastore.
+    #[arg(short, long)]
+    name: Option<String>,
+    /// Properties, separated by commas.
+    #[arg(short, long, value_name = "PATHS")]
+    properties: Option<String>,
+    /// Disk path, or part of a command line.
+    #[arg(short, long)]
+    key: Option<String>,
+    /// Guest user.
+    #[arg(short = 'U', long, value_name = "USER")]
+    guest_username: Option<String>,
+    /// Guest password; "-" reads it from standard input.
+    #[arg(short = 'P', long, value_name = "PASSWORD")]
+    guest_password: Option<String>,
+    /// Helper that prints the reply.
+    #[arg(short = 'H', long)]
+    helper: Option<String>,
+    /// Performance counter.
+    #[arg(short, long, value_name = "COUNTER")]
+    counter: Option<String>,
+    /// Instance of the counter.
+    #[arg(short, long)]
+    instance: Option<String>,
+    /// Number of samples.
+    #[arg(short = 's', long, value_name = "N")]
+    max_sample: Option<String>,
+    /// Historical interval.
+    #[arg(short = 'T', long, value_name = "INTERVAL")]
+    perf_interval: Option<String>,
+    /// How long to wait, in milliseconds.
+    #[arg(short, long, value_name = "MS", default_value_t = 10_000)]
+    timeout: u64,
+    /// Configuration file that names the database.
+    #[arg(short, long, visible_alias = "config", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Log everything on standard error.
+    #[arg(short, long)]
+    debug: bool,
+}
+
+const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
+const PASSWORD_HELP: &str = "The guest password is better given in the environment variable VPOLLER_GUEST_PASSWORD, or with \"-P -\" on \
+     standard input: other users can see command lines.";
+/// Nobody has a longer password; a file piped in by mistake is not read to its end.
+const LONGEST_PASSWORD: u64 = 4096;
+
+fn run_one(arguments: Vec<OsString>) -> ExitCode {
+    let program = arguments.into_iter().enumerate().filter(|(place, _)| *place != 1).map(|(_, argument)| argument);
+    let run = match Run::try_parse_from(program) {
+        Ok(run) => run,
+        Err(error) => {
+            // Nobody to tell when even that fails.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
+    };
+    match run.execute() {
+        Ok(reply) => print(&String::from_utf8_lossy(&reply)),
+        Err(error) => report(Err(error)),
+    }
+}
+
+impl Run {
+    fn execute(self) -> Result<Vec<u8>, AnyError> {
+        let verbosity = if self.debug { log::Verbosity::Debug } else { log::Verbosity::Warning };
+        log::init(verbosity, None)?;
+        let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
+        let request = self.request()?;
+        let wanted = hosts::load(&config)?.into_iter().filter(|host| host.name == request.hostname);
+        let local = Local::of(wanted);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(runtime.block_on(async {
+            let reply = local.run(&request).await;
+            local.close().await;
+            reply
+        }))
+    }
+
+    fn request(self) -> Result<Request, AnyError> {
+        let mut request = Request::new(self.method, self.vsphere_host);
+        request.password = guest_password(self.guest_password)?.map(Secret::new);
+        request.name = self.name;
+        request.properties = self.properties.into_iter().collect(); // split by the one who reads it
+        request.key = self.key;
+        request.username = self.guest_username;
+        request.helper = self.helper;
+        request.counter_name = self.counter;
+        request.instance = self.instance;
+        request.max_sample = self.max_sample;
+        request.perf_interval = self.perf_interval;
+        request.timeout = Some(self.timeout);
+        Ok(request)
+    }
+}
+
+fn guest_password(option: Option<String>) -> io::Result<Option<String>> {
+    match option.as_deref() {
+        None => Ok(std::env::var(PASSWORD_VARIABLE).ok()),
+        Some("-") => {
+            let mut text = String::new();
+            io::stdin().lock().take(LONGEST_PASSWORD).read_to_string(&mut text)?;
+            Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+        }
+        Some(_) => Ok(option),
+    }
+}
+
+fn print(text: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{}", text.trim_end_matches(['\0', '\n'])) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader has gone; there is nobody to tell.
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn report(result: Result<(), AnyError>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parsed(line: &str) -> Result<Arguments, ExitCode> {
+        cli::parse(line.split(' ').map(OsString::from))
+    }
+
+    #[test]
+    fn options_of_every_age_are_taken() {
+        for (line, concurrency) in [
+            ("vpoller-worker --concurrency 4 start", Some(4)),
+            ("vpoller-worker start -c -1", Some(-1)),
+            ("vpoller-worker -d start -p /x -o - --daemon -W", None),
+            ("vpoller-worker --conc=2 start -D --config /x", Some(2)),
+        ] {
+            let arguments = parsed(line).unwrap_or_else(|_| panic!("{line}"));
+            assert_eq!((arguments.command, arguments.concurrency), (Some(Word::Start), concurrency), "{line}");
+        }
+        let status = parsed("vpoller-worker --endpoint tcp://localhost:10000 status").expect("seed's command line");
+        assert_eq!(status.command, Some(Word::Status));
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for line in ["vpoller-worker", "vpoller-worker stop", "vpoller-worker begin", "vpoller-worker -e x status"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn both_command_lines_are_sound() {
+        Arguments::command().debug_assert();
+        Run::command().debug_assert();
+    }
+}

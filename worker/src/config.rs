@@ -1,0 +1,195 @@
+//! What the configuration file says to a worker.
+//!
+//! Everything is optional. `[cache]` and `tasks` are accepted as the original had them; built-in helpers are always active, so
+//! `helpers` only needs checking.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vpoller_daemon::Program;
+use vpoller_daemon::config::{ConfigError, Settings};
+use vpoller_daemon::mgmt::Allow;
+use vpoller_wire::endpoint::Endpoint;
+use vpoller_wire::text;
+
+use crate::helpers;
+
+const SECTION: &str = "worker";
+const CACHE: &str = "cache";
+const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
+const DEFAULT_MGMT: &str = "tcp://*:10000";
+const WORKER_KEYS: &[&str] = &[
+    "db",
+    "proxy",
+    "mgmt",
+    "mgmt_allow",
+    "helpers",
+    "tasks",
+    "vsphere_hosts_dir",
+    "cache_enabled",
+    "cache_maxsize",
+    "cache_ttl",
+    "cache_housekeeping",
+];
+const CACHE_KEYS: &[&str] = &["enabled", "maxsize", "ttl", "housekeeping", "max_stale"];
+/// Sections that other programs read.
+const FOREIGN: &[&str] = &["proxy", "curve"];
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A worker's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The database with the vSphere hosts.
+    pub db: PathBuf,
+    /// Whether the file names a database; without, a missing one is no error as long as `hosts_dir` has hosts.
+    pub db_given: bool,
+    /// A folder with one file per vSphere host, as in the first releases.
+    pub hosts_dir: Option<PathBuf>,
+    /// Where the proxy takes workers.
+    pub proxy: Endpoint,
+    /// Where management listens.
+    pub mgmt: Endpoint,
+    /// Who may stop the worker.
+    pub mgmt_allow: Allow,
+    /// Helpers as listed; `None` when the file has no list.
+    pub helpers: Option<Vec<String>>,
+    /// Task modules as listed; they are reported and otherwise ignored.
+    pub tasks: Vec<String>,
+    /// What may be remembered of vSphere.
+    pub cache: Cache,
+    /// What is worth a warning.
+    pub warnings: Vec<String>,
+}
+
+/// The `[cache]` section.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cache {
+    /// Whether anything is remembered at all.
+    pub enabled: bool,
+    /// Learned values held at most; 0 = the built-in bound.
+    pub maxsize: usize,
+    /// A learned path that nobody asks for is dropped after this time.
+    pub ttl: Duration,
+    /// How often that is looked after.
+    pub housekeeping: Duration,
+    /// How old an answer may be while vSphere cannot be reached.
+    pub max_stale: Duration,
+}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// When the file is missing, or a value makes no sense.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        Self::from_settings(&Settings::load(path, Program::Worker)?)
+    }
+
+    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let helpers = settings.get(SECTION, "helpers").map(list);
+        let unknown = settings.unknown(&[(SECTION, WORKER_KEYS), (CACHE, CACHE_KEYS)], FOREIGN);
+        let mut warnings: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+        warnings.extend(helpers.iter().flatten().filter(|name| helpers::find(name).is_none()).map(|name| unknown_helper(name)));
+        Ok(Self {
+            db: settings.get(SECTION, "db").unwrap_or(DEFAULT_DB).into(),
+            db_given: settings.get(SECTION, "db").is_some(),
+            hosts_dir: settings.get(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
+            proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
+            mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
+            mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::default(), Allow::parse)?,
+            helpers,
+            tasks: settings.get(SECTION, "tasks").map(list).unwrap_or_default(),
+            cache: Cache::from_settings(settings)?,
+            warnings,
+        })
+    }
+}
+
+impl Cache {
+    /// `[cache]`, else the names that the original's built-in defaults had in the worker's section.
+    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let place = |key: &'static str, old: &'static str| match settings.get(CACHE, key) {
+            None if settings.get(SECTION, old).is_some() => (SECTION, old),
+            _ => (CACHE, key),
+        };
+        let (section, key) = place("enabled", "cache_enabled");
+        let enabled = settings.boolean(section, key, true)?;
+        let (section, key) = place("maxsize", "cache_maxsize");
+        let maxsize = settings.number(section, key, 0, 0..=usize::MAX)?;
+        let (section, key) = place("ttl", "cache_ttl");
+        let ttl = settings.duration(section, key, Duration::from_secs(3600), Duration::ZERO..=365 * DAY)?;
+        // Minutes, as the original had it.
+        let (section, key) = place("housekeeping", "cache_housekeeping");
+        let housekeeping = Duration::from_secs(60 * settings.number(section, key, 480, 0..=525_600)?);
+        let max_stale = settings.duration(CACHE, "max_stale", Duration::from_secs(120), Duration::ZERO..=DAY)?;
+        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale })
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn unknown_helper(name: &str) -> String {
+    let known = helpers::HELPERS.iter().map(|helper| helper.name()).collect::<Vec<_>>().join(", ");
+    format!("Unknown helper {name} in the configuration is ignored; there are {known}, always active")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        let settings = Settings::parse(text, Path::new("/etc/vpoller/vpoller.conf"), Program::Worker).expect("syntax");
+        Config::from_settings(&settings).expect("values")
+    }
+
+    #[test]
+    fn nothing_given_means_the_documented_defaults() {
+        let config = config("");
+        assert_eq!(config.db, Path::new("/var/lib/vconnector/vconnector.db"));
+        assert_eq!((config.proxy.as_str(), config.mgmt.as_str()), ("tcp://localhost:10124", "tcp://*:10000"));
+        assert_eq!((config.helpers, config.tasks.len(), config.warnings.len()), (None, 0, 0));
+        assert!(config.cache.enabled);
+        assert_eq!(config.cache.housekeeping, Duration::from_secs(480 * 60));
+    }
+
+    #[test]
+    fn samples_of_every_age_are_read_without_a_warning() {
+        let newest = "[proxy]\nfrontend = tcp://*:10123\nbackend = tcp://*:10124\nmgmt = tcp://*:9999\n[worker]\n\
+            db = /x.db\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\n\
+            helpers = vpoller.helpers.zabbix, vpoller.helpers.czabbix\ntasks = vpoller.vsphere.tasks\n\
+            [cache]\nenabled = True\nmaxsize = 0\nttl = 3600\nhousekeeping = 480\n";
+        let newest = config(newest);
+        assert_eq!(newest.warnings, Vec::<String>::new());
+        assert_eq!(newest.helpers.as_deref(), Some(&["vpoller.helpers.zabbix".into(), "vpoller.helpers.czabbix".into()][..]));
+        assert_eq!(newest.tasks, ["vpoller.vsphere.tasks"]);
+        let oldest = config("[Default]\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\nvsphere_hosts_dir = /etc/vpoller/vsphere\n");
+        assert_eq!(oldest.warnings, Vec::<String>::new());
+        assert_eq!((oldest.proxy.as_str(), oldest.db_given), ("tcp://p:10124", false));
+        assert_eq!(oldest.hosts_dir.as_deref(), Some(Path::new("/etc/vpoller/vsphere")));
+    }
+
+    #[test]
+    fn the_cache_is_found_under_both_names() {
+        assert!(!config("[cache]\nenabled = no\n").cache.enabled);
+        assert!(!config("[worker]\ncache_enabled = off\n").cache.enabled);
+        assert!(config("[worker]\ncache_enabled = off\n[cache]\nenabled = on\n").cache.enabled);
+        assert_eq!(config("[worker]\ncache_ttl = 60\n").cache.ttl, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn what_is_unknown_is_warned_about() {
+        let warnings = config("[worker]\nhelpers = vpoller.helpers.zabbix,mine\nproxi = x\n").warnings;
+        assert!(warnings.iter().any(|text| text.contains("unknown key \"proxi\"")), "{warnings:?}");
+        assert!(warnings.iter().any(|text| text.starts_with("Unknown helper mine ")), "{warnings:?}");
+        assert_eq!(warnings.len(), 2);
+    }
+
+    #[test]
+    fn a_value_that_makes_no_sense_is_an_error_with_its_place() {
+        let settings = Settings::parse("[worker]\nproxy = 10124\n", Path::new("/w.conf"), Program::Worker).expect("syntax");
+        let error = Config::from_settings(&settings).expect_err("no endpoint").to_string();
+        assert!(error.contains("/w.conf: line 2: [worker] proxy"), "{error}");
+    }
+}

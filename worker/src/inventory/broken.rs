@@ -1,0 +1,47 @@
+//! The inventory of a host that cannot be asked, because its settings are unusable: every question gets that answer.
+
+use vpoller_vsphere::{MoRef, Struct, Value};
+
+use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use crate::kind::Kind;
+
+/// Answers everything with the same error.
+pub struct Broken(ReadError);
+
+impl Broken {
+    /// Answers with this error.
+    #[must_use]
+    pub fn new(error: ReadError) -> Self {
+        Self(error)
+    }
+
+    fn answer<T: Send>(&self) -> Reading<'_, T> {
+        Box::pin(async { Err(self.0.clone()) })
+    }
+}
+
+impl Inventory for Broken {
+    fn find<'a>(&'a self, _: Kind, _: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+        self.answer()
+    }
+
+    fn list<'a>(&'a self, _: Kind, _: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        self.answer()
+    }
+
+    fn read<'a>(&'a self, _: &'a [MoRef], _: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        self.answer()
+    }
+
+    fn about(&self) -> Reading<'_, Struct> {
+        self.answer()
+    }
+
+    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+        self.answer()
+    }
+
+    fn connect(&self) -> Reading<'_, ()> {
+        self.answer()
+    }
+}

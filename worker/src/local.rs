@@ -1,0 +1,69 @@
+//! Executing requests in one's own process, without proxy, sockets or worker.
+
+use std::sync::Arc;
+
+use vpoller_vsphere::Config;
+use vpoller_wire::{Reply, Request};
+
+use crate::agents::Agents;
+use crate::dispatch::{Dispatcher, Step};
+use crate::hosts::Registered;
+
+/// vSphere hosts to which this process talks itself.
+///
+/// Logs in with the first request. Needs a tokio runtime.
+///
+/// ```no_run
+/// use vpoller_vsphere::{Config, SecretString};
+/// use vpoller_wire::Request;
+/// use vpoller_worker::Local;
+///
+/// # async fn example() {
+/// let password = SecretString::from("p4ssw0rd");
+/// let local = Local::new([Config::new("vc01.example.org", "root", password)]);
+/// let reply = local.ask(&Request::new("vm.discover", "vc01.example.org")).await;
+/// println!("{}", reply.msg());
+/// local.close().await;
+/// # }
+/// ```
+pub struct Local {
+    agents: Arc<Agents>,
+    dispatcher: Dispatcher,
+}
+
+/// Requests at the same time at most, over all hosts.
+const AT_ONCE: usize = 256;
+
+impl Local {
+    /// Serves these vSphere hosts.
+    #[must_use]
+    pub fn new(hosts: impl IntoIterator<Item = Config>) -> Self {
+        Self::of(hosts.into_iter().map(|config| Registered { name: config.host.clone(), config, undecided: false }))
+    }
+
+    /// Serves these registered vSphere hosts.
+    #[must_use]
+    pub fn of(hosts: impl IntoIterator<Item = Registered>) -> Self {
+        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
+        let agents = Arc::new(Agents::new(inventories, AT_ONCE));
+        Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
+    }
+
+    /// Performs a request and prints the reply as a worker would, by the helper that the request names.
+    pub async fn run(&self, request: &Request) -> Vec<u8> {
+        match self.dispatcher.dispatch(&request.to_bytes()) {
+            Step::Now(bytes) => bytes,
+            Step::Later(reply) => reply.await,
+        }
+    }
+
+    /// Performs a request; a helper it names is left aside.
+    pub async fn ask(&self, request: &Request) -> Reply {
+        self.dispatcher.ask(&request.to_bytes()).await
+    }
+
+    /// Logs out.
+    pub async fn close(&self) {
+        self.agents.stop().await;
+    }
+}

@@ -1,0 +1,289 @@
+//! The worker as a whole: agents, threads, management, and an orderly end.
+//!
+//! The main thread answers management, hears signals and looks after the threads; it takes no requests.
+
+use std::io;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value as Json, json};
+use tokio::runtime::{Builder, Runtime};
+use vpoller_daemon::log::Log;
+use vpoller_daemon::mgmt::Management;
+use vpoller_daemon::signal::{Signal, Signals};
+use vpoller_daemon::socket::SocketError;
+use vpoller_daemon::status::{Identity, VERSION};
+use vpoller_daemon::wake::Wake;
+use vpoller_daemon::{Program, notify};
+use vpoller_wire::client::uninterrupted;
+use vpoller_wire::control::Announcement;
+
+use crate::agents::Agents;
+use crate::config::Config;
+use crate::dispatch::Dispatcher;
+use crate::hosts::{self, HostsError, Registered};
+use crate::methods;
+use crate::port::{CAPACITY, Port, Shared};
+
+/// Why a worker does not start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The vSphere hosts are not known.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// A socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system refuses something.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The management socket broke.
+    #[error("the management socket failed: {0}")]
+    Management(zmq::Error),
+}
+
+impl WorkerError {
+    fn system(action: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::System { action, source }
+    }
+}
+
+/// A thread that ends without being told to is started again after this pause.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// The main loop looks at its threads at least this often, in milliseconds.
+const GLANCE: i64 = 1000;
+/// What tasks that ignore their end may still take.
+const RUNTIME_STOP: Duration = Duration::from_secs(1);
+/// More threads than this for vSphere traffic gain nothing: they wait most of the time.
+const MOST_RUNTIME_THREADS: usize = 4;
+
+/// The number of threads with a socket: as asked for, else one per processor.
+#[must_use]
+pub fn concurrency(asked: Option<i64>) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, NonZero::get);
+    asked.filter(|number| *number > 0).and_then(|number| usize::try_from(number).ok()).unwrap_or_else(processors)
+}
+
+/// Runs a worker until a signal or management stops it. `log` is reopened on SIGHUP.
+///
+/// # Errors
+/// When it cannot start, or its management socket breaks.
+pub fn run(config: &Config, concurrency: usize, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
+    let mut manager = Manager::start(config, concurrency)?;
+    let result = manager.serve(signals, log);
+    manager.stop();
+    result
+}
+
+struct Manager {
+    identity: Identity,
+    config: Config,
+    agents: Arc<Agents>,
+    runtime: Runtime,
+    management: Option<Management>,
+    threads: Vec<Thread>,
+    wake: Wake,
+    restarts: u64,
+}
+
+/// A socket thread and what it was made of, to make it again.
+struct Thread {
+    port: Port,
+    running: Option<JoinHandle<()>>,
+    ended: Option<Instant>,
+}
+
+impl Manager {
+    fn start(config: &Config, concurrency: usize) -> Result<Self, WorkerError> {
+        tracing::info!("Starting Worker Manager");
+        tracing::info!("vPoller Worker {VERSION}");
+        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let registered = hosts::load(config)?;
+        if registered.is_empty() {
+            tracing::warn!("No registered or enabled vSphere Agents found");
+        }
+        let agents = Arc::new(make_agents(&registered, concurrency * CAPACITY));
+        let context = zmq::Context::new();
+        let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
+        let runtime = runtime()?;
+        agents.start(runtime.handle());
+        let mut manager = Self {
+            identity: Identity::now(),
+            config: config.clone(),
+            agents,
+            runtime,
+            management: Some(management),
+            threads: Vec::new(),
+            wake: Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?,
+            restarts: 0,
+        };
+        manager.start_threads(&context, concurrency)?;
+        tracing::info!("Worker Manager is ready and running");
+        notify::ready();
+        Ok(manager)
+    }
+
+    fn start_threads(&mut self, context: &zmq::Context, concurrency: usize) -> Result<(), WorkerError> {
+        tracing::info!("Starting Worker processes");
+        tracing::info!("Concurrency: {concurrency} (processes)");
+        let announcement = self.announcement();
+        for number in 1..=concurrency {
+            let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
+            let port = Port {
+                number,
+                context: context.clone(),
+                endpoint: self.config.proxy.clone(),
+                dispatcher: Dispatcher::new(Arc::clone(&self.agents)),
+                agents: Arc::clone(&self.agents),
+                runtime: self.runtime.handle().clone(),
+                announcement: announcement.clone(),
+                helpers: self.config.helpers.clone().unwrap_or_default(),
+                shared: Arc::new(Shared::new(wake)),
+            };
+            let running = Some(spawn(&port, &self.wake)?);
+            self.threads.push(Thread { port, running, ended: None });
+        }
+        Ok(())
+    }
+
+    fn announcement(&self) -> Announcement {
+        let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        Announcement {
+            process: format!("{}:{}:{moment:x}", self.identity.hostname(), std::process::id()),
+            version: VERSION.to_owned(),
+            hosts: self.agents.hosts(),
+            capacity: CAPACITY,
+            never_repeat: methods::never_repeat(),
+        }
+    }
+
+    /// Until somebody says stop.
+    fn serve(&mut self, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
+        loop {
+            let Some(management) = &self.management else { return Ok(()) };
+            let fds = [signals.fd(), self.wake.fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
+            let [signal, bell] = fds;
+            let mut items = [management.poll_item(), signal, bell];
+            uninterrupted(|| zmq::poll(&mut items, GLANCE)).map_err(WorkerError::Management)?;
+            self.wake.drain();
+            while let Some(signal) = signals.next() {
+                match signal {
+                    Signal::Stop => return Ok(()),
+                    Signal::Reload => reopen(log),
+                }
+            }
+            if management.serve(|| self.status()).map_err(WorkerError::Management)? {
+                return Ok(());
+            }
+            self.look_after_threads();
+        }
+    }
+
+    /// A thread that ended by itself is started again, after a pause.
+    fn look_after_threads(&mut self) {
+        for thread in &mut self.threads {
+            if thread.running.as_ref().is_some_and(JoinHandle::is_finished) {
+                tracing::error!("{} ended; it is started again", name(&thread.port));
+                (thread.running, thread.ended) = (None, Some(Instant::now()));
+                self.restarts += 1;
+            }
+            if thread.running.is_none() && thread.ended.is_some_and(|ended| ended.elapsed() >= RESTART_PAUSE) {
+                match spawn(&thread.port, &self.wake) {
+                    Ok(running) => thread.running = Some(running),
+                    Err(error) => {
+                        tracing::error!("{error}");
+                        thread.ended = Some(Instant::now());
+                    }
+                }
+            }
+        }
+    }
+
+    fn status(&self) -> Map<String, Json> {
+        let all = self.threads.iter().all(|thread| thread.running.as_ref().is_some_and(|running| !running.is_finished()));
+        let mut members = self.identity.members(if all { "running" } else { "degraded" });
+        let mgmt = self.management.as_ref().map(Management::endpoint);
+        let own = [
+            ("proxy", json!(self.config.proxy.as_str())),
+            ("mgmt", json!(mgmt)),
+            ("db", json!(self.config.db)),
+            ("concurrency", json!(self.threads.len())),
+            ("helpers", json!(self.config.helpers)),
+            ("tasks", json!(self.config.tasks)),
+            ("vsphere_agents", json!(self.agents.hosts())),
+            ("agents", self.agents.status()),
+            ("processes", self.threads.iter().map(|thread| thread.port.shared.status()).collect()),
+            ("restarts", json!(self.restarts)),
+        ];
+        members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        members
+    }
+
+    fn stop(mut self) {
+        notify::stopping();
+        tracing::info!("Received shutdown signal");
+        tracing::info!("Worker Manager is shutting down");
+        tracing::info!("Closing Worker Manager sockets");
+        drop(self.management.take());
+        tracing::info!("Stopping Worker processes");
+        self.threads.iter().for_each(|thread| thread.port.shared.finish());
+        for running in self.threads.iter_mut().filter_map(|thread| thread.running.take()) {
+            // A thread that panicked has said so in the log.
+            let _ = running.join();
+        }
+        self.runtime.block_on(self.agents.stop());
+        self.runtime.shutdown_timeout(RUNTIME_STOP);
+    }
+}
+
+fn make_agents(registered: &[Registered], capacity: usize) -> Agents {
+    Agents::new(registered.iter().map(|host| (host.name.clone(), host.inventory())), capacity)
+}
+
+fn runtime() -> Result<Runtime, WorkerError> {
+    let threads = concurrency(None).min(MOST_RUNTIME_THREADS);
+    Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("VPollerAgents")
+        .enable_all()
+        .build()
+        .map_err(WorkerError::system("start threads for the agents"))
+}
+
+fn name(port: &Port) -> String {
+    format!("VPollerWorker-{}", port.number)
+}
+
+fn spawn(port: &Port, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
+    let (work, bell) = (port.clone(), Ring(wake.clone()));
+    let body = move || {
+        let _bell = bell;
+        if let Err(error) = work.run() {
+            tracing::error!("{error}");
+        }
+    };
+    thread::Builder::new().name(name(port)).spawn(body).map_err(WorkerError::system("start a thread"))
+}
+
+/// Rings when a thread ends, however it ends.
+struct Ring(Wake);
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+fn reopen(log: Option<&Log>) {
+    match log.map(Log::reopen) {
+        Some(Err(error)) => tracing::error!("{error}"),
+        _ => tracing::info!("Log reopened"),
+    }
+}
