@@ -105,7 +105,7 @@ pub fn run(args: Args) -> ExitCode {
     let (pretty, exit_code) = (args.pretty, args.exit_code);
     let request = match args.request() {
         Ok(request) => request,
-        Err(error) => return fail(&error),
+        Err(error) => return output::fail(&error),
     };
     let (reply, code) = match proxy.ask(request, &log) {
         Ok(reply) if exit_code => judged(&reply),
@@ -114,7 +114,7 @@ pub fn run(args: Args) -> ExitCode {
             output::complain(&error.to_string());
             (Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line), 2)
         }
-        Err(error) => return fail(&error.into()),
+        Err(error) => return output::fail(&error.into()),
     };
     let reply = if pretty { ask::pretty(&reply) } else { reply };
     let written = output::bytes(&[&reply, b"\n"]);
@@ -162,9 +162,4 @@ fn first_line(file: &Path) -> anyhow::Result<String> {
         _ => File::open(file).and_then(|file| read(Box::new(BufReader::new(file)))),
     };
     line.with_context(|| format!("cannot read the guest password from {}", file.display()))
-}
-
-fn fail(error: &anyhow::Error) -> ExitCode {
-    output::complain(&format!("{error:#}"));
-    ExitCode::FAILURE
 }

@@ -27,3 +27,9 @@ pub fn bytes(parts: &[&[u8]]) -> ExitCode {
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// Says why the program could not do its work, causes included, and returns the exit code for it.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    complain(&format!("{error:#}"));
+    ExitCode::FAILURE
+}

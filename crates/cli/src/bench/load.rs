@@ -1,6 +1,5 @@
 //! The closed loop itself.
 
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -57,18 +56,14 @@ impl Load<'_> {
     /// When a socket cannot be used; what the replies say is counted instead.
     pub fn run(&self, count: u64) -> anyhow::Result<Measured> {
         let turns = AtomicU64::new(0);
-        let barrier = Barrier::new(usize::from(self.clients) + 1);
+        let start = Instant::now();
         std::thread::scope(|scope| {
-            let clients: Vec<_> = (0..self.clients)
-                .map(|_| {
-                    scope.spawn(|| {
-                        barrier.wait();
-                        self.client(&turns, count)
-                    })
-                })
-                .collect();
-            barrier.wait();
-            let start = Instant::now();
+            let mut clients = Vec::new();
+            for _ in 0..self.clients {
+                let client = std::thread::Builder::new().spawn_scoped(scope, || self.client(&turns, count));
+                // Those that run already find no turn left and end.
+                clients.push(client.inspect_err(|_| turns.store(count, Ordering::Relaxed)).context("cannot start a client")?);
+            }
             let mut all = Measured::default();
             for client in clients {
                 let part = client.join().map_err(|_| anyhow::anyhow!("a client panicked, which is a bug"))?;

@@ -68,10 +68,7 @@ pub fn run(args: Args) -> ExitCode {
             let written = output::text(&if args.json { report.json() } else { report.text() });
             if report.failures() > 0 { ExitCode::from(2) } else { written }
         }
-        Err(error) => {
-            output::complain(&format!("{error:#}"));
-            ExitCode::FAILURE
-        }
+        Err(error) => output::fail(&error),
     }
 }
 

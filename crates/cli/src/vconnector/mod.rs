@@ -98,10 +98,7 @@ pub fn run(args: Args) -> ExitCode {
                 args::complain::<Args>(&Args::command().error(ErrorKind::MissingRequiredArgument, reason));
                 ExitCode::from(args::USAGE)
             }
-            None => {
-                output::complain(&format!("{error:#}"));
-                ExitCode::FAILURE
-            }
+            None => output::fail(&error),
         },
     }
 }

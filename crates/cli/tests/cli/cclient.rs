@@ -70,7 +70,7 @@ fn takes_every_option_and_the_last_of_two() {
 #[test]
 fn silence_has_its_own_text_and_code() {
     let peer = Peer::silent();
-    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-m", "about", "-V", "vc01", "-t", "50", "-r", "2"]);
+    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-m", "about", "-V", "vc01", "-t", "400", "-r", "2"]);
     assert_eq!(finished.code, 69);
     assert_eq!(finished.stdout, "{ \"success\": 1, \"msg\": \"Did not receive reply from server, aborting...\" }\n");
     assert_eq!(peer.count(), 2);

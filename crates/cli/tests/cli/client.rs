@@ -124,7 +124,7 @@ fn replies_are_printed_as_they_come_and_the_exit_code_is_0() {
 #[test]
 fn silence_is_asked_again_and_then_told() {
     let peer = Peer::silent();
-    let arguments = ["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "-t", "50", "-r", "3"];
+    let arguments = ["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "-t", "400", "-r", "3"];
     let finished = run(PROGRAM, &arguments);
     assert_eq!(finished.code, 0);
     assert_eq!(finished.stdout, "{\"success\": 1, \"msg\": \"Did not receive response, aborting...\"}\n");
@@ -145,7 +145,7 @@ fn a_late_second_attempt_succeeds() {
         requests += 1;
         (requests == 2).then(|| REPLY.into())
     });
-    let finished = run(PROGRAM, &["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "-t", "300"]);
+    let finished = run(PROGRAM, &["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "-t", "1000"]);
     assert_eq!((finished.code, finished.stdout), (0, format!("{REPLY}\n")));
 }
 

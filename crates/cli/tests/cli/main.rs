@@ -6,5 +6,6 @@ mod cclient;
 mod client;
 mod peer;
 mod program;
+mod trust;
 mod usage;
 mod vconnector;
