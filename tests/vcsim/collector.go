@@ -131,7 +131,7 @@ func (pc *strictCollector) CancelRetrievePropertiesEx(ctx *simulator.Context, re
 }
 
 func invalidToken() *soap.Fault {
-	return fault("A specified parameter was not correct: token", &types.InvalidArgument{InvalidProperty: "token"})
+	return invalidArgument("token")
 }
 
 // read checks a request and lets the library collect.

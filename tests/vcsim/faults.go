@@ -22,3 +22,8 @@ func objectGone(obj ref) *soap.Fault {
 	return fault("The object has already been deleted or has not been completely created",
 		&types.ManagedObjectNotFound{Obj: obj})
 }
+
+// invalidArgument is the answer to a parameter that makes no sense.
+func invalidArgument(name string) *soap.Fault {
+	return fault("A specified parameter was not correct: "+name, &types.InvalidArgument{InvalidProperty: name})
+}

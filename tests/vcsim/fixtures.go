@@ -93,8 +93,12 @@ func buildDocuments(b *builder, size scale) (*site, error) {
 	grouped.network = first.group
 
 	for _, m := range namedMachines(at, pooled, grouped, away) {
-		w.addMachine(m)
+		vm := w.addMachine(m)
+		if m.snapshots {
+			takeSnapshots(w, vm)
+		}
 	}
+	triggerAlarms(w)
 	cluster.refreshTotals()
 	alone.refreshTotals()
 
@@ -112,7 +116,7 @@ func namedMachines(at, pooled func(host int) place, grouped, away place) []machi
 	return []machine{
 		{
 			name: "vm01.example.org", moid: "vm-101", place: at(0), address: "10.0.0.5",
-			cpus: 4, cores: 2, memoryMB: 8192, cpuMHz: 230, guestMemMB: 1024,
+			cpus: 4, cores: 2, memoryMB: 8192, cpuMHz: 230, guestMemMB: 1024, snapshots: true,
 			disks: []types.GuestDiskInfo{
 				guestDisk("/", 10*giB, 4*giB),
 				guestDisk("/var", 20*giB, 5368709120),
@@ -217,8 +221,7 @@ func takeDown(host *simulator.HostSystem) {
 	host.Runtime.PowerState = types.HostSystemPowerStateUnknown
 	host.Runtime.BootTime = nil
 	host.Summary.QuickStats = types.HostListSummaryQuickStats{}
-	host.OverallStatus = types.ManagedEntityStatusRed
-	host.Summary.OverallStatus = types.ManagedEntityStatusRed
+	setStatus(host, types.ManagedEntityStatusGray)
 }
 
 // addFillers creates unremarkable VMs, spread over the hosts that are up.

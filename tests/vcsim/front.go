@@ -24,6 +24,7 @@ type front struct {
 	next         http.Handler
 	calls        *callCounter
 	delay        time.Duration
+	fixedTime    time.Time
 	quotedCookie bool
 }
 
@@ -33,6 +34,7 @@ func newFront(w *world, s *site, next http.Handler, opts *options) *front {
 		next:         next,
 		calls:        newCallCounter(),
 		delay:        opts.delay,
+		fixedTime:    opts.sampleClock,
 		quotedCookie: opts.quotedCookie,
 	}
 	f.admin = adminMux(w, s, f.calls)
@@ -70,6 +72,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "Logout", "TerminateSession":
 		f.next.ServeHTTP(out, r)
 		f.world.dropEndedSessions()
+	case "CurrentTime":
+		if f.fixedTime.IsZero() {
+			f.next.ServeHTTP(out, r)
+		} else {
+			answerCurrentTime(out, f.fixedTime)
+		}
 	default:
 		f.next.ServeHTTP(out, r)
 	}

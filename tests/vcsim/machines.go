@@ -49,6 +49,7 @@ type machine struct {
 	template   bool
 	orphaned   bool
 	bareEnums  bool
+	snapshots  bool
 	uuidSalt   string
 	guestMemMB int32
 }
@@ -143,7 +144,7 @@ func (w *world) newMachine(m machine) *simulator.VirtualMachine {
 	vm := &simulator.VirtualMachine{}
 	vm.Self = ref{Type: "VirtualMachine", Value: m.moid}
 	if m.moid == "" {
-		vm.Self.Value = fmt.Sprintf("vm-%d", 1000+w.machines)
+		vm.Self.Value = w.machineID()
 	}
 	folder := m.place.folder.Self
 	vm.Parent = &folder
@@ -191,6 +192,14 @@ func (w *world) newMachine(m machine) *simulator.VirtualMachine {
 		vm.Summary.Guest = nil
 	}
 	return vm
+}
+
+// machineID numbers the VMs the way vCenter or an ESXi host does.
+func (w *world) machineID() string {
+	if w.reg.IsESX() {
+		return fmt.Sprintf("%d", 1000+w.machines)
+	}
+	return fmt.Sprintf("vm-%d", 1000+w.machines)
 }
 
 // environmentBrowser returns the browser a VM inherits from where it runs.

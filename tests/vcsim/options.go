@@ -23,6 +23,7 @@ type options struct {
 	guestDelay       time.Duration
 	apiVersion       string
 	sampleClock      time.Time
+	maxQueryMetrics  int
 	quotedCookie     bool
 	libraryUpdates   bool
 	exitOnStdinClose bool
@@ -52,7 +53,9 @@ func parseOptions(args []string) (*options, error) {
 	flags.IntVar(&delay, "delay", 0, "answer every call `MS` milliseconds late")
 	flags.IntVar(&guestDelay, "guest-delay", 0, "answer guest process lists `MS` milliseconds late")
 	flags.StringVar(&opts.apiVersion, "api-version", "", "advertise API `VERSION`")
-	flags.StringVar(&clock, "sample-clock", "", "fixed `TIME` (RFC 3339) of the performance samples")
+	flags.StringVar(&clock, "sample-clock", "", "fixed server `TIME` (RFC 3339), for samples and CurrentTime")
+	flags.IntVar(&opts.maxQueryMetrics, "max-query-metrics", 0,
+		"refuse historical queries of more than `N` metrics (0: no limit)")
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")

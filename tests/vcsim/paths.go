@@ -17,8 +17,7 @@ func checkPaths(specs []types.PropertyFilterSpec) *soap.Fault {
 		for _, props := range spec.PropSet {
 			kind, ok := managedType(props.Type)
 			if !ok {
-				return fault("A specified parameter was not correct: specSet.propSet.type",
-					&types.InvalidArgument{InvalidProperty: "specSet.propSet.type"})
+				return invalidArgument("specSet.propSet.type")
 			}
 			for _, path := range props.PathSet {
 				if _, ok := typeByPath(kind, path); !ok || path == "self" {

@@ -70,6 +70,10 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err
 	}
+	if err := installPerf(w, opts.maxQueryMetrics); err != nil {
+		return nil, err
+	}
+	installVsan(w)
 	if err := installCollector(w, !opts.libraryUpdates); err != nil {
 		return nil, err
 	}
