@@ -19,10 +19,10 @@ use vpoller_wire::{Outcome, Reply, Request, Secret, json, split_outcome, split_p
 use crate::args;
 use crate::ask::{self, Proxy};
 use crate::log::{Form, Log};
-use crate::output;
+use crate::{local, output};
 
 /// Holds the guest password when no option gives it; unlike an option it does not show in the process list.
-const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
+pub(crate) const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
 
 /// Ask vPoller about a VMware vSphere environment
 #[derive(Debug, Parser)]
@@ -76,6 +76,9 @@ pub struct Args {
     /// How long each attempt waits, in milliseconds
     #[arg(short, long, value_name = "MS", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     timeout: u64,
+    /// Ask the vSphere host from here, without proxy and workers: runs vpoller-worker, with its usual configuration or the one given
+    #[arg(long, value_name = "CONFIG", num_args = 0..=1, require_equals = true, conflicts_with = "endpoint")]
+    local: Option<Option<PathBuf>>,
     /// Exit with 1 when the reply is a failure and with 2 when there is none, instead of 0
     #[arg(long)]
     exit_code: bool,
@@ -100,25 +103,22 @@ pub fn tolerate(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<
 
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {
-    let log = Log::stderr(Form::Client, args.debug);
-    let proxy = Proxy { endpoint: args.endpoint.clone(), attempts: args.retries, timeout: Duration::from_millis(args.timeout) };
     let (pretty, exit_code) = (args.pretty, args.exit_code);
-    let request = match args.request() {
-        Ok(request) => request,
+    let (reply, code) = match args.answer() {
+        Ok(Answer::Reply(reply)) if exit_code => judged(&reply),
+        Ok(Answer::Reply(reply)) => (reply, 0),
+        Ok(Answer::Silence) => (Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line), 2),
         Err(error) => return output::fail(&error),
-    };
-    let (reply, code) = match proxy.ask(request, &log) {
-        Ok(reply) if exit_code => judged(&reply),
-        Ok(reply) => (reply, 0),
-        Err(error @ ClientError::NoReply { .. }) => {
-            output::complain(&error.to_string());
-            (Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line), 2)
-        }
-        Err(error) => return output::fail(&error.into()),
     };
     let reply = if pretty { ask::pretty(&reply) } else { reply };
     let written = output::bytes(&[&reply, b"\n"]);
     if exit_code && code != 0 { ExitCode::from(code) } else { written }
+}
+
+/// What came of a request that could be sent.
+enum Answer {
+    Reply(Vec<u8>),
+    Silence,
 }
 
 /// The text of a reply to a request with outcome byte, and the exit code for it.
@@ -129,6 +129,23 @@ fn judged(reply: &[u8]) -> (Vec<u8>, u8) {
 }
 
 impl Args {
+    fn answer(mut self) -> anyhow::Result<Answer> {
+        let (timeout, local, debug) = (Duration::from_millis(self.timeout), self.local.take(), self.debug);
+        let proxy = Proxy { endpoint: self.endpoint.clone(), attempts: self.retries, timeout };
+        let request = self.request()?;
+        if let Some(config) = local {
+            return local::run(&request, config.as_deref(), timeout, debug).map(Answer::Reply);
+        }
+        match proxy.ask(request, &Log::stderr(Form::Client, debug)) {
+            Ok(reply) => Ok(Answer::Reply(reply)),
+            Err(error @ ClientError::NoReply { .. }) => {
+                output::complain(&error.to_string());
+                Ok(Answer::Silence)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn request(self) -> anyhow::Result<Request> {
         let password = match (&self.guest_password, &self.password_file) {
             (Some(password), _) => Some(password.clone()),

@@ -9,6 +9,7 @@ mod ask;
 pub mod bench;
 pub mod cclient;
 pub mod client;
+mod local;
 mod log;
 mod output;
 pub mod vconnector;

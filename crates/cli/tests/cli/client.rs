@@ -1,6 +1,8 @@
 //! `vpoller-client` against a peer that plays the proxy.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -231,4 +233,46 @@ fn an_endpoint_that_cannot_be_used_is_an_error() {
     let finished = run_command(command);
     assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
     assert!(finished.stderr.starts_with("cannot connect to ipc:///tmp/xxx"), "{}", finished.stderr);
+}
+
+#[test]
+fn local_runs_the_worker_that_stands_beside() {
+    let folder = tempfile::tempdir().unwrap();
+    let [client, worker] = [PROGRAM, "vpoller-worker"].map(|name| folder.path().join(name));
+    copy(Path::new(program::path(PROGRAM)), &client);
+    let install = |script: &str| {
+        let source = folder.path().join("script");
+        fs::write(&source, script).unwrap();
+        fs::set_permissions(&source, fs::Permissions::from_mode(0o755)).unwrap();
+        copy(&source, &worker);
+    };
+    install("#!/bin/sh\nprintf '%s|' \"$@\" \"$VPOLLER_GUEST_PASSWORD\"\necho\n");
+    let run = |line: &str| {
+        let mut command = Command::new(&client);
+        command.args(line.split_whitespace());
+        run_command(command)
+    };
+    let finished = run("--local -m vm.process.get -V vc01 -n -vm -p a,b -U root -P p4ssw0rd -t 500");
+    let expected = "run|--method=vm.process.get|--vsphere-host=vc01|--name=-vm|--properties=a,b|--guest-username=root|--timeout=500|p4ssw0rd|\n";
+    assert_eq!((finished.code, finished.stdout.as_str(), finished.stderr.as_str()), (0, expected, ""));
+    let finished = run("--local=/etc/other.conf -m about -V vc01");
+    assert_eq!(finished.stdout, "run|--method=about|--vsphere-host=vc01|--timeout=10000|--file|/etc/other.conf||\n");
+
+    fs::write(&worker, "#!/bin/sh\necho no such file >&2\nexit 1\n").unwrap();
+    let finished = run("--local -m about -V vc01");
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
+    assert_eq!(finished.stderr, "no such file\nvpoller-worker failed (exit status: 1)\n");
+
+    fs::remove_file(&worker).unwrap();
+    let mut command = Command::new(&client);
+    command.args(["--local", "-m", "about", "-V", "vc01"]).env("PATH", "");
+    let finished = run_command(command);
+    assert_eq!(finished.code, 1);
+    assert!(finished.stderr.starts_with("cannot run vpoller-worker; --local needs it on this machine: "), "{}", finished.stderr);
+}
+
+/// Copies a program by way of another process: were it open for writing in this one, a child that another test starts at the
+/// same moment would keep it open, and it could not be run.
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args([from, to]).status().unwrap().success());
 }

@@ -1,0 +1,90 @@
+//! `vpoller-client --local`: no proxy and no running worker; the worker's program executes this one request and ends.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use vpoller_wire::{Request, Secret};
+
+use crate::client::PASSWORD_VARIABLE;
+
+/// The program; it stands beside this one, or where the shell would find it.
+const WORKER: &str = "vpoller-worker";
+
+/// What the program may take beyond the request's own time: to start, log in and log out.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Executes a request and returns the reply.
+///
+/// # Errors
+/// When the program cannot be run, fails (its own words are on stderr then), or outlives `timeout` by far.
+pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: bool) -> anyhow::Result<Vec<u8>> {
+    let program = std::env::current_exe().map(|path| path.with_file_name(WORKER)).ok().filter(|path| path.exists());
+    let program = program.unwrap_or_else(|| PathBuf::from(WORKER));
+    let mut command = Command::new(&program);
+    command.arg("run").args(options(request)).arg(format!("--timeout={}", timeout.as_millis()));
+    if let Some(config) = config {
+        command.arg("--file").arg(config);
+    }
+    if debug {
+        command.arg("--debug");
+    }
+    // Not as an option: everybody can see those.
+    match &request.password {
+        Some(password) => command.env(PASSWORD_VARIABLE, Secret::expose(password)),
+        None => command.env_remove(PASSWORD_VARIABLE),
+    };
+    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
+    let mut child = child.with_context(|| format!("cannot run {}; --local needs it on this machine", program.display()))?;
+    let reply = read(&mut child, timeout + GRACE);
+    if reply.is_err() {
+        // It may have ended just now; either way it is reaped below.
+        let _ = child.kill();
+    }
+    let status = child.wait().with_context(|| format!("cannot wait for {WORKER}"))?;
+    let mut reply = reply?;
+    if !status.success() {
+        bail!("{WORKER} failed ({status})");
+    }
+    if reply.last() == Some(&b'\n') {
+        reply.pop();
+    }
+    Ok(reply)
+}
+
+/// The same options as our own, in the form that lets a value begin with a hyphen.
+fn options(request: &Request) -> Vec<String> {
+    let properties = (!request.properties.is_empty()).then(|| request.properties.join(","));
+    let options = [
+        ("method", Some(&request.method)),
+        ("vsphere-host", Some(&request.hostname)),
+        ("name", request.name.as_ref()),
+        ("properties", properties.as_ref()),
+        ("key", request.key.as_ref()),
+        ("guest-username", request.username.as_ref()),
+        ("counter", request.counter_name.as_ref()),
+        ("instance", request.instance.as_ref()),
+        ("max-sample", request.max_sample.as_ref()),
+        ("perf-interval", request.perf_interval.as_ref()),
+        ("helper", request.helper.as_ref()),
+    ];
+    options.iter().filter_map(|(name, value)| value.map(|value| format!("--{name}={value}"))).collect()
+}
+
+/// Everything the child prints, within a limit.
+fn read(child: &mut Child, limit: Duration) -> anyhow::Result<Vec<u8>> {
+    let mut stdout = child.stdout.take().context("the child has no stdout")?;
+    let (sender, receiver) = sync_channel(1);
+    std::thread::Builder::new()
+        .spawn(move || {
+            let mut text = Vec::new();
+            // Nobody listens any more when the limit has passed.
+            let _ = sender.send(stdout.read_to_end(&mut text).map(|_| text));
+        })
+        .context("cannot start a thread")?;
+    let read = receiver.recv_timeout(limit).map_err(|_| anyhow::anyhow!("{WORKER} did not end within {limit:?}"))?;
+    read.with_context(|| format!("cannot read what {WORKER} prints"))
+}
