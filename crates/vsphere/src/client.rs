@@ -28,8 +28,6 @@ const VIEW_TYPES: [&str; 9] = [
 const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 /// Guest operations take seconds; so many run at the same time at most, leaving room for other calls.
 const GUEST_CALLS: usize = 4;
-/// Pages of one answer. A server that sends more sends for ever.
-const MAX_PAGES: usize = 100_000;
 
 /// A client of one vSphere host. Clones share one session, its limits and counters.
 #[derive(Clone, Debug)]
@@ -314,12 +312,13 @@ impl Shared {
         let mut values = self.call(session, collector, "RetrievePropertiesEx", &args, manner).await?;
         // A token is good for one use only, so its call is not repeated.
         let manner = Manner { repeat: false, ..manner };
-        for _ in 0..MAX_PAGES {
+        let pages = self.gate.config.limits.pages;
+        for _ in 0..pages {
             let Some(token) = page(values, &mut objects) else { return self.trusted(session, objects).await };
             let args = [Arg::new("token", token)];
             values = self.call(session, collector, "ContinueRetrievePropertiesEx", &args, manner).await?;
         }
-        let cause = format!("it has more than {MAX_PAGES} pages");
+        let cause = format!("it has more than {pages} pages");
         Err(Error::Answer { host: self.gate.config.host.clone(), what: "RetrievePropertiesEx".to_owned(), cause })
     }
 

@@ -48,13 +48,15 @@ pub struct Limits {
     pub depth: usize,
     /// Objects named in one read at most, further ones go into further calls; 500.
     pub objects_per_call: usize,
+    /// Pages of one answer at most; 100,000. A server that sends more sends for ever.
+    pub pages: usize,
     /// Objects per page of an answer, `maxObjects`; nothing leaves the choice to the server.
     pub page_size: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { response_bytes: 256 << 20, depth: 200, objects_per_call: 500, page_size: None }
+        Self { response_bytes: 256 << 20, depth: 200, objects_per_call: 500, pages: 100_000, page_size: None }
     }
 }
 

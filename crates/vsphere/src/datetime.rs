@@ -5,7 +5,7 @@ use std::fmt;
 /// A moment with its zone offset, microsecond precision (further digits of the server are cut).
 ///
 /// `Display` gives Python's text: `2015-02-13 09:16:50.916096+00:00`, without a fraction when the microseconds are 0.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DateTime {
     /// Microseconds since 1970-01-01T00:00:00Z, negative before.
     unix_micros: i64,

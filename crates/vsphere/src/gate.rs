@@ -11,8 +11,10 @@ use crate::backoff::{Backoff, Pause};
 use crate::call::Caller;
 use crate::{Class, Config, Error, Session, State};
 
-/// A session that is lost sooner than this was hardly one; the second such loss in a row counts as a failure.
+/// A session that is lost sooner than this was hardly one.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
+/// So many of those in a row are put down to chance; each further one counts as a failure and is followed by a pause.
+const SHORT_LIVES: u32 = 3;
 
 type Outcome = Result<Arc<Session>, Error>;
 
@@ -88,7 +90,7 @@ impl Gate {
         slot.phase = match &outcome {
             Ok(session) => {
                 // Sessions that keep dying young are no success yet: a call has to work.
-                if slot.short_lives < 2 {
+                if slot.short_lives <= SHORT_LIVES {
                     slot.backoff.succeeded();
                 }
                 Phase::Open(session.clone())
@@ -113,7 +115,7 @@ impl Gate {
         slot.phase = Phase::Idle;
         let short = session.opened().elapsed() < SHORT_LIFE;
         slot.short_lives = if short { slot.short_lives + 1 } else { 0 };
-        if slot.short_lives > 1 {
+        if slot.short_lives > SHORT_LIVES {
             let now = Instant::now();
             slot.backoff.failed(now, now, error, jitter());
         }

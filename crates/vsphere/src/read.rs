@@ -3,7 +3,6 @@
 //! An element that names its type is believed; otherwise the schema says what the member is; otherwise its shape decides
 //! (children make an object, repeated names a list, the rest is text). Nothing a newer server sends is an error here.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::schema::{self, Kind, TypeId};
@@ -126,7 +125,7 @@ fn reference(tag: &Tag<'_>, id: &str) -> Value {
 }
 
 /// What the name in `xsi:type` means.
-fn shape(name: &Cow<'_, str>, primitive: Primitive) -> Shape {
+fn shape(name: &str, primitive: Primitive) -> Shape {
     if primitive == Primitive::Yes {
         return Shape::One(primitive_kind(name).unwrap_or(Kind::Text));
     }
@@ -137,7 +136,7 @@ fn shape(name: &Cow<'_, str>, primitive: Primitive) -> Shape {
         (Some(id), _) => Shape::One(Kind::Object(id)),
         (None, Some(kind)) if primitive == Primitive::Unknown => Shape::One(kind),
         _ if name == "ManagedObjectReference" => Shape::One(Kind::Ref),
-        _ => Shape::Named(Arc::from(&**name)),
+        _ => Shape::Named(Arc::from(name)),
     }
 }
 

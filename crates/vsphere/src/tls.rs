@@ -94,6 +94,9 @@ impl Verifier {
         let reason = match (&self.policy, cause) {
             (Policy::Pinned(_), _) => "it is another one than the pinned one, so it was replaced or somebody is in between",
             (_, CertificateError::UnknownIssuer) => "it is self-signed or of an unknown authority",
+            (_, CertificateError::BadSignature) => {
+                "it bears the name of a known authority but was signed by an unknown authority"
+            }
             (_, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
                 "it is made for another name"
             }

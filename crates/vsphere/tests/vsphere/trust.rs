@@ -1,0 +1,110 @@
+//! Which certificates are accepted, and what people read when one is not.
+
+use std::io::Write;
+use std::time::Duration;
+
+use vpoller_testkit::certificates::{Authority, ServerCertificate};
+use vpoller_testkit::simulator::{SimOptions, Simulator};
+use vpoller_vsphere::{Class, Client, Error, Sha256Fingerprint, Tls, fetch_fingerprint};
+
+use crate::config;
+
+fn serve(certificate: &ServerCertificate) -> Simulator {
+    Simulator::start(&SimOptions { certificate: Some(certificate), ..SimOptions::default() })
+}
+
+async fn connect(simulator: &Simulator, tls: Tls) -> Result<(), Error> {
+    let mut config = config(simulator.address());
+    config.tls = tls;
+    Client::new(config)?.session().await.map(|_| ())
+}
+
+/// The error text of a connection that must not come about.
+async fn refused(simulator: &Simulator, tls: Tls) -> String {
+    let error = connect(simulator, tls).await.unwrap_err();
+    assert_eq!(error.class(), Class::Transport, "{error}");
+    assert_eq!(simulator.calls().total, 0, "nothing was sent");
+    error.to_string()
+}
+
+async fn seen(simulator: &Simulator) -> vpoller_vsphere::Certificate {
+    let address = simulator.address();
+    fetch_fingerprint(&address.ip().to_string(), address.port(), Duration::from_secs(10)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_needs_a_decision() {
+    let simulator = serve(&ServerCertificate::self_signed(&["vc01.example.org"]));
+    let text = refused(&simulator, Tls::Verify).await;
+    assert!(text.contains("`vconnector-cli -H vc01.example.org trust`"), "{text}");
+    assert!(text.contains("self-signed or of an unknown authority"), "{text}");
+    let certificate = seen(&simulator).await;
+    assert!(text.contains(&certificate.sha256.to_string()), "the text names what to compare: {text}");
+    connect(&simulator, Tls::Off).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_pinned_certificate_is_accepted_and_no_other() {
+    let simulator = serve(&ServerCertificate::self_signed(&["another.name"]));
+    let certificate = seen(&simulator).await;
+    let text = refused(&simulator, Tls::Pin(Sha256Fingerprint([7; 32]))).await;
+    assert!(text.contains("another one than the pinned one") && text.contains("trust"), "{text}");
+    connect(&simulator, Tls::Pin(certificate.sha256)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_named_authority_is_accepted() {
+    let authority = Authority::new();
+    let simulator = serve(&authority.server(&["vc01.example.org"]));
+    connect(&simulator, Tls::CaFile(authority.file())).await.unwrap();
+    let other = Authority::new();
+    simulator.reset_calls();
+    assert!(refused(&simulator, Tls::CaFile(other.file())).await.contains("unknown authority"));
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let authority = Authority::new();
+    let simulator = serve(&authority.server(&["vc02.example.org"]));
+    let text = refused(&simulator, Tls::CaFile(authority.file())).await;
+    assert!(text.contains("made for another name"), "{text}");
+}
+
+#[tokio::test]
+async fn a_certificate_can_be_looked_at_without_trust() {
+    let authority = Authority::new();
+    let simulator = serve(&authority.server(&["vc01.example.org", "127.0.0.1"]));
+    let certificate = seen(&simulator).await;
+    assert_eq!(certificate.names, ["vc01.example.org", "127.0.0.1"]);
+    assert!(certificate.issuer.contains("vPoller test authority"), "{certificate:?}");
+    assert!(certificate.not_before < certificate.not_after, "{certificate:?}");
+    assert_eq!(simulator.calls().total, 0);
+}
+
+#[tokio::test]
+async fn ports_that_do_not_speak_tls_are_named() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").unwrap();
+        // The client has to read this before the connection ends.
+        std::io::copy(&mut stream, &mut std::io::sink())
+    });
+    let error = Client::new(config(address)).unwrap().session().await.unwrap_err();
+    assert!(error.to_string().contains("does not speak TLS"), "{error}");
+    let _ = server.join().unwrap();
+    let error = fetch_fingerprint("127.0.0.1", address.port(), Duration::from_secs(5)).await.unwrap_err();
+    assert!(matches!(error, Error::Connection { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn files_without_certificates_are_refused_at_once() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut config = config("127.0.0.1:1".parse().unwrap());
+    config.tls = Tls::CaFile(file.path().to_owned());
+    let error = Client::new(config.clone()).unwrap_err();
+    assert!(error.to_string().contains("holds no certificate in PEM form"), "{error}");
+    config.tls = Tls::CaFile("/does/not/exist.pem".into());
+    assert!(Client::new(config).unwrap_err().to_string().contains("/does/not/exist.pem"));
+}
