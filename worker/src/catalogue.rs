@@ -77,7 +77,7 @@ fn object(object: Object) -> String {
 
 fn action(action: &Action) -> String {
     match action {
-        Action::About => "about".to_owned(),
+        Action::About => "members".to_owned(),
         Action::Discover => "discover".to_owned(),
         Action::Get => "get".to_owned(),
         Action::Custom(_) => "custom".to_owned(),

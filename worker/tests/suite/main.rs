@@ -1,0 +1,6 @@
+//! The worker's tests: one binary, a module per subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod cases;
+mod memory;
+mod table;

@@ -1,0 +1,140 @@
+//! An inventory in memory, for tests that need no vSphere: the objects of `tests/inventory.json`.
+//!
+//! The file describes the simulator's objects, so one set of expectations holds for both.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
+use vpoller_worker::Kind;
+use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+
+/// Objects with their values, in the order of the file.
+pub struct Memory {
+    rows: Vec<Row>,
+    /// Paths that exist for a type, set or not.
+    declared: BTreeMap<String, BTreeSet<String>>,
+    about: Struct,
+    processes: Vec<Value>,
+}
+
+impl Memory {
+    /// The objects of the documents.
+    pub fn documents() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
+        let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let mut memory = Self {
+            rows: file["objects"].as_array().unwrap().iter().map(row).collect(),
+            declared: BTreeMap::new(),
+            about: structure("AboutInfo", file["about"].as_object().unwrap()),
+            processes: file["processes"].as_array().unwrap().iter().map(process).collect(),
+        };
+        for row in &memory.rows {
+            let paths = memory.declared.entry(base(&row.object.kind).to_owned()).or_default();
+            paths.extend(row.values.iter().map(|(path, _)| path.to_string()));
+        }
+        for (kind, paths) in file["unset"].as_object().unwrap() {
+            let paths = paths.as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned());
+            memory.declared.get_mut(kind).unwrap().extend(paths);
+        }
+        memory
+    }
+
+    /// Removes a property from every object that has it.
+    pub fn without(mut self, path: &str) -> Self {
+        for row in &mut self.rows {
+            row.values.retain(|(name, _)| &**name != path);
+        }
+        self
+    }
+
+    fn select(&self, object: &Row, paths: &[&str], subject: &str) -> Result<Row, ReadError> {
+        let declared = &self.declared[base(&object.object.kind)];
+        if let Some(path) = paths.iter().find(|path| !declared.contains(**path)) {
+            return Err(ReadError::new(&format!("InvalidProperty: {path} is no property of {subject}")));
+        }
+        let values = object.values.iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
+        Ok(Row { object: object.object.clone(), values })
+    }
+
+    fn all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let rows = self.rows.iter().filter(|row| base(&row.object.kind) == kind.wire());
+        rows.map(|row| self.select(row, paths, &kind.printed())).collect()
+    }
+}
+
+impl Inventory for Memory {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+        Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind))?)) })
+    }
+
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(async move { self.all(kind, paths) })
+    }
+
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(async move {
+            let found = objects.iter().filter_map(|object| self.rows.iter().find(|row| row.object == *object));
+            found.map(|row| self.select(row, paths, &row.object.to_string())).collect()
+        })
+    }
+
+    fn about(&self) -> Reading<'_, Struct> {
+        Box::pin(async { Ok(self.about.clone()) })
+    }
+
+    fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+        Box::pin(async move {
+            match (account.user, account.password.expose()) {
+                ("root", "p4ssw0rd") => Ok(self.processes.clone()),
+                _ => Err(ReadError::new(
+                    "InvalidGuestLogin: Failed to authenticate with the guest operating system using the supplied credentials.",
+                )),
+            }
+        })
+    }
+}
+
+/// The type under which an object is listed.
+fn base(kind: &str) -> &str {
+    if kind == "DistributedVirtualPortgroup" { "Network" } else { kind }
+}
+
+fn row(object: &Json) -> Row {
+    let fields = object.as_object().unwrap();
+    let set = fields.iter().filter(|(name, _)| *name != "object");
+    Row { object: reference(&object["object"]), values: set.map(|(name, json)| (name.as_str().into(), value(json))).collect() }
+}
+
+fn process(object: &Json) -> Value {
+    Value::Struct(structure("GuestProcessInfo", object.as_object().unwrap()))
+}
+
+fn reference(json: &Json) -> MoRef {
+    let (kind, id) = json.as_str().unwrap().split_once(':').unwrap();
+    MoRef::new(kind, id)
+}
+
+fn structure(kind: &str, members: &Map<String, Json>) -> Struct {
+    let fields =
+        members.iter().filter(|(name, _)| *name != "$struct").map(|(name, json)| (Arc::from(name.as_str()), value(json)));
+    Struct { kind: kind.into(), fields: fields.collect() }
+}
+
+/// `{"$ref": …}`, `{"$date": …}` and `{"$struct": …}` are what JSON has no form for.
+fn value(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(flag) => Value::Bool(*flag),
+        Json::Number(number) => number.as_i64().map_or_else(|| Value::Float(number.as_f64().unwrap()), Value::Int),
+        Json::String(text) => Value::string(text.as_str()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+        Json::Object(members) => match (members.get("$ref"), members.get("$date"), members.get("$struct")) {
+            (Some(text), _, _) => Value::Ref(reference(text)),
+            (_, Some(text), _) => Value::DateTime(DateTime::parse(text.as_str().unwrap()).unwrap()),
+            (_, _, kind) => Value::Struct(structure(kind.and_then(Json::as_str).unwrap(), members)),
+        },
+    }
+}

@@ -1,0 +1,132 @@
+//! The table of methods against the contract, and the rules that keep it the only place of its kind.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vpoller_worker::catalogue;
+use vpoller_worker::methods::{self, Form, METHODS, Rows};
+
+/// Name, required fields beyond `method` and `hostname`, and how the Zabbix helpers print it, from the contract.
+const CONTRACT: &[(&str, &str, &str)] = &[
+    ("about", "", "value"),
+    ("net.discover", "", "lld"),
+    ("net.get", "name", "value"),
+    ("net.host.get", "name", "lld of host"),
+    ("net.vm.get", "name", "lld of vm"),
+    ("datacenter.discover", "", "lld"),
+    ("datacenter.get", "name properties", "value"),
+    ("cluster.discover", "", "lld"),
+    ("cluster.get", "name properties", "value"),
+    ("resource.pool.discover", "", "lld"),
+    ("resource.pool.get", "name properties", "value"),
+    ("resource.pool.vm.get", "name", "lld"),
+    ("host.discover", "", "lld"),
+    ("host.get", "name properties", "value"),
+    ("host.cluster.get", "name", "value of cluster"),
+    ("host.vm.get", "name", "lld"),
+    ("host.net.get", "name", "lld of network"),
+    ("host.datastore.get", "name", "lld"),
+    ("vm.discover", "", "lld"),
+    ("vm.get", "name properties", "value"),
+    ("vm.disk.discover", "name", "lld of disk"),
+    ("vm.disk.get", "name", "disk"),
+    ("vm.guest.net.get", "name", "lld of net"),
+    ("vm.net.get", "name", "lld of network"),
+    ("vm.datastore.get", "name", "lld"),
+    ("vm.host.get", "name", "value of host"),
+    ("vm.process.get", "name username password", "count"),
+    ("vm.cpu.usage.percent", "name", "value of vm.cpu.usage.percent"),
+    ("datastore.discover", "", "lld"),
+    ("datastore.get", "name properties", "value"),
+    ("datastore.host.get", "name", "lld"),
+    ("datastore.vm.get", "name", "lld"),
+];
+
+fn form(form: Form) -> String {
+    match form {
+        Form::Value { natural: None } => "value".to_owned(),
+        Form::Value { natural: Some(field) } => format!("value of {field}"),
+        Form::Lld { rows: Rows::Result, .. } => "lld".to_owned(),
+        Form::Lld { rows: Rows::Inside(field), .. } => format!("lld of {field}"),
+        Form::Disk => "disk".to_owned(),
+        Form::Count => "count".to_owned(),
+    }
+}
+
+#[test]
+fn names_required_fields_and_forms_are_those_of_the_contract() {
+    let row = |method: &methods::Method| {
+        let required = method.required.iter().map(|field| field.name()).collect::<Vec<_>>().join(" ");
+        (method.name, required, form(method.zabbix))
+    };
+    let table: Vec<_> = METHODS.iter().map(row).collect();
+    let contract: Vec<_> =
+        CONTRACT.iter().map(|(name, fields, form)| (*name, (*fields).to_owned(), (*form).to_owned())).collect();
+    assert_eq!(table, contract);
+}
+
+#[test]
+fn every_name_is_there_once() {
+    let names: Vec<&str> = METHODS.iter().flat_map(|method| [&[method.name], method.aliases].concat()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    for name in names {
+        assert!(methods::find(name).is_some_and(|found| found.name == name || found.aliases.contains(&name)));
+    }
+    assert_eq!(methods::find("vm.net.discover").map(|method| method.name), Some("vm.guest.net.get"));
+    assert!(methods::find("").is_none());
+}
+
+#[test]
+fn only_guest_operations_are_never_repeated() {
+    assert_eq!(methods::never_repeat(), ["vm.process.get"]);
+}
+
+#[test]
+fn the_whole_table() {
+    insta::assert_snapshot!(catalogue::list());
+}
+
+#[test]
+fn the_page_names_every_method_and_its_example() {
+    let page = catalogue::markdown();
+    for method in METHODS {
+        assert!(page.contains(&format!("\n## `{}`\n\n{}\n", method.name, method.doc)), "{}", method.name);
+        assert!(page.contains(&format!("vpoller-client -m {} -V vc01.example.org", method.name)), "{}", method.name);
+    }
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        match path.extension() {
+            _ if path.is_dir() => sources(&path, found),
+            Some(extension) if extension == "rs" => found.push(path),
+            _ => {}
+        }
+    }
+}
+
+/// The part of a file that is neither comment nor test.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod").next().unwrap();
+    let text = text.split("#[cfg(test)]\n#[allow").next().unwrap();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn only_the_table_names_methods() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+    let mut files = Vec::new();
+    for part in ["worker/src", "proxy/src", "module/src"] {
+        sources(&top.join(part), &mut files);
+    }
+    assert!(files.len() > 20, "the sources were not found");
+    for file in files.iter().filter(|file| !file.ends_with("worker/src/methods.rs")) {
+        let code = code(&fs::read_to_string(file).unwrap());
+        // "about" is an English word too: quoted it would be a method nonetheless.
+        for method in METHODS {
+            let named = [&[method.name], method.aliases].concat().into_iter().find(|name| code.contains(&format!("\"{name}\"")));
+            assert_eq!(named, None, "{} names a method; what depends on a method belongs into its row", file.display());
+        }
+    }
+}
