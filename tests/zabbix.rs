@@ -1,0 +1,151 @@
+//! The module in the real daemons: agent (`-t` and as a daemon) and lone proxy, of every series there is.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use vpoller_testkit::zabbix::{Series, Setting};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, ports};
+
+const VALUE: &str = "\"poweredOn\"";
+
+/// Keys that cannot be answered, and what the item's message must name.
+fn mistakes(host: &str) -> Vec<(String, &'static str)> {
+    vec![
+        ("vpoller[vm.get,vc99.example.org,vm01.example.org,runtime.powerState]".to_owned(), "vc99.example.org"),
+        (format!("vpoller[vm.get,{host},no-such-vm,runtime.powerState]"), "Cannot find object no-such-vm"),
+        (format!("vpoller[vm.get,{host},vm01.example.org,no.such.property]"), "no.such.property"),
+        (format!("vpoller[vm.get,{host},vm01.example.org]"), "Invalid number of arguments"),
+        (format!("vpoller[vm.fetch,{host},vm01.example.org,name]"), "vm.fetch"),
+        (format!("vpoller[vm.process.get,{host},vm01.example.org,cmdLine,,root,wrong]"), "Cannot get guest processes"),
+    ]
+}
+
+fn power_state(host: &str) -> String {
+    format!("vpoller[vm.get, {host}, ns01.example.org, runtime.powerState]")
+}
+
+struct Bed {
+    stack: Stack,
+    host: String,
+    _simulator: Simulator,
+}
+
+impl Bed {
+    fn start() -> Self {
+        let simulator = Simulator::start(&SimOptions::default());
+        let host = Host::at(simulator.address());
+        Self { stack: Stack::start(std::slice::from_ref(&host), 1), host: host.name, _simulator: simulator }
+    }
+
+    fn setting(&self, series: Series) -> Setting {
+        Setting::new(series, &module_conf(&self.stack.frontend()))
+    }
+}
+
+fn module_conf(endpoint: &str) -> String {
+    format!("vPollerProxy={endpoint}\nvPollerTimeout=3000\n")
+}
+
+#[test]
+fn agent_tests_a_key() {
+    let bed = Bed::start();
+    Series::each(|series| {
+        let setting = bed.setting(series);
+        let done = setting.agent_test(&power_state(&bed.host));
+        assert!(done.stdout.contains(&format!("[t|{VALUE}]")), "{series:?}: {done:?}");
+        for (key, cause) in mistakes(&bed.host) {
+            let done = setting.agent_test(&key);
+            assert!(done.stdout.contains("[m|ZBX_NOTSUPPORTED]") && done.stdout.contains(cause), "{series:?} {key}: {done:?}");
+        }
+    });
+}
+
+#[test]
+fn agent_daemon_answers_and_says_what_is_wrong() {
+    let bed = Bed::start();
+    Series::each(|series| {
+        let mut agent = bed.setting(series).agent("");
+        assert!(agent.log().contains("loaded modules: "), "{}", agent.log());
+        assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?}: {}", agent.log());
+        for (key, cause) in mistakes(&bed.host) {
+            let answer = agent.get(&key);
+            assert!(answer.starts_with("ZBX_NOTSUPPORTED") && answer.contains(cause), "{series:?} {key}: {answer}");
+        }
+        assert_eq!(agent.get("vpoller.echo[\"a, b\",unique]"), "a, b");
+        assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?} after mistakes");
+        assert!(agent.process.is_running());
+        agent.process.signal(libc::SIGTERM);
+        assert!(agent.process.wait_exit(Duration::from_secs(10)).success());
+    });
+}
+
+#[test]
+fn agent_survives_a_vpoller_that_is_down() {
+    let [port] = ports::free();
+    Series::each(|series| {
+        let setting = Setting::new(series, &format!("vPollerProxy=tcp://127.0.0.1:{port}\nvPollerTimeout=1000\n"));
+        let mut agent = setting.agent("");
+        let answer = agent.get(&power_state("vc01.example.org"));
+        assert!(answer.starts_with("ZBX_NOTSUPPORTED: Did not receive response from vPoller"), "{series:?}: {answer}");
+        assert!(agent.process.is_running());
+        assert_eq!(agent.get("agent.ping"), "1");
+    });
+}
+
+#[test]
+fn many_requests_at_once_get_their_own_answers() {
+    let bed = Bed::start();
+    let machines = ["vm01.example.org", "vm02.example.org", "vm03.example.org", "ns01.example.org"];
+    Series::each(|series| {
+        let agent = bed.setting(series).agent("");
+        std::thread::scope(|scope| {
+            for name in machines {
+                let (agent, host) = (&agent, &bed.host);
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        let answer = agent.get(&format!("vpoller[vm.get,{host},{name},name]"));
+                        assert_eq!(answer, format!("\"{name}\""), "{series:?}");
+                    }
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn lone_proxy_stores_values_and_messages() {
+    let bed = Bed::start();
+    Series::each(|series| {
+        let mistakes = mistakes(&bed.host);
+        let good = power_state(&bed.host);
+        let keys: Vec<&str> = std::iter::once(good.as_str()).chain(mistakes.iter().map(|(key, _)| key.as_str())).collect();
+        let mut proxy = bed.setting(series).proxy(&keys, "");
+        let value = proxy.wait_for(0, "value of the good item", |row| row.item == 0);
+        assert!(value.supported && value.value == VALUE, "{series:?}: {value:?}");
+        for (index, (key, cause)) in mistakes.iter().enumerate() {
+            let row = proxy.wait_for(0, key, |row| row.item == index + 1);
+            assert!(!row.supported && row.value.contains(cause), "{series:?} {key}: {row:?}");
+        }
+        let last = proxy.history(0).last().map_or(0, |row| row.id);
+        let later = proxy.wait_for(last, "a later value", |row| row.item == 0);
+        assert!(later.supported && later.value == VALUE, "{series:?}: {later:?}");
+        proxy.stop();
+    });
+}
+
+#[test]
+fn lone_proxy_outlives_vpoller() {
+    Series::each(|series| {
+        let mut bed = Bed::start();
+        let good = power_state(&bed.host);
+        let mut proxy = bed.setting(series).proxy(&[&good], "");
+        proxy.wait_for(0, "a value", |row| row.supported && row.value == VALUE);
+        bed.stack.proxy = None;
+        let down = proxy.wait_for(0, "the outage in the history", |row| !row.supported);
+        assert!(down.value.contains("Did not receive response from vPoller"), "{series:?}: {down:?}");
+        bed.stack.start_proxy();
+        let back = proxy.wait_for(down.id, "a value after the outage", |row| row.supported);
+        assert_eq!(back.value, VALUE, "{series:?}");
+        proxy.stop();
+    });
+}
