@@ -235,6 +235,31 @@ mod tests {
         assert_eq!(read_fault("<detail>words</detail>").kind, "RuntimeFault");
     }
 
+    /// Each file `tests/fixtures/<name>.xml` is an answer, `<name>.json` the values in it.
+    #[test]
+    fn answers_in_files_are_read_as_the_files_beside_them_say() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures");
+        let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        names.retain(|path| path.extension().is_some_and(|extension| extension == "xml"));
+        assert!(names.len() >= 5, "{names:?}");
+        for path in names {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let (_, rest) = text.split_once("Response").unwrap();
+            let method = text[..text.len() - rest.len() - "Response".len()].rsplit('<').next().unwrap();
+            let Answer::Results(values) = answer(&text, method, 100).unwrap() else { panic!("{}: a fault", path.display()) };
+            let json: Vec<_> = values.iter().map(Value::to_json).collect();
+            let expected = std::fs::read_to_string(path.with_extension("json")).unwrap();
+            let expected: Vec<serde_json::Value> = serde_json::from_str(&expected).unwrap();
+            // As text, because the order of members counts.
+            assert_eq!(
+                serde_json::to_string_pretty(&json).unwrap(),
+                serde_json::to_string_pretty(&expected).unwrap(),
+                "{}",
+                path.display()
+            );
+        }
+    }
+
     #[test]
     fn other_answers_are_errors() {
         assert!(refused("").contains("no XML element"));
