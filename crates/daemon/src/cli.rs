@@ -78,6 +78,9 @@ pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> R
         let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
         // Nobody to tell when even that fails.
         let _ = error.print();
+        if !help && !error.render().to_string().contains("Usage:") {
+            let _ = writeln!(io::stderr(), "{}", T::command().render_usage());
+        }
         if help { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     };
     let parsed = T::try_parse_from(arguments).map_err(stop)?;

@@ -146,13 +146,13 @@ impl Settings {
         }
     }
 
-    /// An endpoint; `default` is one too, as text.
+    /// An endpoint; `default` is one too, or its text.
     ///
     /// # Errors
     /// When the value is none.
-    pub fn endpoint(&self, section: &str, key: &str, default: &str) -> Result<Endpoint, ConfigError> {
-        let text = self.get(section, key).unwrap_or(default);
-        text.parse().map_err(|error: EndpointError| self.refuse(section, key, text, format!("is wrong: {error}")))
+    pub fn endpoint(&self, section: &str, key: &str, default: impl fmt::Display) -> Result<Endpoint, ConfigError> {
+        let text = self.get(section, key).map_or_else(|| default.to_string(), str::to_owned);
+        text.parse().map_err(|error: EndpointError| self.refuse(section, key, &text, format!("is wrong: {error}")))
     }
 
     /// A time in seconds (`10`, `0.5`, also `10s`, `500ms`, `5m`).

@@ -1,0 +1,314 @@
+//! The rules of the proxy as a state machine: messages and the clock in, sends out. No socket, no thread, no time of its own.
+//!
+//! A request gets a number, which takes the place of the client's identity on the way to a worker. The first reply with the
+//! number wins; whatever comes later is counted and dropped. That makes it safe to send a request to a second worker when the
+//! first one is lost, and keeps a worker that was paused for a minute from answering anybody twice.
+//!
+//! After every event the caller takes the [`Action`]s with [`Broker::next_action`], carries them out and reports those that
+//! failed ([`Broker::undelivered`], [`Broker::client_lost`]), which may lead to further actions.
+
+mod affinity;
+mod counters;
+mod farm;
+mod note;
+mod pending;
+mod queue;
+mod refusal;
+mod report;
+mod requests;
+mod workers;
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vpoller_wire::Route;
+use vpoller_wire::control::{self, Control};
+use vpoller_wire::envelope::Envelope;
+
+pub use counters::{Counters, Dropped, Expired};
+pub use farm::{Identity, MAX_CAPACITY};
+pub use note::{Note, Severity};
+pub use queue::{Bounds, Full};
+pub use refusal::Refusal;
+pub use report::{Report, WorkerReport};
+
+use farm::Farm;
+use note::Repeats;
+use pending::Pending;
+use queue::Queue;
+use requests::Verdict;
+
+/// Both sides say something at least this often.
+pub const HEARTBEAT: Duration = Duration::from_millis(300);
+/// A worker that said nothing for this long is lost.
+pub const DEAD: Duration = Duration::from_secs(1);
+/// A request nobody can serve is held this long after the start or the last worker's end (or half its patience, if less).
+const HOLD: Duration = Duration::from_secs(2);
+/// A request that outlived this many workers is not given to another one.
+const MAX_REDISPATCHES: u32 = 2;
+/// Strangers that are asked who they are, between two heartbeats.
+const MAX_STRANGERS: usize = 1024;
+/// A `hostname` longer than this is none; the request is treated like one without.
+const MAX_HOST_NAME: usize = 255;
+
+/// What can be configured about the rules.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rules {
+    /// How many worker processes serve one vSphere host.
+    pub affinity: usize,
+    /// How long a client waits that does not say so itself; nobody is waited for longer.
+    pub request_ttl: Duration,
+    /// Bounds of waiting and held requests.
+    pub bounds: Bounds,
+    /// Largest body taken from a client, in bytes.
+    pub max_request: usize,
+    /// Whether to note every single request.
+    pub log_requests: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            affinity: 2,
+            request_ttl: Duration::from_secs(10),
+            bounds: Bounds::default(),
+            max_request: 16 * 1024 * 1024,
+            log_requests: false,
+        }
+    }
+}
+
+/// Something the caller has to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Action {
+    /// Send these frames, identity first, to a client.
+    ToClient(Vec<Vec<u8>>),
+    /// Send these frames, identity first, to a worker.
+    ToWorker {
+        /// What the message is, to be given back if it cannot be delivered.
+        what: Parcel,
+        /// The frames.
+        frames: Vec<Vec<u8>>,
+    },
+    /// Tell the operator.
+    Log(Note),
+}
+
+/// What a message to a worker was.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Parcel {
+    /// The worker.
+    pub worker: Identity,
+    /// The request's number; `None` for control messages.
+    pub number: Option<u64>,
+}
+
+/// Why a message could not be handed over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// The peer's connection is gone.
+    Unreachable,
+    /// The peer's queue is full.
+    Full,
+}
+
+/// The state machine.
+pub struct Broker {
+    rules: Rules,
+    farm: Farm,
+    queue: Queue,
+    pending: HashMap<u64, Pending>,
+    /// When to look at a pending request again, whatever happens.
+    due: BTreeSet<(Instant, u64)>,
+    first_number: u64,
+    next_number: u64,
+    started: Instant,
+    last_tick: Instant,
+    next_heartbeat: Instant,
+    stopping: bool,
+    strangers: BTreeSet<Identity>,
+    counters: Counters,
+    repeats: Repeats,
+    actions: VecDeque<Action>,
+}
+
+impl Broker {
+    /// A broker without workers. `first_number` must be one that no earlier proxy came near, so that a worker's late reply
+    /// to that one is not taken for a reply to us; the clock in nanoseconds is.
+    #[must_use]
+    pub fn new(rules: Rules, first_number: u64, now: Instant) -> Self {
+        Self {
+            rules,
+            farm: Farm::new(rules.affinity, now),
+            queue: Queue::new(rules.bounds),
+            pending: HashMap::new(),
+            due: BTreeSet::new(),
+            first_number,
+            next_number: first_number,
+            started: now,
+            last_tick: now,
+            next_heartbeat: now + HEARTBEAT,
+            stopping: false,
+            strangers: BTreeSet::new(),
+            counters: Counters::default(),
+            repeats: Repeats::default(),
+            actions: VecDeque::new(),
+        }
+    }
+
+    /// The next thing to do; `None` when everything is done.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Broker::tick`] has something to do, if nothing happens before.
+    #[must_use]
+    pub fn next_due(&self) -> Instant {
+        let silence = self.farm.longest_quiet().map(|heard| heard + DEAD);
+        let request = self.due.first().map(|(due, _)| *due);
+        [silence, request, self.farm.settle_at()].into_iter().flatten().fold(self.next_heartbeat, Instant::min)
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How many requests were taken in and not answered.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// A message from the frontend, the client's identity first.
+    pub fn client(&mut self, frames: Vec<Vec<u8>>, now: Instant) {
+        let Some(envelope) = Envelope::split(frames).filter(|envelope| envelope.route.len() >= 2) else {
+            self.counters.dropped.malformed_requests += 1;
+            return;
+        };
+        self.counters.received += 1;
+        let number = self.next_number;
+        self.next_number += 1;
+        let size = envelope.body.len();
+        let route = if size > self.rules.max_request { Route::default() } else { Route::read(&envelope.body) };
+        let trailing = envelope.trailing;
+        let mut pending = Pending::new(envelope, route, self.rules.request_ttl, now);
+        if pending.host.len() > MAX_HOST_NAME {
+            pending.host = Arc::from("");
+        }
+        let refusal = match () {
+            () if self.stopping => Some(Refusal::Stopping),
+            () if trailing => Some(Refusal::Malformed),
+            () if size > self.rules.max_request => Some(Refusal::TooLarge(self.rules.max_request)),
+            () => self.queue.admit(&pending.host, pending.size()).err().map(Refusal::Full),
+        };
+        if let Some(refusal) = refusal {
+            self.answer_refusal(pending, &refusal, now);
+            return;
+        }
+        let first_of_its_host = self.queue.waiting_for(&pending.host) == 0;
+        self.queue.wait(&pending.host, number);
+        self.due.insert((pending.due, number));
+        self.pending.insert(number, pending);
+        match self.verdict(number, now) {
+            Some(Verdict::Send(_)) if !first_of_its_host => {}
+            Some(verdict) => self.carry_out(number, verdict, now),
+            None => {}
+        }
+    }
+
+    /// A message from the backend, the worker's identity first.
+    pub fn worker(&mut self, mut frames: Vec<Vec<u8>>, now: Instant) {
+        if frames.is_empty() {
+            return;
+        }
+        let identity = frames.remove(0);
+        let known = self.farm.heard(&identity, now);
+        if control::is_control(&frames) {
+            self.control(&identity, known, &frames, now);
+        } else {
+            if !known {
+                self.ask_who(&identity);
+            }
+            self.reply(&identity, frames, now);
+        }
+        self.pump(now);
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.last_tick) > DEAD / 2 {
+            // We were paused; what workers said meanwhile is still in the socket.
+            self.farm.excuse_all(now);
+        }
+        self.last_tick = now;
+        self.bury(now);
+        self.look_at_due(now);
+        for (worker, hosts) in self.farm.settle(now) {
+            let hosts = hosts.iter().map(ToString::to_string).collect();
+            self.tell(worker, &Control::Serve(hosts));
+        }
+        if self.next_heartbeat <= now {
+            self.next_heartbeat = now + HEARTBEAT;
+            self.beat(now);
+        }
+    }
+
+    /// A message could not be handed to a worker.
+    pub fn undelivered(&mut self, parcel: Parcel, fault: Fault, now: Instant) {
+        if let Some(number) = parcel.number {
+            // It never left, so it may go to another worker whatever its method.
+            self.take_back(&parcel.worker, number);
+        }
+        match fault {
+            Fault::Unreachable => self.lose(&parcel.worker, "its connection is closed", now),
+            Fault::Full => {
+                if let Some(worker) = self.farm.get_mut(&parcel.worker) {
+                    worker.congested = true;
+                }
+                if parcel.number.is_none() {
+                    self.farm.not_told(&parcel.worker, now);
+                }
+            }
+        }
+        self.pump(now);
+    }
+
+    /// An answer could not be handed to its client; the client will ask again or is gone.
+    pub fn client_lost(&mut self, fault: Fault) {
+        match fault {
+            Fault::Unreachable => self.counters.dropped.client_gone += 1,
+            Fault::Full => self.counters.dropped.client_full += 1,
+        }
+    }
+
+    /// Stops: what waits is answered with an error, and so is what comes; what workers have may still be answered.
+    pub fn stop(&mut self, now: Instant) {
+        self.stopping = true;
+        for number in self.queue.numbers() {
+            self.refuse(number, &Refusal::Stopping, now);
+        }
+    }
+
+    /// Answers what is left with an error.
+    pub fn give_up(&mut self, now: Instant) {
+        let mut numbers: Vec<_> = self.pending.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers.into_iter().for_each(|number| self.refuse(number, &Refusal::Stopping, now));
+    }
+
+    fn log(&mut self, note: Note) {
+        self.actions.push_back(Action::Log(note));
+    }
+
+    fn log_once(&mut self, note: Note, now: Instant) {
+        if let Some(note) = self.repeats.admit(note, now) {
+            self.log(note);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

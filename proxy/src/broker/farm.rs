@@ -1,0 +1,480 @@
+//! The workers the proxy knows: which are there, what they serve, how busy they are.
+//!
+//! A *worker* is one socket of a worker process; the sockets of a process count as one when hosts are given out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vpoller_wire::control::Announcement;
+
+use super::affinity;
+
+/// The identity a ROUTER gave a worker's socket.
+pub type Identity = Vec<u8>;
+
+/// A worker never gets more than this at once, whatever it announces: half of what its socket's queue holds.
+pub const MAX_CAPACITY: usize = 1024;
+/// More sockets than any farm has; what exceeds it is not let in.
+const MAX_WORKERS: usize = 4096;
+/// A longer name is no vSphere host.
+const MAX_HOST_NAME: usize = 255;
+/// So many hosts without worker are remembered; only the wording of an error depends on it.
+const MAX_GONE: usize = 4096;
+/// Workers come in groups; hosts are given out when nothing changed for this long…
+const SETTLE: Duration = Duration::from_millis(300);
+/// …but not later than this after the first change.
+const SETTLE_AT_MOST: Duration = Duration::from_secs(1);
+/// A worker answers everything within its own deadlines; what is older than this was lost and blocks its place no longer.
+const LEASE: Duration = Duration::from_secs(600);
+
+/// One socket of a worker process.
+#[derive(Debug)]
+pub struct Worker {
+    /// The process it belongs to.
+    pub process: Arc<str>,
+    /// Product version it announced.
+    pub version: String,
+    /// vSphere hosts it can serve.
+    pub hosts: HashSet<Arc<str>>,
+    /// How many requests it takes at once.
+    pub capacity: usize,
+    /// Methods not to be sent a second time.
+    pub never_repeat: HashSet<String>,
+    /// Requests it has and did not answer, abandoned ones included, with the time they were sent.
+    pub in_flight: HashMap<u64, Instant>,
+    /// When it last said anything.
+    pub last_heard: Instant,
+    /// It finishes what it has and takes nothing more.
+    pub leaving: bool,
+    /// Its socket's queue was full; cleared by the next message from it.
+    pub congested: bool,
+    /// Requests it answered.
+    pub answered: u64,
+    /// The turn it was last picked in: equals are used alternately.
+    last_used: u64,
+    /// The hosts it was last told to serve; `None` when it has to be told.
+    told: Option<Vec<Arc<str>>>,
+}
+
+impl Worker {
+    fn has_room(&self) -> bool {
+        !self.leaving && !self.congested && self.in_flight.len() < self.capacity
+    }
+}
+
+/// How a vSphere host stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Standing {
+    /// Workers announce it.
+    Served,
+    /// No worker announces it, none ever did, but there are workers.
+    Unlisted,
+    /// The workers that announced it are gone, since then; so many others are there.
+    Gone(Instant, usize),
+    /// There is no worker at all, since then (or since the start).
+    NoWorker(Instant),
+}
+
+/// All workers.
+#[derive(Debug)]
+pub struct Farm {
+    affinity: usize,
+    workers: HashMap<Identity, Worker>,
+    /// Sockets by process, leaving ones excluded.
+    processes: BTreeMap<Arc<str>, BTreeSet<Identity>>,
+    /// The processes that serve each host, best first.
+    picks: HashMap<Arc<str>, Vec<Arc<str>>>,
+    /// Hosts whose workers left, and when.
+    gone: HashMap<Arc<str>, Instant>,
+    /// Since when there is no worker; meaningless while there is one.
+    empty_since: Instant,
+    /// First and latest change that workers were not told about.
+    unsettled: Option<(Instant, Instant)>,
+    turn: u64,
+}
+
+impl Farm {
+    pub fn new(affinity: usize, now: Instant) -> Self {
+        Self {
+            affinity,
+            workers: HashMap::new(),
+            processes: BTreeMap::new(),
+            picks: HashMap::new(),
+            gone: HashMap::new(),
+            empty_since: now,
+            unsettled: None,
+            turn: 0,
+        }
+    }
+
+    pub fn get(&self, identity: &[u8]) -> Option<&Worker> {
+        self.workers.get(identity)
+    }
+
+    pub fn get_mut(&mut self, identity: &[u8]) -> Option<&mut Worker> {
+        self.workers.get_mut(identity)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&Identity, &Worker)> {
+        self.workers.iter()
+    }
+
+    /// Notes a sign of life; says whether the worker is known.
+    pub fn heard(&mut self, identity: &[u8], now: Instant) -> bool {
+        self.workers.get_mut(identity).is_some_and(|worker| {
+            worker.last_heard = now;
+            worker.congested = false;
+            true
+        })
+    }
+
+    /// Takes in what a worker says about itself. Says whether its process is new; `None` when there are too many workers.
+    pub fn announce(&mut self, identity: &[u8], announcement: Announcement, now: Instant) -> Option<bool> {
+        if !self.workers.contains_key(identity) && self.workers.len() >= MAX_WORKERS {
+            return None;
+        }
+        let process: Arc<str> = announcement.process.into();
+        let old = self.workers.remove(identity);
+        if let Some(old) = &old {
+            self.forget_socket(&old.process, identity);
+        }
+        let hosts =
+            announcement.hosts.iter().map(|host| host.trim()).filter(|host| !host.is_empty() && host.len() <= MAX_HOST_NAME);
+        let (in_flight, answered) = old.map_or_else(Default::default, |old| (old.in_flight, old.answered));
+        let worker = Worker {
+            process: Arc::clone(&process),
+            version: announcement.version,
+            hosts: hosts.map(Arc::from).collect(),
+            capacity: announcement.capacity.min(MAX_CAPACITY),
+            never_repeat: announcement.never_repeat.into_iter().collect(),
+            in_flight,
+            last_heard: now,
+            leaving: false,
+            congested: false,
+            answered,
+            last_used: 0,
+            told: None,
+        };
+        let is_new = !self.processes.contains_key(&process);
+        self.gone.retain(|host, _| !worker.hosts.contains(host));
+        self.workers.insert(identity.to_vec(), worker);
+        self.processes.entry(process).or_default().insert(identity.to_vec());
+        self.changed(now);
+        Some(is_new)
+    }
+
+    /// The worker takes nothing more; it stays known until it falls silent.
+    pub fn leave(&mut self, identity: &[u8], now: Instant) {
+        let Some(worker) = self.workers.get_mut(identity) else { return };
+        if !worker.leaving {
+            worker.leaving = true;
+            self.part(identity, now);
+        }
+    }
+
+    /// Forgets a worker.
+    pub fn remove(&mut self, identity: &[u8], now: Instant) -> Option<Worker> {
+        if self.workers.get(identity).is_some_and(|worker| !worker.leaving) {
+            self.part(identity, now);
+        }
+        self.workers.remove(identity)
+    }
+
+    /// Workers that said nothing since `limit`.
+    pub fn silent_since(&self, limit: Instant) -> Vec<Identity> {
+        let silent = self.workers.iter().filter(|(_, worker)| worker.last_heard < limit);
+        silent.map(|(identity, _)| identity.clone()).collect()
+    }
+
+    /// When the worker that was quiet longest was last heard.
+    pub fn longest_quiet(&self) -> Option<Instant> {
+        self.workers.values().map(|worker| worker.last_heard).min()
+    }
+
+    /// Pretends to have heard from everybody: it was us who did not listen.
+    pub fn excuse_all(&mut self, now: Instant) {
+        self.workers.values_mut().for_each(|worker| worker.last_heard = now);
+    }
+
+    /// Frees the places of requests that a worker has had for impossibly long; says how many.
+    pub fn end_leases(&mut self, now: Instant) -> usize {
+        let mut ended = 0;
+        for worker in self.workers.values_mut() {
+            let before = worker.in_flight.len();
+            worker.in_flight.retain(|_, sent| now.saturating_duration_since(*sent) < LEASE);
+            ended += before - worker.in_flight.len();
+        }
+        ended
+    }
+
+    /// How a host stands.
+    pub fn standing(&self, host: &str) -> Standing {
+        if self.picks.contains_key(host) {
+            return Standing::Served;
+        }
+        let gone = self.gone.get(host).copied();
+        if self.processes.is_empty() {
+            return Standing::NoWorker(gone.unwrap_or(self.empty_since).max(self.empty_since));
+        }
+        match gone {
+            Some(since) => Standing::Gone(since, self.processes.values().map(BTreeSet::len).sum()),
+            None => Standing::Unlisted,
+        }
+    }
+
+    /// The worker to send a request for `host` to; `None` when those that were picked for it have no room.
+    pub fn choose(&mut self, host: &str) -> Option<Identity> {
+        let picks = self.picks.get(host)?;
+        let least = self.least_loaded(picks.iter(), Some(host))?;
+        self.use_worker(least)
+    }
+
+    /// Any worker with room, whatever it serves: for requests that only need a documented error.
+    pub fn choose_any(&mut self) -> Option<Identity> {
+        let least = self.least_loaded(self.processes.keys(), None)?;
+        self.use_worker(least)
+    }
+
+    /// The lists that workers have to be told now, once things have settled: worker and the hosts it is picked for.
+    pub fn settle(&mut self, now: Instant) -> Vec<(Identity, Vec<Arc<str>>)> {
+        match self.settle_at() {
+            Some(due) if due <= now => self.unsettled = None,
+            _ => return Vec::new(),
+        }
+        let mut lists: HashMap<Arc<str>, Vec<Arc<str>>> = HashMap::new();
+        for (host, picks) in &self.picks {
+            picks.iter().for_each(|process| lists.entry(Arc::clone(process)).or_default().push(Arc::clone(host)));
+        }
+        lists.values_mut().for_each(|hosts| hosts.sort_unstable());
+        let mut news = Vec::new();
+        for (identity, worker) in self.workers.iter_mut().filter(|(_, worker)| !worker.leaving) {
+            let list = lists.get(&worker.process).cloned().unwrap_or_default();
+            if worker.told.as_ref() != Some(&list) {
+                worker.told = Some(list.clone());
+                news.push((identity.clone(), list));
+            }
+        }
+        news
+    }
+
+    /// When [`Farm::settle`] has something to say.
+    pub fn settle_at(&self) -> Option<Instant> {
+        self.unsettled.map(|(first, latest)| (latest + SETTLE).min(first + SETTLE_AT_MOST))
+    }
+
+    /// A list did not reach its worker: say it again.
+    pub fn not_told(&mut self, identity: &[u8], now: Instant) {
+        if let Some(worker) = self.workers.get_mut(identity) {
+            worker.told = None;
+            self.unsettle(now);
+        }
+    }
+
+    /// The processes picked for each host.
+    pub fn picks(&self) -> &HashMap<Arc<str>, Vec<Arc<str>>> {
+        &self.picks
+    }
+
+    /// The least busy process, and in it the least busy socket with room; among equals the one not used for longest.
+    fn least_loaded<'a>(&self, processes: impl Iterator<Item = &'a Arc<str>>, host: Option<&str>) -> Option<Identity> {
+        let sockets = |process: &Arc<str>| self.processes.get(process).into_iter().flatten();
+        let able = |worker: &Worker| worker.has_room() && host.is_none_or(|host| worker.hosts.contains(host));
+        processes
+            .filter_map(|process| {
+                let workers = || sockets(process).filter_map(|identity| Some((identity, self.workers.get(identity)?)));
+                let busy: usize = workers().map(|(_, worker)| worker.in_flight.len()).sum();
+                let last_used = workers().map(|(_, worker)| worker.last_used).max();
+                let best = workers().filter(|(_, worker)| able(worker));
+                let (identity, _) = best.min_by_key(|(_, worker)| (worker.in_flight.len(), worker.last_used))?;
+                Some(((busy, last_used), identity))
+            })
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, identity)| identity.clone())
+    }
+
+    fn use_worker(&mut self, identity: Identity) -> Option<Identity> {
+        self.turn += 1;
+        self.workers.get_mut(&identity)?.last_used = self.turn;
+        Some(identity)
+    }
+
+    /// What follows when a worker is no longer available.
+    fn part(&mut self, identity: &[u8], now: Instant) {
+        let Some(worker) = self.workers.get(identity) else { return };
+        let (process, hosts) = (Arc::clone(&worker.process), worker.hosts.clone());
+        self.forget_socket(&process, identity);
+        self.changed(now);
+        for host in hosts {
+            if !self.picks.contains_key(&host) && self.gone.len() < MAX_GONE {
+                self.gone.insert(host, now);
+            }
+        }
+        if self.processes.is_empty() {
+            self.empty_since = now;
+        }
+    }
+
+    fn forget_socket(&mut self, process: &Arc<str>, identity: &[u8]) {
+        if let Some(sockets) = self.processes.get_mut(process) {
+            sockets.remove(identity);
+            if sockets.is_empty() {
+                self.processes.remove(process);
+            }
+        }
+    }
+
+    fn changed(&mut self, now: Instant) {
+        self.unsettle(now);
+        let mut capable: HashMap<Arc<str>, BTreeSet<&Arc<str>>> = HashMap::new();
+        for (process, sockets) in &self.processes {
+            for host in sockets.iter().filter_map(|identity| self.workers.get(identity)).flat_map(|worker| &worker.hosts) {
+                capable.entry(Arc::clone(host)).or_default().insert(process);
+            }
+        }
+        let picked = capable.into_iter().map(|(host, processes)| {
+            let picks = affinity::picks(&host, processes, self.affinity);
+            (host, picks)
+        });
+        self.picks = picked.collect();
+    }
+
+    fn unsettle(&mut self, now: Instant) {
+        let first = self.unsettled.map_or(now, |(first, _)| first);
+        self.unsettled = Some((first, now));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    struct World {
+        farm: Farm,
+        now: Instant,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let now = Instant::now();
+            Self { farm: Farm::new(2, now), now }
+        }
+
+        fn pass(&mut self, milliseconds: u64) {
+            self.now += Duration::from_millis(milliseconds);
+        }
+
+        fn join(&mut self, identity: &str, process: &str, hosts: &[&str], capacity: usize) {
+            let hosts = hosts.iter().map(ToString::to_string).collect();
+            let announcement = Announcement { process: process.into(), hosts, capacity, ..Announcement::default() };
+            self.farm.announce(identity.as_bytes(), announcement, self.now).unwrap();
+        }
+
+        fn give(&mut self, host: &str, number: u64) -> Option<String> {
+            let identity = self.farm.choose(host)?;
+            self.farm.get_mut(&identity).unwrap().in_flight.insert(number, self.now);
+            Some(String::from_utf8(identity).unwrap())
+        }
+    }
+
+    #[test]
+    fn the_least_busy_process_then_its_least_busy_socket() {
+        let mut world = World::new();
+        world.join("a1", "a", &["vc01"], 2);
+        world.join("a2", "a", &["vc01"], 2);
+        world.join("b1", "b", &["vc01"], 9);
+        let mut given: Vec<_> = (0..8).filter_map(|number| world.give("vc01", number)).collect();
+        // Processes alternate, and so do the sockets of a; its four places are taken then.
+        let of_a: Vec<_> = given.iter().filter(|identity| identity.starts_with('a')).cloned().collect();
+        assert_eq!(of_a.len(), 4);
+        assert_ne!(of_a[0], of_a[1]);
+        given.sort_unstable();
+        assert_eq!(given, ["a1", "a1", "a2", "a2", "b1", "b1", "b1", "b1"]);
+        assert_eq!((8..14).filter_map(|number| world.give("vc01", number)).count(), 5, "only b has room, for 5");
+    }
+
+    #[test]
+    fn only_two_processes_serve_a_host_until_one_is_gone() {
+        let mut world = World::new();
+        for process in ["a", "b", "c", "d"] {
+            world.join(process, process, &["vc01"], 512);
+        }
+        let used = |world: &mut World| -> BTreeSet<String> { (0..20).filter_map(|number| world.give("vc01", number)).collect() };
+        let before = used(&mut world);
+        assert_eq!(before.len(), 2);
+        let first = before.first().unwrap();
+        world.farm.leave(first.as_bytes(), world.now);
+        let after = used(&mut world);
+        assert!(after.len() == 2 && !after.contains(first), "{before:?} {after:?}");
+    }
+
+    #[test]
+    fn standing_tells_gone_from_never_there() {
+        let mut world = World::new();
+        assert_eq!(world.farm.standing("vc01"), Standing::NoWorker(world.now));
+        world.join("a", "a", &["vc01"], 1);
+        world.join("b", "b", &["vc02"], 1);
+        assert_eq!(world.farm.standing("vc01"), Standing::Served);
+        assert_eq!(world.farm.standing("vc09"), Standing::Unlisted);
+        world.pass(5);
+        world.farm.remove(b"a", world.now);
+        assert_eq!(world.farm.standing("vc01"), Standing::Gone(world.now, 1));
+        // Removed from its configuration, not gone: the worker itself says so.
+        world.join("b", "b", &["vc03"], 1);
+        assert_eq!(world.farm.standing("vc02"), Standing::Unlisted);
+        // The same for one that was gone, came back and lost the host then.
+        world.join("a", "a", &["vc01"], 1);
+        world.join("a", "a", &[], 1);
+        assert_eq!(world.farm.standing("vc01"), Standing::Unlisted);
+        world.farm.remove(b"a", world.now);
+        world.pass(5);
+        world.farm.leave(b"b", world.now);
+        world.pass(5);
+        world.farm.remove(b"b", world.now);
+        assert_eq!(world.farm.standing("vc03"), Standing::NoWorker(world.now - Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn hosts_are_given_out_once_things_settled() {
+        let mut world = World::new();
+        world.join("a", "a", &["vc01", "vc02"], 1);
+        world.pass(200);
+        world.join("b", "b", &["vc01"], 1);
+        world.pass(200);
+        assert!(world.farm.settle(world.now).is_empty(), "changed 200 ms ago");
+        world.pass(100);
+        let mut lists = world.farm.settle(world.now);
+        lists.sort_unstable();
+        let expect: Vec<(Identity, Vec<Arc<str>>)> =
+            vec![(b"a".to_vec(), vec!["vc01".into(), "vc02".into()]), (b"b".to_vec(), vec!["vc01".into()])];
+        assert_eq!(lists, expect);
+        assert!(world.farm.settle(world.now).is_empty() && world.farm.settle_at().is_none());
+        // Told again after it announced itself again; the other one is not bothered.
+        world.join("b", "b", &["vc01"], 1);
+        world.pass(300);
+        assert_eq!(world.farm.settle(world.now), expect[1..]);
+    }
+
+    #[test]
+    fn constant_change_does_not_put_it_off_for_ever() {
+        let mut world = World::new();
+        for _ in 0..10 {
+            world.join("a", "a", &["vc01"], 1);
+            world.pass(100);
+        }
+        assert_eq!(world.farm.settle(world.now).len(), 1);
+    }
+
+    #[test]
+    fn places_are_not_lost_for_ever() {
+        let mut world = World::new();
+        world.join("a", "a", &["vc01"], 1);
+        assert!(world.give("vc01", 1).is_some());
+        world.pass(599_000);
+        assert_eq!((world.farm.end_leases(world.now), world.give("vc01", 2)), (0, None));
+        world.pass(1_000);
+        assert_eq!(world.farm.end_leases(world.now), 1);
+        assert!(world.give("vc01", 2).is_some());
+    }
+}

@@ -1,0 +1,115 @@
+//! The command line of `vpoller-proxy`.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use vpoller_daemon::cli::{CommandLine, Options, PidFile};
+use vpoller_daemon::signal::Signals;
+use vpoller_daemon::{Program, config, critical, log, mgmt, notify};
+use vpoller_wire::endpoint::Endpoint;
+
+use crate::{Config, Manager, ProxyError};
+
+/// The broker between clients and workers of vPoller.
+#[derive(Debug, Parser)]
+#[command(name = "vpoller-proxy", infer_long_args = true, disable_version_flag = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+
+    /// Management endpoint of the proxy to ask, for example tcp://localhost:9999 (stop and status).
+    #[arg(short, long, value_name = "ENDPOINT")]
+    endpoint: Option<Endpoint>,
+
+    /// What to do.
+    #[arg(value_name = "COMMAND")]
+    command: Option<Word>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Word {
+    /// Run in the foreground and log to stderr.
+    Start,
+    /// Stop a running proxy.
+    Stop,
+    /// Ask a running proxy how it is.
+    Status,
+}
+
+impl CommandLine for Arguments {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn check(&self) -> Result<(), String> {
+        match (self.command, &self.endpoint) {
+            (None, _) => Err("say start, stop or status".to_owned()),
+            (Some(Word::Stop | Word::Status), None) => {
+                Err("stop and status need --endpoint, for example --endpoint tcp://localhost:9999".to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Does what the arguments say.
+#[must_use]
+pub fn run(arguments: &Arguments) -> ExitCode {
+    match (arguments.command, &arguments.endpoint) {
+        (Some(Word::Stop), Some(endpoint)) => ask(endpoint, mgmt::Command::Shutdown),
+        (Some(Word::Status), Some(endpoint)) => ask(endpoint, mgmt::Command::Status),
+        _ => start(&arguments.options),
+    }
+}
+
+fn ask(endpoint: &Endpoint, command: mgmt::Command) -> ExitCode {
+    match mgmt::ask(endpoint, command) {
+        Ok(reply) => {
+            let mut out = io::stdout().lock();
+            let written = out.write_all(&reply).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error),
+    }
+}
+
+fn start(options: &Options) -> ExitCode {
+    match try_start(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Early::Config(error)) => fail(&error),
+        Err(Early::Setup(error)) => fail(&error),
+        Err(Early::Proxy(error)) => {
+            critical!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What can end a start: the first two come before there is a log.
+enum Early {
+    Config(config::ConfigError),
+    Setup(String),
+    Proxy(ProxyError),
+}
+
+fn try_start(options: &Options) -> Result<(), Early> {
+    // Before anything that could start a thread.
+    let signals = Signals::block().map_err(|error| Early::Setup(format!("cannot take signals: {error}")))?;
+    let path = config::locate(Program::Proxy, options.file.as_deref());
+    let (mut config, unknown) = Config::load(&path).map_err(Early::Config)?;
+    let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| Early::Setup(error.to_string()))?;
+    config.rules.log_requests = options.verbosity() == log::Verbosity::Debug;
+    unknown.iter().for_each(|unknown| tracing::warn!("{unknown}"));
+    let pid_file = |path| PidFile::write(path).map_err(|error| Early::Setup(format!("cannot write {}: {error}", path.display())));
+    let _pid_file = options.pidfile.as_deref().map(pid_file).transpose()?;
+    let manager = Manager::start(&config).map_err(Early::Proxy)?;
+    notify::ready();
+    manager.run(Some(&signals), || log.reopen()).map_err(Early::Proxy)
+}
+
+fn fail(error: &impl std::fmt::Display) -> ExitCode {
+    // Nobody to tell when even that fails.
+    let _ = writeln!(io::stderr(), "{error}");
+    ExitCode::FAILURE
+}

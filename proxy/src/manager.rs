@@ -1,0 +1,207 @@
+//! The main thread: starts the broker's thread, answers management, passes on the wish to stop.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value};
+use vpoller_daemon::log::LogError;
+use vpoller_daemon::mgmt::Management;
+use vpoller_daemon::signal::{Signal, Signals};
+use vpoller_daemon::socket::SocketError;
+use vpoller_daemon::status::{Identity, VERSION};
+use vpoller_daemon::wake::Wake;
+use vpoller_daemon::{Program, notify};
+
+use crate::Config;
+use crate::process::{self, Order, Process};
+use crate::status::{self, Endpoints};
+
+/// The broker's thread looks into its mailbox at every turn of its loop; one that needs longer than this does not work.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// What the broker's thread may take beyond the time it gives its requests, to send the last answers.
+const MARGIN: Duration = Duration::from_secs(2);
+const THREAD_NAME: &str = "VPollerProxy-1";
+
+/// Why the proxy does not run, or not any longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// A socket could not be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The system refused something.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// libzmq failed while running.
+    #[error("{role} socket failed: {source}")]
+    Failed {
+        /// Which socket.
+        role: &'static str,
+        /// What libzmq said.
+        source: zmq::Error,
+    },
+    /// The broker's thread ended by a bug, or did not end when asked.
+    #[error("the proxy's thread {0}")]
+    Thread(&'static str),
+}
+
+impl ProxyError {
+    pub(crate) fn failed(role: &'static str) -> impl FnOnce(zmq::Error) -> Self {
+        move |source| Self::Failed { role, source }
+    }
+}
+
+/// A running proxy.
+pub struct Manager {
+    identity: Identity,
+    endpoints: Endpoints,
+    management: Management,
+    orders: mpsc::Sender<Order>,
+    /// Wakes the broker's thread.
+    bell: Wake,
+    /// Rung when the broker's thread ends.
+    ended: Wake,
+    thread: JoinHandle<Result<(), ProxyError>>,
+}
+
+impl Manager {
+    /// Binds all sockets and starts the broker's thread; clients and workers are served when this returns.
+    ///
+    /// # Errors
+    /// When a socket cannot be bound or a thread cannot be started.
+    pub fn start(config: &Config) -> Result<Self, ProxyError> {
+        tracing::info!("Starting Proxy Manager");
+        tracing::info!("vPoller {VERSION} release");
+        let system = |action| move |source| ProxyError::System { action, source };
+        let context = zmq::Context::new();
+        tracing::info!("Creating Proxy Manager sockets");
+        let management = Management::bind(&context, &config.mgmt, Program::Proxy, config.mgmt_allow.clone())?;
+        let (bell, ended) = (Wake::new().map_err(system("make an eventfd"))?, Wake::new().map_err(system("make an eventfd"))?);
+        let (orders, mailbox) = mpsc::channel();
+        let (ready, is_ready) = mpsc::channel();
+        tracing::info!("Starting Proxy process");
+        let thread = {
+            let (config, bell, ended) = (config.clone(), bell.clone(), ended.clone());
+            let body = move || {
+                let _ended = RingAtEnd(ended);
+                let process = Process::bind(&context, &config, bell, mailbox)?;
+                // The manager waits for this; it is gone only when the whole program is.
+                let _ = ready.send((process.frontend().to_owned(), process.backend().to_owned()));
+                process.run()
+            };
+            thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(body).map_err(system("start a thread"))?
+        };
+        let Ok((frontend, backend)) = is_ready.recv() else {
+            return Err(join(thread).err().unwrap_or(ProxyError::Thread("ended")));
+        };
+        let endpoints = Endpoints { frontend, backend, mgmt: management.endpoint().to_owned() };
+        tracing::info!(
+            "Clients connect to {}, workers to {}, management to {}",
+            endpoints.frontend,
+            endpoints.backend,
+            endpoints.mgmt
+        );
+        if process::open_to_everybody(config) {
+            tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
+        }
+        tracing::info!("Proxy Manager is ready and running");
+        Ok(Self { identity: Identity::now(), endpoints, management, orders, bell, ended, thread })
+    }
+
+    /// Where clients connect, with the port that the system chose.
+    #[must_use]
+    pub fn frontend(&self) -> &str {
+        &self.endpoints.frontend
+    }
+
+    /// Where workers connect, with the port that the system chose.
+    #[must_use]
+    pub fn backend(&self) -> &str {
+        &self.endpoints.backend
+    }
+
+    /// Where management asks, with the port that the system chose.
+    #[must_use]
+    pub fn mgmt(&self) -> &str {
+        &self.endpoints.mgmt
+    }
+
+    /// Answers management until a shutdown is asked for or signalled, then ends everything in good order. `reload` is called
+    /// when SIGHUP asks for it.
+    ///
+    /// # Errors
+    /// When the proxy ended by itself.
+    pub fn run(self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
+        let mut stop_by: Option<Instant> = None;
+        while !self.wait(signals, stop_by)? {
+            let asked = self.management.serve(|| self.status(stop_by.is_some())).map_err(ProxyError::failed("management"))?;
+            let mut stop = asked;
+            while let Some(signal) = signals.and_then(Signals::next) {
+                match signal {
+                    Signal::Stop => stop = true,
+                    Signal::Reload => reload().unwrap_or_else(|error| tracing::error!("{error}")),
+                }
+            }
+            if stop && stop_by.is_none() {
+                stop_by = Some(self.begin_stop());
+            }
+            if stop_by.is_some_and(|limit| limit <= Instant::now()) {
+                return Err(ProxyError::Thread("did not stop in time"));
+            }
+        }
+        tracing::info!("Closing Proxy Manager sockets");
+        join(self.thread)
+    }
+
+    /// Waits for something to happen; says whether the broker's thread ended.
+    fn wait(&self, signals: Option<&Signals>, limit: Option<Instant>) -> Result<bool, ProxyError> {
+        let mut items = vec![self.management.poll_item(), zmq::PollItem::from_fd(self.ended.fd(), zmq::POLLIN)];
+        items.extend(signals.map(|signals| zmq::PollItem::from_fd(signals.fd(), zmq::POLLIN)));
+        let timeout = limit.map_or(-1, |limit| process::milliseconds(limit.saturating_duration_since(Instant::now())));
+        match zmq::poll(&mut items, timeout) {
+            Ok(_) | Err(zmq::Error::EINTR) => Ok(self.ended.drain()),
+            Err(source) => Err(ProxyError::Failed { role: "management", source }),
+        }
+    }
+
+    fn begin_stop(&self) -> Instant {
+        tracing::info!("Received shutdown signal");
+        tracing::info!("Proxy Manager is shutting down");
+        notify::stopping();
+        tracing::info!("Stopping Proxy process");
+        self.order(Order::Stop);
+        Instant::now() + process::STOP_LIMIT + MARGIN
+    }
+
+    fn status(&self, stopping: bool) -> Map<String, Value> {
+        let (answer, answered) = mpsc::channel();
+        self.order(Order::Report(answer));
+        let report = answered.recv_timeout(ANSWER_LIMIT).ok();
+        status::document(&self.identity, &self.endpoints, stopping, report.as_ref())
+    }
+
+    fn order(&self, order: Order) {
+        // A thread that ended takes no orders; its end is noticed elsewhere.
+        let _ = self.orders.send(order);
+        self.bell.wake();
+    }
+}
+
+fn join(thread: JoinHandle<Result<(), ProxyError>>) -> Result<(), ProxyError> {
+    thread.join().unwrap_or(Err(ProxyError::Thread("ended by a bug; see above")))
+}
+
+/// Rings also when the thread ends by a panic.
+struct RingAtEnd(Wake);
+
+impl Drop for RingAtEnd {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
