@@ -26,7 +26,7 @@ pub(crate) const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
 
 /// Ask vPoller about a VMware vSphere environment
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-client", version, infer_long_args = true, disable_version_flag = true)]
+#[command(name = "vpoller-client", version, infer_long_args = true, disable_version_flag = true, after_help = EXIT_CODES)]
 pub struct Args {
     /// What to do, such as vm.get or datastore.discover
     #[arg(short, long, allow_hyphen_values = true)]
@@ -52,7 +52,7 @@ pub struct Args {
     /// File whose first line is the guest password, - for stdin [without: $VPOLLER_GUEST_PASSWORD]
     #[arg(long, value_name = "FILE", conflicts_with = "guest_password")]
     password_file: Option<PathBuf>,
-    /// Performance counter: <group>.<name>.<unit>.<rollup>, or its number
+    /// Performance counter: GROUP.NAME.UNIT.ROLLUP, or its number
     #[arg(short, long, alias = "counter-id", allow_hyphen_values = true)]
     counter: Option<String>,
     /// Instance of the performance counter
@@ -92,6 +92,10 @@ pub struct Args {
     #[arg(short, long, action = ArgAction::Version)]
     version: (),
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 whatever the reply, even when there is none (but see --exit-code);
+            1 wrong command line, or the request could not be sent";
 
 /// Corrects what the documents' own examples get wrong: `-name` with one dash means `--name`.
 pub fn tolerate(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
@@ -164,7 +168,8 @@ impl Args {
         request.max_sample = self.max_sample;
         request.perf_interval = self.perf_interval;
         request.helper = self.helper;
-        request.outcome = self.exit_code;
+        // JSON tells by itself.
+        request.outcome = self.exit_code && request.helper.is_some();
         Ok(request)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
 use vpoller_wire::endpoint::Endpoint;
@@ -36,9 +36,8 @@ impl Worker {
         let thread =
             std::thread::Builder::new().name("echo".into()).spawn(move || echo.run()).context("cannot start a thread")?;
         let worker = Self { host, stop, thread: Some(thread) };
-        first_sign.recv_timeout(PATIENCE).with_context(|| {
-            format!("no sign of a vpoller-proxy at {backend} within {PATIENCE:?}; is that its *backend* endpoint?")
-        })?;
+        let silent = || anyhow!("no sign of a vpoller-proxy at {backend} within {PATIENCE:?}; is that its *backend* endpoint?");
+        first_sign.recv_timeout(PATIENCE).map_err(|_| silent())?;
         Ok(worker)
     }
 

@@ -27,7 +27,7 @@ use template::Template;
 
 /// Measure how many requests vPoller answers, and how fast
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-bench", version, infer_long_args = true, disable_version_flag = true)]
+#[command(name = "vpoller-bench", version, infer_long_args = true, disable_version_flag = true, after_help = EXIT_CODES)]
 pub struct Args {
     /// A request as JSON; {0-99} inside a text counts through that range. Given several times, they take turns
     #[arg(short, long, value_name = "JSON", required_unless_present_any = ["file", "echo"])]
@@ -60,6 +60,9 @@ pub struct Args {
     #[arg(short, long, action = ArgAction::Version)]
     version: (),
 }
+
+const EXIT_CODES: &str =
+    "Exit codes: 0 every request succeeded, 1 wrong command line or nothing measured, 2 some requests failed";
 
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {

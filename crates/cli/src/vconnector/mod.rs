@@ -87,7 +87,9 @@ Commands:
   disable  Keep workers from asking a host (-H)
   remove   Forget a host (-H)
   get      Print all hosts
-  trust    Show a host's certificate and pin it (-H), or say how else to check it";
+  trust    Show a host's certificate and pin it (-H), or say how else to check it
+
+Exit codes: 0 done, 1 not done, for the reason on stderr";
 
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {

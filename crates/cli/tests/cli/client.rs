@@ -163,10 +163,14 @@ fn exit_codes_tell_on_request() {
         (b"Cannot find object vm01", 0, "Cannot find object vm01\n"),
     ] {
         let peer = Peer::answering(reply);
-        let finished = run(PROGRAM, &["-m", "vm.get", "-V", "vc01", "-e", &peer.endpoint, "--exit-code"]);
+        let finished = run(PROGRAM, &["-m", "vm.get", "-V", "vc01", "-e", &peer.endpoint, "-H", "h", "--exit-code"]);
         assert_eq!((finished.code, finished.stdout.as_str()), (code, text));
         assert_eq!(peer.request()["outcome"], true);
     }
+    // JSON tells by itself, and must stay JSON.
+    let peer = Peer::answering(&b"{\"success\": 1, \"msg\": \"x\"}"[..]);
+    let finished = run(PROGRAM, &["-m", "vm.get", "-V", "vc01", "-e", &peer.endpoint, "--exit-code"]);
+    assert_eq!((finished.code, peer.request().get("outcome")), (1, None));
 }
 
 #[test]
@@ -258,7 +262,7 @@ fn local_runs_the_worker_that_stands_beside() {
     let finished = run("--local=/etc/other.conf -m about -V vc01");
     assert_eq!(finished.stdout, "run|--method=about|--vsphere-host=vc01|--timeout=10000|--file|/etc/other.conf||\n");
 
-    fs::write(&worker, "#!/bin/sh\necho no such file >&2\nexit 1\n").unwrap();
+    install("#!/bin/sh\necho no such file >&2\nexit 1\n");
     let finished = run("--local -m about -V vc01");
     assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
     assert_eq!(finished.stderr, "no such file\nvpoller-worker failed (exit status: 1)\n");
