@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/vmware/govmomi/simulator"
@@ -19,7 +18,6 @@ import (
 // admin answers the endpoints outside /sdk that tests steer the simulation
 // with. They need no login.
 type admin struct {
-	mu    sync.Mutex // held while VMs come and go
 	world *world
 	site  *site
 	calls *callCounter

@@ -61,9 +61,8 @@ func flipPower(w *world, vm *simulator.VirtualMachine) {
 		if vm.Runtime.PowerState == state {
 			state = types.VirtualMachinePowerStatePoweredOn
 		}
-		notifyChange(ctx, vm, []types.PropertyChange{
+		_ = w.assign(ctx, vm, // the paths exist
 			change("runtime.powerState", state),
-			change("summary.runtime.powerState", state),
-		})
+			change("summary.runtime.powerState", state))
 	})
 }

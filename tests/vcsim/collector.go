@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
@@ -23,12 +24,12 @@ type strictCollector struct {
 
 // installCollector puts our collector where the library's was: the one that
 // also sends updates itself, or the one that leaves them to the library.
-func installCollector(w *world, ownUpdates bool) error {
+func installCollector(w *world) error {
 	self := w.content().PropertyCollector
 	if w.reg.Get(self) == nil {
 		return fmt.Errorf("the model has no property collector")
 	}
-	if ownUpdates {
+	if !w.libraryUpdates {
 		own := &feedingCollector{}
 		own.Self = self
 		w.reg.Put(own)
@@ -142,6 +143,17 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	if err := checkPaths(specs); err != nil {
 		return nil, err
 	}
+	return pc.library(ctx, specs...)
+}
+
+// inventory is held for writing while VMs come and go, and for reading while
+// the library reads: it walks views and lists without locking them.
+var inventory sync.RWMutex
+
+// library lets the library's collector read.
+func (pc *strictCollector) library(ctx *simulator.Context, specs ...types.PropertyFilterSpec) ([]types.ObjectContent, *soap.Fault) {
+	inventory.RLock()
+	defer inventory.RUnlock()
 	reply := pc.PropertyCollector.RetrievePropertiesEx(ctx, &types.RetrievePropertiesEx{This: pc.Self, SpecSet: specs})
 	if reply.Fault() != nil {
 		return nil, reply.Fault()

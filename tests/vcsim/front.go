@@ -94,6 +94,11 @@ func endWhenClientLeaves(r *http.Request, body []byte, over <-chan struct{}) {
 	case <-over:
 		return
 	case <-r.Context().Done():
+		select {
+		case <-over:
+			return // answered; the server ends the context then
+		default:
+		}
 	}
 	cookie, err := r.Cookie(soap.SessionCookieName)
 	this := thisElement.FindSubmatch(body)

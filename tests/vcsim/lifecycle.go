@@ -25,8 +25,8 @@ func (a *admin) createMachine(body []byte) (interface{}, error) {
 	if req.Name == "" {
 		return nil, errors.New("member \"name\" is missing")
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	inventory.Lock()
+	defer inventory.Unlock()
 	vm := a.world.addMachine(machine{name: req.Name, place: a.site.spare})
 	a.world.post(&types.VmCreatedEvent{VmEvent: a.world.machineEvent(vm)})
 	return map[string]string{"moid": vm.Self.Value}, nil
@@ -38,8 +38,8 @@ func (a *admin) destroyMachine(body []byte) (interface{}, error) {
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	inventory.Lock()
+	defer inventory.Unlock()
 	targets, err := a.world.find("VirtualMachine", req.Name, req.Moid)
 	if err != nil {
 		return nil, err
@@ -98,6 +98,6 @@ func (w *world) strike(ctx *simulator.Context, obj mo.Reference, path string, go
 		}
 	}
 	if len(left) != len(list) {
-		notifyChange(ctx, obj, []types.PropertyChange{change(path, left)})
+		_ = w.assign(ctx, obj, change(path, left)) // the path exists
 	}
 }

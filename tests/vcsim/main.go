@@ -51,7 +51,6 @@ func run(opts *options) error {
 	}
 
 	model := newModel(opts)
-	defer model.Remove()
 	if err := model.Create(); err != nil {
 		return fmt.Errorf("create the model: %w", err)
 	}

@@ -65,7 +65,11 @@ func (p *perfManager) available(entity mo.Entity) []types.PerfMetricId {
 			}
 		}
 	}
+	_, isVM := entity.(*simulator.VirtualMachine)
 	for _, id := range table {
+		if isVM && strings.HasPrefix(id.Instance, "vmnic") {
+			continue // physical adapters strayed into the VM table
+		}
 		switch id.Instance {
 		case "$cpu":
 			for n := 0; n < cpus; n++ {

@@ -26,7 +26,7 @@ func newModel(opts *options) *simulator.Model {
 
 // newWorld wraps a created model.
 func newWorld(model *simulator.Model, opts *options) *world {
-	w := &world{reg: registryOf(model), clock: time.Now}
+	w := &world{reg: registryOf(model), clock: time.Now, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
 	if !opts.sampleClock.IsZero() {
 		w.clock = func() time.Time { return opts.sampleClock }
@@ -74,7 +74,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 		return nil, err
 	}
 	installVsan(w)
-	if err := installCollector(w, !opts.libraryUpdates); err != nil {
+	if err := installCollector(w); err != nil {
 		return nil, err
 	}
 	if vms := w.all("VirtualMachine"); len(vms) != 0 {

@@ -62,7 +62,9 @@ func fieldByPath(val reflect.Value, property string) (reflect.Value, bool) {
 }
 
 // assignPath sets the property at the end of a path, making the structures on
-// the way where they are unset. An invalid val unsets it.
+// the way where they are unset. An invalid val unsets it. What is behind a
+// pointer is replaced by a changed copy, because answers that were read from
+// the object may still be on their way to a client.
 func assignPath(target reflect.Value, property string, val reflect.Value) error {
 	parts := strings.Split(property, ".")
 	for i, part := range parts {
@@ -73,7 +75,7 @@ func assignPath(target reflect.Value, property string, val reflect.Value) error 
 				}
 				target.Set(reflect.New(target.Type().Elem()))
 			}
-			target = target.Elem()
+			target = unshare(target)
 		}
 		if target.Kind() != reflect.Struct {
 			return fmt.Errorf("%s has no members", strings.Join(parts[:i], "."))
@@ -97,6 +99,22 @@ func assignPath(target reflect.Value, property string, val reflect.Value) error 
 	}
 	target.Set(val)
 	return nil
+}
+
+// unshare makes a pointer (or an interface that holds one) point to a copy of
+// what it pointed to, and returns the copy.
+func unshare(holder reflect.Value) reflect.Value {
+	pointer := holder
+	if holder.Kind() == reflect.Interface {
+		pointer = holder.Elem()
+		if pointer.Kind() != reflect.Ptr {
+			return pointer
+		}
+	}
+	fresh := reflect.New(pointer.Type().Elem())
+	fresh.Elem().Set(pointer.Elem())
+	holder.Set(fresh)
+	return fresh.Elem()
 }
 
 // crossesBaseType tells whether a path goes through a property whose declared

@@ -27,6 +27,9 @@ type world struct {
 	ctx   *simulator.Context
 	clock func() time.Time
 
+	// libraryUpdates says that the library answers WaitForUpdatesEx.
+	libraryUpdates bool
+
 	// live is set once clients may look: from then on every list that changes
 	// is announced to them.
 	live bool
@@ -44,20 +47,20 @@ type ref = types.ManagedObjectReference
 func (w *world) update(obj mo.Reference, changes ...types.PropertyChange) error {
 	ctx := newContext(w.reg)
 	var err error
-	withLock(ctx, obj, func() { err = assignAll(ctx, obj, changes) })
+	withLock(ctx, obj, func() { err = w.assign(ctx, obj, changes...) })
 	return err
 }
 
-// assignAll is update for those who hold the object's lock. The library can
-// assign too, but not along every path; what it can is left to it, so that its
-// listeners hear of the change.
-func assignAll(ctx *simulator.Context, obj mo.Reference, changes []types.PropertyChange) error {
+// assign is update for those who hold the object's lock. The library can
+// assign too, but not along every path; it is told only where it has to send
+// the update itself.
+func (w *world) assign(ctx *simulator.Context, obj mo.Reference, changes ...types.PropertyChange) error {
 	target := managedObject(obj)
 	for _, c := range changes {
 		if err := assignPath(target, c.Name, reflect.ValueOf(c.Val)); err != nil {
 			return err
 		}
-		if crossesBaseType(target.Type(), c.Name) {
+		if !w.libraryUpdates || crossesBaseType(target.Type(), c.Name) {
 			announce(obj.Reference(), []types.PropertyChange{c})
 		} else {
 			notifyChange(ctx, obj, []types.PropertyChange{c})

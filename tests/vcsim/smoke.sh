@@ -1,0 +1,174 @@
+#!/bin/sh
+# Starts the simulated vCenter and checks a handful of its answers.
+#
+#   smoke.sh [PROGRAM]      default: what build.sh builds
+#
+# Ends with status 1 and the offending answer at the first that is wrong.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+program=${1:-}
+[ -n "$program" ] || program=$("$here/build.sh")
+work=$(mktemp -d)
+pid=
+cleanup() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+die() {
+    echo "smoke.sh: $*" >&2
+    exit 1
+}
+
+# start FLAG...: starts the program and sets $url and $base.
+start() {
+    if [ -n "$pid" ]; then
+        kill "$pid"
+        wait "$pid" || die "the program did not end cleanly"
+    fi
+    rm -f "$work/ready" "$work/cookies"
+    mkfifo "$work/ready"
+    "$program" -write-ca "$work/ca.pem" "$@" >"$work/ready" &
+    pid=$!
+    IFS= read -r line <"$work/ready" || die "the program ended before it was ready"
+    url=$(printf '%s' "$line" | sed -n 's/.*"url":"\([^"]*\)".*/\1/p')
+    [ -n "$url" ] || die "no address in the line: $line"
+    base=${url%/sdk}
+    case $line in
+        *"\"pid\":$pid}") ;;
+        *) die "wrong process id in the line: $line" ;;
+    esac
+}
+
+# soap BODY: sends one call, prints the answer.
+soap() {
+    curl -sS --max-time 20 --cacert "$work/ca.pem" -b "$work/cookies" -c "$work/cookies" \
+        -H 'Content-Type: text/xml' -d "<?xml version=\"1.0\"?>
+<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"
+ xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body>$1</soapenv:Body></soapenv:Envelope>" "$url"
+}
+
+# admin METHOD PATH [BODY]
+admin() {
+    curl -sS --max-time 20 --cacert "$work/ca.pem" -X "$1" -d "${3:-}" "$base$2"
+}
+
+# expect WHAT TEXT ANSWER: the answer must contain the text.
+expect() {
+    case $3 in
+        *"$2"*) ;;
+        *) die "$1: no '$2' in: $3" ;;
+    esac
+}
+
+# count WHAT NUMBER TEXT ANSWER: the answer must contain the text that often.
+count() {
+    found=$(printf '%s' "$4" | grep -o -- "$3" | wc -l)
+    [ "$found" -eq "$2" ] || die "$1: '$3' found $found times, not $2, in: $4"
+}
+
+login() {
+    soap "<Login xmlns=\"urn:vim25\"><_this type=\"SessionManager\">${2:-SessionManager}</_this><userName>root</userName><password>$1</password></Login>"
+}
+
+# props TYPE MOID PATH...: reads properties of one object.
+props() {
+    type=$1 moid=$2
+    shift 2
+    paths=
+    for path in "$@"; do paths="$paths<pathSet>$path</pathSet>"; done
+    soap "<RetrievePropertiesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">${collector:-propertyCollector}</_this>
+<specSet><propSet><type>$type</type>$paths</propSet><objectSet><obj type=\"$type\">$moid</obj></objectSet></specSet><options/></RetrievePropertiesEx>"
+}
+
+# Through a container view of all objects of a type.
+view_spec() {
+    view=$(soap "<CreateContainerView xmlns=\"urn:vim25\"><_this type=\"ViewManager\">ViewManager</_this>
+<container type=\"Folder\">${root:-group-d1}</container><type>$1</type><recursive>true</recursive></CreateContainerView>" |
+        sed -n 's/.*type="ContainerView">\([^<]*\)<.*/\1/p')
+    [ -n "$view" ] || die "no container view of $1"
+    printf '%s' "<propSet><type>$1</type><pathSet>$2</pathSet></propSet><objectSet><obj type=\"ContainerView\">$view</obj><skip>true</skip>
+<selectSet xsi:type=\"TraversalSpec\"><name>view</name><type>ContainerView</type><path>view</path><skip>false</skip></selectSet></objectSet>"
+}
+
+every() {
+    soap "<RetrievePropertiesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">${collector:-propertyCollector}</_this>
+<specSet>$(view_spec "$1" "$2")</specSet><options>${3:-}</options></RetrievePropertiesEx>"
+}
+
+processes() {
+    soap "<ListProcessesInGuest xmlns=\"urn:vim25\"><_this type=\"GuestProcessManager\">guestOperationsProcessManager</_this>
+<vm type=\"VirtualMachine\">$1</vm><auth xsi:type=\"NamePasswordAuthentication\"><interactiveSession>false</interactiveSession>
+<username>root</username><password>$2</password></auth></ListProcessesInGuest>"
+}
+
+wait_for_updates() {
+    soap "<WaitForUpdatesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
+<version>$1</version><options><maxWaitSeconds>5</maxWaitSeconds></options></WaitForUpdatesEx>"
+}
+
+echo "vCenter"
+start -vm 3 -quoted-cookie
+expect "content without a session" VirtualCenter \
+    "$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')"
+expect "read without a session" NotAuthenticatedFault "$(props VirtualMachine vm-101 name)"
+expect "wrong password" InvalidLoginFault "$(login wrong)"
+expect "login" '<userName>root</userName>' "$(login p4ssw0rd)"
+grep -q '	"[^"]*"$' "$work/cookies" || die "the cookie is not quoted: $(cat "$work/cookies")"
+count "sessions" 1 '"key"' "$(admin GET /sessions)"
+vms=$(every VirtualMachine name)
+count "VMs" 17 '<obj type="VirtualMachine">' "$vms"
+expect "filler VM" '>vm-00003<' "$vms"
+count "VMs of the same name" 2 '>vm-twin<' "$vms"
+count "hosts" 4 '<obj type="HostSystem">' "$(every HostSystem name)"
+expect "down host" '>notResponding<' "$(every HostSystem runtime.connectionState)"
+expect "datastore" 'ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/' "$(every Datastore info.url)"
+expect "guest disk" '<diskPath>/var</diskPath><capacity>21474836480</capacity><freeSpace>5368709120</freeSpace>' \
+    "$(props VirtualMachine vm-101 guest.disk)"
+expect "wrong path" InvalidPropertyFault "$(props VirtualMachine vm-101 name nonsense)"
+expect "wrong object" ManagedObjectNotFoundFault "$(props VirtualMachine vm-999 name)"
+page=$(every VirtualMachine name '<maxObjects>10</maxObjects>')
+count "first page" 10 '<objects>' "$page"
+token=$(printf '%s' "$page" | sed -n 's/.*<token>\([^<]*\)<.*/\1/p')
+count "second page" 7 '<objects>' "$(soap "<ContinueRetrievePropertiesEx xmlns=\"urn:vim25\">
+<_this type=\"PropertyCollector\">propertyCollector</_this><token>$token</token></ContinueRetrievePropertiesEx>")"
+guest=$(processes vm-101 p4ssw0rd)
+count "guest processes" 87 '<returnval>' "$guest"
+count "web server processes" 6 '/usr/sbin/apache2' "$guest"
+expect "guest login" InvalidGuestLoginFault "$(processes vm-101 wrong)"
+admin POST /set '{"type":"VirtualMachine","name":"ns01.example.org","path":"guest.toolsRunningStatus","value":"guestToolsNotRunning"}' >/dev/null
+expect "guest without Tools" GuestOperationsUnavailableFault "$(processes vm-102 p4ssw0rd)"
+count "snapshots" 3 '<createTime>' "$(props VirtualMachine vm-101 snapshot)"
+count "alarms" 2 '<AlarmState>' "$(props Folder group-d1 triggeredAlarmState)"
+count "intervals" 4 '<PerfInterval>' "$(props PerformanceManager PerfMgr historicalInterval)"
+expect "performance data" '<sampleInfoCSV>20,' "$(soap '<QueryPerf xmlns="urn:vim25"><_this type="PerformanceManager">PerfMgr</_this>
+<querySpec><entity type="VirtualMachine">vm-101</entity><maxSample>1</maxSample><metricId><counterId>2</counterId><instance/></metricId>
+<intervalId>20</intervalId><format>csv</format></querySpec></QueryPerf>')"
+
+echo "updates"
+soap "<CreateFilter xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
+<spec>$(view_spec VirtualMachine runtime.powerState)</spec><partialUpdates>false</partialUpdates></CreateFilter>" >/dev/null
+first=$(wait_for_updates '')
+count "first update" 17 '<objectSet>' "$first"
+version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+expect "set" '"changed":1' "$(admin POST /set '{"type":"VirtualMachine","name":"vm01.example.org","path":"runtime.powerState","value":"poweredOff"}')"
+expect "update" '>poweredOff<' "$(wait_for_updates "$version")"
+expect "calls" '"WaitForUpdatesEx":2' "$(admin GET /calls)"
+expect "sessions dropped" '"dropped":1' "$(admin POST /sessions/drop)"
+expect "read after the drop" NotAuthenticatedFault "$(props VirtualMachine vm-101 name)"
+
+echo "ESXi host"
+start -esx
+content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')
+expect "content" HostAgent "$content"
+count "instance UUID" 0 instanceUuid "$content"
+login p4ssw0rd ha-sessionmgr >/dev/null
+root=ha-folder-root collector=ha-property-collector
+expect "host" '>esxi-standalone.example.org<' "$(every HostSystem name)"
+count "VMs" 2 '<obj type="VirtualMachine">' "$(every VirtualMachine name)"
+kill "$pid"
+wait "$pid" || die "the program did not end cleanly"
+pid=
+echo "all good"
