@@ -68,6 +68,7 @@ func run(opts *options) error {
 	if err != nil {
 		return err
 	}
+	w.identify(opts.instanceUUID, server.URL.Host)
 	front := newFront(w, places, server.Config.Handler, opts)
 	server.Config.Handler = front
 	churn := startChurn(w, places, opts.churn)

@@ -22,6 +22,7 @@ type options struct {
 	delay            time.Duration
 	guestDelay       time.Duration
 	apiVersion       string
+	instanceUUID     string
 	sampleClock      time.Time
 	maxQueryMetrics  int
 	quotedCookie     bool
@@ -53,6 +54,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.IntVar(&delay, "delay", 0, "answer every call `MS` milliseconds late")
 	flags.IntVar(&guestDelay, "guest-delay", 0, "answer guest process lists `MS` milliseconds late")
 	flags.StringVar(&opts.apiVersion, "api-version", "", "advertise API `VERSION`")
+	flags.StringVar(&opts.instanceUUID, "instance-uuid", "", "identify as vCenter `UUID`; derived from the address unless given")
 	flags.StringVar(&clock, "sample-clock", "", "fixed server `TIME` (RFC 3339), for samples and CurrentTime")
 	flags.IntVar(&opts.maxQueryMetrics, "max-query-metrics", 0,
 		"refuse historical queries of more than `N` metrics (0: no limit)")

@@ -34,6 +34,20 @@ func newWorld(model *simulator.Model, opts *options) *world {
 	return w
 }
 
+// identify gives a vCenter the UUID that tells it from others: the one asked
+// for, or one that is the same whenever it listens on the same address. An
+// ESXi host has none.
+func (w *world) identify(uuid, address string) {
+	instance, ok := w.reg.Get(vim25.ServiceInstance).(*simulator.ServiceInstance)
+	if !ok || w.reg.IsESX() {
+		return
+	}
+	if uuid == "" {
+		uuid = stableUUID("vcenter " + address)
+	}
+	instance.Content.About.InstanceUuid = uuid
+}
+
 // content is what RetrieveServiceContent returns.
 func (w *world) content() types.ServiceContent { return contentOf(w.reg) }
 
