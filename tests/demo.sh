@@ -165,10 +165,6 @@ ask "vpoller-client --method datastore.host.get --vsphere-host vc01.example.org 
 --name ds:///vmfs/volumes/$uuid/"
 json '.success == 0 and (.result | map(.name) | index("esxi01.example.org") != null)'
 
-title "Sessions"
-ask 'vpoller-client --method session.get --vsphere-host vc01.example.org'
-json '.success == 0 and .msg == "Successfully retrieved sessions" and (.result | map(.userName) | index("root") != null)'
-
 title "From a bare ZeroMQ socket"
 cat >"$work/discover.py" <<'PY'
 import zmq

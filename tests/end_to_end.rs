@@ -1,5 +1,4 @@
 //! Module, proxy, worker and vSphere as real processes, used as the documents say.
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests")]
 
 use std::process::Command;
 use std::time::Duration;
@@ -17,68 +16,6 @@ fn the_documents_hold_word_for_word() {
     let done = process::run(command, Duration::from_secs(300));
     let last = done.stdout.trim_end().lines().last().unwrap_or_default();
     assert!(done.code == 0 && last.contains(" 0 not as documented"), "{}\n{}", done.stdout, done.stderr);
-}
-
-/// Methods of the first documents and of the release notes of 0.2.0.
-const METHODS: &[&str] = &[
-    "about",
-    "event.latest",
-    "session.get",
-    "perf.counter.info",
-    "net.discover",
-    "net.get",
-    "net.host.get",
-    "net.vm.get",
-    "datacenter.discover",
-    "datacenter.get",
-    "datacenter.alarm.get",
-    "datacenter.perf.counter.info",
-    "cluster.discover",
-    "cluster.get",
-    "cluster.alarm.get",
-    "cluster.perf.counter.info",
-    "resource.pool.discover",
-    "resource.pool.get",
-    "host.discover",
-    "host.get",
-    "host.alarm.get",
-    "host.cluster.get",
-    "host.vm.get",
-    "host.net.get",
-    "host.datastore.get",
-    "host.perf.counter.info",
-    "vm.alarm.get",
-    "vm.discover",
-    "vm.disk.discover",
-    "vm.guest.net.get",
-    "vm.net.discover",
-    "vm.net.get",
-    "vm.get",
-    "vm.datastore.get",
-    "vm.disk.get",
-    "vm.host.get",
-    "vm.process.get",
-    "vm.cpu.usage.percent",
-    "vm.perf.counter.info",
-    "datastore.alarm.get",
-    "datastore.discover",
-    "datastore.get",
-    "datastore.host.get",
-    "datastore.vm.get",
-    "datastore.perf.counter.info",
-];
-
-#[test]
-fn every_method_of_the_documents_is_known() {
-    let simulator = Simulator::start(&SimOptions::default());
-    let host = Host::at(simulator.address());
-    let stack = Stack::start(std::slice::from_ref(&host), 1);
-    let unknown: Vec<_> = METHODS
-        .iter()
-        .map(|method| (method, stack.ask(&json!({"method": method, "hostname": host.name}))["msg"].to_string()))
-        .filter(|(_, msg)| msg.contains("nknown or missing task"))
-        .collect();
-    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! Requests as the clients of the original send them, and the replies their users rely on, byte by byte.
+//!
+//! One file a case below `tests/compat/`: `request` (any JSON) and `reply` (the reply's text, a NUL as `\u0000`). Adding a case
+//! needs no code. `vc01.example.org` stands for the simulated vCenter.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, workspace};
+
+const HOST: &str = "vc01.example.org";
+
+fn cases() -> Vec<(String, Value)> {
+    let folder = fs::read_dir(workspace::root().join("tests/compat")).expect("tests/compat");
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("entry of tests/compat").path()).collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let text = fs::read_to_string(&path).expect("a case");
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let case = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        (name, case)
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[test]
+fn replies_are_those_of_the_original() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let host = Host::at(simulator.address());
+    let stack = Stack::start(std::slice::from_ref(&host), 1);
+    let mut client = stack.client();
+    let mut wrong = Vec::new();
+    let cases = cases();
+    assert!(cases.len() > 40, "only {} cases", cases.len());
+    for (name, case) in cases {
+        let mut request = case["request"].clone();
+        if request["hostname"] == HOST {
+            request["hostname"] = Value::String(host.name.clone());
+        }
+        let reply = client.exchange(request.to_string().as_bytes(), Duration::from_secs(10));
+        let reply = reply.map_or_else(|| "no reply".to_owned(), |reply| String::from_utf8_lossy(&reply).into_owned());
+        if Some(reply.as_str()) != case["reply"].as_str() {
+            wrong.push(format!("{name}:\n  expected {}\n  got      {}", case["reply"], Value::String(reply)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong replies:\n{}", wrong.len(), wrong.join("\n"));
+}
