@@ -267,7 +267,6 @@ impl<'a> Line<'a> {
 
     fn due(&mut self) -> Result<(), SocketError> {
         let endpoint = &self.port.endpoint;
-        *self.port.shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.link.word();
         for due in self.link.due(Instant::now()) {
             match due {
                 Due::Beat => self.say(&Control::Heartbeat),
@@ -286,6 +285,7 @@ impl<'a> Line<'a> {
                 }
             }
         }
+        *self.port.shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.link.word();
         Ok(())
     }
 

@@ -2,5 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod cases;
+mod limits;
 mod memory;
+mod program;
+mod relay;
+mod sockets;
 mod table;
+mod worker;

@@ -1,0 +1,166 @@
+//! The program: command line, log lines, management, `run`.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value as Json, json};
+use vpoller_testkit::process::{Finished, run};
+use vpoller_testkit::{Client, SimOptions, Simulator};
+
+use crate::worker::{Home, SOON, program};
+
+/// Nobody listens there; connecting goes on for ever.
+const NO_PROXY: &str = "tcp://127.0.0.1:9";
+
+fn execute(arguments: &[&str]) -> Finished {
+    let mut command = program();
+    command.args(arguments);
+    run(command, SOON)
+}
+
+/// The lines of one process in the log, without time and level.
+fn lines_of(log: &str, process: &str) -> Vec<String> {
+    let marker = format!(" - INFO/{process}] ");
+    log.lines().filter_map(|line| line.split_once(&marker)).map(|(_, text)| text.to_owned()).collect()
+}
+
+fn in_order(lines: &[String], expected: &[&str]) {
+    let mut rest = lines.iter();
+    for text in expected {
+        assert!(rest.any(|line| line == text), "{text:?} is missing, or out of order, in {lines:#?}");
+    }
+}
+
+#[test]
+fn starts_with_the_documented_lines_and_tells_its_status() {
+    let home = Home::new(NO_PROXY);
+    home.configure(NO_PROXY, "helpers = vpoller.helpers.zabbix, vpoller.helpers.mine\ntasks = vpoller.vsphere.tasks\nx = 1");
+    let host = home.register("127.0.0.3:9".parse().unwrap());
+    home.store().add("disabled.example.org", "root", &"p4ssw0rd".into()).unwrap();
+    let mut worker = home.start(2);
+    let log = worker.stderr();
+    let main = ["Starting Worker Manager", "Starting Worker processes", "Concurrency: 2 (processes)"];
+    in_order(&lines_of(&log, "MainProcess"), &[&main[..], &["Worker Manager is ready and running"]].concat());
+    for process in ["VPollerWorker-1", "VPollerWorker-2"] {
+        let texts = ["Worker process is starting", "Loading helper module vpoller.helpers.zabbix", "Creating Worker sockets"];
+        in_order(&lines_of(&log, process), &[&texts[..], &["Worker process is ready and running"]].concat());
+    }
+    assert!(log.contains(&format!("INFO/VPollerWorker-1] Created vSphere Agent for {host}")), "{log}");
+    assert!(log.contains("WARNING/MainProcess] Unknown helper vpoller.helpers.mine"), "{log}");
+    assert!(log.contains("unknown key \"x\" in [worker]"), "{log}");
+
+    let printed = home.ask("status");
+    assert_eq!((printed.code, printed.stdout.lines().count()), (0, 1));
+    let reply: Json = serde_json::from_str(&printed.stdout).unwrap();
+    let status = &reply["result"];
+    assert_eq!((&reply["msg"], &status["status"]), (&json!("vPoller Worker status"), &json!("running")));
+    assert_eq!((&status["proxy"], &status["mgmt"]), (&json!(NO_PROXY), &json!(home.mgmt())));
+    assert_eq!((&status["db"], &status["concurrency"]), (&json!(home.path("vconnector.db")), &json!(2)));
+    assert_eq!(status["helpers"], json!(["vpoller.helpers.zabbix", "vpoller.helpers.mine"]));
+    assert_eq!(status["tasks"], json!(["vpoller.vsphere.tasks"]));
+    assert_eq!(status["vsphere_agents"], json!([host]));
+    assert_eq!((&status["agents"][0]["host"], &status["agents"][0]["state"]), (&json!(host), &json!("idle")));
+    assert_eq!(status["processes"].as_array().unwrap().len(), 2);
+    assert!(status["hostname"].is_string() && status["version"].is_string() && status["running_since"].is_string());
+
+    let old = Client::new(home.mgmt()).ask(&json!({"method": "worker.status"}), SOON);
+    assert_eq!((&old["msg"], &old["result"]["proxy_endpoint"]), (&json!("vPoller Worker Status"), &json!(NO_PROXY)));
+
+    let stopped = home.ask("stop");
+    assert_eq!((stopped.code, stopped.stdout.as_str()), (0, "{\"success\": 0, \"msg\": \"Shutdown time has arrived\"}\n"));
+    assert!(worker.wait_exit(SOON).success());
+}
+
+#[test]
+fn interrupt_stops_it_too() {
+    let home = Home::new(NO_PROXY);
+    let mut worker = home.start(1);
+    assert!(worker.stderr().contains("WARNING/MainProcess] No registered or enabled vSphere Agents found"));
+    worker.signal(2);
+    assert!(worker.wait_exit(SOON).success());
+}
+
+#[test]
+fn mistakes_and_questions_have_the_documented_exit_codes() {
+    let missing = execute(&["start", "-f", "/nowhere/vpoller.conf"]);
+    assert_eq!((missing.code, missing.stderr.as_str()), (1, "Configuration file /nowhere/vpoller.conf does not exist\n"));
+    let home = Home::new(NO_PROXY);
+    fs::remove_file(home.folder.path().join("vconnector.db")).unwrap();
+    let no_db = execute(&["start", "-f", &home.path("vpoller.conf")]);
+    assert_eq!(no_db.code, 1);
+    assert!(no_db.stderr.contains("vconnector.db"), "{}", no_db.stderr);
+    let version = execute(&["-v"]);
+    assert_eq!((version.code, version.stdout.trim()), (0, env!("CARGO_PKG_VERSION")));
+    assert_eq!(execute(&["--help"]).code, 0);
+    for wrong in [&["begin"][..], &["status"], &["run"], &["start", "-x"]] {
+        let done = execute(wrong);
+        assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{wrong:?}");
+        assert!(done.stderr.contains("Usage"), "{wrong:?}: {}", done.stderr);
+    }
+    let silent = execute(&["-e", &format!("ipc://{}", home.path("nobody")), "status"]);
+    assert_eq!(silent.code, 0);
+    assert_eq!(silent.stdout, "{\"success\": 1, \"msg\": \"Did not receive response, aborting...\"}\n");
+}
+
+#[test]
+fn the_table_can_be_printed() {
+    let list = execute(&["--list-methods"]);
+    assert!(list.code == 0 && list.stdout.starts_with("about | "), "{}", list.stdout);
+    let page = execute(&["--methods-markdown"]);
+    assert!(page.code == 0 && page.stdout.starts_with("# Methods\n"), "{}", page.stdout);
+}
+
+#[test]
+fn one_request_runs_in_place() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let home = Home::new(NO_PROXY);
+    let host = home.register(simulator.address());
+    let file = home.path("vpoller.conf");
+    let common = ["run", "-f", &file, "--vsphere-host", &host];
+    let get = [&common[..], &["--method", "vm.get", "--name", "vm01.example.org", "--properties", "name,runtime.powerState"]];
+    let done = execute(&get.concat());
+    assert_eq!(
+        (done.code, done.stdout.as_str(), done.stderr.as_str()),
+        (
+            0,
+            "{\"success\": 0, \"msg\": \"Successfully retrieved object properties\", \"result\": [{\"name\": \"vm01.example.org\", \"runtime.powerState\": \"poweredOn\"}]}\n",
+            ""
+        )
+    );
+    let processes =
+        [&common[..], &["-m", "vm.process.get", "-n", "vm01.example.org", "-U", "root", "-H", "vpoller.helpers.zabbix"]].concat();
+
+    let mut from_environment = program();
+    from_environment.args(&processes).env("VPOLLER_GUEST_PASSWORD", "p4ssw0rd");
+    assert_eq!(run(from_environment, SOON).stdout, "87\n");
+
+    let mut from_stdin = program();
+    from_stdin.args(&processes).args(["-P", "-", "-d"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = from_stdin.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"p4ssw0rd\n").unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(done.stdout).unwrap(), "87\n");
+    let log = String::from_utf8(done.stderr).unwrap();
+    assert!(log.contains("Received Request") && !log.contains("p4ssw0rd"), "{log}");
+
+    assert_eq!(simulator.sessions().len(), 0, "every session was closed");
+    let unknown = execute(&["run", "-f", &file, "-m", "about", "-V", "vc99"]);
+    assert_eq!(unknown.stdout, "{\"success\": 1, \"msg\": \"Unknown or missing agent name\"}\n");
+}
+
+#[test]
+fn hosts_of_the_first_releases_are_served_with_a_warning() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let home = Home::new(NO_PROXY);
+    let folder = home.folder.path().join("vsphere");
+    fs::create_dir(&folder).unwrap();
+    let entry = "[Default]\nhostname = vc01-test.example.org\nusername = root\npassword = myp4ssw0rd\ntimeout = 3\n";
+    fs::write(folder.join("my-vc0.conf"), entry).unwrap();
+    home.configure(NO_PROXY, &format!("vsphere_hosts_dir = {}", folder.display()));
+    home.register(simulator.address());
+    let mut worker = home.start(1);
+    worker.wait_for_line("\"vconnector-cli -H vc01-test.example.org trust\" shows and pins it", SOON);
+    assert_eq!(home.status()["vsphere_agents"], json!(["127.0.0.1", "vc01-test.example.org"]));
+    assert!(!worker.stderr().contains("p4ssw0rd"));
+}
