@@ -118,10 +118,7 @@ impl Process {
     fn begin_stop(&mut self) -> Result<Instant, ProxyError> {
         tracing::info!("Proxy process is shutting down");
         let now = Instant::now();
-        // Who is connected stays so; nobody new gets in and waits in vain.
-        if let Err(error) = self.frontend.socket.unbind(&self.frontend.endpoint) {
-            tracing::debug!("cannot unbind {}: {error}", self.frontend.endpoint);
-        }
+        // The frontend stays bound: with libzmq, unbinding takes the connections along, and with them the answers.
         self.broker.stop(now);
         self.act()?;
         Ok(now + STOP_LIMIT)
