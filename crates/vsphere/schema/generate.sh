@@ -1,10 +1,15 @@
 #!/bin/sh
-# Writes src/schema_table.txt anew from a pinned release of govmomi. Needs Go and its module proxy; or, without the proxy,
+# generate.sh [FILE]: writes src/schema_table.txt (or FILE) anew from a pinned release of govmomi. Needs Go and its module proxy; or, without the proxy,
 # GOVMOMI=<folder with the sources of that release>.
 set -eu
 
 version=v0.55.1
 here=$(cd "$(dirname "$0")" && pwd)
+case ${1:-} in
+    "") out=$here/../src/schema_table.txt ;;
+    /*) out=$1 ;;
+    *) out=$PWD/$1 ;;
+esac
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
 
@@ -18,4 +23,4 @@ fi
 # Written aside first: a failing run leaves the old table.
 cd "$here"
 GO111MODULE=off go run generate.go "$GOVMOMI" "$version" >"$work/table"
-mv "$work/table" ../src/schema_table.txt
+cat "$work/table" >"$out"

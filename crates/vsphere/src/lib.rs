@@ -39,6 +39,7 @@ pub use error::{Class, Error};
 pub use fault::Fault;
 pub use names::printed_type;
 pub use session::{ServiceContent, Session};
+pub use soap::read_recorded;
 pub use stats::{LATENCY_BOUNDS, MethodStats, Stats};
 pub use value::{MoRef, Struct, Value};
 

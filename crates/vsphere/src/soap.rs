@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use crate::schema::{self, Kind};
 use crate::xml::{Broken, Reader, Tag, Token, escape_into};
-use crate::{Arg, ArgValue, Fault, MoRef, Struct, Value, read};
+use crate::{Arg, ArgValue, Error, Fault, Limits, MoRef, Struct, Value, read};
 
 /// What a server answers.
 #[derive(Debug)]
@@ -82,6 +82,22 @@ pub(crate) fn answer(body: &str, method: &str, max_depth: usize) -> Result<Answe
     };
     while !matches!(reader.next()?, Token::End) {}
     answer.ok_or_else(|| "its SOAP body is empty".to_owned())
+}
+
+/// Reads the recorded answer to a call of `method`: the elements of an array result, or one value, or none. For tools,
+/// benchmarks and fuzzing; a [`crate::Client`] does this by itself.
+///
+/// # Errors
+/// The fault in it, or why it cannot be read.
+pub fn read_recorded(answer: &str, method: &str) -> Result<Vec<Value>, Error> {
+    let host = || "a recording".to_owned();
+    match self::answer(answer, method, Limits::default().depth) {
+        Ok(Answer::Results(values)) => Ok(values),
+        Ok(Answer::Fault(fault)) => {
+            Err(Error::Fault { host: host(), method: method.to_owned(), object: "an object".to_owned(), fault: Box::new(fault) })
+        }
+        Err(cause) => Err(Error::Answer { host: host(), what: method.to_owned(), cause }),
+    }
 }
 
 /// The message in the body of the envelope that is open.
