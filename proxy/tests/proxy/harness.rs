@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use vpoller_daemon::mgmt::{self, Command};
+use vpoller_daemon::socket::SocketError;
 use vpoller_proxy::broker::Rules;
 use vpoller_proxy::{Config, Manager, ProxyError};
-use vpoller_testkit::Client;
+use vpoller_testkit::{Client, wait_for};
 use vpoller_wire::control::{Announcement, Control, is_control};
 
 /// Far more than anything here needs.
@@ -35,7 +36,11 @@ impl Proxy {
 
     pub fn at(frontend: &str, backend: &str, rules: Rules) -> Self {
         let config = Config { rules, ..Config::at(frontend, backend, ANY_PORT).unwrap() };
-        let manager = Manager::start(&config).unwrap();
+        // Children that other tests fork hold the ports of a proxy that just ended until they execute their program.
+        let manager = wait_for(LIMIT, "the proxy's ports", || match Manager::start(&config) {
+            Err(ProxyError::Socket(SocketError::Bind { source: zmq::Error::EADDRINUSE, .. })) => None,
+            started => Some(started.unwrap()),
+        });
         let (frontend, backend) = (manager.frontend().to_owned(), manager.backend().to_owned());
         let mgmt = manager.mgmt().to_owned();
         let thread = Some(thread::spawn(move || manager.run(None, || Ok(()))));

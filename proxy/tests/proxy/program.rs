@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use vpoller_testkit::Client;
 use vpoller_testkit::process::{Finished, Process, run};
+use vpoller_testkit::{Client, wait_until};
 
 use crate::harness::{LIMIT, Worker, request};
 
@@ -128,10 +128,10 @@ fn a_hangup_opens_the_log_file_again() {
     let mut process =
         Process::spawn(proxy(&["start", "-f", installation.config().to_str().unwrap(), "-D", "-o", log.to_str().unwrap()]));
     let has = |text: &str| fs::read_to_string(&log).is_ok_and(|lines| lines.contains(text));
-    vpoller_testkit::wait_until(LIMIT, "the log", || has("is ready and running"));
+    wait_until(LIMIT, "the log", || has("is ready and running"));
     fs::rename(&log, installation.folder.path().join("old")).unwrap();
     process.signal(libc::SIGHUP);
-    vpoller_testkit::wait_until(LIMIT, "a new file", || log.exists());
+    wait_until(LIMIT, "a new file", || log.exists());
     process.signal(libc::SIGTERM);
     assert_eq!(process.wait_exit(LIMIT).code(), Some(0));
     assert!(has("Received shutdown signal"));
@@ -147,6 +147,8 @@ fn a_proxy_that_was_stopped_for_a_while_keeps_its_workers() {
     let mut client = Client::new(endpoint("frontend"));
     assert!(client.exchange(&request("vc01"), LIMIT).is_some());
     process.signal(libc::SIGSTOP);
+    let stat = format!("/proc/{}/stat", process.id());
+    wait_until(LIMIT, "a stopped proxy", || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")));
     let asked = std::thread::spawn(move || client.exchange(&request("vc01"), LIMIT));
     // Longer than a worker may be silent.
     let blocked = std::thread::spawn({
