@@ -22,6 +22,13 @@ fn took(line: &str) -> u64 {
     line.strip_prefix("took ").unwrap_or_else(|| panic!("{line}")).parse().unwrap()
 }
 
+/// A message about silence, without the time that was really waited.
+fn without_time(line: &str) -> String {
+    let (head, tail) = line.split_once(", waited ").unwrap_or_else(|| panic!("{line}"));
+    let (_, tail) = tail.split_once(" s in ").unwrap_or_else(|| panic!("{line}"));
+    format!("{head}, waited T s in {tail}")
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -116,16 +123,17 @@ fn a_failure_is_a_value_where_the_file_says_so() {
 #[test]
 fn a_late_answer_reaches_nobody() {
     let peer = Peer::start();
-    let lines = Host::new('D').proxy(&peer.endpoint).timeout(1).run(&[
+    let lines = Host::new('D').proxy(&peer.endpoint).timeout(2).run(&[
         "item:vpoller|late|vc01|ns01|p",
         "item:vpoller|name|vc01|ns02|p",
         "item:vpoller|name|vc01|ns03|p",
     ]);
-    let silence = "m Did not receive response from vPoller: asked ";
-    assert!(lines[0].starts_with(silence), "{}", lines[0]);
-    let subject =
-        format!("{} for late of \"ns01\" on \"vc01\", waited 0.8 s in 1 try; is vpoller-proxy running there?", peer.endpoint);
-    assert!(lines[0].ends_with(&subject), "{}", lines[0]);
+    let silence = format!(
+        "m Did not receive response from vPoller: asked {} for late of \"ns01\" on \"vc01\", waited T s in 1 try; \
+         is vpoller-proxy running there?",
+        peer.endpoint
+    );
+    assert_eq!(without_time(&lines[0]), silence);
     assert_eq!(lines[1..], ["s ns02", "s ns03"]);
 }
 
@@ -162,28 +170,27 @@ fn the_time_an_item_takes_is_limited_as_its_host_wants() {
 fn retries_share_the_time() {
     let peer = Peer::start();
     let config = format!("vPollerProxy={}\nvPollerRetries=4\n", peer.endpoint);
-    let lines = Host::new('D').config(&config).timeout(1).run_with_log(&["time:vpoller|never|vc01||"]);
+    let lines = Host::new('D').config(&config).timeout(3).run_with_log(&["time:vpoller|never|vc01||"]);
     let retrying =
         lines.iter().filter(|line| line.starts_with("log 3 Did not receive response from vPoller, retrying...")).count();
     let giving_up =
         lines.iter().filter(|line| line.starts_with("log 3 Did not receive response from vPoller, giving up.")).count();
     assert_eq!((retrying, giving_up), (3, 1), "{lines:?}");
-    assert!((800..5000).contains(&took(lines.last().unwrap())), "{lines:?}");
+    assert!((2800..20_000).contains(&took(lines.last().unwrap())), "{lines:?}");
     let timeouts: Vec<u64> = peer.received().iter().map(|request| request["timeout"].as_u64().unwrap()).collect();
-    assert!(timeouts.len() == 4 && timeouts.iter().all(|timeout| (100..=210).contains(timeout)), "{timeouts:?}");
+    // A quarter each; the last one has what the others left.
+    assert!(timeouts.len() == 4 && timeouts[..3].iter().all(|timeout| (690..=700).contains(timeout)), "{timeouts:?}");
 }
 
 #[test]
 fn nobody_listening_is_said_with_the_address() {
     let address = nobody();
     let line = Host::new('D').proxy(&address).timeout(1).item("vpoller|about|vc01||");
-    assert_eq!(
-        line,
-        format!(
-            "m Did not receive response from vPoller: asked {address} for about on \"vc01\", waited 0.8 s in 1 try; \
-             is vpoller-proxy running there?"
-        )
+    let silence = format!(
+        "m Did not receive response from vPoller: asked {address} for about on \"vc01\", waited T s in 1 try; \
+         is vpoller-proxy running there?"
     );
+    assert_eq!(without_time(&line), silence);
     let refused = Host::new('D').proxy("tcp://*:10123").item("vpoller|about|vc01||");
     assert!(refused.starts_with("m cannot ask vPoller: cannot connect to tcp://*:10123: "), "{refused}");
 }

@@ -37,7 +37,7 @@ pub fn write(level: Level, text: &str) {
     }
 }
 
-/// As [`write`] at [`Level::Debug`]; the text is only made when it is wanted.
+/// As [`write()`] at [`Level::Debug`]; the text is only made when it is wanted.
 pub fn debug(text: impl FnOnce() -> String) {
     let sink = SINK.get_or_init(Sink::find);
     if sink.wants(Level::Debug) {
