@@ -4,7 +4,7 @@
 //! reading: what lies behind is absent in some release. `include/vpoller.h` is generated from this file, and the C program
 //! of the tests compares both with the layouts it declares itself.
 //!
-//! Nothing below may unwind into C: every function that does anything runs in [`guard::contain`].
+//! Nothing below may unwind into C: every function that does anything runs in `guard::contain`.
 
 use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int, c_uint, c_void};

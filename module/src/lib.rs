@@ -1,13 +1,13 @@
 //! `vpoller.so`: the Zabbix module that turns item keys into requests to vPoller.
 //!
 //! One file serves Zabbix server, proxy and agent from 2.2 on. It stays thin: no runtime, no thread of its own, no knowledge of
-//! methods or of what a result means. [`abi`] is the border to C; behind it are plain values:
+//! methods or of what a result means. `abi` is the border to C; behind it are plain values:
 //!
-//! * [`state`] — what is settled once, while Zabbix loads the module: the host's [`generation`], the module's [`config`],
-//! * [`call`] and [`slot`] — what Zabbix asks, and where the answer goes,
-//! * [`item`] — parameters to request, reply to answer,
-//! * [`budget`] and [`link`] — how long to wait, and the connection that is waited on,
-//! * [`log`] and [`guard`] — words to Zabbix's log, and no panic past the border.
+//! * `state` — what is settled once, while Zabbix loads the module: the host's `generation`, the module's `config`,
+//! * `call` and `slot` — what Zabbix asks, and where the answer goes,
+//! * `item` — parameters to request, reply to answer,
+//! * `budget` and `link` — how long to wait, and the connection that is waited on,
+//! * `log` and `guard` — words to Zabbix's log, and no panic past the border.
 //!
 //! Nothing is made before Zabbix forks: no ZeroMQ context, thread or descriptor. What a parent made a child forgets, never closes.
 
