@@ -58,8 +58,9 @@ check: setup ## format, lints, documentation, generated files, licences
 	tools/check-generated.sh
 	tools/check-licences.sh
 
-bench: setup ## the benchmarks, by hand
-	$(CARGO) bench --workspace --locked
+bench: setup build ## the figures of docs/performance.md, into target/bench
+	@tests/vcsim/build.sh
+	tools/netns-run tools/bench.sh $(RELEASE)
 
 install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)
 	@test -f $(RELEASE)/vpoller.so || { echo "nothing to install: run make build first" >&2; exit 1; }
