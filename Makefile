@@ -75,12 +75,12 @@ uninstall: ## remove what `make install` installed; configuration and data stay
 	rm -rf "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TEMPLATEDIR)"
 	-rmdir --ignore-fail-on-non-empty -p "$(DESTDIR)$(MODULEDIR)" "$(DESTDIR)$(PREFIX)/share/vpoller" 2>/dev/null
 
-dist: ## source archive and a binary archive in target/dist
+dist: ## source and binary archives in target/dist-archives
 	@tools/setup.sh build
 	$(STATIC_RUNTIME) $(CARGO) build --profile dist --locked
 	$(STATIC_RUNTIME) $(CARGO) build --profile dist --locked -p vpoller
 	cp -f $(TARGET)/dist/libvpoller.so $(TARGET)/dist/vpoller.so
-	tools/dist.sh $(VERSION) $(TARGET)/dist $(PROGRAMS)
+	tools/dist.sh $(VERSION) $(TARGET)/dist
 
 clean: ## remove everything that was built
 	$(CARGO) clean

@@ -9,7 +9,6 @@
 pub mod certificates;
 pub mod client;
 mod http;
-pub mod machine;
 pub mod ports;
 pub mod process;
 pub mod relay;

@@ -1,10 +1,7 @@
 //! Free TCP ports for programs that cannot be told "any port".
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-
-use crate::wait_until;
 
 /// Below the ports that the system gives to outgoing connections and to "any port", which other tests take all the time.
 const RANGE: std::ops::Range<u16> = 20_000..32_000;
@@ -26,17 +23,6 @@ pub fn free<const N: usize>() -> [u16; N] {
             .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
             .expect("no free TCP port on 127.0.0.1")
     })
-}
-
-/// Waits until something accepts connections at `address`.
-///
-/// # Panics
-/// When nothing does within `limit`.
-#[track_caller]
-pub fn wait_open(address: SocketAddr, limit: Duration) {
-    wait_until(limit, &format!("somebody listening at {address}"), || {
-        TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok()
-    });
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Mutex, OnceLock};
@@ -69,12 +68,6 @@ impl Process {
     #[must_use]
     pub fn stderr(&self) -> String {
         self.read("stderr")
-    }
-
-    /// Path of the file that receives standard error.
-    #[must_use]
-    pub fn stderr_path(&self) -> PathBuf {
-        self.output.path().join("stderr")
     }
 
     /// Waits for a line that contains `needle` in either output and returns it.
@@ -201,16 +194,6 @@ pub fn send(target: i32, signal: i32) {
     unsafe { libc::kill(target, signal) };
 }
 
-/// Names of the threads of a process, as `ps -T` shows them; empty when it is gone.
-#[must_use]
-pub fn thread_names(id: u32) -> Vec<String> {
-    let entries = fs::read_dir(Path::new("/proc").join(id.to_string()).join("task")).into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| fs::read_to_string(entry.path().join("comm")).ok())
-        .map(|name| name.trim_end().to_owned())
-        .collect()
-}
-
 type Order = (Command, Sender<io::Result<Child>>);
 
 /// Starts the child from one thread that lives as long as the test process: the kernel kills the child when the *thread* that
@@ -254,6 +237,8 @@ fn tail(text: &str, lines: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::wait_until;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::process::{self, Finished, Process};
-use crate::{ports, wait_for, wait_until, workspace};
+use crate::{ports, wait_until, workspace};
 
 /// Limit for starting and stopping a daemon and for one answer.
 const SOON: Duration = Duration::from_secs(30);
@@ -279,13 +279,4 @@ fn row(line: &str) -> Row {
 
 fn read(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned()
-}
-
-/// Waits until a daemon's log contains a text; `log` reads it.
-///
-/// # Panics
-/// When it does not within 30 s.
-#[track_caller]
-pub fn wait_for_log(text: &str, log: impl Fn() -> String) -> String {
-    wait_for(SOON, text, || log().lines().find(|line| line.contains(text)).map(str::to_owned))
 }
