@@ -140,8 +140,8 @@ impl ObjectContent {
     pub(crate) fn read(mut content: Struct) -> Option<Self> {
         let Some(Value::Ref(obj)) = content.take("obj") else { return None };
         let props = structs(content.take("propSet")).filter_map(|mut property| {
-            let name = property.take("name")?;
-            Some((name.as_str()?.into(), property.take("val")?))
+            let Some(Value::String(name)) = property.take("name") else { return None };
+            Some((name, property.take("val")?))
         });
         let props = props.collect();
         let missing = structs(content.take("missingSet")).filter_map(|mut missing| {

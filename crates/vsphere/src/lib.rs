@@ -17,6 +17,7 @@ mod datetime;
 mod error;
 mod fault;
 mod gate;
+mod intern;
 mod names;
 mod read;
 mod schema;

@@ -5,32 +5,23 @@
 
 use std::sync::Arc;
 
-use crate::schema::{self, Kind, TypeId};
-use crate::xml::{Broken, Primitive, Reader, Tag};
+use crate::schema::{Kind, Shape, TypeId};
+use crate::xml::{Broken, Reader, Tag};
 use crate::{DateTime, MoRef, Struct, Value};
-
-/// What an element is expected to hold.
-enum Shape {
-    One(Kind),
-    /// `ArrayOf…`: children are the elements, of this kind.
-    Array(Kind),
-    /// A type that is not in the table: an enumeration, or something new.
-    Named(Arc<str>),
-}
 
 /// Reads the element that `tag` opened, to its end. `declared` is what the schema expects there.
 pub(crate) fn value(reader: &mut Reader<'_>, tag: &Tag<'_>, declared: Kind) -> Result<Value, Broken> {
     if tag.nil {
         return reader.skip().map(|()| Value::Null);
     }
-    match tag.instance_type.as_ref().map_or(Shape::One(declared), |(name, primitive)| shape(name, *primitive)) {
-        Shape::One(Kind::Object(id)) => object(reader, Some(id), None),
-        Shape::One(kind) => leaf(reader, tag, kind, "".into()),
-        Shape::Array(kind) => array(reader, kind),
+    match tag.instance_type.as_ref().unwrap_or(&Shape::One(declared)) {
+        Shape::One(Kind::Object(id)) => object(reader, Some(*id), None),
+        Shape::One(kind) => leaf(reader, tag, *kind, None),
+        Shape::Array(kind) => array(reader, *kind),
         // A new kind of something that is known: at least the members of its base have their types.
         Shape::Named(name) => match declared {
-            Kind::Object(base) => Ok(named(object(reader, Some(base), None)?, name)),
-            _ => leaf(reader, tag, Kind::Any, name),
+            Kind::Object(base) => Ok(named(object(reader, Some(base), None)?, name.clone())),
+            _ => leaf(reader, tag, Kind::Any, Some(name)),
         },
     }
 }
@@ -55,7 +46,7 @@ fn object(reader: &mut Reader<'_>, id: Option<TypeId>, first: Option<Tag<'_>>) -
         match child {
             Some(tag) => member(reader, id, &tag, &mut fields)?,
             // An element that should have members and has text instead: keep what the server said.
-            None if fields.is_empty() && !text.trim().is_empty() => return Ok(Value::string(&*text)),
+            None if fields.is_empty() && !text.trim().is_empty() => return Ok(Value::String(reader.share(&text))),
             None => return Ok(Value::Struct(Struct { kind, fields })),
         }
     }
@@ -73,7 +64,7 @@ fn member(reader: &mut Reader<'_>, id: Option<TypeId>, tag: &Tag<'_>, fields: &m
             *single = Value::List(vec![first, value]);
         }
         None => {
-            let name = known.map_or_else(|| Arc::from(tag.name()), |member| member.name.clone());
+            let name = known.map_or_else(|| reader.share(tag.name()), |member| member.name.clone());
             let array = known.is_some_and(|member| member.array);
             fields.push((name, if array { Value::List(vec![value]) } else { value }));
         }
@@ -91,15 +82,18 @@ fn array(reader: &mut Reader<'_>, kind: Kind) -> Result<Value, Broken> {
 }
 
 /// An element that should hold text only. With children it is an object after all, of the type `name` if one was given.
-fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: Arc<str>) -> Result<Value, Broken> {
+fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: Option<&Arc<str>>) -> Result<Value, Broken> {
     match reader.text()? {
-        (text, None) => Ok(scalar(tag, kind, &text)),
-        (_, Some(child)) => Ok(named(object(reader, None, Some(child))?, name)),
+        (text, None) => Ok(scalar(reader, tag, kind, &text)),
+        (_, Some(child)) => {
+            let name = name.cloned().unwrap_or_default();
+            Ok(named(object(reader, None, Some(child))?, name))
+        }
     }
 }
 
 /// Text as the kind asks; what does not read as that stays text.
-fn scalar(tag: &Tag<'_>, kind: Kind, text: &str) -> Value {
+fn scalar(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, text: &str) -> Value {
     let trimmed = text.trim();
     let read = match kind {
         Kind::Bool => match trimmed {
@@ -112,63 +106,16 @@ fn scalar(tag: &Tag<'_>, kind: Kind, text: &str) -> Value {
         Kind::Float => trimmed.parse().ok().map(Value::Float),
         Kind::Date => DateTime::parse(trimmed).map(Value::DateTime),
         Kind::Binary => Some(Value::Binary(text.split_ascii_whitespace().collect())),
-        Kind::Ref => Some(reference(tag, trimmed)),
-        Kind::Any if tag.managed_type.is_some() => Some(reference(tag, trimmed)),
+        Kind::Ref => Some(reference(reader, tag, trimmed)),
+        Kind::Any if tag.managed_type.is_some() => Some(reference(reader, tag, trimmed)),
         Kind::Any | Kind::Text | Kind::Object(_) => None,
     };
-    read.unwrap_or_else(|| Value::string(text))
+    read.unwrap_or_else(|| Value::String(reader.share(text)))
 }
 
-fn reference(tag: &Tag<'_>, id: &str) -> Value {
-    let kind = tag.managed_type.as_deref().unwrap_or("ManagedObject");
-    Value::Ref(MoRef::new(kind, id))
-}
-
-/// What the name in `xsi:type` means.
-fn shape(name: &str, primitive: Primitive) -> Shape {
-    if primitive == Primitive::Yes {
-        return Shape::One(primitive_kind(name).unwrap_or(Kind::Text));
-    }
-    if let Some(element) = name.strip_prefix("ArrayOf") {
-        return Shape::Array(element_kind(element));
-    }
-    match (schema::find(name), primitive_kind(name)) {
-        (Some(id), _) => Shape::One(Kind::Object(id)),
-        (None, Some(kind)) if primitive == Primitive::Unknown => Shape::One(kind),
-        _ if name == "ManagedObjectReference" => Shape::One(Kind::Ref),
-        _ => Shape::Named(Arc::from(name)),
-    }
-}
-
-/// The primitive types of XML Schema that vSphere uses.
-fn primitive_kind(name: &str) -> Option<Kind> {
-    Some(match name {
-        "boolean" => Kind::Bool,
-        "byte" | "short" | "int" | "long" | "integer" | "unsignedByte" | "unsignedShort" | "unsignedInt" | "unsignedLong" => {
-            Kind::Int
-        }
-        "float" | "double" | "decimal" => Kind::Float,
-        "dateTime" => Kind::Date,
-        "base64Binary" => Kind::Binary,
-        "anyType" => Kind::Any,
-        "string" | "anyURI" | "token" | "QName" => Kind::Text,
-        _ => return None,
-    })
-}
-
-/// The kind of the elements of `ArrayOf…`.
-fn element_kind(element: &str) -> Kind {
-    match element {
-        "ManagedObjectReference" => Kind::Ref,
-        "AnyURI" => Kind::Text,
-        _ => {
-            let mut name = element.to_owned();
-            if let Some(first) = name.get_mut(..1) {
-                first.make_ascii_lowercase();
-            }
-            schema::find(element).map(Kind::Object).or_else(|| primitive_kind(&name)).unwrap_or(Kind::Any)
-        }
-    }
+fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>, id: &str) -> Value {
+    let kind = tag.managed_type.clone().unwrap_or_else(|| reader.share("ManagedObject"));
+    Value::Ref(MoRef { kind, id: reader.share(id) })
 }
 
 #[cfg(test)]

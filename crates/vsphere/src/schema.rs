@@ -15,6 +15,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use crate::intern::Interner;
+
 /// What an element holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -60,6 +62,27 @@ struct Table {
     results: HashMap<&'static str, Member>,
 }
 
+/// What an element says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Shape {
+    One(Kind),
+    /// `ArrayOf…`: children are the elements, of this kind.
+    Array(Kind),
+    /// A type that is not in the table: an enumeration, or something new.
+    Named(Arc<str>),
+}
+
+/// Where the name of a type belongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Origin {
+    /// To the primitive types of XML Schema.
+    XmlSchema,
+    /// To vSphere.
+    Other,
+    /// Its prefix is not declared.
+    Unknown,
+}
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("schema_table.txt")));
 
 /// Version of the API that the table describes: the newest one we speak.
@@ -102,6 +125,55 @@ impl TypeId {
     fn lineage(self) -> impl Iterator<Item = &'static DataType> {
         let find = |id: TypeId| TABLE.types.get(id.0);
         std::iter::successors(find(self), move |data| data.base.and_then(find))
+    }
+}
+
+impl Shape {
+    /// What the name in an `xsi:type` means, and to which namespace it belongs.
+    pub fn of(name: &str, origin: Origin, interner: &mut Interner) -> Self {
+        if origin == Origin::XmlSchema {
+            return Self::One(primitive_kind(name).unwrap_or(Kind::Text));
+        }
+        if let Some(element) = name.strip_prefix("ArrayOf") {
+            return Self::Array(element_kind(element));
+        }
+        match (find(name), primitive_kind(name)) {
+            (Some(id), _) => Self::One(Kind::Object(id)),
+            (None, Some(kind)) if origin == Origin::Unknown => Self::One(kind),
+            _ if name == "ManagedObjectReference" => Self::One(Kind::Ref),
+            _ => Self::Named(interner.share(name)),
+        }
+    }
+}
+
+/// The primitive types of XML Schema that vSphere uses.
+fn primitive_kind(name: &str) -> Option<Kind> {
+    Some(match name {
+        "boolean" => Kind::Bool,
+        "byte" | "short" | "int" | "long" | "integer" | "unsignedByte" | "unsignedShort" | "unsignedInt" | "unsignedLong" => {
+            Kind::Int
+        }
+        "float" | "double" | "decimal" => Kind::Float,
+        "dateTime" => Kind::Date,
+        "base64Binary" => Kind::Binary,
+        "anyType" => Kind::Any,
+        "string" | "anyURI" | "token" | "QName" => Kind::Text,
+        _ => return None,
+    })
+}
+
+/// The kind of the elements of `ArrayOf…`.
+fn element_kind(element: &str) -> Kind {
+    match element {
+        "ManagedObjectReference" => Kind::Ref,
+        "AnyURI" => Kind::Text,
+        _ => {
+            let mut name = element.to_owned();
+            if let Some(first) = name.get_mut(..1) {
+                first.make_ascii_lowercase();
+            }
+            find(element).map(Kind::Object).or_else(|| primitive_kind(&name)).unwrap_or(Kind::Any)
+        }
     }
 }
 

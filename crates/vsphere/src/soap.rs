@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use secrecy::ExposeSecret;
 
-use crate::schema::{self, Kind};
+use crate::schema::{self, Kind, Shape};
 use crate::xml::{Broken, Reader, Tag, Token, escape_into};
 use crate::{Arg, ArgValue, Error, Fault, Limits, MoRef, Struct, Value, read};
 
@@ -150,7 +150,12 @@ fn fault(reader: &mut Reader<'_>) -> Result<Fault, Broken> {
 /// The data object of a fault. Its element is named after its type, which counts where the type is not given.
 fn fault_detail(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Struct, Broken> {
     let by_element = tag.name().strip_suffix("Fault").unwrap_or(tag.name());
-    let kind = tag.instance_type.as_ref().map_or(by_element, |(kind, _)| kind).into();
+    let kind = match &tag.instance_type {
+        Some(Shape::One(Kind::Object(id))) => id.name(),
+        Some(Shape::Named(name)) => Some(name.clone()),
+        _ => None,
+    };
+    let kind = kind.unwrap_or_else(|| by_element.into());
     let declared = schema::find(by_element).or_else(|| schema::find("MethodFault")).map_or(Kind::Any, Kind::Object);
     let fields = read::value(reader, tag, declared)?.into_struct().map(|object| object.fields).unwrap_or_default();
     Ok(Struct { kind, fields })

@@ -4,11 +4,15 @@
 //! only an attacker or a broken transfer produces: document types, endless nesting, documents that end early.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use quick_xml::NsReader;
 use quick_xml::escape::unescape;
 use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::{Namespace, Prefix, QName, ResolveResult};
+use quick_xml::name::{Namespace, QName, ResolveResult};
+
+use crate::intern::Interner;
+use crate::schema::{Origin, Shape};
 
 /// Namespace of `xsi:type` and `xsi:nil`.
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -32,23 +36,12 @@ pub(crate) enum Token<'i> {
 /// The start of an element, with the attributes that matter.
 pub(crate) struct Tag<'i> {
     start: BytesStart<'i>,
-    /// `xsi:type`: the type's name without prefix, and whether it is a primitive type of XML Schema.
-    pub instance_type: Option<(Cow<'i, str>, Primitive)>,
+    /// `xsi:type`.
+    pub instance_type: Option<Shape>,
     /// `type` without a namespace: the managed type of a reference.
-    pub managed_type: Option<Cow<'i, str>>,
+    pub managed_type: Option<Arc<str>>,
     /// `xsi:nil`.
     pub nil: bool,
-}
-
-/// Where the name of a type belongs.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Primitive {
-    /// To XML Schema.
-    Yes,
-    /// To another namespace.
-    No,
-    /// Its prefix is not declared.
-    Unknown,
 }
 
 impl Tag<'_> {
@@ -63,6 +56,7 @@ pub(crate) struct Reader<'i> {
     inner: NsReader<&'i [u8]>,
     depth: usize,
     max_depth: usize,
+    interner: Interner,
 }
 
 impl<'i> Reader<'i> {
@@ -72,7 +66,7 @@ impl<'i> Reader<'i> {
         let config = inner.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
-        Self { inner, depth: 0, max_depth }
+        Self { inner, depth: 0, max_depth, interner: Interner::default() }
     }
 
     /// The next element start, text or element end; comments and instructions are passed over.
@@ -122,6 +116,11 @@ impl<'i> Reader<'i> {
         }
     }
 
+    /// The text, shared with equal ones of this document.
+    pub fn share(&mut self, text: &str) -> Arc<str> {
+        self.interner.share(text)
+    }
+
     /// Passes over the rest of the element that is open.
     pub fn skip(&mut self) -> Result<(), Broken> {
         let outside = self.depth.saturating_sub(1);
@@ -144,28 +143,23 @@ impl<'i> Reader<'i> {
         for attribute in tag.start.attributes().with_checks(false) {
             let attribute = attribute.map_err(|error| format!("{error} in element {}", tag.name()))?;
             let (namespace, name) = resolver.resolve_attribute(attribute.key);
-            let value = || unescape(&attribute.value).map_or_else(|_| attribute.value.to_string(), Cow::into_owned);
+            let value = unescape(&attribute.value).unwrap_or_else(|_| Cow::Borrowed(&*attribute.value));
             match (namespace, name.into_inner()) {
-                (ResolveResult::Unbound, "type") => tag.managed_type = Some(Cow::Owned(value())),
-                (ResolveResult::Bound(Namespace(INSTANCE)), "nil") => tag.nil = matches!(value().trim(), "true" | "1"),
+                (ResolveResult::Unbound, "type") => tag.managed_type = Some(self.interner.share(&value)),
+                (ResolveResult::Bound(Namespace(INSTANCE)), "nil") => tag.nil = matches!(value.trim(), "true" | "1"),
                 (ResolveResult::Bound(Namespace(INSTANCE)), "type") => {
-                    let value = value();
                     let (local, prefix) = QName(value.trim()).decompose();
-                    let primitive = self.primitive(prefix);
-                    tag.instance_type = Some((Cow::Owned(local.into_inner().to_owned()), primitive));
+                    let origin = match resolver.resolve_prefix(prefix, true) {
+                        ResolveResult::Bound(Namespace(SCHEMA)) => Origin::XmlSchema,
+                        ResolveResult::Bound(_) => Origin::Other,
+                        ResolveResult::Unbound | ResolveResult::Unknown(_) => Origin::Unknown,
+                    };
+                    tag.instance_type = Some(Shape::of(local.into_inner(), origin, &mut self.interner));
                 }
                 _ => {}
             }
         }
         Ok(tag)
-    }
-
-    fn primitive(&self, prefix: Option<Prefix<'_>>) -> Primitive {
-        match self.inner.resolver().resolve_prefix(prefix, true) {
-            ResolveResult::Bound(Namespace(SCHEMA)) => Primitive::Yes,
-            ResolveResult::Bound(_) => Primitive::No,
-            ResolveResult::Unbound | ResolveResult::Unknown(_) => Primitive::Unknown,
-        }
     }
 }
 
@@ -230,6 +224,7 @@ pub(crate) fn escape_into(out: &mut String, text: &str) {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::schema::{self, Kind};
     use proptest::prelude::*;
 
     fn text_of(document: &str) -> Result<String, Broken> {
@@ -273,13 +268,13 @@ mod tests {
             i:type="GuestInfo" i:nil="1"/><c i:type="lost:int"/><d xsi:type="s:int"/></a>"#;
         let mut reader = Reader::new(document, 10);
         let tag = reader.child().unwrap().unwrap();
-        assert_eq!(tag.instance_type, Some(("string".into(), Primitive::Yes)));
+        assert_eq!(tag.instance_type, Some(Shape::One(Kind::Text)));
         assert_eq!(tag.managed_type.as_deref(), Some("VirtualMachine"));
         let tag = reader.child().unwrap().unwrap();
-        assert_eq!((tag.instance_type, tag.nil), (Some(("GuestInfo".into(), Primitive::No)), true));
+        assert_eq!((tag.instance_type, tag.nil), (schema::find("GuestInfo").map(|id| Shape::One(Kind::Object(id))), true));
         reader.skip().unwrap();
         let tag = reader.child().unwrap().unwrap();
-        assert_eq!(tag.instance_type, Some(("int".into(), Primitive::Unknown)));
+        assert_eq!(tag.instance_type, Some(Shape::One(Kind::Int)));
         reader.skip().unwrap();
         let tag = reader.child().unwrap().unwrap();
         assert_eq!((tag.instance_type, tag.managed_type), (None, None), "a prefix that is not declared means nothing");
