@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 use vpoller_vsphere::Class;
 use vpoller_wire::{Reply, Request};
 
@@ -34,6 +36,8 @@ pub struct Agent {
     counters: Counters,
     /// Ambiguous names that were warned about.
     ambiguous: Mutex<HashSet<String>>,
+    /// The task that keeps the login.
+    keeper: Mutex<Option<AbortHandle>>,
 }
 
 /// How the connection is, as far as anybody noticed.
@@ -87,6 +91,7 @@ impl Agent {
             state: Mutex::default(),
             counters: Counters::default(),
             ambiguous: Mutex::default(),
+            keeper: Mutex::default(),
         }
     }
 
@@ -99,6 +104,11 @@ impl Agent {
     /// Says that the agent is needed: it logs in, if it has not yet.
     pub fn want(&self) {
         self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+    }
+
+    /// Whether it was ever needed.
+    pub(crate) fn is_wanted(&self) -> bool {
+        *self.wanted.borrow()
     }
 
     /// Answers one request within the client's time.
@@ -182,8 +192,13 @@ impl Agent {
         std::mem::replace(&mut state.phase, phase)
     }
 
-    /// Keeps the agent logged in, from the moment it is wanted and for ever; a panic is reported and survived.
-    pub(crate) async fn supervise(self: Arc<Self>) {
+    /// Starts the task that keeps the agent logged in, from the moment it is wanted; there is one at most.
+    pub(crate) fn start(self: &Arc<Self>, runtime: &Handle) {
+        lock(&self.keeper).get_or_insert_with(|| runtime.spawn(Arc::clone(self).supervise()).abort_handle());
+    }
+
+    /// A panic is reported and survived.
+    async fn supervise(self: Arc<Self>) {
         while let Err(cause) = Caught::new(self.keep()).await {
             self.counters.restarts.fetch_add(1, Ordering::Relaxed);
             let text = format!("the agent stopped by a defect and was restarted: {cause}");
@@ -226,9 +241,12 @@ impl Agent {
         retry_after.max(FIRST_PAUSE)
     }
 
-    /// Logs out.
+    /// Gives up the login for good.
     pub(crate) async fn close(&self) {
-        if *self.wanted.borrow() {
+        if let Some(keeper) = lock(&self.keeper).take() {
+            keeper.abort();
+        }
+        if self.is_wanted() {
             tracing::info!("Disconnecting vSphere Agent from {}", self.host);
             if tokio::time::timeout(CLOSING, self.inventory.close()).await.is_err() {
                 tracing::warn!("{} did not log us out within {} s", self.host, CLOSING.as_secs());

@@ -1,19 +1,19 @@
 //! All agents of a worker.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value as Json;
 use tokio::runtime::Handle;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 use crate::inventory::Inventory;
 
-/// The agents, by the name of their vSphere host.
+/// The agents, by the name of their vSphere host. They can be exchanged while requests are under way.
 pub struct Agents {
-    by_host: BTreeMap<String, Arc<Agent>>,
-    keepers: Mutex<Vec<JoinHandle<()>>>,
+    by_host: RwLock<BTreeMap<String, Arc<Agent>>>,
+    capacity: usize,
 }
 
 /// However many agents there are, each takes on this many requests.
@@ -24,36 +24,52 @@ impl Agents {
     /// keep the others' requests out.
     #[must_use]
     pub fn new(inventories: impl IntoIterator<Item = (String, Arc<dyn Inventory>)>, capacity: usize) -> Self {
+        let agents = Self { by_host: RwLock::default(), capacity };
+        agents.exchange(inventories, |_| false);
+        agents
+    }
+
+    /// Makes these the hosts that are served. An agent that is to stay (`keep`, asked by the name of its host) goes on; the
+    /// agents returned are no longer found and are to be closed.
+    pub fn exchange(
+        &self,
+        inventories: impl IntoIterator<Item = (String, Arc<dyn Inventory>)>,
+        keep: impl Fn(&str) -> bool,
+    ) -> Vec<Arc<Agent>> {
         let inventories: BTreeMap<_, _> = inventories.into_iter().collect();
-        let share = (capacity / inventories.len().max(1)).max(SMALLEST_SHARE);
-        let agents = inventories.into_iter().map(|(host, inventory)| {
+        let mut by_host = self.by_host.write().unwrap_or_else(PoisonError::into_inner);
+        let (mut kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut *by_host).into_iter().partition(|(host, _)| keep(host));
+        let share = (self.capacity / (inventories.len() + kept.len()).max(1)).max(SMALLEST_SHARE);
+        for (host, inventory) in inventories {
             let agent = Agent::new(&host, inventory, share);
-            (host, Arc::new(agent))
-        });
-        Self { by_host: agents.collect(), keepers: Mutex::default() }
+            kept.insert(host, Arc::new(agent));
+        }
+        *by_host = kept;
+        gone.into_values().collect()
     }
 
     /// The agent of a host.
     #[must_use]
-    pub fn get(&self, host: &str) -> Option<&Arc<Agent>> {
-        self.by_host.get(host)
+    pub fn get(&self, host: &str) -> Option<Arc<Agent>> {
+        self.by_host.read().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
     }
 
     /// Every agent.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Agent>> {
-        self.by_host.values()
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Agent>> {
+        self.by_host.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// The names of all hosts.
     #[must_use]
     pub fn hosts(&self) -> Vec<String> {
-        self.by_host.keys().cloned().collect()
+        self.by_host.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
-    /// Starts what keeps each agent logged in once it is wanted.
+    /// Starts what keeps each agent logged in once it is wanted; agents that have it already are left alone.
     pub fn start(&self, runtime: &Handle) {
-        let keepers = self.iter().map(|agent| runtime.spawn(Arc::clone(agent).supervise()));
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner).extend(keepers);
+        self.all().iter().for_each(|agent| agent.start(runtime));
     }
 
     /// Logs in to these hosts; those not registered here are none of ours.
@@ -63,25 +79,26 @@ impl Agents {
 
     /// Logs in to every host.
     pub fn want_all(&self) {
-        self.iter().for_each(|agent| agent.want());
+        self.all().iter().for_each(|agent| agent.want());
     }
 
     /// Logs out everywhere at once, each within a few seconds.
     pub async fn stop(&self) {
-        for keeper in self.keepers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            keeper.abort();
-        }
-        let mut closing = JoinSet::new();
-        for agent in self.iter() {
-            let agent = Arc::clone(agent);
-            closing.spawn(async move { agent.close().await });
-        }
-        while closing.join_next().await.is_some() {}
+        close(self.all()).await;
     }
 
     /// What the status page says, one element per agent.
     #[must_use]
     pub fn status(&self) -> Json {
-        self.iter().map(|agent| agent.status()).collect()
+        self.all().iter().map(|agent| agent.status()).collect()
     }
+}
+
+/// Closes agents at once, each within a few seconds.
+pub(crate) async fn close(agents: Vec<Arc<Agent>>) {
+    let mut closing = JoinSet::new();
+    for agent in agents {
+        closing.spawn(async move { agent.close().await });
+    }
+    while closing.join_next().await.is_some() {}
 }

@@ -32,6 +32,8 @@ const WORKER_KEYS: &[&str] = &[
     "cache_housekeeping",
 ];
 const CACHE_KEYS: &[&str] = &["enabled", "maxsize", "ttl", "housekeeping", "max_stale"];
+/// The only task module there ever was.
+const TASKS: &str = "vpoller.vsphere.tasks";
 /// Sections that other programs read.
 const FOREIGN: &[&str] = &["proxy", "curve"];
 const DAY: Duration = Duration::from_secs(86_400);
@@ -85,11 +87,20 @@ impl Config {
         Self::from_settings(&Settings::load(path, Program::Worker)?)
     }
 
+    /// The listed modules that exist, as the log names them: all of them are built in.
+    pub(crate) fn modules(&self) -> Vec<String> {
+        let tasks = self.tasks.iter().filter(|name| *name == TASKS).map(|name| format!("task module {name}"));
+        let known = |name: &&String| helpers::find(name).is_some();
+        tasks.chain(self.helpers.iter().flatten().filter(known).map(|name| format!("helper module {name}"))).collect()
+    }
+
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let tasks = settings.get(SECTION, "tasks").map(list).unwrap_or_default();
         let helpers = settings.get(SECTION, "helpers").map(list);
         let unknown = settings.unknown(&[(SECTION, WORKER_KEYS), (CACHE, CACHE_KEYS)], FOREIGN);
         let mut warnings: Vec<String> = unknown.iter().map(ToString::to_string).collect();
         warnings.extend(helpers.iter().flatten().filter(|name| helpers::find(name).is_none()).map(|name| unknown_helper(name)));
+        warnings.extend(tasks.iter().filter(|name| *name != TASKS).map(|name| unknown_tasks(name)));
         Ok(Self {
             db: settings.get(SECTION, "db").unwrap_or(DEFAULT_DB).into(),
             db_given: settings.get(SECTION, "db").is_some(),
@@ -98,7 +109,7 @@ impl Config {
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::default(), Allow::parse)?,
             helpers,
-            tasks: settings.get(SECTION, "tasks").map(list).unwrap_or_default(),
+            tasks,
             cache: Cache::from_settings(settings)?,
             warnings,
         })
@@ -128,6 +139,10 @@ impl Cache {
 
 fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn unknown_tasks(name: &str) -> String {
+    format!("Unknown task module {name} in the configuration is ignored; every method is built in")
 }
 
 fn unknown_helper(name: &str) -> String {

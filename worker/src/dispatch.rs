@@ -83,7 +83,7 @@ impl Dispatcher {
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
-        Ok((method, Arc::clone(agent)))
+        Ok((method, agent))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use vpoller_store::{Host, Store, TlsChoice};
+use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 use vpoller_wire::ini::{Ini, IniError};
 
@@ -48,6 +48,8 @@ pub struct Registered {
     pub config: ClientConfig,
     /// Nobody has decided how its certificate is checked: it is not, and that is worth a warning.
     pub undecided: bool,
+    /// What it was made from, where that can change while the worker runs.
+    origin: Option<(Host, Duration)>,
 }
 
 const FOLDER_SECTION: &str = "Default";
@@ -70,6 +72,18 @@ pub fn load(config: &Config) -> Result<Vec<Registered>, HostsError> {
 }
 
 impl Registered {
+    /// A host with settings of the caller's own.
+    #[must_use]
+    pub fn new(name: impl Into<String>, config: ClientConfig) -> Self {
+        Self { name: name.into(), config, undecided: false, origin: None }
+    }
+
+    /// Whether nothing that matters differs.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.origin.is_some() && self.origin == other.origin
+    }
+
     /// What answers for this host. Settings that cannot be used answer each request with what is wrong with them.
     #[must_use]
     pub fn inventory(&self) -> Arc<dyn Inventory> {
@@ -92,17 +106,24 @@ impl Registered {
 }
 
 fn from_row(host: Host) -> Registered {
-    let mut config = ClientConfig::new(&host.host, &host.user, host.password);
+    registered(host, None)
+}
+
+fn registered(host: Host, timeout: Option<Duration>) -> Registered {
+    let mut config = ClientConfig::new(&host.host, &host.user, host.password.clone());
     config.port = host.port;
-    let undecided = host.tls == TlsChoice::Unset;
-    config.tls = match host.tls {
+    config.tls = match &host.tls {
         TlsChoice::Unset | TlsChoice::Off => Tls::Off,
         TlsChoice::Verify => Tls::Verify,
-        TlsChoice::CaFile(path) => Tls::CaFile(path),
+        TlsChoice::CaFile(path) => Tls::CaFile(path.clone()),
         // A stored pin was checked when it was written; should it be damaged, the strictest check is right.
         TlsChoice::Pin(text) => text.parse().map_or(Tls::Verify, Tls::Pin),
     };
-    Registered { name: host.host, config, undecided }
+    if let Some(timeout) = timeout {
+        (config.connect_timeout, config.request_timeout) = (timeout, timeout);
+    }
+    let undecided = host.tls == TlsChoice::Unset;
+    Registered { name: host.host.clone(), undecided, origin: Some((host, config.request_timeout)), config }
 }
 
 fn from_folder(folder: &Path) -> Result<Vec<Registered>, HostsError> {
@@ -127,14 +148,16 @@ fn from_file(path: &Path) -> Result<Registered, HostsError> {
         let value = ini.get(FOLDER_SECTION, key).filter(|value| !value.is_empty());
         value.ok_or_else(|| HostsError::Key { path: path.to_owned(), key })
     };
-    let name = get("hostname")?.to_owned();
-    let mut config = ClientConfig::new(&name, get("username")?, SecretString::from(get("password")?));
-    config.tls = Tls::Off;
-    if let Some(timeout) = get("timeout").ok().and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0) {
-        config.connect_timeout = Duration::from_secs(timeout);
-        config.request_timeout = Duration::from_secs(timeout);
-    }
-    Ok(Registered { name, config, undecided: true })
+    let host = Host {
+        host: get("hostname")?.to_owned(),
+        user: get("username")?.to_owned(),
+        password: SecretString::from(get("password")?),
+        enabled: true,
+        port: DEFAULT_PORT,
+        tls: TlsChoice::Unset,
+    };
+    let seconds = get("timeout").ok().and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
+    Ok(registered(host, seconds.map(Duration::from_secs)))
 }
 
 #[cfg(test)]

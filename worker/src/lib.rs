@@ -21,7 +21,7 @@ mod link;
 mod local;
 pub mod manager;
 pub mod methods;
-mod port;
+mod socket;
 
 pub use actions::{Answer, Perform, Performing, Task};
 pub use agent::Agent;

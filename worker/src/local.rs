@@ -38,7 +38,7 @@ impl Local {
     /// Serves these vSphere hosts.
     #[must_use]
     pub fn new(hosts: impl IntoIterator<Item = Config>) -> Self {
-        Self::of(hosts.into_iter().map(|config| Registered { name: config.host.clone(), config, undecided: false }))
+        Self::of(hosts.into_iter().map(|config| Registered::new(config.host.clone(), config)))
     }
 
     /// Serves these registered vSphere hosts.

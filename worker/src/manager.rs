@@ -20,12 +20,13 @@ use vpoller_daemon::{Program, notify};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
-use crate::agents::Agents;
+use crate::agents::{self, Agents};
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::hosts::{self, HostsError, Registered};
+use crate::inventory::Inventory;
 use crate::methods;
-use crate::port::{CAPACITY, Port, Shared};
+use crate::socket::{CAPACITY, Port, Shared};
 
 /// Why a worker does not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +86,8 @@ pub fn run(config: &Config, concurrency: usize, signals: &Signals, log: Option<&
 struct Manager {
     identity: Identity,
     config: Config,
+    /// As the database had them when the agents were made.
+    registered: Vec<Registered>,
     agents: Arc<Agents>,
     runtime: Runtime,
     management: Option<Management>,
@@ -109,7 +112,7 @@ impl Manager {
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
-        let agents = Arc::new(make_agents(&registered, concurrency * CAPACITY));
+        let agents = Arc::new(Agents::new(inventories(&registered), concurrency * CAPACITY));
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
         let runtime = runtime()?;
@@ -117,6 +120,7 @@ impl Manager {
         let mut manager = Self {
             identity: Identity::now(),
             config: config.clone(),
+            registered,
             agents,
             runtime,
             management: Some(management),
@@ -144,7 +148,7 @@ impl Manager {
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
-                helpers: self.config.helpers.clone().unwrap_or_default(),
+                modules: self.config.modules(),
                 shared: Arc::new(Shared::new(wake)),
             };
             let running = Some(spawn(&port, &self.wake)?);
@@ -158,7 +162,7 @@ impl Manager {
         Announcement {
             process: format!("{}:{}:{moment:x}", self.identity.hostname(), std::process::id()),
             version: VERSION.to_owned(),
-            hosts: self.agents.hosts(),
+            hosts: Vec::new(),
             capacity: CAPACITY,
             never_repeat: methods::never_repeat(),
         }
@@ -173,17 +177,41 @@ impl Manager {
             let mut items = [management.poll_item(), signal, bell];
             uninterrupted(|| zmq::poll(&mut items, GLANCE)).map_err(WorkerError::Management)?;
             self.wake.drain();
+            let mut reload = false;
             while let Some(signal) = signals.next() {
                 match signal {
                     Signal::Stop => return Ok(()),
-                    Signal::Reload => reopen(log),
+                    Signal::Reload => reload = true,
                 }
             }
             if management.serve(|| self.status()).map_err(WorkerError::Management)? {
                 return Ok(());
             }
+            if reload {
+                reopen(log);
+                self.reload();
+            }
             self.look_after_threads();
         }
+    }
+
+    /// Reads the hosts again: those that changed get new agents, those that are gone or disabled lose theirs.
+    fn reload(&mut self) {
+        let registered = match hosts::load(&self.config) {
+            Ok(registered) => registered,
+            Err(error) => return tracing::error!("{error}; the vSphere hosts stay as they were"),
+        };
+        let old = &self.registered;
+        let is_kept = |host: &Registered| old.iter().any(|known| known.is_same(host));
+        let (kept, new): (Vec<_>, Vec<_>) = registered.iter().cloned().partition(is_kept);
+        let gone = self.agents.exchange(inventories(&new), |name| kept.iter().any(|host| host.name == name));
+        tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
+        self.agents.start(self.runtime.handle());
+        // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
+        gone.iter().filter(|agent| agent.is_wanted()).for_each(|agent| self.agents.want(&[agent.host().to_owned()]));
+        self.runtime.spawn(agents::close(gone));
+        self.registered = registered;
+        self.threads.iter().for_each(|thread| thread.port.shared.announce());
     }
 
     /// A thread that ended by itself is started again, after a pause.
@@ -243,8 +271,8 @@ impl Manager {
     }
 }
 
-fn make_agents(registered: &[Registered], capacity: usize) -> Agents {
-    Agents::new(registered.iter().map(|host| (host.name.clone(), host.inventory())), capacity)
+fn inventories(registered: &[Registered]) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
+    registered.iter().map(|host| (host.name.clone(), host.inventory()))
 }
 
 fn runtime() -> Result<Runtime, WorkerError> {

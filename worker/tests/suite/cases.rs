@@ -135,7 +135,7 @@ pub fn registered(simulator: &Simulator) -> Registered {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     config.address = Some(simulator.address());
     config.tls = Tls::Off;
-    Registered { name: HOST.to_owned(), config, undecided: false }
+    Registered::new(HOST, config)
 }
 
 #[test]

@@ -6,8 +6,9 @@ use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::process::{Finished, run};
-use vpoller_testkit::{Client, SimOptions, Simulator};
+use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
+use crate::relay::Relay;
 use crate::worker::{Home, SOON, program};
 
 /// Nobody listens there; connecting goes on for ever.
@@ -43,8 +44,14 @@ fn starts_with_the_documented_lines_and_tells_its_status() {
     let main = ["Starting Worker Manager", "Starting Worker processes", "Concurrency: 2 (processes)"];
     in_order(&lines_of(&log, "MainProcess"), &[&main[..], &["Worker Manager is ready and running"]].concat());
     for process in ["VPollerWorker-1", "VPollerWorker-2"] {
-        let texts = ["Worker process is starting", "Loading helper module vpoller.helpers.zabbix", "Creating Worker sockets"];
-        in_order(&lines_of(&log, process), &[&texts[..], &["Worker process is ready and running"]].concat());
+        let texts = [
+            "Worker process is starting",
+            "Loading task module vpoller.vsphere.tasks",
+            "Loading helper module vpoller.helpers.zabbix",
+            "Creating Worker sockets",
+            "Worker process is ready and running",
+        ];
+        in_order(&lines_of(&log, process), &texts);
     }
     assert!(log.contains(&format!("INFO/VPollerWorker-1] Created vSphere Agent for {host}")), "{log}");
     assert!(log.contains("WARNING/MainProcess] Unknown helper vpoller.helpers.mine"), "{log}");
@@ -79,6 +86,42 @@ fn interrupt_stops_it_too() {
     assert!(worker.stderr().contains("WARNING/MainProcess] No registered or enabled vSphere Agents found"));
     worker.signal(2);
     assert!(worker.wait_exit(SOON).success());
+}
+
+#[test]
+fn hangup_reads_the_hosts_again() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let relay = Relay::start();
+    let home = Home::new(&relay.backend);
+    let host = home.register(simulator.address());
+    let mut worker = home.start(1);
+    let mut client = Client::new(&relay.frontend);
+    let about = |host: &str| json!({"method": "about", "hostname": host});
+    assert_eq!(client.ask(&about(&host), SOON)["success"], 0);
+    assert_eq!(simulator.sessions().len(), 1);
+
+    let other = home.register("127.0.0.3:9".parse().unwrap());
+    worker.signal(1);
+    worker.wait_for_line("vSphere hosts read again: 1 unchanged, 1 new or changed, 0 closed", SOON);
+    assert!(client.ask(&about(&other), SOON)["msg"].as_str().unwrap().starts_with("Cannot collect properties: "));
+    assert_eq!((client.ask(&about(&host), SOON)["success"].clone(), simulator.sessions().len()), (json!(0), 1));
+
+    home.store().disable(&host).unwrap();
+    worker.signal(1);
+    worker.wait_for_line("1 unchanged, 0 new or changed, 1 closed", SOON);
+    wait_until(SOON, "the logout", || simulator.sessions().is_empty());
+    assert_eq!(client.ask(&about(&host), SOON)["msg"], "Unknown or missing agent name");
+
+    home.store().enable(&host).unwrap();
+    home.store().update(&host, "root", &"wrong".into()).unwrap();
+    worker.signal(1);
+    worker.wait_for_lines("1 unchanged, 1 new or changed, 0 closed", 2, SOON);
+    let refused = client.ask(&about(&host), SOON)["msg"].as_str().unwrap().to_owned();
+    assert!(refused.contains("refuses the login of root"), "{refused}");
+    home.store().update(&host, "root", &"p4ssw0rd".into()).unwrap();
+    worker.signal(1);
+    worker.wait_for_line("1 unchanged, 1 new or changed, 1 closed", SOON);
+    assert_eq!(client.ask(&about(&host), SOON)["success"], 0, "no pause is inherited from the wrong password");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
-use vpoller_daemon::socket::{self, SocketError};
+use vpoller_daemon::socket as sockets;
+use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
@@ -44,16 +45,19 @@ pub(crate) struct Port {
     pub dispatcher: Dispatcher,
     pub agents: Arc<Agents>,
     pub runtime: Handle,
+    /// Without the hosts, which may change.
     pub announcement: Announcement,
-    /// Helpers named in the configuration, for the log.
-    pub helpers: Vec<String>,
+    /// Built-in modules that the configuration lists, for the log.
+    pub modules: Vec<String>,
     pub shared: Arc<Shared>,
 }
 
 /// What the manager sees of a thread, and tells it.
 pub(crate) struct Shared {
     pub wake: Wake,
-    pub stop: AtomicBool,
+    stop: AtomicBool,
+    /// The hosts changed since they were announced.
+    changed: AtomicBool,
     in_work: AtomicUsize,
     requests: AtomicU64,
     replies: AtomicU64,
@@ -69,6 +73,7 @@ impl Shared {
         Self {
             wake,
             stop: AtomicBool::new(false),
+            changed: AtomicBool::new(false),
             in_work: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
             replies: AtomicU64::new(0),
@@ -83,6 +88,12 @@ impl Shared {
     /// Asks the thread to finish.
     pub fn finish(&self) {
         self.stop.store(true, Ordering::Relaxed);
+        self.wake.wake();
+    }
+
+    /// Has the hosts announced again.
+    pub fn announce(&self) {
+        self.changed.store(true, Ordering::Relaxed);
         self.wake.wake();
     }
 
@@ -109,13 +120,11 @@ impl Port {
     /// When the socket cannot be made or breaks.
     pub fn run(self) -> Result<(), SocketError> {
         tracing::info!("Worker process is starting");
-        for helper in &self.helpers {
-            tracing::info!("Loading helper module {helper}");
-        }
+        self.modules.iter().for_each(|module| tracing::info!("Loading {module}"));
         tracing::info!("Creating Worker sockets");
         let mut line = Line::open(&self)?;
         if self.number == 1 {
-            self.agents.iter().for_each(|agent| tracing::info!("Created vSphere Agent for {}", agent.host()));
+            self.agents.hosts().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));
         }
         tracing::info!("Worker process is ready and running");
         line.announce();
@@ -157,9 +166,12 @@ impl<'a> Line<'a> {
         uninterrupted(|| zmq::poll(&mut items, wait)).map_err(broken("wait for"))?;
         self.port.shared.wake.drain();
         self.hand_over();
+        if self.port.shared.changed.swap(false, Ordering::Relaxed) {
+            self.announce();
+        }
         self.watch()?;
         for _ in 0..TURN {
-            let Some(frames) = socket::receive(&self.wire.socket).map_err(broken("receive on"))? else { break };
+            let Some(frames) = sockets::receive(&self.wire.socket).map_err(broken("receive on"))? else { break };
             self.take(frames);
         }
         self.due()
@@ -176,7 +188,7 @@ impl<'a> Line<'a> {
 
     /// Connection events of the transport.
     fn watch(&mut self) -> Result<(), SocketError> {
-        while let Some(frames) = socket::receive(&self.wire.monitor).map_err(broken("watch"))? {
+        while let Some(frames) = sockets::receive(&self.wire.monitor).map_err(broken("watch"))? {
             match frames.first().and_then(|frame| frame.first_chunk()).map(|bytes| u16::from_ne_bytes(*bytes)) {
                 Some(CONNECTED) => self.link.connected(Instant::now()),
                 Some(DISCONNECTED) => self.link.disconnected(),
@@ -245,7 +257,7 @@ impl<'a> Line<'a> {
 
     fn send(&self, frames: Vec<Vec<u8>>) {
         let shared = &self.port.shared;
-        match socket::send(&self.wire.socket, frames) {
+        match sockets::send(&self.wire.socket, frames) {
             Ok(()) => shared.replies.fetch_add(1, Ordering::Relaxed),
             Err(error) => {
                 tracing::warn!("A reply to the proxy at {} was lost: {error}", self.port.endpoint);
@@ -255,12 +267,13 @@ impl<'a> Line<'a> {
     }
 
     fn announce(&self) {
-        self.say(&Control::Announce(self.port.announcement.clone()));
+        let hosts = self.port.agents.hosts();
+        self.say(&Control::Announce(Announcement { hosts, ..self.port.announcement.clone() }));
     }
 
     /// Control messages may be lost: they are repeated, or asked for.
     fn say(&self, control: &Control) {
-        if let Err(error) = socket::send(&self.wire.socket, control.encode()) {
+        if let Err(error) = sockets::send(&self.wire.socket, control.encode()) {
             tracing::debug!("Not said to the proxy at {}: {error}", self.port.endpoint);
         }
     }
@@ -321,7 +334,7 @@ impl Wire {
         let name = format!("inproc://monitor-{}-{}-{instance}", port.announcement.process, port.number);
         // Room for every reply and then some, so that only a proxy that takes nothing for long loses any.
         let room = i32::try_from(port.announcement.capacity * 2 + TURN).unwrap_or(i32::MAX);
-        let socket = socket::connect(&port.context, zmq::DEALER, ROLE, &port.endpoint, |socket| {
+        let socket = sockets::connect(&port.context, zmq::DEALER, ROLE, &port.endpoint, |socket| {
             socket.set_linger(LINGER)?;
             socket.set_sndhwm(room)?;
             socket.set_rcvhwm(room)?;
