@@ -3,7 +3,6 @@
 //! Whatever one vSphere host does costs the requests for that host only: they count against a bound of their own, each has a
 //! deadline, and none of them occupies a thread while it waits. A task per agent keeps the login; it is supervised.
 
-use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::inventory::{Inventory, ReadError, Wanted};
 use crate::methods::{Method, Object};
+use crate::seen::Seen;
 
 /// What serves the requests for one vSphere host.
 pub struct Agent {
@@ -35,7 +35,7 @@ pub struct Agent {
     state: Mutex<State>,
     counters: Counters,
     /// Ambiguous names that were warned about.
-    ambiguous: Mutex<HashSet<String>>,
+    ambiguous: Seen,
     /// The task that keeps the login.
     keeper: Mutex<Option<AbortHandle>>,
 }
@@ -74,8 +74,6 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Longer than any logout should take; the process ends anyway.
 const CLOSING: Duration = Duration::from_secs(3);
-/// Ambiguous names remembered; beyond, warnings start anew.
-const AMBIGUOUS: usize = 1000;
 
 impl Agent {
     /// An agent for the host of this name that takes on `limit` requests at once.
@@ -90,7 +88,7 @@ impl Agent {
             lost: Notify::new(),
             state: Mutex::default(),
             counters: Counters::default(),
-            ambiguous: Mutex::default(),
+            ambiguous: Seen::default(),
             keeper: Mutex::default(),
         }
     }
@@ -137,7 +135,7 @@ impl Agent {
                 let missing = || Failure::NoObject(request.name.clone());
                 let name = request.name.as_deref().ok_or_else(missing)?;
                 let found = inventory.find(kind, &Wanted::parse(kind, name)).await?;
-                if found.len() > 1 && self.first_time(name) {
+                if found.len() > 1 && self.ambiguous.first_time(name) {
                     let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
                     let (host, kind) = (&self.host, kind.printed());
                     tracing::warn!(
@@ -148,14 +146,6 @@ impl Agent {
             }
         };
         actions::perform(&Task { method, request, inventory, object }).await
-    }
-
-    fn first_time(&self, name: &str) -> bool {
-        let mut known = lock(&self.ambiguous);
-        if known.len() >= AMBIGUOUS {
-            known.clear();
-        }
-        known.insert(name.to_owned())
     }
 
     fn note(&self, outcome: &Result<Answer, Failure>) {

@@ -88,31 +88,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         _ if arguments.methods_markdown => print(&catalogue::markdown()),
         Some(Word::Stop) => ask(&arguments, Command::Shutdown),
         Some(Word::Status) => ask(&arguments, Command::Status),
-        Some(Word::Start) | None => report(start(&arguments)),
+        Some(Word::Start) | None => start(&arguments).unwrap_or_else(report),
     }
 }
 
 type AnyError = Box<dyn std::error::Error>;
 
-fn start(arguments: &Arguments) -> Result<(), AnyError> {
+fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
     // Before any other thread exists, so that all of them leave signals to the main loop.
     let signals = Signals::block()?;
     let options = &arguments.options;
     let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
     let log = log::init(options.verbosity(), options.output.clone())?;
     let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    let result = manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log));
-    if let Err(error) = &result {
-        vpoller_daemon::critical!("{error}");
+    match manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log)) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => {
+            // From here on there is a log, perhaps in a file.
+            vpoller_daemon::critical!("{error}");
+            Ok(ExitCode::FAILURE)
+        }
     }
-    Ok(result?)
 }
 
 fn ask(arguments: &Arguments, command: Command) -> ExitCode {
     let Some(endpoint) = &arguments.endpoint else { return ExitCode::FAILURE };
     match mgmt::ask(endpoint, command) {
         Ok(reply) => print(&String::from_utf8_lossy(&reply)),
-        Err(error) => report(Err(error.into())),
+        Err(error) => report(error.into()),
     }
 }
 
@@ -185,7 +188,7 @@ fn run_one(arguments: Vec<OsString>) -> ExitCode {
     };
     match run.execute() {
         Ok(reply) => print(&String::from_utf8_lossy(&reply)),
-        Err(error) => report(Err(error)),
+        Err(error) => report(error),
     }
 }
 
@@ -242,14 +245,10 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
-fn report(result: Result<(), AnyError>) -> ExitCode {
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "{error}");
-            ExitCode::FAILURE
-        }
-    }
+fn report(error: AnyError) -> ExitCode {
+    // Nobody to tell when even that fails.
+    let _ = writeln!(io::stderr(), "{error}");
+    ExitCode::FAILURE
 }
 
 #[cfg(test)]

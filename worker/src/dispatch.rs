@@ -11,6 +11,7 @@ use crate::catch::caught;
 use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Action, Method, Object};
+use crate::seen::Seen;
 
 /// Largest request body, in bytes; a reply has no such bound.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -27,13 +28,15 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Dispatcher {
     agents: Arc<Agents>,
+    /// Helpers that do not exist and were asked for.
+    unknown_helpers: Arc<Seen>,
 }
 
 impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents }
+        Self { agents, unknown_helpers: Arc::default() }
     }
 
     /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
@@ -49,12 +52,13 @@ impl Dispatcher {
         tracing::debug!("Received {request:?}");
         let (method, agent) = match self.admit(&request) {
             Ok(admitted) => admitted,
-            Err(failure) => return Step::Now(finish(methods::find(&request.method), &request, &failure.into())),
+            Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
+        let own = self.clone();
         Step::Later(Box::pin(async move {
             let reply = agent.perform(method, &request).await;
-            finish(Some(method), &request, &reply)
+            own.finish(Some(method), &request, &reply)
         }))
     }
 
@@ -71,7 +75,7 @@ impl Dispatcher {
     #[must_use]
     pub fn turn_away(&self, body: &[u8], failure: Failure) -> Vec<u8> {
         match Request::parse(body) {
-            Ok(request) => finish(methods::find(&request.method), &request, &failure.into()),
+            Ok(request) => self.finish(methods::find(&request.method), &request, &failure.into()),
             Err(error) => refuse(error.into()),
         }
     }
@@ -85,34 +89,34 @@ impl Dispatcher {
         }
         Ok((method, agent))
     }
+
+    /// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
+    fn finish(&self, method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
+        let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
+        let Rendered { mut bytes, outcome } = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
+            tracing::error!("Helper {name} failed: {cause}");
+            helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
+        });
+        if request.outcome {
+            append_outcome(&mut bytes, outcome);
+        }
+        bytes
+    }
+
+    fn render(&self, name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+        if let Some(helper) = helpers::find(name) {
+            return helper.render(method, request, reply);
+        }
+        if self.unknown_helpers.first_time(name) {
+            tracing::warn!("Unknown helper {name} requested, the reply goes out as it is");
+        }
+        helpers::plain(reply)
+    }
 }
 
 /// The reply to what is no request, or cannot be taken on.
 pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
     helpers::plain(&failure.into()).bytes
-}
-
-/// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
-fn finish(method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
-    let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
-    let Rendered { mut bytes, outcome } = caught(|| render(name, method, request, reply)).unwrap_or_else(|cause| {
-        tracing::error!("Helper {name} failed: {cause}");
-        helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
-    });
-    if request.outcome {
-        append_outcome(&mut bytes, outcome);
-    }
-    bytes
-}
-
-fn render(name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
-    match helpers::find(name) {
-        Some(helper) => helper.render(method, request, reply),
-        None => {
-            tracing::warn!("Unknown helper {name} requested, the reply goes out as it is");
-            helpers::plain(reply)
-        }
-    }
 }
 
 /// What is about to be done, for the log.

@@ -21,6 +21,7 @@ mod link;
 mod local;
 pub mod manager;
 pub mod methods;
+mod seen;
 mod socket;
 
 pub use actions::{Answer, Perform, Performing, Task};

@@ -130,6 +130,25 @@ async fn cases_hold_at_the_simulator() {
     agents.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standalone_esxi_host_is_served_too() {
+    let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
+    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
+    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    for (method, name, result) in [
+        ("host.discover", None, json!([{"name": "esxi-standalone.example.org"}])),
+        ("vm.discover", None, json!([{"name": "esxi-vm01"}, {"name": "esxi-vm02"}])),
+        ("cluster.discover", None, json!([])),
+        ("host.vm.get", Some("esxi-standalone.example.org"), json!([{"name": "esxi-vm01"}, {"name": "esxi-vm02"}])),
+        ("vm.host.get", Some("esxi-vm01"), json!([{"name": "esxi-vm01", "host": "esxi-standalone.example.org"}])),
+    ] {
+        let request = json!({"method": method, "hostname": HOST, "name": name});
+        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
+        assert_eq!(reply["result"], result, "{method}: {reply}");
+    }
+    agents.stop().await;
+}
+
 /// The simulator under the name of the documents.
 pub fn registered(simulator: &Simulator) -> Registered {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));

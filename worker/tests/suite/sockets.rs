@@ -169,6 +169,39 @@ fn a_dead_vsphere_host_delays_only_its_own_requests() {
 }
 
 #[test]
+fn a_full_worker_says_so_at_once() {
+    let mut simulator = Simulator::start(&SimOptions::default());
+    simulator.process().signal(19);
+    let relay = Relay::start();
+    let home = Home::new(&relay.backend);
+    let host = home.register(simulator.address());
+    let mut worker = home.start(1);
+    let context = zmq::Context::new();
+    let socket = context.socket(zmq::DEALER).unwrap();
+    socket.set_linger(0).unwrap();
+    socket.connect(&relay.frontend).unwrap();
+    let request = json!({"method": "about", "hostname": host, "timeout": 5000}).to_string().into_bytes();
+    for _ in 0..515 {
+        socket.send_multipart([Vec::new(), request.clone()], 0).unwrap();
+    }
+    let mut replies = Vec::new();
+    for _ in 0..515 {
+        assert_ne!(socket.poll(zmq::POLLIN, 30_000).unwrap(), 0, "only {} replies", replies.len());
+        replies.push(msg(&socket.recv_multipart(0).unwrap()[1]));
+    }
+    for reply in &replies[..3] {
+        assert_eq!(reply, "Worker is busy: 512 requests are in work already; try again later");
+    }
+    assert!(replies[3..].iter().all(|reply| *reply == format!("{host} did not answer within 4.75 s")), "{:?}", &replies[3..6]);
+    // It recovers as soon as vSphere does.
+    simulator.process().signal(18);
+    let mut client = Client::new(&relay.frontend);
+    wait_until(SOON, "an answer", || client.ask(&get(&host, "vm01.example.org"), SOON)["success"] == 0);
+    assert_eq!(home.status()["processes"][0]["refused"], 3);
+    assert!(worker.is_running());
+}
+
+#[test]
 fn what_is_in_work_is_finished_before_the_end() {
     let simulator = Simulator::start(&SimOptions { delay: Duration::from_millis(700), ..SimOptions::default() });
     let relay = Relay::start();
