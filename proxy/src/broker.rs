@@ -234,7 +234,7 @@ impl Broker {
             }
             self.reply(&identity, frames, now);
         }
-        self.pump(now);
+        self.pump_for(&identity, now);
     }
 
     /// Time passes.
@@ -287,7 +287,7 @@ impl Broker {
     /// Stops: what waits is answered with an error, and so is what comes; what workers have may still be answered.
     pub fn stop(&mut self, now: Instant) {
         self.stopping = true;
-        for number in self.queue.numbers() {
+        for number in self.queue.numbers(|_| true) {
             self.refuse(number, &Refusal::Stopping, now);
         }
     }

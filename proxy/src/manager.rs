@@ -6,13 +6,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
+use vpoller_daemon::Program;
 use vpoller_daemon::log::LogError;
 use vpoller_daemon::mgmt::Management;
+use vpoller_daemon::notify::{self, Pulse, Watchdog};
 use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::{Identity, VERSION};
 use vpoller_daemon::wake::Wake;
-use vpoller_daemon::{Program, notify};
 
 use crate::Config;
 use crate::process::{self, Order, Process};
@@ -67,6 +68,7 @@ pub struct Manager {
     bell: Wake,
     /// Rung when the broker's thread ends.
     ended: Wake,
+    watchdog: Watchdog,
     thread: JoinHandle<Result<(), ProxyError>>,
 }
 
@@ -85,12 +87,14 @@ impl Manager {
         let (bell, ended) = (Wake::new().map_err(system("make an eventfd"))?, Wake::new().map_err(system("make an eventfd"))?);
         let (orders, mailbox) = mpsc::channel();
         let (ready, is_ready) = mpsc::channel();
+        let pulse = Pulse::new(THREAD_NAME);
+        let watchdog = Watchdog::new(Instant::now(), vec![pulse.clone()]);
         tracing::info!("Starting Proxy process");
         let thread = {
             let (config, bell, ended) = (config.clone(), bell.clone(), ended.clone());
             let body = move || {
                 let _ended = RingAtEnd(ended);
-                let process = Process::bind(&context, &config, bell, mailbox)?;
+                let process = Process::bind(&context, &config, bell, mailbox, pulse)?;
                 // The manager waits for this; it is gone only when the whole program is.
                 let _ = ready.send((process.frontend().to_owned(), process.backend().to_owned()));
                 process.run()
@@ -111,7 +115,7 @@ impl Manager {
             tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
         }
         tracing::info!("Proxy Manager is ready and running");
-        Ok(Self { identity: Identity::now(), endpoints, management, orders, bell, ended, thread })
+        Ok(Self { identity: Identity::now(), endpoints, management, orders, bell, ended, watchdog, thread })
     }
 
     /// Where clients connect, with the port that the system chose.
@@ -137,7 +141,7 @@ impl Manager {
     ///
     /// # Errors
     /// When the proxy ended by itself.
-    pub fn run(self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
+    pub fn run(mut self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
         let mut stop_by: Option<Instant> = None;
         while !self.wait(signals, stop_by)? {
             let asked = self.management.serve(|| self.status(stop_by.is_some())).map_err(ProxyError::failed("management"))?;
@@ -145,9 +149,14 @@ impl Manager {
             while let Some(signal) = signals.and_then(Signals::next) {
                 match signal {
                     Signal::Stop => stop = true,
-                    Signal::Reload => reload().unwrap_or_else(|error| tracing::error!("{error}")),
+                    Signal::Reload => {
+                        notify::reloading();
+                        reload().unwrap_or_else(|error| tracing::error!("{error}"));
+                        notify::ready();
+                    }
                 }
             }
+            self.watchdog.tend(Instant::now());
             if stop && stop_by.is_none() {
                 stop_by = Some(self.begin_stop());
             }
@@ -163,7 +172,9 @@ impl Manager {
     fn wait(&self, signals: Option<&Signals>, limit: Option<Instant>) -> Result<bool, ProxyError> {
         let mut items = vec![self.management.poll_item(), zmq::PollItem::from_fd(self.ended.fd(), zmq::POLLIN)];
         items.extend(signals.map(|signals| zmq::PollItem::from_fd(signals.fd(), zmq::POLLIN)));
-        let timeout = limit.map_or(-1, |limit| process::milliseconds(limit.saturating_duration_since(Instant::now())));
+        let now = Instant::now();
+        let until = limit.map(|limit| limit.saturating_duration_since(now));
+        let timeout = until.into_iter().chain(self.watchdog.wait(now)).min().map_or(-1, process::milliseconds);
         match zmq::poll(&mut items, timeout) {
             Ok(_) | Err(zmq::Error::EINTR) => Ok(self.ended.drain()),
             Err(source) => Err(ProxyError::Failed { role: "management", source }),

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
+use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket::{self, Bound};
 use vpoller_daemon::wake::Wake;
 use zmq::{Context, Socket};
@@ -55,12 +56,20 @@ pub struct Process {
     backend: Bound,
     bell: Wake,
     mailbox: Receiver<Order>,
+    /// Beats at every turn; the broker's heartbeats see to it that a turn never takes long.
+    pulse: Pulse,
     broker: Broker,
 }
 
 impl Process {
     /// Binds both sockets.
-    pub fn bind(context: &Context, config: &Config, bell: Wake, mailbox: Receiver<Order>) -> Result<Self, ProxyError> {
+    pub fn bind(
+        context: &Context,
+        config: &Config,
+        bell: Wake,
+        mailbox: Receiver<Order>,
+        pulse: Pulse,
+    ) -> Result<Self, ProxyError> {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
         let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, |socket| {
@@ -78,7 +87,7 @@ impl Process {
             set_up_router(socket)
         })?;
         let broker = Broker::new(config.rules, first_number(), Instant::now());
-        Ok(Self { frontend, backend, bell, mailbox, broker })
+        Ok(Self { frontend, backend, bell, mailbox, pulse, broker })
     }
 
     /// Where clients connect.
@@ -97,6 +106,7 @@ impl Process {
         let mut stop_by: Option<Instant> = None;
         loop {
             self.wait(stop_by)?;
+            self.pulse.beat();
             // Workers first: what they say keeps them alive and frees places.
             self.read_backend()?;
             if self.take_orders() && stop_by.is_none() {

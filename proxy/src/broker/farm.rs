@@ -236,6 +236,17 @@ impl Farm {
         self.use_worker(least)
     }
 
+    /// Whether a process could get requests for `host`: it is picked for it, or nobody is.
+    pub fn may_use(&self, process: &Arc<str>, host: &str) -> bool {
+        self.picks.get(host).is_none_or(|picks| picks.contains(process))
+    }
+
+    /// Whether a process takes anything more at this moment.
+    pub fn has_room(&self, process: &Arc<str>) -> bool {
+        let mut sockets = self.processes.get(process).into_iter().flatten();
+        sockets.any(|identity| self.workers.get(identity).is_some_and(Worker::has_room))
+    }
+
     /// The lists that workers have to be told now, once things have settled: worker and the hosts it is picked for.
     pub fn settle(&mut self, now: Instant) -> Vec<(Identity, Vec<Arc<str>>)> {
         match self.settle_at() {

@@ -82,9 +82,10 @@ impl Queue {
         self.turns.iter().map(|host| (host, self.waiting_for(host)))
     }
 
-    /// All that wait, in no special order.
-    pub fn numbers(&self) -> Vec<u64> {
-        self.hosts.values().flat_map(|host| &host.waiting).copied().collect()
+    /// All that wait for the hosts that `wanted` picks; those of one host in order.
+    pub fn numbers(&self, wanted: impl Fn(&str) -> bool) -> Vec<u64> {
+        let hosts = self.hosts.iter().filter(|(name, host)| !host.waiting.is_empty() && wanted(name));
+        hosts.flat_map(|(_, host)| &host.waiting).copied().collect()
     }
 
     /// Takes the memory of a new request, unless a bound forbids it. [`Queue::release`] gives it back.

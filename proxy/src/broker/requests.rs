@@ -1,10 +1,12 @@
 //! The way of a request: where it may go, when it is given up, how it is answered.
 
+use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use vpoller_wire::envelope::Envelope;
 
-use super::farm::{Identity, Standing};
+use super::farm::{Farm, Identity, Standing};
 use super::note::Note;
 use super::pending::{Pending, State};
 use super::refusal::Refusal;
@@ -45,25 +47,51 @@ impl Broker {
 
     /// Sends what can be sent now, the hosts in turn.
     pub(super) fn pump(&mut self, now: Instant) {
-        let mut without_success = 0;
-        while without_success < self.queue.turns() {
+        self.pump_while(now, |_, _| true, |_| true);
+    }
+
+    /// Sends what the process of this worker has room for now. Runs after every message of a worker, so it must cost next to
+    /// nothing when there is nothing to do.
+    pub(super) fn pump_for(&mut self, identity: &Identity, now: Instant) {
+        if self.queue.len() == 0 {
+            return;
+        }
+        let Some(process) = self.farm.get(identity).map(|worker| Arc::clone(&worker.process)) else { return };
+        self.pump_while(now, |farm, host| farm.may_use(&process, host), |farm| farm.has_room(&process));
+    }
+
+    /// Goes round the hosts that wait and are `eligible`, as long as there is `room`; a host that cannot be served now is not
+    /// asked again, for places do not become free meanwhile.
+    fn pump_while(&mut self, now: Instant, eligible: impl Fn(&Farm, &str) -> bool, room: impl Fn(&Farm) -> bool) {
+        let mut stuck: HashSet<Arc<str>> = HashSet::new();
+        let mut passed_over = 0;
+        while passed_over < self.queue.turns() && room(&self.farm) {
             let Some(number) = self.queue.next_turn() else { return };
+            let Some(host) = self.pending.get(&number).map(|pending| Arc::clone(&pending.host)) else { return };
+            if stuck.contains(&host) || !eligible(&self.farm, &host) {
+                passed_over += 1;
+                continue;
+            }
             match self.verdict(number, now) {
-                None | Some(Verdict::Wait(_)) => without_success += 1,
+                None | Some(Verdict::Wait(_)) => {
+                    stuck.insert(host);
+                    passed_over += 1;
+                }
                 Some(verdict) => {
                     self.carry_out(number, verdict, now);
-                    without_success = 0;
+                    passed_over = 0;
                 }
             }
         }
     }
 
-    /// After workers came or went: sends what can be sent, and looks anew at how long the rest may wait.
+    /// After workers came or went: sends what can be sent, and looks anew at how long requests for hosts that nobody serves
+    /// may wait.
     pub(super) fn reconsider_all(&mut self, now: Instant) {
         self.pump(now);
-        for number in self.queue.numbers() {
+        let unserved = |host: &str| matches!(self.farm.standing(host), Standing::NoWorker(_) | Standing::Gone(..));
+        for number in self.queue.numbers(unserved) {
             match self.verdict(number, now) {
-                // Its turn comes after others of its host that could not be sent either.
                 None | Some(Verdict::Send(_)) => {}
                 Some(verdict) => self.carry_out(number, verdict, now),
             }

@@ -79,7 +79,7 @@ impl World {
     pub fn pass(&mut self, milliseconds: u64) {
         let end = self.now + Duration::from_millis(milliseconds);
         while self.now < end {
-            self.now = self.broker.next_due().clamp(self.now + Duration::from_millis(1), end);
+            self.now = self.broker.next_due().max(self.now + Duration::from_millis(1)).min(end);
             self.broker.tick(self.now);
             self.act();
         }

@@ -109,7 +109,7 @@ fn happen(world: &mut World, event: Event, clients: &mut usize) {
     world.act();
 }
 
-fn check_invariants(world: &World) {
+fn check_invariants(world: &mut World) {
     world.check_books();
     let mut answers: BTreeMap<&str, usize> = BTreeMap::new();
     world.answers.iter().for_each(|(client, _)| *answers.entry(client).or_default() += 1);
@@ -117,6 +117,10 @@ fn check_invariants(world: &World) {
     let report = world.broker.report(world.now);
     assert!(report.workers.iter().all(|worker| worker.in_flight <= worker.capacity || worker.capacity < 4), "{report:?}");
     assert!(report.waiting <= report.pending);
+    let hosts: Vec<_> = world.broker.queue.depths().map(|(host, _)| Arc::clone(host)).collect();
+    for host in hosts {
+        assert_eq!(world.broker.farm.choose(&host), None, "requests for {host} wait although there is room");
+    }
     let indexed = world.broker.due.len();
     assert_eq!(indexed, report.pending, "every pending request is looked at again");
 }
@@ -129,11 +133,11 @@ proptest! {
         let mut clients = 0;
         for event in events {
             happen(&mut world, event, &mut clients);
-            check_invariants(&world);
+            check_invariants(&mut world);
         }
         // With time everything is answered, refused or given up.
         world.pass(12_000);
-        check_invariants(&world);
+        check_invariants(&mut world);
         prop_assert_eq!(world.broker.pending(), 0);
         prop_assert_eq!(world.broker.report(world.now).bytes, 0);
     }
