@@ -241,6 +241,11 @@ impl Farm {
         self.picks.get(host).is_none_or(|picks| picks.contains(process))
     }
 
+    /// Whether a process has a connection that is not leaving.
+    pub fn has_process(&self, process: &Arc<str>) -> bool {
+        self.processes.contains_key(process)
+    }
+
     /// Whether a process takes anything more at this moment.
     pub fn has_room(&self, process: &Arc<str>) -> bool {
         let mut sockets = self.processes.get(process).into_iter().flatten();

@@ -541,6 +541,7 @@ fn a_leaving_worker_finishes_and_gets_nothing_more() {
     assert_eq!(world.last_sent().0, "b", "the second one was held for its successor");
     world.live(1500, &["b"]);
     assert_eq!(world.broker.counters().workers_lost, 0, "an orderly end is no loss");
+    assert!(world.notes.contains(&Note::WorkerLeaving { process: "a".into() }), "{:?}", world.notes);
     world.check_books();
 }
 

@@ -1,5 +1,6 @@
 //! Workers that come, speak and go.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use vpoller_wire::control::{Announcement, Control};
@@ -42,9 +43,11 @@ impl Broker {
 
     pub(super) fn goodbye(&mut self, identity: &Identity, now: Instant) {
         if let Some(worker) = self.farm.get(identity).filter(|worker| !worker.leaving) {
-            let process = worker.process.to_string();
+            let process = Arc::clone(&worker.process);
             self.farm.leave(identity, now);
-            self.log(Note::WorkerLeaving { process });
+            if !self.farm.has_process(&process) {
+                self.log(Note::WorkerLeaving { process: process.to_string() });
+            }
             self.reconsider_all(now);
         }
     }
