@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value as Json, json};
 use tokio::runtime::{Builder, Runtime};
+use vpoller_daemon::Program;
 use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
+use vpoller_daemon::notify::{self, Pulse, Watchdog};
 use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::{Identity, VERSION};
 use vpoller_daemon::wake::Wake;
-use vpoller_daemon::{Program, notify};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
@@ -58,10 +59,14 @@ impl WorkerError {
 
 /// A thread that ends without being told to is started again after this pause.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
-/// The main loop looks at its threads at least this often, in milliseconds.
-const GLANCE: i64 = 1000;
+/// The main loop looks at its threads at least this often.
+const GLANCE: Duration = Duration::from_secs(1);
+/// How often the threads for vSphere traffic show systemd's watchdog that they still take turns.
+const BEAT: Duration = Duration::from_millis(100);
 /// What tasks that ignore their end may still take.
 const RUNTIME_STOP: Duration = Duration::from_secs(1);
+/// Name of the threads for vSphere traffic.
+const AGENTS: &str = "VPollerAgents";
 /// More threads than this for vSphere traffic gain nothing: they wait most of the time.
 const MOST_RUNTIME_THREADS: usize = 4;
 
@@ -149,7 +154,7 @@ impl Manager {
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
                 modules: self.config.modules(),
-                shared: Arc::new(Shared::new(wake)),
+                shared: Arc::new(Shared::new(wake, Pulse::new(&name(number)))),
             };
             let running = Some(spawn(&port, &self.wake)?);
             self.threads.push(Thread { port, running, ended: None });
@@ -170,12 +175,16 @@ impl Manager {
 
     /// Until somebody says stop.
     fn serve(&mut self, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
+        let mut watchdog = self.watchdog();
         loop {
             let Some(management) = &self.management else { return Ok(()) };
             let fds = [signals.fd(), self.wake.fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
             let [signal, bell] = fds;
             let mut items = [management.poll_item(), signal, bell];
-            uninterrupted(|| zmq::poll(&mut items, GLANCE)).map_err(WorkerError::Management)?;
+            let wait = watchdog.wait(Instant::now()).map_or(GLANCE, |wait| wait.min(GLANCE));
+            let wait = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(0);
+            uninterrupted(|| zmq::poll(&mut items, wait)).map_err(WorkerError::Management)?;
+            watchdog.tend(Instant::now());
             self.wake.drain();
             let mut reload = false;
             while let Some(signal) = signals.next() {
@@ -188,11 +197,30 @@ impl Manager {
                 return Ok(());
             }
             if reload {
+                notify::reloading();
                 reopen(log);
                 self.reload();
+                notify::ready();
             }
             self.look_after_threads();
         }
+    }
+
+    /// Watches every thread with a socket, and whether the agents' threads take turns.
+    fn watchdog(&self) -> Watchdog {
+        let agents = Pulse::new(AGENTS);
+        let pulses = self.threads.iter().map(|thread| thread.port.shared.pulse.clone()).chain([agents.clone()]);
+        let watchdog = Watchdog::new(Instant::now(), pulses.collect());
+        if watchdog.is_on() {
+            self.runtime.spawn(async move {
+                let mut turns = tokio::time::interval(BEAT);
+                loop {
+                    turns.tick().await;
+                    agents.beat();
+                }
+            });
+        }
+        watchdog
     }
 
     /// Reads the hosts again: those that changed get new agents, those that are gone or disabled lose theirs.
@@ -218,7 +246,7 @@ impl Manager {
     fn look_after_threads(&mut self) {
         for thread in &mut self.threads {
             if thread.running.as_ref().is_some_and(JoinHandle::is_finished) {
-                tracing::error!("{} ended; it is started again", name(&thread.port));
+                tracing::error!("{} ended; it is started again", name(thread.port.number));
                 (thread.running, thread.ended) = (None, Some(Instant::now()));
                 self.restarts += 1;
             }
@@ -279,14 +307,14 @@ fn runtime() -> Result<Runtime, WorkerError> {
     let threads = concurrency(None).min(MOST_RUNTIME_THREADS);
     Builder::new_multi_thread()
         .worker_threads(threads)
-        .thread_name("VPollerAgents")
+        .thread_name(AGENTS)
         .enable_all()
         .build()
         .map_err(WorkerError::system("start threads for the agents"))
 }
 
-fn name(port: &Port) -> String {
-    format!("VPollerWorker-{}", port.number)
+fn name(number: usize) -> String {
+    format!("VPollerWorker-{number}")
 }
 
 fn spawn(port: &Port, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
@@ -297,7 +325,7 @@ fn spawn(port: &Port, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
             tracing::error!("{error}");
         }
     };
-    thread::Builder::new().name(name(port)).spawn(body).map_err(WorkerError::system("start a thread"))
+    thread::Builder::new().name(name(port.number)).spawn(body).map_err(WorkerError::system("start a thread"))
 }
 
 /// Rings when a thread ends, however it ends.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
+use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket as sockets;
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::wake::Wake;
@@ -55,6 +56,8 @@ pub(crate) struct Port {
 /// What the manager sees of a thread, and tells it.
 pub(crate) struct Shared {
     pub wake: Wake,
+    /// Beats at every turn, which our heartbeats to the proxy keep from ever taking long.
+    pub pulse: Pulse,
     stop: AtomicBool,
     /// The hosts changed since they were announced.
     changed: AtomicBool,
@@ -69,9 +72,10 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub fn new(wake: Wake) -> Self {
+    pub fn new(wake: Wake, pulse: Pulse) -> Self {
         Self {
             wake,
+            pulse,
             stop: AtomicBool::new(false),
             changed: AtomicBool::new(false),
             in_work: AtomicUsize::new(0),
@@ -164,6 +168,7 @@ impl<'a> Line<'a> {
         let bell = zmq::PollItem::from_fd(self.port.shared.wake.fd(), zmq::POLLIN);
         let mut items = [self.wire.socket.as_poll_item(zmq::POLLIN), self.wire.monitor.as_poll_item(zmq::POLLIN), bell];
         uninterrupted(|| zmq::poll(&mut items, wait)).map_err(broken("wait for"))?;
+        self.port.shared.pulse.beat();
         self.port.shared.wake.drain();
         self.hand_over();
         if self.port.shared.changed.swap(false, Ordering::Relaxed) {
