@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -55,6 +55,17 @@ fn only(store: &Store) -> Host {
     let mut hosts = store.hosts().unwrap();
     assert_eq!(hosts.len(), 1);
     hosts.remove(0)
+}
+
+#[test]
+fn a_new_file_belongs_to_the_directorys_owner() {
+    let scratch = scratch();
+    let folder = scratch.path.parent().unwrap();
+    // Only root may; for anybody else the directory is their own, and so is the file.
+    let _ = chown(folder, Some(4711), Some(4712));
+    Store::create(&scratch.path).unwrap();
+    let (folder, file) = (fs::metadata(folder).unwrap(), fs::metadata(&scratch.path).unwrap());
+    assert_eq!((file.uid(), file.gid()), (folder.uid(), folder.gid()));
 }
 
 #[test]
