@@ -24,7 +24,7 @@ const VIEW_TYPES: [&str; 9] = [
     "Folder",
     "DistributedVirtualSwitch",
 ];
-/// Longest time for each step of closing a session.
+/// Longest time for closing a session.
 const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 /// Guest operations take seconds; so many run at the same time at most, leaving room for other calls.
 const GUEST_CALLS: usize = 4;
@@ -113,7 +113,8 @@ impl Client {
         self.in_session(|session| async move { self.shared.retrieve(&session, spec).await }).await
     }
 
-    /// Reads properties of every object of a type (and its subtypes) below the root folder.
+    /// Reads properties of every object of a type (and its subtypes) below the root folder. Of types that are no inventory
+    /// (alarms, tasks, managers) it finds none.
     ///
     /// # Errors
     /// As [`Client::retrieve`].
@@ -200,18 +201,11 @@ impl Client {
         .await
     }
 
-    /// Closes the session at the server, within a few seconds. The client can be used again.
+    /// Closes the session at the server, within five seconds or not at all. The client can be used again.
     pub async fn logout(&self) {
-        let gate = &self.shared.gate;
         let limit = LOGOUT_LIMIT.min(self.config().request_timeout);
-        let Ok(Some(session)) = tokio::time::timeout(limit, gate.take()).await else { return };
-        let context = session.context(limit);
-        if let Some(view) = session.view().lock().await.take() {
-            // The session ends anyway, and its views with it.
-            let _ = gate.caller.call(context, &view, "DestroyView", &[]).await;
-        }
-        if let Err(error) = gate.caller.call(context, &session.content.session_manager, "Logout", &[]).await {
-            tracing::debug!(host = self.config().host, %error, "the session was not closed");
+        if tokio::time::timeout(limit, self.shared.close(limit)).await.is_err() {
+            tracing::debug!(host = self.config().host, "the session was not closed in time");
         }
     }
 
@@ -247,6 +241,19 @@ impl Client {
 }
 
 impl Shared {
+    /// Logs out, if there is a session.
+    async fn close(&self, limit: Duration) {
+        let Some(session) = self.gate.take().await else { return };
+        let context = session.context(limit);
+        if let Some(view) = session.view().lock().await.take() {
+            // The session ends anyway, and its views with it.
+            let _ = self.gate.caller.call(context, &view, "DestroyView", &[]).await;
+        }
+        if let Err(error) = self.gate.caller.call(context, &session.content.session_manager, "Logout", &[]).await {
+            tracing::debug!(host = self.gate.config.host, %error, "the session was not closed");
+        }
+    }
+
     /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after
     /// an answer.
     async fn call(

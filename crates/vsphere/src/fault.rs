@@ -64,7 +64,7 @@ impl Fault {
             (&["NotAuthenticated"], Class::Session),
             (&["InvalidLogin", "InvalidLocale", "PasswordExpired", "AccountLocked"], Class::Auth),
             (&["NoPermission", "RestrictedByAdministrator", "RestrictedVersion"], Class::Permission),
-            (&["InvalidCollectorVersion", "RequestCanceled"], Class::Session),
+            (&["InvalidCollectorVersion"], Class::Session),
             (
                 &[
                     "InvalidProperty",
@@ -80,7 +80,8 @@ impl Fault {
                 ],
                 Class::Argument,
             ),
-            (&["TooManyHosts", "TooManyConcurrentNativeClones"], Class::Overload),
+            // Requests are cancelled by a server that is shutting down.
+            (&["RequestCanceled", "TooManyHosts", "TooManyConcurrentNativeClones"], Class::Overload),
         ];
         let found = known.iter().find(|(kinds, _)| kinds.iter().any(|kind| self.is_a(kind)));
         found.map_or(Class::Object, |(_, class)| *class)

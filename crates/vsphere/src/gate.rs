@@ -72,11 +72,10 @@ impl Gate {
         if let Phase::Open(session) = &slot.phase {
             return Ok(Entry::Open(session.clone()));
         }
-        slot.generation += 1;
         let (sender, receiver) = watch::channel(None);
         slot.phase = Phase::Connecting(receiver.clone());
         // A task of its own: a caller that gives up must not leave a login whose failure nobody notes.
-        tokio::spawn(self.clone().log_in(slot.generation, sender));
+        tokio::spawn(self.clone().log_in(slot.generation + 1, sender));
         Ok(Entry::Wait(receiver))
     }
 
@@ -93,6 +92,7 @@ impl Gate {
                 if slot.short_lives <= SHORT_LIVES {
                     slot.backoff.succeeded();
                 }
+                slot.generation = generation;
                 Phase::Open(session.clone())
             }
             Err(error) => {

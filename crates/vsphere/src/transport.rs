@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::{Client, RequestBuilder, Response, redirect};
+use rustls_pki_types::ServerName;
 
 use crate::tls::Verifier;
 use crate::{Config, Error, error};
@@ -27,6 +28,7 @@ pub(crate) struct Transport {
     host: String,
     base: String,
     max_bytes: usize,
+    connect_timeout: Duration,
 }
 
 /// A SOAP message to send.
@@ -55,6 +57,9 @@ impl Transport {
     }
 
     pub fn with(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
+        if ServerName::try_from(config.host.as_str()).is_err() {
+            return Err(error::config(format!("{:?} is neither a host name nor an address", config.host)));
+        }
         let mut builder = Client::builder()
             .tls_backend_preconfigured(verifier.client_config()?)
             .user_agent(&config.user_agent)
@@ -75,7 +80,14 @@ impl Transport {
             .build()
             .map_err(|cause| error::config(format!("cannot set up the connection to {}: {}", config.host, innermost(&cause))))?;
         let base = base_url(&config.host, config.port, config.address);
-        Ok(Self { http, verifier, host: config.host.clone(), base, max_bytes: config.limits.response_bytes })
+        Ok(Self {
+            http,
+            verifier,
+            host: config.host.clone(),
+            base,
+            max_bytes: config.limits.response_bytes,
+            connect_timeout: config.connect_timeout,
+        })
     }
 
     pub fn verifier(&self) -> &Verifier {
@@ -146,8 +158,10 @@ impl Transport {
         if let Some(explained) = self.verifier.explain(failure) {
             return explained;
         }
-        if failure.is_timeout() {
-            return self.timeout(if failure.is_connect() { "connecting" } else { what }, limit);
+        match (failure.is_timeout(), failure.is_connect()) {
+            (true, true) => return self.timeout("connecting", self.connect_timeout),
+            (true, false) => return self.timeout(what, limit),
+            _ => {}
         }
         Error::Connection { host: self.host.clone(), cause: innermost(failure), established: !failure.is_connect() }
     }

@@ -94,7 +94,7 @@ async fn a_refused_account_is_tried_again_after_its_pause() {
     tokio::time::advance(Duration::from_secs(2)).await;
     tokio::time::resume();
     client.session().await.unwrap();
-    assert!(matches!(client.state(), State::Connected { .. }));
+    assert!(matches!(client.state(), State::Connected { generation: 1 }), "failed logins are no sessions");
 }
 
 #[tokio::test]
@@ -169,6 +169,22 @@ async fn sessions_that_die_at_once_do_not_make_a_login_storm() {
         client.call(&instance, "CurrentTime", &[]).await.unwrap_err();
     }
     assert!(server.count("Login") <= 5, "{} logins", server.count("Login"));
+}
+
+#[tokio::test]
+async fn a_hanging_server_does_not_hold_up_logout() {
+    let server = Responder::start(|seen| match seen.method.as_str() {
+        "Logout" => Act::Stall(crate::responder::envelope("<LogoutResponse/>"), 10),
+        _ => healthy(seen),
+    });
+    let mut config = config(server.address());
+    config.request_timeout = Duration::from_millis(500);
+    let client = Client::new(config).unwrap();
+    client.session().await.unwrap();
+    let started = std::time::Instant::now();
+    client.logout().await;
+    assert!(started.elapsed() < Duration::from_secs(4));
+    assert_eq!(server.count("Logout"), 1);
 }
 
 #[tokio::test]

@@ -98,6 +98,18 @@ async fn ports_that_do_not_speak_tls_are_named() {
     assert!(matches!(error, Error::Connection { .. }), "{error:?}");
 }
 
+#[test]
+fn names_that_are_none_are_refused_at_once() {
+    for host in ["", "vc01/evil", "root@vc01", "vc 01"] {
+        for tls in [Tls::Verify, Tls::Off] {
+            let mut config = config("127.0.0.1:1".parse().unwrap());
+            (config.host, config.tls) = (host.to_owned(), tls);
+            let error = Client::new(config).unwrap_err();
+            assert!(error.to_string().contains("neither a host name nor an address"), "{host:?}: {error}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn files_without_certificates_are_refused_at_once() {
     let file = tempfile::NamedTempFile::new().unwrap();
