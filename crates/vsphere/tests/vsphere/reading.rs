@@ -213,6 +213,40 @@ async fn any_method_can_be_called() {
 }
 
 #[tokio::test]
+async fn waiting_for_updates_stands_in_nobodys_way() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let mut config = config(simulator.address());
+    config.max_concurrency = 1;
+    let limit = config.request_timeout * 2;
+    let client = Client::new(config).unwrap();
+    let session = client.session().await.unwrap();
+    let own = &session.content.property_collector;
+    let collector = client.call_in(&session, own, "CreatePropertyCollector", &[], limit).await.unwrap();
+    let collector = collector[0].as_moref().unwrap().clone();
+    let view = client.view(&session).await.unwrap();
+    let filter = FilterSpec::view(&view, "VirtualMachine", &["name", "runtime.powerState"]).to_arg("spec");
+    let args = [filter, Arg::new("partialUpdates", false)];
+    client.call_in(&session, &collector, "CreateFilter", &args, limit).await.unwrap();
+    let first = client.call_in(&session, &collector, "WaitForUpdatesEx", &[Arg::new("version", "")], limit).await.unwrap();
+    let update = first[0].as_struct().unwrap();
+    assert_eq!(&*update.kind, "UpdateSet");
+    let filters = update.get("filterSet").and_then(Value::as_list).unwrap();
+    let objects = filters[0].as_struct().unwrap().get("objectSet").and_then(Value::as_list).unwrap();
+    assert!(objects.len() > 10 && objects[0].as_struct().unwrap().get("kind") == Some(&Value::string("enter")));
+    let args = [Arg::new("version", update.get("version").and_then(Value::as_str).unwrap())];
+    let waiting = client.call_in(&session, &collector, "WaitForUpdatesEx", &args, limit);
+    let meanwhile = async {
+        // With room for one call only, these would hang behind the poll if it took that room.
+        for _ in 0..3 {
+            client.retrieve_all("HostSystem", &["name"]).await.unwrap();
+        }
+        simulator.set("VirtualMachine", "vm01.example.org", "runtime.powerState", &json!("poweredOff"));
+    };
+    let (update, ()) = tokio::join!(waiting, meanwhile);
+    assert!(format!("{:?}", update.unwrap()).contains("poweredOff"));
+}
+
+#[tokio::test]
 async fn a_standalone_host_is_read_alike() {
     let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
     let client = client(simulator.address());
