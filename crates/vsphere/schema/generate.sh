@@ -1,6 +1,6 @@
 #!/bin/sh
-# generate.sh [FILE]: writes src/schema_table.txt (or FILE) anew from a pinned release of govmomi. Needs Go and its module proxy; or, without the proxy,
-# GOVMOMI=<folder with the sources of that release>.
+# generate.sh [FILE]: writes src/schema_table.txt (or FILE) anew from a pinned release of govmomi. Needs Go and its module
+# proxy; or, without the proxy, GOVMOMI=<folder with the sources of that release>.
 set -eu
 
 version=v0.55.1
