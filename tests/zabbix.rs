@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use vpoller_testkit::zabbix::{Series, Setting};
-use vpoller_testkit::{Host, SimOptions, Simulator, Stack, ports};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, ports, workspace};
 
 const VALUE: &str = "\"poweredOn\"";
 
@@ -56,6 +56,32 @@ fn agent_tests_a_key() {
             let done = setting.agent_test(&key);
             let message = done.stdout.split_once("[m|ZBX_NOTSUPPORTED]").map(|(_, message)| message);
             assert!(message.is_some_and(|message| message.contains(cause)), "{series:?} {key}: {done:?}");
+        }
+    });
+}
+
+/// Every key on the page about templates gets a value.
+#[test]
+fn keys_of_the_template_page_work() {
+    let bed = Bed::start();
+    let page = std::fs::read_to_string(workspace::root().join("templates/zabbix/README.md")).expect("the page");
+    let keys: Vec<String> = page
+        .split('`')
+        .filter(|text| text.starts_with("vpoller") && text.ends_with(']'))
+        .map(|key| {
+            key.replace("{$VSPHERE.HOST}", &bed.host)
+                .replace("{HOST.HOST}", "vm01.example.org")
+                .replace("<uuid>", "5190e2a7-d2b7c58e-b1e2-90b11c29079d")
+                .replace("{$GUEST.USER}", "root")
+                .replace("{$GUEST.PASSWORD}", "p4ssw0rd")
+        })
+        .collect();
+    assert!(keys.len() > 10, "{keys:?}");
+    Series::each(|series| {
+        let agent = bed.setting(series).agent("");
+        for key in &keys {
+            let answer = agent.get(key);
+            assert!(!answer.is_empty() && !answer.starts_with("ZBX_NOTSUPPORTED"), "{series:?} {key}: {answer}");
         }
     });
 }
