@@ -15,6 +15,9 @@ BINDIR ?= $(PREFIX)/bin
 MODULEDIR ?= $(PREFIX)/lib/zabbix/modules
 DOCDIR ?= $(PREFIX)/share/doc/vpoller
 TEMPLATEDIR ?= $(PREFIX)/share/vpoller/templates
+SCRIPTDIR ?= $(PREFIX)/lib/zabbix/externalscripts
+SYSCONFDIR ?= /etc
+SERVICES = DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" SYSCONFDIR="$(SYSCONFDIR)" SCRIPTDIR="$(SCRIPTDIR)" contrib/install.sh
 
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
 PROGRAMS := vpoller-proxy vpoller-worker $(notdir $(basename $(wildcard crates/cli/src/bin/*.rs)))
@@ -22,7 +25,7 @@ PROGRAMS := vpoller-proxy vpoller-worker $(notdir $(basename $(wildcard crates/c
 # What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
 STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++
 
-.PHONY: all help setup build demo test check bench install uninstall dist clean
+.PHONY: all help setup build demo test check bench install uninstall dist deb clean
 
 all: build
 
@@ -69,10 +72,12 @@ install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)
 	install -m 644 $(RELEASE)/vpoller.so "$(DESTDIR)$(MODULEDIR)/vpoller.so"
 	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(DOCDIR)"
 	find templates/zabbix -maxdepth 1 -type f -exec install -m 644 -t "$(DESTDIR)$(TEMPLATEDIR)" {} +
+	$(SERVICES) install
 
 uninstall: ## remove what `make install` installed; configuration and data stay
 	rm -f $(addprefix "$(DESTDIR)$(BINDIR)"/,$(PROGRAMS)) "$(DESTDIR)$(MODULEDIR)/vpoller.so"
 	rm -rf "$(DESTDIR)$(DOCDIR)" "$(DESTDIR)$(TEMPLATEDIR)"
+	$(SERVICES) uninstall
 	-rmdir --ignore-fail-on-non-empty -p "$(DESTDIR)$(MODULEDIR)" "$(DESTDIR)$(PREFIX)/share/vpoller" 2>/dev/null
 
 dist: ## source and binary archives in target/dist-archives
@@ -81,6 +86,9 @@ dist: ## source and binary archives in target/dist-archives
 	$(STATIC_RUNTIME) $(CARGO) build --profile dist --locked -p vpoller
 	cp -f $(TARGET)/dist/libvpoller.so $(TARGET)/dist/vpoller.so
 	tools/dist.sh $(VERSION) $(TARGET)/dist
+
+deb: build ## Debian package in target/deb
+	tools/deb.sh $(VERSION) $(RELEASE)
 
 clean: ## remove everything that was built
 	$(CARGO) clean
