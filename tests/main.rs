@@ -6,4 +6,5 @@ mod end_to_end;
 mod failure;
 mod host;
 mod layering;
+mod packaging;
 mod zabbix;
