@@ -142,20 +142,26 @@ exits 0
 is_gone vpoller-proxy
 
 title "Services: supervisord"
-cp "$machine/usr/share/vpoller/supervisord/vpoller.conf" "$machine/etc/supervisor/conf.d/vpoller.conf"
 on supervisord
 exits 0
-is_running vpoller-proxy
-is_running vpoller-worker
+cp "$machine/usr/share/vpoller/supervisord/vpoller.conf" "$machine/etc/supervisor/conf.d/vpoller.conf"
+on 'supervisorctl reread'
+has '^vpoller-proxy: available$'
+has '^vpoller-worker: available$'
+on 'supervisorctl reload'
+exits 0
 both_run() { [ "$(chroot "$machine" supervisorctl status | grep -c RUNNING)" = 2 ]; }
 until_true 20 'two programs that supervisord counts as running' both_run
 on 'vpoller-proxy --endpoint tcp://localhost:9999 status'
 has '"status": "running"'
 on 'supervisorctl stop vpoller-worker'
-has 'vpoller-worker: stopped'
+has '^vpoller-worker: stopped$'
 is_gone vpoller-worker
 ask "tail -n 1 $machine/var/log/vpoller/vpoller-worker.log"
 has 'Closing Worker process sockets|shutting down'
+on 'supervisorctl start vpoller-worker'
+has '^vpoller-worker: started$'
+is_running vpoller-worker
 on 'supervisorctl shutdown'
 is_gone vpoller-proxy
 rm -f "$machine/etc/supervisor/conf.d/vpoller.conf"

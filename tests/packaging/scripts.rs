@@ -85,6 +85,16 @@ fn a_silent_proxy_is_a_reason() {
     assert_eq!((done.code, done.stdout.as_str()), (1, "ZBX_NOTSUPPORTED Did not receive reply from server, aborting...\n"));
 }
 
+#[test]
+fn every_method_is_a_command_of_the_shell() {
+    let source = installed().join("usr/share/vpoller/vcli.source");
+    let aliases = output(Command::new("bash").arg("-c").arg(". \"$1\"; alias").arg("bash").arg(source));
+    let expected = format!("alias vcli-vm-disk-get='{}/vpoller-client --pretty --method vm.disk.get'", release().display());
+    assert!(aliases.lines().any(|line| line == expected), "{aliases}");
+    let methods = output(Command::new(release().join("vpoller-worker")).arg("--list-methods")).lines().count();
+    assert_eq!(aliases.lines().filter(|line| line.starts_with("alias vcli-")).count(), methods, "{aliases}");
+}
+
 /// A container's folders.
 struct Container {
     folder: TempDir,
