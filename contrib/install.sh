@@ -43,7 +43,13 @@ files | while read -r mode file target; do
     install,keep) [ -e "$DESTDIR$target" ] || place 644 "$file" "$DESTDIR$target" ;;
     install,*) place "$mode" "$file" "$DESTDIR$target" ;;
     uninstall,keep) ;;
-    uninstall,*) rm -f "$DESTDIR$target" ;;
+    uninstall,*)
+        rm -f "$DESTDIR$target"
+        # Folders of our own go with their last file.
+        case $(dirname "$target") in
+        *vpoller*) rmdir "$(dirname "$DESTDIR$target")" 2>/dev/null || true ;;
+        esac
+        ;;
     *) echo "usage: contrib/install.sh install|uninstall" >&2 && exit 2 ;;
     esac
 done
