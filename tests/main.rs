@@ -5,5 +5,6 @@ mod compat;
 mod end_to_end;
 mod failure;
 mod host;
+mod interop;
 mod layering;
 mod zabbix;
