@@ -119,7 +119,8 @@ fn a_bare_pyzmq_socket_may_send_as_it_likes() {
     let host = Host::at(simulator.address());
     let stack = Stack::start(std::slice::from_ref(&host), 1);
     let output = run(python("bare_req.py", &[&stack.frontend(), &host.name]));
-    let reply = r#"{"success": 0, "msg": "Successfully retrieved object properties", "result": [{"name": "vm-unicode-Größe-日本-мир"}]}"#;
+    let reply =
+        r#"{"success": 0, "msg": "Successfully retrieved object properties", "result": [{"name": "vm-unicode-Größe-日本-мир"}]}"#;
     assert_eq!(output.lines().collect::<Vec<_>>(), [reply; 4]);
 }
 

@@ -59,8 +59,7 @@ impl Machine {
         }
         let proxy = Process::workspace("vpoller-proxy", ["start"]);
         let worker = Process::workspace("vpoller-worker", ["--concurrency", "1", "start"]);
-        let mut machine =
-            Self { worker, _proxy: proxy, _simulator: simulator, authority, _certificate: certificate };
+        let mut machine = Self { worker, _proxy: proxy, _simulator: simulator, authority, _certificate: certificate };
         machine._proxy.wait_for_line("Proxy process is ready and running", SOON);
         machine.worker.wait_for_line("Worker process is ready and running", SOON);
         machine.wait_for_workers(1);
