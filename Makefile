@@ -46,6 +46,7 @@ demo: setup build ## the main job end to end: simulated vCenters, vPoller, a rea
 	@tests/vcsim/build.sh
 	@tools/netns-run tests/demo.sh $(RELEASE)
 
+test: export INSTA_UPDATE = no
 test: setup ## every test
 	tests/vcsim/build.sh --bed packaged
 	@# 3: this machine cannot build it, and the script has said why. What needs it says so and runs on the other bed.

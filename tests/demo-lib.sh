@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf --one-file-system "$work"' EXIT
 commands=0
 checks=0
 mismatches=0

@@ -7,4 +7,5 @@ mod failure;
 mod host;
 mod interop;
 mod layering;
+mod packaging;
 mod zabbix;

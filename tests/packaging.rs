@@ -1,0 +1,66 @@
+//! What surrounds the programs: units, scripts, `make install` and the Debian package, with the tools of the system as judges.
+
+mod debian;
+mod install;
+mod notify;
+mod scripts;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::workspace;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The programs and the module of this build as a release folder has them, less what only debuggers read.
+fn release() -> &'static Path {
+    static FOLDER: OnceLock<TempDir> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let strip = |from: &Path, name: &str| output(Command::new("strip").arg("-o").arg(folder.path().join(name)).arg(from));
+        for program in programs() {
+            strip(&workspace::binary(&program), &program);
+        }
+        strip(&workspace::module(), "vpoller.so");
+        folder
+    });
+    folder.path()
+}
+
+/// The names of all programs.
+fn programs() -> Vec<String> {
+    let sources = fs::read_dir(workspace::root().join("crates/cli/src/bin")).unwrap();
+    let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let tools = sources.map(|entry| stem(entry.unwrap().path()));
+    tools.chain(["vpoller-proxy", "vpoller-worker"].map(str::to_owned)).collect()
+}
+
+/// `make TARGET`, with variables.
+fn make(target: &str, variables: &[(&str, &Path)]) {
+    let mut command = Command::new("make");
+    command.args(["--no-print-directory", target]).current_dir(workspace::root());
+    command.args(variables.iter().map(|(name, value)| format!("{name}={}", value.display())));
+    output(&mut command);
+}
+
+/// Runs a command that must succeed, and returns what it prints.
+#[track_caller]
+fn output(command: &mut Command) -> String {
+    let words = format!("{command:?}");
+    let Finished { code, stdout, stderr } = process::run(std::mem::replace(command, Command::new("true")), LIMIT);
+    assert_eq!(code, 0, "{words}\n{stdout}{stderr}");
+    stdout
+}
+
+/// All files below a folder, relative to it, sorted.
+fn files(folder: &Path) -> Vec<String> {
+    let text = output(Command::new("find").args([".", "-type", "f", "-printf", "%P\\n"]).current_dir(folder));
+    let mut files: Vec<String> = text.lines().map(str::to_owned).collect();
+    files.sort();
+    files
+}
