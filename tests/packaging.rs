@@ -3,6 +3,7 @@
 mod debian;
 mod install;
 mod notify;
+mod sandbox;
 mod scripts;
 
 use std::fs;
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
-use vpoller_testkit::workspace;
+use vpoller_testkit::{Host, Stack, ports, workspace};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -46,6 +47,39 @@ fn make(target: &str, variables: &[(&str, &Path)]) {
     command.args(["--no-print-directory", target]).current_dir(workspace::root());
     command.args(variables.iter().map(|(name, value)| format!("{name}={}", value.display())));
     output(&mut command);
+}
+
+/// A configuration for proxy and worker with everything in one folder, on ports of its own.
+struct Configured {
+    folder: TempDir,
+    frontend: String,
+    /// Where the management of proxy and worker listens.
+    management: [String; 2],
+}
+
+impl Configured {
+    fn new(hosts: &[Host]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("vconnector.db");
+        fs::copy(Stack::without_proxy(hosts).database(), &database).unwrap();
+        let [frontend, backend, proxy, worker] = ports::free().map(|port: u16| format!("tcp://127.0.0.1:{port}"));
+        let text = format!(
+            "[proxy]\nfrontend = {frontend}\nbackend = {backend}\nmgmt = {proxy}\n\
+             [worker]\nproxy = {backend}\nmgmt = {worker}\ndb = {}\n",
+            database.display()
+        );
+        fs::write(folder.path().join("vpoller.conf"), text).unwrap();
+        Self { folder, frontend, management: [proxy, worker] }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Adds what starts a daemon with this configuration.
+    fn start(&self, command: &mut Command, program: &str) {
+        command.arg(workspace::binary(program)).arg("start").arg("-f").arg(self.file("vpoller.conf"));
+    }
 }
 
 /// Runs a command that must succeed, and returns what it prints.

@@ -18,7 +18,7 @@ BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 TEST_PACKAGES=(
     golang-go golang-github-vmware-govmomi-dev
     valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
-    systemd supervisor logrotate shellcheck ruby-ffi-rzmq
+    systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)
 

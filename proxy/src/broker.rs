@@ -49,6 +49,8 @@ const HOLD: Duration = Duration::from_secs(2);
 const MAX_REDISPATCHES: u32 = 2;
 /// Strangers that are asked who they are, between two heartbeats.
 const MAX_STRANGERS: usize = 1024;
+/// The longest wait of any Zabbix item; a client that names a longer one is taken to wait so long.
+const MAX_PATIENCE: Duration = Duration::from_secs(600);
 /// A `hostname` longer than this is none; the request is treated like one without.
 const MAX_HOST_NAME: usize = 255;
 
@@ -57,7 +59,7 @@ const MAX_HOST_NAME: usize = 255;
 pub struct Rules {
     /// How many worker processes serve one vSphere host.
     pub affinity: usize,
-    /// How long a client waits that does not say so itself; nobody is waited for longer.
+    /// How long a client waits that does not say so itself.
     pub request_ttl: Duration,
     /// Bounds of waiting and held requests.
     pub bounds: Bounds,

@@ -101,9 +101,10 @@ fn try_start(options: &Options) -> Result<(), Early> {
     let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| Early::Setup(error.to_string()))?;
     config.rules.log_requests = options.verbosity() == log::Verbosity::Debug;
     unknown.iter().for_each(|unknown| tracing::warn!("{unknown}"));
+    let manager = Manager::start(&config).map_err(Early::Proxy)?;
+    // Not before the sockets are ours: a second start must leave the first one's file alone.
     let pid_file = |path| PidFile::write(path).map_err(|error| Early::Setup(format!("cannot write {}: {error}", path.display())));
     let _pid_file = options.pidfile.as_deref().map(pid_file).transpose()?;
-    let manager = Manager::start(&config).map_err(Early::Proxy)?;
     notify::ready();
     manager.run(Some(&signals), || log.reopen()).map_err(Early::Proxy)
 }

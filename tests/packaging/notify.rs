@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use vpoller_testkit::{Process, Stack, ports, workspace};
+use vpoller_testkit::Process;
+
+use super::Configured;
 
 const SOON: Duration = Duration::from_secs(20);
 /// Time within which the watchdog must be fed: a look every second, with loops that turn three times a second.
@@ -18,35 +19,20 @@ const WATCHDOG: Duration = Duration::from_secs(3);
 struct Service {
     process: Process,
     socket: UnixDatagram,
-    _folder: TempDir,
+    _configured: Configured,
 }
 
 impl Service {
     fn start(program: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = UnixDatagram::bind(folder.path().join("notify")).unwrap();
+        let configured = Configured::new(&[]);
+        let socket = UnixDatagram::bind(configured.file("notify")).unwrap();
         socket.set_read_timeout(Some(SOON)).unwrap();
-        let [one, two, three] = ports::free();
-        let stack = Stack::without_proxy(&[]);
-        let database = folder.path().join("vconnector.db");
-        fs::copy(stack.database(), &database).unwrap();
-        let at = |key: &str, port: u16| format!("{key} = tcp://127.0.0.1:{port}\n");
-        let text = format!(
-            "[proxy]\n{}{}{}[worker]\n{}{}db = {}\n",
-            at("frontend", one),
-            at("backend", two),
-            at("mgmt", three),
-            at("proxy", two),
-            at("mgmt", three),
-            database.display()
-        );
-        fs::write(folder.path().join("vpoller.conf"), text).unwrap();
         let mut command = Command::new("sh");
         // The watchdog is meant for one process id only.
-        command.args(["-c", "export WATCHDOG_PID=$$; exec \"$@\"", "sh"]).arg(workspace::binary(program));
-        command.arg("start").arg("-f").arg(folder.path().join("vpoller.conf"));
-        command.env("NOTIFY_SOCKET", folder.path().join("notify")).env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
-        Self { process: Process::spawn(command), socket, _folder: folder }
+        command.args(["-c", "export WATCHDOG_PID=$$; exec \"$@\"", "sh"]);
+        configured.start(&mut command, program);
+        command.env("NOTIFY_SOCKET", configured.file("notify")).env("WATCHDOG_USEC", WATCHDOG.as_micros().to_string());
+        Self { process: Process::spawn(command), socket, _configured: configured }
     }
 
     /// The next message.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
+use vpoller_daemon::cli::{self, CommandLine, Options};
 use vpoller_daemon::config as daemon_config;
 use vpoller_daemon::mgmt::{self, Command};
 use vpoller_daemon::signal::Signals;
@@ -100,8 +100,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
     let options = &arguments.options;
     let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
     let log = log::init(options.verbosity(), options.output.clone())?;
-    let _pidfile = options.pidfile.as_deref().map(PidFile::write).transpose()?;
-    match manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log)) {
+    match manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log), options.pidfile.as_deref()) {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(error) => {
             // From here on there is a log, perhaps in a file.

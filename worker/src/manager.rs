@@ -4,6 +4,7 @@
 
 use std::io;
 use std::num::NonZero;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value as Json, json};
 use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
+use vpoller_daemon::cli::PidFile;
 use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
@@ -77,12 +79,20 @@ pub fn concurrency(asked: Option<i64>) -> usize {
     asked.filter(|number| *number > 0).and_then(|number| usize::try_from(number).ok()).unwrap_or_else(processors)
 }
 
-/// Runs a worker until a signal or management stops it. `log` is reopened on SIGHUP.
+/// Runs a worker until a signal or management stops it. `log` is reopened on SIGHUP; `pidfile` is written once the management
+/// socket is ours, so that a second start leaves the first one's file alone.
 ///
 /// # Errors
 /// When it cannot start, or its management socket breaks.
-pub fn run(config: &Config, concurrency: usize, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
+pub fn run(
+    config: &Config,
+    concurrency: usize,
+    signals: &Signals,
+    log: Option<&Log>,
+    pidfile: Option<&Path>,
+) -> Result<(), WorkerError> {
     let mut manager = Manager::start(config, concurrency)?;
+    let _pidfile = pidfile.map(PidFile::write).transpose().map_err(WorkerError::system("write the pid file"))?;
     let result = manager.serve(signals, log);
     manager.stop();
     result

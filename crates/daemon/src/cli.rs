@@ -113,8 +113,10 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Somebody who removed it before us has done our work.
-        let _ = fs::remove_file(&self.path);
+        // A file that another process has written meanwhile is that one's. Somebody who removed it before us has done our work.
+        if fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == std::process::id().to_string()) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -180,5 +182,9 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), format!("{}\n", std::process::id()));
         drop(file);
         assert!(!path.exists());
+        let file = PidFile::write(&path).unwrap();
+        fs::write(&path, "1\n").unwrap();
+        drop(file);
+        assert!(path.exists(), "it belongs to process 1 now");
     }
 }

@@ -114,7 +114,7 @@ fn prepare(
     let fail = |action| move |source| SocketError::Prepare { action, role, source };
     let socket = uninterrupted(|| context.socket(kind)).map_err(fail("make"))?;
     // IPv6 on purpose only: with it, "localhost" may become an address nobody listens on.
-    socket.set_ipv6(endpoint.as_str().contains('[')).map_err(fail("set up"))?;
+    socket.set_ipv6(endpoint.is_ipv6()).map_err(fail("set up"))?;
     setup(&socket).map_err(fail("set up"))?;
     Ok(socket)
 }

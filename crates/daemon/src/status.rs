@@ -8,6 +8,9 @@ use serde_json::{Map, Value, json};
 /// The version all of vPoller carries.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The `status` of a daemon that does its work; the word appears nowhere in the document of one that does not.
+const RUNNING: &str = "running";
+
 /// When this process started, and on which machine.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -32,21 +35,21 @@ impl Identity {
         &self.hostname
     }
 
-    /// The status members that both daemons have: `status` (`running` only while that is true), `hostname`, `running_since`,
-    /// `uname`, `version`, `pid`.
+    /// The status members that both daemons have: `status` (`running` only while that is true), `hostname`, `running_since`
+    /// (while it runs), `uname`, `version`, `pid`.
     #[must_use]
     pub fn members(&self, status: &str) -> Map<String, Value> {
-        [
-            ("status", json!(status)),
-            ("hostname", json!(self.hostname)),
-            ("running_since", json!(self.running_since)),
-            ("uname", json!(self.uname)),
-            ("version", json!(VERSION)),
-            ("pid", json!(std::process::id())),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+        let running = status == RUNNING;
+        let members = [
+            ("status", Some(json!(status))),
+            ("hostname", Some(json!(self.hostname))),
+            // Wrapper scripts look for the word anywhere in the reply.
+            ("running_since", running.then(|| json!(self.running_since))),
+            ("uname", Some(json!(self.uname))),
+            ("version", Some(json!(VERSION))),
+            ("pid", Some(json!(std::process::id()))),
+        ];
+        members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 }
 

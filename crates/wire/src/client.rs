@@ -65,7 +65,12 @@ impl Connection {
     pub fn open(context: &zmq::Context, endpoint: &Endpoint) -> Result<Self, ClientError> {
         let fail = |action| ClientError::socket(action, endpoint);
         let socket = uninterrupted(|| context.socket(zmq::REQ)).map_err(fail("create a socket for"))?;
-        uninterrupted(|| socket.set_linger(0)).map_err(fail("set up a socket for"))?;
+        let set_up = || {
+            socket.set_linger(0)?;
+            // ZMQ_IMMEDIATE stays off: with it, a reply that is here but not yet read is lost when the peer closes.
+            socket.set_ipv6(endpoint.is_ipv6())
+        };
+        uninterrupted(set_up).map_err(fail("set up a socket for"))?;
         uninterrupted(|| socket.connect(endpoint.as_str())).map_err(fail("connect to"))?;
         Ok(Self { socket, endpoint: endpoint.clone() })
     }
@@ -219,6 +224,22 @@ mod tests {
         let mut client = VPollerClient::new(endpoint).retries(2).timeout(Duration::from_secs(1));
         assert_eq!(client.ask(b"x", |_| retries += 1).unwrap(), b"right");
         assert_eq!(retries, 1);
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn addresses_of_ipv6_work() {
+        let context = zmq::Context::new();
+        let socket = context.socket(zmq::REP).unwrap();
+        socket.set_ipv6(true).unwrap();
+        socket.bind("tcp://[::1]:*").unwrap();
+        let endpoint = socket.get_last_endpoint().unwrap().unwrap().parse().unwrap();
+        let server = thread::spawn(move || {
+            let request = socket.recv_bytes(0).unwrap();
+            socket.send(request, 0).unwrap();
+        });
+        let mut client = VPollerClient::new(endpoint).retries(1).timeout(Duration::from_secs(10));
+        assert_eq!(client.ask(b"x", |_| ()).unwrap(), b"x");
         server.join().unwrap();
     }
 

@@ -22,6 +22,12 @@ impl Endpoint {
         &self.0
     }
 
+    /// Whether the address is one of IPv6, in brackets: libzmq has to be told.
+    #[must_use]
+    pub fn is_ipv6(&self) -> bool {
+        self.0.starts_with("tcp://[")
+    }
+
     /// The endpoints of a comma separated list, in order.
     ///
     /// # Errors

@@ -68,11 +68,11 @@ impl Ini {
     /// # Errors
     /// When the text does not follow the syntax.
     pub fn parse(text: &str, path: &Path) -> Result<Self, IniError> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = &logical_lines(text.strip_prefix('\u{feff}').unwrap_or(text));
         let options = ParseOption {
             enabled_quote: false,
             enabled_escape: false,
-            enabled_indented_mutiline_value: true,
+            enabled_indented_mutiline_value: false,
             enabled_preserve_key_leading_whitespace: false,
         };
         let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| IniError::Syntax {
@@ -114,6 +114,41 @@ pub fn boolean(word: &str) -> Option<bool> {
         "0" | "no" | "false" | "off" => Some(false),
         _ => None,
     }
+}
+
+/// One line per entry, comments gone, line numbers kept. rust-ini continues a value at any indented line, comments and whole
+/// sections included; here, as in ConfigParser, a line continues a value when it is indented deeper than its key.
+fn logical_lines(text: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    // Where the entry that may be continued stands, and how deep.
+    let mut open: Option<(usize, usize)> = None;
+    for line in text.lines() {
+        let content = line.trim();
+        let depth = line.len() - line.trim_start().len();
+        let (kept, continued) = match open {
+            _ if content.is_empty() || content.starts_with(['#', ';']) => ("", false),
+            Some((_, base)) if depth > base => (content, true),
+            _ => (content, false),
+        };
+        if let (true, Some((entry, _))) = (continued, open)
+            && let Some(entry) = lines.get_mut(entry)
+        {
+            entry.push(' ');
+            entry.push_str(kept);
+            lines.push(String::new());
+            continue;
+        }
+        if let Some(end) = kept.strip_prefix('[').and_then(|rest| rest.find(']')) {
+            open = None;
+            lines.push(kept.get(..end + 2).unwrap_or(kept).to_owned());
+            continue;
+        }
+        if !kept.is_empty() {
+            open = Some((lines.len(), depth));
+        }
+        lines.push(kept.to_owned());
+    }
+    lines.join("\n") + "\n"
 }
 
 fn without_comment(value: &str) -> &str {
@@ -158,6 +193,15 @@ mod tests {
         assert_eq!(ini.get("worker", "db"), Some("C:\\a\\t\"q\" 100%"));
         assert_eq!(ini.get("worker", "helpers").map(|v| v.replace(char::is_whitespace, "")), Some("a,b".to_owned()));
         assert_eq!(ini.get("Proxy", "frontend"), None);
+    }
+
+    #[test]
+    fn comments_and_indented_sections_are_no_values() {
+        let ini = parse("[proxy] ; note\n  frontend = a\n  # comment\n  backend = b\n\n[worker]\ndb = x\n  ; our hosts\n  y\n");
+        assert_eq!(ini.get("proxy", "frontend"), Some("a"));
+        assert_eq!(ini.get("proxy", "backend"), Some("b"));
+        assert_eq!(ini.get("worker", "db"), Some("x y"));
+        assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 4, 7]);
     }
 
     #[test]

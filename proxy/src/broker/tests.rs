@@ -331,8 +331,11 @@ fn old_requests_are_never_executed() {
     world.reply("a", number, "x");
     assert_eq!(world.last_sent().1, number + 2, "short is skipped, none has the usual patience");
     world.live(9_300, &["a"]);
-    assert_eq!(world.broker.counters().expired.waiting, 2, "nobody is waited for longer than request_ttl");
-    assert_eq!(world.broker.pending(), 0);
+    assert_eq!(world.broker.counters().expired, Expired { waiting: 1, in_flight: 1 }, "without a patience it is request_ttl");
+    world.live(300_000, &["a"]);
+    assert_eq!(world.broker.pending(), 1, "a client that waits longer is waited for");
+    world.live(290_000, &["a"]);
+    assert_eq!(world.broker.pending(), 0, "but not for ever");
     world.check_books();
 }
 

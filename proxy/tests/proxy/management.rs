@@ -40,7 +40,7 @@ fn a_shutdown_lets_workers_finish_and_answers_the_rest() {
     proxy.ask_to_stop();
     let (reply, _) = waiting.join().unwrap();
     assert!(reply.contains("the proxy is shutting down"), "{reply}");
-    assert!(!raw(&proxy, r#"{"method": "status"}"#).replace("running_since", "").contains("running"));
+    assert!(!raw(&proxy, r#"{"method": "status"}"#).contains("running"));
     worker.reply(got, b"finished");
     assert_eq!(at_worker.join().unwrap().0, "finished");
     proxy.stop().unwrap();

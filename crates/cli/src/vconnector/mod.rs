@@ -142,7 +142,7 @@ fn update(args: &Args, command: Command, log: &Log) -> anyhow::Result<()> {
     // What is missing on the command line is said before the database is touched.
     let host = args.host()?;
     let credentials = match command {
-        Command::Update if args.port.is_some() && args.user.is_none() => None,
+        Command::Update if args.port.is_some() && args.user.is_none() && args.pwd.is_none() && !args.pwd_stdin => None,
         Command::Add | Command::Update => Some((args.user()?, args.password()?)),
         _ => None,
     };
