@@ -5,6 +5,7 @@ mod compat;
 mod end_to_end;
 mod failure;
 mod host;
+mod interop;
 mod layering;
 mod packaging;
 mod zabbix;

@@ -110,6 +110,21 @@ impl Connection {
 /// Asks a proxy, trying again on a new socket after each silence.
 ///
 /// Retries are counted per call: a client that timed out once is as good as new.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use vpoller_wire::Request;
+/// use vpoller_wire::client::VPollerClient;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut client = VPollerClient::new("tcp://localhost:10123".parse()?).retries(1).timeout(Duration::from_secs(1));
+/// let mut request = Request::new("vm.get", "vc01.example.org");
+/// request.name = Some("vm01.example.org".to_owned());
+/// request.properties = vec!["runtime.powerState".to_owned()];
+/// println!("{}", client.run(&request)?);
+/// # Ok(())
+/// # }
+/// ```
 pub struct VPollerClient {
     context: zmq::Context,
     endpoint: Endpoint,
