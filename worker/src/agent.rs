@@ -19,7 +19,7 @@ use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::inventory::{Inventory, ReadError, Wanted};
 use crate::methods::{Method, Object};
-use crate::seen::Seen;
+use crate::seen::{self, Seen, cut};
 
 /// What serves the requests for one vSphere host.
 pub struct Agent {
@@ -137,7 +137,7 @@ impl Agent {
                 let found = inventory.find(kind, &Wanted::parse(kind, name)).await?;
                 if found.len() > 1 && self.ambiguous.first_time(name) {
                     let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
-                    let (host, kind) = (&self.host, kind.printed());
+                    let (host, name, kind) = (&self.host, cut(name, seen::NAME), kind.printed());
                     tracing::warn!(
                         "[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant"
                     );

@@ -11,10 +11,12 @@ use crate::catch::caught;
 use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Action, Method, Object};
-use crate::seen::Seen;
+use crate::seen::{self, Seen, cut};
 
 /// Largest request body, in bytes; a reply has no such bound.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
+/// So many characters of a request are logged.
+const LONGEST_LINE: usize = 2000;
 
 /// The next step of a request.
 pub enum Step {
@@ -49,7 +51,7 @@ impl Dispatcher {
             Ok(request) => request,
             Err(error) => return Step::Now(refuse(error.into())),
         };
-        tracing::debug!("Received {request:?}");
+        tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
         let (method, agent) = match self.admit(&request) {
             Ok(admitted) => admitted,
             Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
@@ -108,7 +110,7 @@ impl Dispatcher {
             return helper.render(method, request, reply);
         }
         if self.unknown_helpers.first_time(name) {
-            tracing::warn!("Unknown helper {name} requested, the reply goes out as it is");
+            tracing::warn!("Unknown helper {} requested, the reply goes out as it is", cut(name, seen::NAME));
         }
         helpers::plain(reply)
     }
@@ -125,9 +127,22 @@ fn intent(method: &Method, request: &Request) -> String {
         (Action::About, _) => "Retrieving vSphere About information".to_owned(),
         (_, Object::Every(kind)) => format!("Discovering {} managed objects", kind.printed()),
         (_, Object::One(kind)) => {
-            let name = request.name.as_deref().unwrap_or("None");
+            let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
             format!("Retrieving properties for {name} managed object of type {}", kind.printed())
         }
         (_, Object::Service) => format!("Retrieving {}", method.name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_long_a_name_its_log_line_is_short() {
+        let body = serde_json::json!({"method": "vm.get", "name": "x".repeat(1_000_000)});
+        let request = Request::parse(body.to_string().as_bytes()).expect("a request");
+        let line = methods::find("vm.get").map(|method| intent(method, &request)).unwrap_or_default();
+        assert!(line.starts_with("Retrieving properties for xxx") && line.len() < 400, "{} bytes", line.len());
     }
 }
