@@ -57,14 +57,19 @@ const FOLDER_SECTION: &str = "Default";
 /// Every enabled vSphere host.
 ///
 /// # Errors
-/// When the database or a file cannot be read.
+/// When the database or the folder cannot be read, or every file in it is broken and there is no database.
 pub fn load(config: &Config) -> Result<Vec<Registered>, HostsError> {
+    // The first releases had no database; it is read along when there is one.
+    let database = config.db_given || config.db.exists();
     let mut hosts = match &config.hosts_dir {
-        Some(folder) => from_folder(folder)?,
+        Some(folder) => match from_folder(folder) {
+            // Whoever moved to the database may leave the folder empty.
+            Err(HostsError::EmptyFolder(_)) if database => Vec::new(),
+            read => keep_readable(read?, database)?,
+        },
         None => Vec::new(),
     };
-    // The first releases had no database; it is read along when there is one.
-    if config.db_given || hosts.is_empty() || config.db.exists() {
+    if database || config.hosts_dir.is_none() {
         let stored = Store::open(&config.db)?.hosts()?.into_iter().filter(|host| host.enabled).map(from_row);
         hosts.extend(stored);
     }
@@ -126,7 +131,27 @@ fn registered(host: Host, timeout: Option<Duration>) -> Registered {
     Registered { name: host.host.clone(), undecided, origin: Some((host, config.request_timeout)), config }
 }
 
-fn from_folder(folder: &Path) -> Result<Vec<Registered>, HostsError> {
+/// One broken file costs its own host. When nothing is left to serve, the first mistake is told.
+fn keep_readable(files: Vec<Result<Registered, HostsError>>, database: bool) -> Result<Vec<Registered>, HostsError> {
+    let mut hosts = Vec::with_capacity(files.len());
+    let mut first = None;
+    for file in files {
+        match file {
+            Ok(host) => hosts.push(host),
+            Err(error) => {
+                tracing::error!("{error}; its vSphere host is not served");
+                first.get_or_insert(error);
+            }
+        }
+    }
+    match first {
+        Some(error) if hosts.is_empty() && !database => Err(error),
+        _ => Ok(hosts),
+    }
+}
+
+/// One result for each file, in the order of their names.
+fn from_folder(folder: &Path) -> Result<Vec<Result<Registered, HostsError>>, HostsError> {
     let Ok(entries) = fs::read_dir(folder) else { return Err(HostsError::NoFolder(folder.to_owned())) };
     let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
@@ -134,7 +159,7 @@ fn from_folder(folder: &Path) -> Result<Vec<Registered>, HostsError> {
     if files.is_empty() {
         return Err(HostsError::EmptyFolder(folder.to_owned()));
     }
-    files.iter().map(|path| from_file(path)).collect()
+    Ok(files.iter().map(|path| from_file(path)).collect())
 }
 
 fn from_file(path: &Path) -> Result<Registered, HostsError> {
@@ -209,5 +234,25 @@ mod tests {
         assert!(fails(&folder.path().join("gone")).ends_with("does not exists or is not a directory"));
         fs::write(folder.path().join("a.conf"), "[Default]\nhostname = a\n").expect("written");
         assert!(fails(folder.path()).ends_with("[Default] username is missing"));
+    }
+
+    #[test]
+    fn an_empty_folder_or_a_broken_file_costs_no_other_host() {
+        let folder = tempfile::tempdir().expect("folder");
+        let db = folder.path().join("vconnector.db");
+        let store = Store::create(&db).expect("database");
+        store.add("vc01", "root", &"p4ssw0rd".into()).expect("added");
+        store.enable("vc01").expect("enabled");
+        let names = |db_given| -> Vec<String> {
+            let hosts = load(&config(Some(folder.path()), db.clone(), db_given)).expect("hosts");
+            hosts.into_iter().map(|host| host.name).collect()
+        };
+        assert_eq!(names(true), ["vc01"]);
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("written");
+        write("a.conf", "[Default]\nhostname = a\n");
+        assert_eq!(names(true), ["vc01"], "only a broken file");
+        write("b.conf", "[Default]\nhostname = b\nusername = root\npassword = p4ssw0rd\n");
+        write("c.conf", "hostname");
+        assert_eq!((names(true), names(false)), (vec!["b".to_owned(), "vc01".to_owned()], vec!["b".to_owned()]));
     }
 }
