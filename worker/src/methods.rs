@@ -420,7 +420,7 @@ pub fn never_repeat() -> Vec<String> {
 /// The method that shares its name with the field it answers.
 pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
 
-const DISK: &str = "disk";
+pub(crate) const DISK: &str = "disk";
 const NAME: &[Field] = &[Field::Name];
 const NAME_AND_URL: &[&str] = &["name", "info.url"];
 const DISCOVERED: &str = "Successfully discovered objects";

@@ -130,3 +130,24 @@ fn only_the_table_names_methods() {
         }
     }
 }
+
+#[test]
+fn the_page_of_methods_is_that_of_the_table() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/methods.md")).unwrap();
+    assert!(page == catalogue::markdown(), "docs/methods.md is out of date: write vpoller-worker --methods-markdown to it");
+    let answered = |name: &str| {
+        let (_, rest) = page.split_once(&format!("\n## `{name}`\n")).unwrap();
+        rest.lines().find(|line| line.contains("answered")).unwrap().to_owned()
+    };
+    assert_eq!(answered("about"), "* answered when nothing is asked for: `fullName`");
+    assert_eq!(answered("vm.get"), "* always answered: `name`");
+    for (method, field, member) in [
+        ("vm.disk.discover", "disk", "diskPath"),
+        ("vm.disk.get", "disk", "diskPath"),
+        ("vm.guest.net.get", "net", "network"),
+        ("vm.net.get", "network", "name"),
+    ] {
+        assert_eq!(answered(method), format!("* always answered: `name`; in `{field}`: `{member}`"), "{method}");
+    }
+    assert_eq!(answered("vm.host.get"), "* always answered: `name`, `host`");
+}
