@@ -201,12 +201,21 @@ impl Client {
         .await
     }
 
-    /// Closes the session at the server, within five seconds or not at all. The client can be used again.
+    /// Closes the session at the server, within five seconds or not at all. The client can be used again: the next call logs
+    /// in. To be rid of the client, use [`Client::close`].
     pub async fn logout(&self) {
         let limit = LOGOUT_LIMIT.min(self.config().request_timeout);
         if tokio::time::timeout(limit, self.shared.close(limit)).await.is_err() {
             tracing::debug!(host = self.config().host, "the session was not closed in time");
         }
+    }
+
+    /// Closes the session as [`Client::logout`] does, for good: this client and its clones never log in again. Calls under
+    /// way lose their session and fail with [`Error::Closed`]; so does every later one. A login under way is waited for, and
+    /// ended by itself when it takes longer.
+    pub async fn close(&self) {
+        self.shared.gate.shut();
+        self.logout().await;
     }
 
     /// A copy of the counters.
@@ -249,9 +258,7 @@ impl Shared {
             // The session ends anyway, and its views with it.
             let _ = self.gate.caller.call(context, &view, "DestroyView", &[]).await;
         }
-        if let Err(error) = self.gate.caller.call(context, &session.content.session_manager, "Logout", &[]).await {
-            tracing::debug!(host = self.gate.config.host, %error, "the session was not closed");
-        }
+        self.gate.leave(&session, limit).await;
     }
 
     /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after

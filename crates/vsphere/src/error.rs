@@ -108,6 +108,12 @@ pub enum Error {
         /// What showed the loss.
         reason: String,
     },
+    /// The client was closed for good, see [`crate::Client::close`].
+    #[error("the connection to {host} was closed by its owner; ask again through its successor")]
+    Closed {
+        /// The vSphere host.
+        host: String,
+    },
     /// No connection, or one that broke.
     #[error("cannot reach {host}: {cause}")]
     Connection {
@@ -183,7 +189,7 @@ impl Error {
             Self::Fault { fault, .. } => fault.class(),
             Self::Login { .. } => Class::Auth,
             Self::Waiting { class, .. } => *class,
-            Self::SessionLost { .. } => Class::Session,
+            Self::SessionLost { .. } | Self::Closed { .. } => Class::Session,
             Self::Connection { .. } | Self::Certificate { .. } | Self::Timeout { .. } => Class::Transport,
             Self::Busy { .. } => Class::Overload,
             Self::Status { status, .. } => match status {

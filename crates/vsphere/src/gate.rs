@@ -34,6 +34,8 @@ struct Slot {
     short_lives: u32,
     /// When the server last answered a call.
     answered: Option<Instant>,
+    /// Set once and for good: no session is opened any more.
+    closed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +64,9 @@ impl Gate {
 
     fn enter(self: &Arc<Self>) -> Result<Entry, Error> {
         let mut slot = self.slot();
+        if slot.closed {
+            return Err(self.closed());
+        }
         // A login whose task is gone without an outcome will not get one.
         if let Phase::Connecting(outcome) = &slot.phase
             && outcome.has_changed().is_ok()
@@ -84,9 +89,23 @@ impl Gate {
         let limit = self.config.connect_timeout + self.config.request_timeout;
         let opened = tokio::time::timeout(limit, Session::open(&self.caller, &self.config, generation)).await;
         let timeout = || Error::Timeout { host: self.config.host.clone(), what: "logging in".to_owned(), limit };
-        let outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
+        let mut outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
+        if let Some(session) = self.settle(generation, started, &outcome) {
+            // Closed meanwhile: whoever closes may have stopped waiting, so the session is ended here.
+            self.leave(&session, self.config.request_timeout).await;
+            self.slot().phase = Phase::Idle;
+            outcome = Err(self.closed());
+        }
+        // Nobody may be waiting any more.
+        let _ = sender.send(Some(outcome));
+    }
+
+    /// Notes how a login went. Gives the new session back when nobody may use it any more.
+    fn settle(&self, generation: u64, started: Instant, outcome: &Outcome) -> Option<Arc<Session>> {
         let mut slot = self.slot();
-        slot.phase = match &outcome {
+        slot.phase = match outcome {
+            // The phase stays until the session is ended: closing waits for that.
+            Ok(session) if slot.closed => return Some(session.clone()),
             Ok(session) => {
                 // Sessions that keep dying young are no success yet: a call has to work.
                 if slot.short_lives <= SHORT_LIVES {
@@ -100,9 +119,20 @@ impl Gate {
                 Phase::Idle
             }
         };
-        drop(slot);
-        // Nobody may be waiting any more.
-        let _ = sender.send(Some(outcome));
+        None
+    }
+
+    /// Refuses every later caller. A session that is open or being opened is still there to be taken.
+    pub fn shut(&self) {
+        self.slot().closed = true;
+    }
+
+    /// Ends a session at the server.
+    pub async fn leave(&self, session: &Session, limit: Duration) {
+        let manager = &session.content.session_manager;
+        if let Err(error) = self.caller.call(session.context(limit), manager, "Logout", &[]).await {
+            tracing::debug!(host = self.config.host, %error, "the session was not closed");
+        }
     }
 
     /// Gives up a session that the server no longer knows; the next caller logs in. Only the session meant: another caller
@@ -172,6 +202,10 @@ impl Gate {
 
     pub fn lost(&self, reason: &str) -> Error {
         Error::SessionLost { host: self.config.host.clone(), reason: reason.to_owned() }
+    }
+
+    fn closed(&self) -> Error {
+        Error::Closed { host: self.config.host.clone() }
     }
 
     fn waiting(&self, pause: Pause) -> Error {

@@ -1,0 +1,74 @@
+//! The end of a client: no session is left at the server, and none is opened afterwards.
+
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use vpoller_vsphere::{Client, Error, MoRef, State};
+
+use crate::client;
+use crate::responder::{Act, Responder, Seen, fault, healthy};
+
+/// A server that holds back its answers to one method until told, and says when the question is there.
+struct Held {
+    server: Responder,
+    arrived: UnboundedReceiver<()>,
+    release: mpsc::Sender<()>,
+}
+
+fn holding(method: &'static str, answer: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Held {
+    let (arrives, arrived) = unbounded_channel();
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let server = Responder::start(move |seen| {
+        if seen.method == method {
+            let _ = arrives.send(());
+            // A test that failed releases nothing; its channel ends with it.
+            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(30));
+        }
+        answer(seen)
+    });
+    Held { server, arrived, release }
+}
+
+/// Asks the time on a task of its own.
+fn ask(client: &Client) -> tokio::task::JoinHandle<Result<(), Error>> {
+    let client = client.clone();
+    let instance = MoRef::new("ServiceInstance", "ServiceInstance");
+    tokio::spawn(async move { client.call(&instance, "CurrentTime", &[]).await.map(drop) })
+}
+
+#[tokio::test]
+async fn a_call_under_way_does_not_log_in_again_after_closing() {
+    // After the logout the server knows the session no more, whatever is asked in it.
+    let mut held = holding("CurrentTime", |seen| match seen.method.as_str() {
+        "CurrentTime" | "RetrievePropertiesEx" => fault("NotAuthenticated", ""),
+        _ => healthy(seen),
+    });
+    let client = client(held.server.address());
+    let call = ask(&client);
+    held.arrived.recv().await.unwrap();
+    client.close().await;
+    assert_eq!(held.server.count("Logout"), 1);
+    held.release.send(()).unwrap();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Closed { .. }), "{error:?}");
+    assert!(matches!(ask(&client.clone()).await.unwrap(), Err(Error::Closed { .. })), "clones are closed too");
+    assert!(matches!(client.state(), State::Idle));
+    assert_eq!((held.server.count("Login"), held.server.count("Logout")), (1, 1));
+}
+
+#[tokio::test]
+async fn a_login_under_way_while_closing_leaves_no_session() {
+    let mut held = holding("Login", healthy);
+    let client = client(held.server.address());
+    let call = ask(&client);
+    held.arrived.recv().await.unwrap();
+    // Whoever closes does not wait for a slow login to the end; the login ends its session by itself.
+    let impatient = tokio::time::timeout(Duration::from_millis(50), client.close()).await;
+    assert!(impatient.is_err(), "the login is not over");
+    held.release.send(()).unwrap();
+    assert!(matches!(call.await.unwrap(), Err(Error::Closed { .. })));
+    assert_eq!((held.server.count("Login"), held.server.count("Logout")), (1, 1));
+    assert!(matches!(client.state(), State::Idle), "{:?}", client.state());
+}
