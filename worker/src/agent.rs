@@ -26,7 +26,7 @@ pub struct Agent {
     host: Arc<str>,
     inventory: Arc<dyn Inventory>,
     /// Requests in work or waiting at most; further ones are refused at once.
-    limit: usize,
+    limit: AtomicUsize,
     busy: AtomicUsize,
     /// Turns true when somebody needs the agent, and stays so.
     wanted: watch::Sender<bool>,
@@ -82,7 +82,7 @@ impl Agent {
         Self {
             host: host.into(),
             inventory,
-            limit,
+            limit: AtomicUsize::new(limit),
             busy: AtomicUsize::new(0),
             wanted: watch::Sender::new(false),
             lost: Notify::new(),
@@ -97,6 +97,11 @@ impl Agent {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Changes how many requests it takes on at once; those it has stay.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Says that the agent is needed: it logs in, if it has not yet.
@@ -266,7 +271,7 @@ impl Agent {
             "state": phase,
             "last_error": state.last_error,
             "in_work": self.busy.load(Ordering::Relaxed),
-            "limit": self.limit,
+            "limit": self.limit.load(Ordering::Relaxed),
             "requests": count(&self.counters.requests),
             "failures": count(&self.counters.failures),
             "timeouts": count(&self.counters.timeouts),
@@ -284,7 +289,7 @@ impl<'a> Place<'a> {
     fn take(agent: &'a Agent) -> Result<Self, Failure> {
         let waiting = agent.busy.fetch_add(1, Ordering::Relaxed);
         let place = Self(agent);
-        if waiting >= agent.limit {
+        if waiting >= agent.limit.load(Ordering::Relaxed) {
             return Err(Failure::Crowded { host: agent.host.to_string(), waiting });
         }
         Ok(place)

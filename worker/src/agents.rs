@@ -41,6 +41,7 @@ impl Agents {
         let (mut kept, gone): (BTreeMap<_, _>, BTreeMap<_, _>) =
             std::mem::take(&mut *by_host).into_iter().partition(|(host, _)| keep(host));
         let share = (self.capacity / (inventories.len() + kept.len()).max(1)).max(SMALLEST_SHARE);
+        kept.values().for_each(|agent| agent.set_limit(share));
         for (host, inventory) in inventories {
             let agent = Agent::new(&host, inventory, share);
             kept.insert(host, Arc::new(agent));

@@ -150,6 +150,19 @@ async fn a_full_host_refuses_and_others_do_not() {
     assert_eq!(agents.status()[0]["in_work"], 0, "places are given back");
 }
 
+#[test]
+fn agents_that_stay_get_their_share_anew() {
+    let agents = agents(vec![("vc01", odd(Mood::Hangs))], 96);
+    let limits = |agents: &Agents| -> Vec<_> {
+        agents.status().as_array().unwrap().iter().map(|agent| agent["limit"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(limits(&agents), [96]);
+    agents.exchange(["vc02", "vc03"].map(|host| (host.to_owned(), odd(Mood::Hangs))), |host| host == "vc01");
+    assert_eq!(limits(&agents), [32, 32, 32]);
+    agents.exchange([], |host| host == "vc03");
+    assert_eq!(limits(&agents), [96]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_agent_survives_panics_and_failed_logins() {
     let (agents, _) = one(Mood::LogsInAtLast);
