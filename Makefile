@@ -53,7 +53,7 @@ test: setup ## every test
 	tests/vcsim/build.sh --bed current || [ $$? -eq 3 ]
 	cd tests/vcsim && GO111MODULE=off GOFLAGS= GOPATH=/usr/share/gocode go vet -tags govmomi024 .
 	$(CARGO) build --workspace --locked
-	$(CARGO) test --workspace --locked
+	$(CARGO) test --workspace --locked --no-fail-fast
 
 check: setup ## format, lints, documentation, generated files, licences
 	$(CARGO) fmt --all --check

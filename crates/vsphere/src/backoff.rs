@@ -1,8 +1,8 @@
 //! When to try again after a failure.
 //!
-//! Refused credentials wait minutes, because vCenter locks accounts after a few failures; an unreachable or overloaded server
-//! waits seconds, growing. Until the pause is over, callers fail at once instead of queueing up. The clock and the
-//! randomness are passed in.
+//! Refused credentials wait minutes, because vCenter locks accounts after a few failures, and only a login that works ends
+//! their pauses; an unreachable or overloaded server waits seconds, growing. Until the pause is over, callers fail at once
+//! instead of queueing up. The clock and the randomness are passed in.
 
 use std::time::Duration;
 
@@ -10,8 +10,9 @@ use tokio::time::Instant;
 
 use crate::{Class, Error};
 
-/// Pauses after refused credentials.
-const AUTH: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(900));
+/// Pauses after refused credentials. vCenter locks an account after five failures within 180 s, and every process that uses
+/// the account counts: each tries once in that time.
+const AUTH: (Duration, Duration) = (Duration::from_secs(200), Duration::from_secs(900));
 /// Pauses after other failures.
 const OTHER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -60,23 +61,41 @@ impl Backoff {
     /// `jitter` is a number from 0 to 1.
     pub fn failed(&mut self, started: Instant, now: Instant, error: &Error, jitter: f64) {
         let previous = self.last.as_ref();
-        if previous.is_some_and(|failure| started < failure.at) {
+        // A refused account's pause must not be cut short by the shorter one after a broken connection.
+        let kept = |failure: &Failure| started < failure.at || (failure.is_refusal() && !refusal(error) && now < failure.until);
+        if previous.is_some_and(kept) {
             return;
         }
         let count = previous.map_or(0, |failure| failure.count).saturating_add(1);
-        let pause = pause_after(error.class(), count, jitter);
+        let pause = pause_after(refusal(error), count, jitter);
         self.last = Some(Failure { error: error.clone(), count, at: now, until: now + pause });
     }
 
-    /// Forgets the failures: the server answered.
+    /// Forgets the failures: a login worked.
     pub fn succeeded(&mut self) {
         self.last = None;
     }
+
+    /// Learns that the server answered a call begun at `started`. That says nothing of a failure that came after, nor
+    /// whether the account would be let in now.
+    pub fn answered(&mut self, started: Instant) {
+        self.last.take_if(|failure| started >= failure.at && !failure.is_refusal());
+    }
+}
+
+impl Failure {
+    fn is_refusal(&self) -> bool {
+        refusal(&self.error)
+    }
+}
+
+/// Whether the account was refused.
+fn refusal(error: &Error) -> bool {
+    matches!(error.class(), Class::Auth | Class::Permission)
 }
 
 /// The length of the pause after the `count`th failure in a row.
-fn pause_after(class: Class, count: u32, jitter: f64) -> Duration {
-    let account = matches!(class, Class::Auth | Class::Permission);
+fn pause_after(account: bool, count: u32, jitter: f64) -> Duration {
     let (first, most) = if account { AUTH } else { OTHER };
     let doubled = first.saturating_mul(1u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX)).min(most);
     // Clients that lost the same server must not come back in the same moment; an account's pause is kept in full.
@@ -115,7 +134,7 @@ mod tests {
         let seconds = |pauses: Vec<Duration>| pauses.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
         assert_eq!(seconds(pauses(&unreachable(), 1.0, 8)), [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
         assert_eq!(seconds(pauses(&unreachable(), 0.0, 3)), [0.5, 1.0, 2.0]);
-        assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [60.0, 120.0, 240.0, 480.0, 900.0, 900.0]);
+        assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [200.0, 400.0, 800.0, 900.0, 900.0, 900.0]);
         assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(AUTH.1));
     }
 
@@ -142,5 +161,28 @@ mod tests {
         assert!(backoff.pause(later).is_some_and(|pause| pause.failures == 1));
         backoff.failed(later + Duration::from_secs(1), later + Duration::from_secs(1), &unreachable(), 1.0);
         assert!(backoff.pause(later + Duration::from_secs(1)).is_some_and(|pause| pause.failures == 2));
+    }
+
+    #[test]
+    fn only_answers_to_later_calls_end_a_pause() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let later = now + Duration::from_millis(5);
+        backoff.failed(now, later, &unreachable(), 1.0);
+        backoff.answered(now);
+        assert!(backoff.pause(later).is_some(), "that call went out before the failure");
+        backoff.answered(later);
+        assert!(backoff.pause(later).is_none());
+    }
+
+    #[test]
+    fn only_a_login_ends_the_pause_of_a_refused_account() {
+        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let later = now + Duration::from_secs(1);
+        backoff.failed(now, now, &refused(), 1.0);
+        backoff.answered(later);
+        backoff.failed(later, later, &unreachable(), 1.0);
+        assert!(backoff.pause(later).is_some_and(|pause| pause.left > Duration::from_secs(190) && pause.failures == 1));
+        backoff.succeeded();
+        assert!(backoff.pause(later).is_none());
     }
 }

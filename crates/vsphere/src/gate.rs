@@ -180,7 +180,7 @@ impl Gate {
             }
             None | Some(Error::Fault { .. }) => {
                 slot.answered = Some(now);
-                slot.backoff.succeeded();
+                slot.backoff.answered(started);
             }
             // These say nothing about the server.
             Some(_) => {}

@@ -1,5 +1,6 @@
 //! Sessions: one login at a time, lost ones replaced, refused accounts left in peace.
 
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use vpoller_testkit::simulator::{SimOptions, Simulator};
@@ -60,7 +61,7 @@ async fn a_lost_session_is_replaced_once_for_all() {
 }
 
 #[tokio::test]
-async fn a_refused_account_is_tried_once_a_minute_at_most() {
+async fn a_refused_account_is_left_alone_for_minutes() {
     let simulator = Simulator::start(&SimOptions::default());
     let mut config = config(simulator.address());
     config.password = SecretString::from("wr0ng-w0rd");
@@ -72,7 +73,7 @@ async fn a_refused_account_is_tried_once_a_minute_at_most() {
         let error = client.session().await.unwrap_err();
         assert_eq!(error.class(), Class::Auth);
         let next = error.next_try().unwrap();
-        assert!(next > Duration::from_secs(50) && next <= Duration::from_secs(60), "{next:?}");
+        assert!(next > Duration::from_secs(180) && next <= Duration::from_secs(200), "{next:?}");
         assert!(!format!("{error} {error:?}").contains("wr0ng"));
     }
     assert_eq!(simulator.calls_of("Login"), 1);
@@ -88,10 +89,10 @@ async fn a_refused_account_is_tried_again_after_its_pause() {
     let client = client(server.address());
     client.session().await.unwrap_err();
     tokio::time::pause();
-    tokio::time::advance(Duration::from_secs(59)).await;
+    tokio::time::advance(Duration::from_secs(198)).await;
     assert!(client.session().await.is_err());
     assert_eq!(server.count("Login"), 1);
-    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::time::advance(Duration::from_secs(3)).await;
     tokio::time::resume();
     client.session().await.unwrap();
     assert!(matches!(client.state(), State::Connected { generation: 1 }), "failed logins are no sessions");
@@ -169,6 +170,40 @@ async fn sessions_that_die_at_once_do_not_make_a_login_storm() {
         client.call(&instance, "CurrentTime", &[]).await.unwrap_err();
     }
     assert!(server.count("Login") <= 5, "{} logins", server.count("Login"));
+}
+
+#[tokio::test]
+async fn late_answers_do_not_end_the_pause_of_a_refused_account() {
+    // The password was changed and the session ended: one call after the other learns that the session is gone, each when
+    // the one before has been refused its login.
+    let turn = Arc::new((Mutex::new(0), Condvar::new()));
+    let next = turn.clone();
+    let server = Responder::start(move |seen| match seen.method.as_str() {
+        "Login" if seen.before == 0 => healthy(seen),
+        "Login" => fault("InvalidLogin", ""),
+        "CurrentTime" => {
+            let waiting = next.1.wait_timeout_while(next.0.lock().unwrap(), Duration::from_secs(30), |turn| *turn < seen.before);
+            drop(waiting.unwrap());
+            fault("NotAuthenticated", "")
+        }
+        "RetrievePropertiesEx" => fault("NotAuthenticated", ""),
+        _ => healthy(seen),
+    });
+    let client = client(server.address());
+    client.session().await.unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..7 {
+        let client = client.clone();
+        let instance = vpoller_vsphere::MoRef::new("ServiceInstance", "ServiceInstance");
+        calls.spawn(async move { client.call(&instance, "CurrentTime", &[]).await });
+    }
+    while let Some(done) = calls.join_next().await {
+        assert_eq!(done.unwrap().unwrap_err().class(), Class::Auth);
+        *turn.0.lock().unwrap() += 1;
+        turn.1.notify_all();
+    }
+    assert_eq!((server.count("CurrentTime"), server.count("Login")), (7, 2), "one login worked, one was refused");
+    assert!(matches!(client.state(), State::AuthFailed { .. }), "{:?}", client.state());
 }
 
 #[tokio::test]
