@@ -2,7 +2,7 @@
 
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use super::{GuestAccount, Inventory, ReadError, Reading, Row, Services, Wanted};
 use crate::kind::Kind;
 
 /// Answers everything with the same error.
@@ -37,11 +37,17 @@ impl Inventory for Broken {
         self.answer()
     }
 
-    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        self.answer()
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn connect(&self) -> Reading<'_, ()> {
+        self.answer()
+    }
+}
+
+impl Services for Broken {
+    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         self.answer()
     }
 }

@@ -1,14 +1,15 @@
 //! Every question answered by calls to vSphere.
 
+mod services;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
-use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct, Value};
+use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use super::{Inventory, ReadError, Reading, Row, Services, Wanted};
 use crate::kind::Kind;
 
 /// One vSphere host, asked each time.
@@ -78,14 +79,8 @@ impl Inventory for Direct {
         })
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        Box::pin(async move {
-            let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
-            let password = SecretString::from(account.password.expose());
-            let listed = self.client.list_processes(vm, account.user, &password).await;
-            drop(permit);
-            listed.map_err(|error| ReadError::of(&vm.to_string(), &error))
-        })
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn connect(&self) -> Reading<'_, ()> {
