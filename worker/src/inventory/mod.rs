@@ -8,6 +8,7 @@ mod broken;
 mod direct;
 mod error;
 mod lookup;
+mod path;
 mod services;
 
 use std::pin::Pin;
@@ -20,7 +21,9 @@ pub use broken::Broken;
 pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
-pub use services::{GuestAccount, Services};
+pub(crate) use lookup::find;
+pub(crate) use path::Ancestors;
+pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;
 
@@ -74,6 +77,12 @@ impl Row {
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {
         self.values.iter().find(|(name, _)| &**name == path).map(|(_, value)| value)
+    }
+
+    /// The references in the list of a path; none when it is unset.
+    pub(crate) fn references(&self, path: &str) -> Vec<MoRef> {
+        let list = self.get(path).and_then(Value::as_list).unwrap_or_default();
+        list.iter().filter_map(Value::as_moref).cloned().collect()
     }
 
     /// The text of a path, when it is set and a text.
