@@ -12,7 +12,7 @@ mod service;
 use std::pin::Pin;
 
 use serde_json::{Map, Value as Json};
-use vpoller_vsphere::{MoRef, Struct};
+use vpoller_vsphere::{MoRef, Struct, Value};
 use vpoller_wire::Request;
 
 use crate::failure::Failure;
@@ -88,7 +88,7 @@ impl Task<'_> {
     /// Paths of the one object.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
         let object = std::slice::from_ref(self.object()?);
-        self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())
+        self.inventory.read(object, &properties(paths)).await?.into_iter().next().ok_or_else(|| self.no_object())
     }
 }
 
@@ -102,10 +102,21 @@ fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     kept
 }
 
+/// What can be asked for like a property and is none: the managed object id, which every object has.
+const MOID: &str = "moid";
+
+/// Those of the paths that are properties.
+fn properties<'a>(paths: &[&'a str]) -> Vec<&'a str> {
+    paths.iter().copied().filter(|path| *path != MOID).collect()
+}
+
 /// The fields of a row that are set, in the order of the paths.
 fn fields(row: &Row, paths: &[&str]) -> Map<String, Json> {
-    let set = paths.iter().filter_map(|path| Some(((*path).to_owned(), row.get(path)?.to_json())));
-    set.collect()
+    let value = |path: &str| match path {
+        MOID => Some(Json::from(&*row.object.id)),
+        _ => row.get(path).map(Value::to_json),
+    };
+    paths.iter().filter_map(|path| Some(((*path).to_owned(), value(path)?))).collect()
 }
 
 /// Members of a data object: a member that its type does not define prints `(null)`, one that is merely unset is null.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Performing, Task, fields, one, unique};
+use super::{Performing, Task, fields, one, properties, unique};
 use crate::failure::Failure;
 use crate::inventory::Row;
 use crate::methods::{Relation, Shape};
@@ -49,7 +49,7 @@ async fn reach(task: &Task<'_>, own: &Row, via: &str, paths: &[&str]) -> Result<
     if references.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(task.inventory.read(&references, paths).await?)
+    Ok(task.inventory.read(&references, &properties(paths)).await?)
 }
 
 /// A reference, the references of a list, or those that structs in a list have as their key (the mounts of a datastore).
