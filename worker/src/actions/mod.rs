@@ -85,6 +85,16 @@ impl Task<'_> {
         self.request.properties.iter().map(String::as_str)
     }
 
+    /// The fields of a row that are set, in the order of the paths.
+    fn fields(&self, row: &Row, paths: &[&str]) -> Map<String, Json> {
+        let value = |path: &str| match path {
+            MOID => Some(Json::from(&*row.object.id)),
+            HOSTNAME => Some(Json::from(self.request.hostname.as_str())),
+            _ => row.get(path).map(Value::to_json),
+        };
+        paths.iter().filter_map(|path| Some(((*path).to_owned(), value(path)?))).collect()
+    }
+
     /// Paths of the one object.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
         let object = std::slice::from_ref(self.object()?);
@@ -102,21 +112,14 @@ fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     kept
 }
 
-/// What can be asked for like a property and is none: the managed object id, which every object has.
+/// What can be asked for like a property and is none: the managed object id, which every object has, and the vSphere host, which
+/// together with it names an object among those of all hosts.
 const MOID: &str = "moid";
+const HOSTNAME: &str = "hostname";
 
 /// Those of the paths that are properties.
 fn properties<'a>(paths: &[&'a str]) -> Vec<&'a str> {
-    paths.iter().copied().filter(|path| *path != MOID).collect()
-}
-
-/// The fields of a row that are set, in the order of the paths.
-fn fields(row: &Row, paths: &[&str]) -> Map<String, Json> {
-    let value = |path: &str| match path {
-        MOID => Some(Json::from(&*row.object.id)),
-        _ => row.get(path).map(Value::to_json),
-    };
-    paths.iter().filter_map(|path| Some(((*path).to_owned(), value(path)?))).collect()
+    paths.iter().copied().filter(|path| ![MOID, HOSTNAME].contains(path)).collect()
 }
 
 /// Members of a data object: a member that its type does not define prints `(null)`, one that is merely unset is null.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Performing, Task, fields, one, properties, unique};
+use super::{Performing, Task, one, properties, unique};
 use crate::failure::Failure;
 use crate::inventory::Row;
 use crate::methods::{Relation, Shape};
@@ -12,7 +12,7 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
     Box::pin(async move {
         let own = task.read(&[NAME, relation.via]).await?;
         let reached = reach(task, &own, relation.via, relation.reads).await?;
-        let list = || reached.iter().map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
+        let list = || reached.iter().map(|row| Json::Object(task.fields(row, relation.reads))).collect::<Json>();
         let name = || own.get(NAME).map_or(Json::Null, Value::to_json);
         task.answer(match relation.shape {
             Shape::List => list(),
@@ -32,7 +32,7 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
         let paths = unique([NAME].into_iter().chain(task.requested()));
         let reached = reach(task, &own, VM, &paths).await?;
         let with_pool = |row: &Row| {
-            let mut fields = fields(row, &paths);
+            let mut fields = task.fields(row, &paths);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };
