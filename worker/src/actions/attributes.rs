@@ -1,5 +1,6 @@
 //! What can be asked for where property paths go and is none: custom attributes by name (`customValue.Owner`, or
-//! `customValue["Owner"]` for names with a comma; vSphere itself knows them by numbers only), and `moid`, the managed object id.
+//! `customValue["Owner"]` for names with a comma; vSphere itself knows them by numbers only), `moid`, the managed object id, and
+//! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
 
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::Value;
@@ -8,8 +9,9 @@ use super::Task;
 use crate::failure::Failure;
 use crate::inventory::{ReadError, Row};
 
-/// What is asked of objects: property paths, custom attributes, and the managed object id.
+/// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
 pub(super) struct Columns<'a> {
+    host: &'a str,
     asked: Vec<Column<'a>>,
     /// The paths to read for them.
     pub reads: Vec<&'a str>,
@@ -29,19 +31,24 @@ enum Source {
     Attribute(Vec<i64>),
     /// In the reference itself.
     Reference,
+    /// In the request.
+    Host,
 }
 
 const VALUES: &str = "customValue";
 const MOID: &str = "moid";
+const HOSTNAME: &str = "hostname";
 
 impl<'a> Columns<'a> {
     /// Looks the attributes up.
-    pub async fn of(task: &Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
-        let mut columns = Self { asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
+    pub async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
+        let mut columns =
+            Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
         for name in asked {
             let (source, read) = match attribute(name) {
                 Some(attribute) => (Source::Attribute(keys(task, attribute).await?), Some(VALUES)),
                 None if name == MOID => (Source::Reference, None),
+                None if name == HOSTNAME => (Source::Host, None),
                 None => (Source::Property, Some(name)),
             };
             columns.reads.extend(read.filter(|read| !columns.reads.contains(read)));
@@ -61,6 +68,7 @@ impl<'a> Columns<'a> {
             Source::Property => row.get(column.name).map(|value| print(column.name, value)),
             Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
             Source::Reference => Some(Json::from(&*row.object.id)),
+            Source::Host => Some(Json::from(self.host)),
         };
         self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?))).collect()
     }
