@@ -34,6 +34,9 @@ type world struct {
 	// is announced to them.
 	live bool
 
+	// events is what happened.
+	events *eventLog
+
 	// machines counts the VMs ever made, so that addresses stay unique.
 	machines int
 }
