@@ -21,7 +21,7 @@ use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 use crate::memory::Memory;
 
-const HOST: &str = "vc01.example.org";
+pub const HOST: &str = "vc01.example.org";
 
 pub struct Case {
     path: PathBuf,
@@ -217,38 +217,6 @@ fn every_failure_has_a_case() {
             false => msg == text,
         });
         assert!(is_told, "no case ends with {text}");
-    }
-}
-
-/// The words of a command line, with double quotes around those that hold blanks.
-fn words(line: &str) -> Vec<String> {
-    let parts = line.split('"').enumerate();
-    let words = parts.flat_map(|(place, part)| match place % 2 {
-        0 => part.split_whitespace().map(str::to_owned).collect(),
-        _ => vec![part.to_owned()],
-    });
-    words.collect()
-}
-
-#[tokio::test]
-async fn the_examples_of_the_page_work() {
-    let dispatcher = dispatcher(Arc::new(Memory::documents()));
-    for method in METHODS {
-        let mut request = json!({"method": method.name, "hostname": HOST, "name": null, "properties": null});
-        let words = words(method.example);
-        for option in words.chunks(2) {
-            let field = match option[0].as_str() {
-                "-n" => "name",
-                "-p" => "properties",
-                "-k" => "key",
-                "-U" => "username",
-                "-P" => "password",
-                other => panic!("{}: {other} is no option of an example", method.name),
-            };
-            request[field] = json!(option[1]);
-        }
-        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
-        assert_eq!(reply["success"], 0, "{request}: {reply}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod calls;
 mod cases;
+mod docs;
 mod esxi;
 mod events;
 mod limits;
