@@ -21,6 +21,7 @@ mod link;
 mod local;
 pub mod manager;
 pub mod methods;
+mod reread;
 mod seen;
 mod socket;
 
@@ -29,6 +30,6 @@ pub use agent::Agent;
 pub use agents::Agents;
 pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};
 pub use failure::Failure;
-pub use hosts::{HostsError, Registered};
+pub use hosts::{Found, HostsError, Registered};
 pub use kind::Kind;
 pub use local::Local;

@@ -7,6 +7,7 @@ use vpoller_wire::{Reply, Request};
 
 use crate::agents::Agents;
 use crate::dispatch::{Dispatcher, Step};
+use crate::helpers::external::Externals;
 use crate::hosts::Registered;
 
 /// vSphere hosts to which this process talks itself.
@@ -47,6 +48,12 @@ impl Local {
         let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
         let agents = Arc::new(Agents::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
+    }
+
+    /// Prints with these helpers too.
+    #[must_use]
+    pub fn with_helpers(self, externals: Externals) -> Self {
+        Self { dispatcher: self.dispatcher.with_helpers(Arc::new(externals)), ..self }
     }
 
     /// Performs a request and prints the reply as a worker would, by the helper that the request names.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod cases;
+mod helpers;
 mod limits;
 mod memory;
 mod program;
