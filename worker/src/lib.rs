@@ -21,6 +21,7 @@ mod link;
 mod local;
 pub mod manager;
 pub mod methods;
+pub mod perf;
 mod seen;
 mod socket;
 

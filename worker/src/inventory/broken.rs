@@ -1,8 +1,10 @@
 //! The inventory of a host that cannot be asked, because its settings are unusable: every question gets that answer.
 
-use vpoller_vsphere::{MoRef, Struct, Value};
+use std::sync::Arc;
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_vsphere::{Catalogue, Interval, Metric, MoRef, Provider, Struct, Value};
+
+use super::{Found, GuestAccount, Inventory, Performance, ReadError, Reading, Row, SampleQuery, Wanted};
 use crate::kind::Kind;
 
 /// Answers everything with the same error.
@@ -41,7 +43,33 @@ impl Inventory for Broken {
         self.answer()
     }
 
+    fn performance(&self) -> &dyn Performance {
+        self
+    }
+
     fn connect(&self) -> Reading<'_, ()> {
+        self.answer()
+    }
+}
+
+impl Performance for Broken {
+    fn counters(&self) -> Reading<'_, Arc<Catalogue>> {
+        self.answer()
+    }
+
+    fn intervals(&self) -> Reading<'_, Arc<[Interval]>> {
+        self.answer()
+    }
+
+    fn provider<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Provider> {
+        self.answer()
+    }
+
+    fn available<'a>(&'a self, _: &'a MoRef, _: Option<i32>) -> Reading<'a, Arc<[Metric]>> {
+        self.answer()
+    }
+
+    fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
         self.answer()
     }
 }

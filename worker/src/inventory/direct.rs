@@ -1,6 +1,7 @@
 //! Every question answered by calls to vSphere.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -8,14 +9,16 @@ use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct, Value};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use super::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Wanted};
 use crate::kind::Kind;
+use crate::perf::{Clock, Scheduler};
 
 /// One vSphere host, asked each time.
 pub struct Direct {
     client: Client,
     /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
     guests: Semaphore,
+    performance: Scheduler,
 }
 
 /// Guest operations at the same time.
@@ -27,7 +30,15 @@ impl Direct {
     /// Asks through this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, guests: Semaphore::new(GUEST_OPERATIONS) }
+        Self::at(client, Clock::default())
+    }
+
+    /// Asks through this client, and keeps samples by this clock.
+    #[must_use]
+    pub fn at(client: Client, clock: Clock) -> Self {
+        let statistics = Arc::new(vpoller_vsphere::Performance::new(client.clone()));
+        let performance = Scheduler::new(&client.config().host, statistics, clock);
+        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), performance }
     }
 
     async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
@@ -88,6 +99,10 @@ impl Inventory for Direct {
         })
     }
 
+    fn performance(&self) -> &dyn Performance {
+        &self.performance
+    }
+
     fn connect(&self) -> Reading<'_, ()> {
         Box::pin(async { self.client.session().await.map(drop).map_err(|error| self.error(&error)) })
     }
@@ -110,6 +125,7 @@ impl Inventory for Direct {
             "bytes_in": stats.bytes_in(),
             "bytes_out": stats.bytes_out(),
             "errors": errors,
+            "perf": self.performance.status(),
         })
     }
 }

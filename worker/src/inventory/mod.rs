@@ -7,6 +7,7 @@ mod broken;
 mod direct;
 mod error;
 mod lookup;
+mod performance;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub use broken::Broken;
 pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
+pub use performance::{Found, Performance, SampleQuery, Window};
 
 use crate::kind::Kind;
 
@@ -41,6 +43,9 @@ pub trait Inventory: Send + Sync {
 
     /// The processes in the guest of a virtual machine. Never asked twice on its own: a wrong password locks accounts.
     fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>>;
+
+    /// Its performance counters.
+    fn performance(&self) -> &dyn Performance;
 
     /// Makes ready: logs in, where that is needed.
     fn connect(&self) -> Reading<'_, ()> {

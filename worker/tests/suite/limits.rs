@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use vpoller_vsphere::{MoRef, Struct, Value};
-use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_worker::inventory::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Wanted};
 use vpoller_worker::{Agents, Dispatcher, Kind, Step};
 
 use crate::cases::answer;
@@ -58,6 +58,10 @@ impl Inventory for Odd {
 
     fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         self.memory.processes(vm, account)
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        self.memory.performance()
     }
 
     fn connect(&self) -> Reading<'_, ()> {

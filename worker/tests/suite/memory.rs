@@ -9,7 +9,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 use vpoller_worker::Kind;
-use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_worker::inventory::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Wanted};
+use vpoller_worker::perf::{Clock, Scheduler};
+
+use crate::statistics::Statistics;
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {
@@ -18,6 +21,7 @@ pub struct Memory {
     declared: BTreeMap<String, BTreeSet<String>>,
     about: Struct,
     processes: Vec<Value>,
+    performance: Scheduler,
 }
 
 impl Memory {
@@ -25,8 +29,10 @@ impl Memory {
     pub fn documents() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let rows: Vec<Row> = file["objects"].as_array().unwrap().iter().map(row).collect();
         let mut memory = Self {
-            rows: file["objects"].as_array().unwrap().iter().map(row).collect(),
+            performance: Scheduler::new("vc01.example.org", Arc::new(statistics(&rows)), Clock::default()),
+            rows,
             declared: BTreeMap::new(),
             about: structure("AboutInfo", file["about"].as_object().unwrap()),
             processes: file["processes"].as_array().unwrap().iter().map(process).collect(),
@@ -85,6 +91,10 @@ impl Inventory for Memory {
         Box::pin(async { Ok(self.about.clone()) })
     }
 
+    fn performance(&self) -> &dyn Performance {
+        &self.performance
+    }
+
     fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         Box::pin(async move {
             match (account.user, account.password.expose()) {
@@ -95,6 +105,17 @@ impl Inventory for Memory {
             }
         })
     }
+}
+
+/// The statistics of these objects; those that are off have none.
+fn statistics(rows: &[Row]) -> Statistics {
+    let names = rows.iter().map(|row| (row.object.clone(), row.text("name").unwrap_or_default().to_owned())).collect();
+    let statistics = Statistics::new(names, None);
+    let is = |row: &&Row, path, good| row.text(path).is_some_and(|state| state != good);
+    let down =
+        rows.iter().filter(|row| is(row, "runtime.powerState", "poweredOn") || is(row, "runtime.connectionState", "connected"));
+    statistics.set_down(down.map(|row| row.object.clone()).collect());
+    statistics
 }
 
 /// The type under which an object is listed.
