@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use vpoller_vsphere::{Catalogue, Interval, Metric, MoRef, Provider, Struct, Value};
+use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
 
-use super::{Found, GuestAccount, Inventory, Performance, ReadError, Reading, Row, SampleQuery, Wanted};
+use super::{
+    Event, EventFilter, Found, GuestAccount, Inventory, Performance, ReadError, Reading, Row, SampleQuery, Services, Wanted,
+};
 use crate::kind::Kind;
 
 /// Answers everything with the same error.
@@ -39,8 +41,8 @@ impl Inventory for Broken {
         self.answer()
     }
 
-    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        self.answer()
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn performance(&self) -> &dyn Performance {
@@ -70,6 +72,44 @@ impl Performance for Broken {
     }
 
     fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
+        self.answer()
+    }
+}
+
+impl Services for Broken {
+    fn root(&self) -> Reading<'_, MoRef> {
+        self.answer()
+    }
+
+    fn manager<'a>(&'a self, _: &'a str) -> Reading<'a, Option<MoRef>> {
+        self.answer()
+    }
+
+    fn now(&self) -> Reading<'_, DateTime> {
+        self.answer()
+    }
+
+    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+        self.answer()
+    }
+
+    fn events<'a>(&'a self, _: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+        self.answer()
+    }
+
+    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+        self.answer()
+    }
+
+    fn vsan_status<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Struct> {
+        self.answer()
+    }
+
+    fn attribute_keys<'a>(&'a self, _: &'a str) -> Reading<'a, Vec<i64>> {
+        self.answer()
+    }
+
+    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         self.answer()
     }
 }

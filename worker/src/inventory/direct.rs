@@ -1,15 +1,20 @@
 //! Every question answered by calls to vSphere.
 
+mod events;
+mod services;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value as Json, json};
-use tokio::sync::Semaphore;
-use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct, Value};
+use tokio::sync::{Mutex, Semaphore};
+use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, Session, State, Struct};
 
-use super::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Wanted};
+use self::events::Desk;
+use self::services::Kept;
+
+use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
 use crate::kind::Kind;
 use crate::perf::{Clock, Scheduler};
 
@@ -18,6 +23,8 @@ pub struct Direct {
     client: Client,
     /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
     guests: Semaphore,
+    desk: Arc<Mutex<Desk>>,
+    kept: Kept,
     performance: Scheduler,
 }
 
@@ -38,7 +45,7 @@ impl Direct {
     pub fn at(client: Client, clock: Clock) -> Self {
         let statistics = Arc::new(vpoller_vsphere::Performance::new(client.clone()));
         let performance = Scheduler::new(&client.config().host, statistics, clock);
-        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), performance }
+        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default(), performance }
     }
 
     async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
@@ -83,20 +90,11 @@ impl Inventory for Direct {
     }
 
     fn about(&self) -> Reading<'_, Struct> {
-        Box::pin(async {
-            let session = self.client.session().await.map_err(|error| self.error(&error))?;
-            Ok(session.content.about.clone())
-        })
+        Box::pin(async { Ok(self.session().await?.content.about.clone()) })
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        Box::pin(async move {
-            let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
-            let password = SecretString::from(account.password.expose());
-            let listed = self.client.list_processes(vm, account.user, &password).await;
-            drop(permit);
-            listed.map_err(|error| ReadError::of(&vm.to_string(), &error))
-        })
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn performance(&self) -> &dyn Performance {
@@ -104,7 +102,7 @@ impl Inventory for Direct {
     }
 
     fn connect(&self) -> Reading<'_, ()> {
-        Box::pin(async { self.client.session().await.map(drop).map_err(|error| self.error(&error)) })
+        Box::pin(async { self.session().await.map(drop) })
     }
 
     fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -131,6 +129,10 @@ impl Inventory for Direct {
 }
 
 impl Direct {
+    async fn session(&self) -> Result<Arc<Session>, ReadError> {
+        self.client.session().await.map_err(|error| self.error(&error))
+    }
+
     fn error(&self, error: &Error) -> ReadError {
         ReadError::of(&self.client.config().host, error)
     }

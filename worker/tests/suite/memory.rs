@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 use vpoller_worker::Kind;
-use vpoller_worker::inventory::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Wanted};
+use vpoller_worker::inventory::{GuestAccount, Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
 use vpoller_worker::perf::{Clock, Scheduler};
 
 use crate::statistics::Statistics;
@@ -95,6 +95,12 @@ impl Inventory for Memory {
         &self.performance
     }
 
+    fn services(&self) -> &dyn Services {
+        self
+    }
+}
+
+impl Services for Memory {
     fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         Box::pin(async move {
             match (account.user, account.password.expose()) {
