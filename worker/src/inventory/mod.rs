@@ -23,7 +23,7 @@ pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
 pub(crate) use lookup::find;
-pub(crate) use path::Ancestors;
+pub(crate) use path::{Ancestors, upward};
 pub use performance::{Found, Performance, SampleQuery, Window};
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 

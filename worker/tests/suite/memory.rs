@@ -14,7 +14,7 @@ use vpoller_worker::inventory::{
 };
 use vpoller_worker::perf::{Clock, Scheduler};
 
-use crate::statistics::Statistics;
+use crate::statistics::{Statistics, TIME};
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {
@@ -29,6 +29,7 @@ pub struct Memory {
     /// The rest of the file.
     file: Json,
     performance: Scheduler,
+    statistics: Arc<Statistics>,
 }
 
 impl Memory {
@@ -38,8 +39,10 @@ impl Memory {
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let list = |name: &str| file[name].as_array().unwrap().iter();
         let rows: Vec<Row> = list("objects").map(row).collect();
+        let statistics = Arc::new(statistics(&rows));
         let mut memory = Self {
-            performance: Scheduler::new("vc01.example.org", Arc::new(statistics(&rows)), Clock::default()),
+            performance: Scheduler::new("vc01.example.org", statistics.clone(), Clock::default()),
+            statistics,
             rows,
             declared: BTreeMap::new(),
             about: structure("AboutInfo", file["about"].as_object().unwrap()),
@@ -82,7 +85,11 @@ impl Memory {
                     found += 1;
                 }
                 assert!(found > 0, "there is no {kind} {name:?}");
+                self.statistics.set_down(down(&self.rows));
             }
+            "/clock" => assert_eq!(body["time"], TIME, "the statistics in memory know no other time"),
+            "/perf" => self.statistics.spoil(body),
+            "/deny" if body["type"] == "PerformanceManager" => self.statistics.deny(),
             "/deny" => {
                 assert_eq!((&body["type"], &body["path"]), (&Json::from("SessionManager"), &Json::from("sessionList")));
                 self.sessions = None;
@@ -184,15 +191,20 @@ impl Services for Memory {
     }
 }
 
-/// The statistics of these objects; those that are off have none.
+/// The statistics of these objects.
 fn statistics(rows: &[Row]) -> Statistics {
     let names = rows.iter().map(|row| (row.object.clone(), row.text("name").unwrap_or_default().to_owned())).collect();
     let statistics = Statistics::new(names, None);
-    let is = |row: &&Row, path, good| row.text(path).is_some_and(|state| state != good);
-    let down =
-        rows.iter().filter(|row| is(row, "runtime.powerState", "poweredOn") || is(row, "runtime.connectionState", "connected"));
-    statistics.set_down(down.map(|row| row.object.clone()).collect());
+    statistics.set_down(down(rows));
     statistics
+}
+
+/// The objects that have no statistics of their own, because they are off.
+fn down(rows: &[Row]) -> Vec<MoRef> {
+    let is_not = |row: &Row, path, good| row.text(path).is_some_and(|state| state != good);
+    let is_down =
+        |row: &&Row| is_not(row, "runtime.powerState", "poweredOn") || is_not(row, "runtime.connectionState", "connected");
+    rows.iter().filter(is_down).map(|row| row.object.clone()).collect()
 }
 
 /// The type whose paths an object has.

@@ -35,6 +35,10 @@ pub struct Statistics {
     clock: Option<(Clock, Instant)>,
     pub instance: Mutex<&'static str>,
     pub limit: Mutex<Option<usize>>,
+    /// As the simulator's page `/perf` takes them.
+    rules: Mutex<Vec<Json>>,
+    /// Whether the counters may be seen.
+    denied: Mutex<bool>,
     /// What happens to the next calls.
     pub trouble: Mutex<Box<Trouble>>,
     /// How long each call takes.
@@ -68,6 +72,8 @@ impl Statistics {
             clock: clock.map(|clock| (clock.clone(), clock.now())),
             instance: Mutex::new("50000000-0000-0000-0000-000000000001"),
             limit: Mutex::new(Some(256)),
+            rules: Mutex::default(),
+            denied: Mutex::default(),
             trouble: Mutex::new(Box::new(|_| None)),
             delay: Duration::ZERO,
             calls: Mutex::default(),
@@ -85,6 +91,44 @@ impl Statistics {
 
     pub fn set_trouble(&self, trouble: impl FnMut(&[PerfQuery]) -> Option<Error> + Send + 'static) {
         *self.trouble.lock().unwrap() = Box::new(trouble);
+    }
+
+    /// As the simulator's page `/perf`.
+    pub fn spoil(&self, rule: &Json) {
+        self.rules.lock().unwrap().push(rule.clone());
+    }
+
+    /// The account may not see the counters.
+    pub fn deny(&self) {
+        *self.denied.lock().unwrap() = true;
+    }
+
+    /// The rules about a series, or about all of an object where no counter is named.
+    fn rules(&self, object: &MoRef, counter: Option<i32>) -> Vec<Json> {
+        let name = self.names.lock().unwrap().get(object).cloned();
+        let is_meant = |rule: &&Json| {
+            rule["type"] == *object.kind
+                && (rule["name"].is_null() || rule["name"].as_str() == name.as_deref())
+                && (rule["counter"].is_null() || rule["counter"].as_i64() == counter.map(i64::from))
+        };
+        self.rules.lock().unwrap().iter().filter(is_meant).cloned().collect()
+    }
+
+    /// The fault that an object or one of its counters brings.
+    fn fault(&self, object: &MoRef, counter: Option<i32>) -> Option<Error> {
+        let rules = self.rules(object, counter);
+        let kind = rules.iter().find_map(|rule| rule["fault"].as_str())?;
+        let words = match kind {
+            "SystemError" => "A general system error occurred",
+            "InvalidArgument" => "A specified parameter was not correct: querySpec.metricId",
+            other => panic!("no words for {other}"),
+        };
+        let fields = match kind {
+            "InvalidArgument" => vec![("invalidProperty".into(), Value::string("querySpec.metricId"))],
+            _ => Vec::new(),
+        };
+        let fault = Box::new(Fault::new(Struct { kind: kind.into(), fields }, words.to_owned()));
+        Some(Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault })
     }
 
     /// The calls for samples since the last time this was asked.
@@ -116,7 +160,8 @@ impl Statistics {
         let up = !self.down.lock().unwrap().contains(&query.entity);
         let has = if real_time { up && has_real_time(&query.entity) } else { true };
         let existing = if has { self.series(&query.entity) } else { &[] };
-        let asked = |metric: &&Metric| query.metrics.iter().any(|asked| asked.covers(metric));
+        let absent = |metric: &&Metric| self.rules(&query.entity, Some(metric.counter)).iter().any(|rule| rule["absent"] == true);
+        let asked = |metric: &&Metric| query.metrics.iter().any(|asked| asked.covers(metric)) && !absent(metric);
         let series =
             existing.iter().filter(asked).map(|metric| Series { metric: metric.clone(), samples: self.samples(query, metric) });
         EntitySeries { entity: query.entity.clone(), series: series.collect() }
@@ -132,6 +177,8 @@ impl Statistics {
             (None, None) => newest - kept + 1,
         };
         let name = self.names.lock().unwrap()[&query.entity].clone();
+        let lost = self.rules(&query.entity, Some(metric.counter)).iter().filter_map(|rule| rule["lost"].as_i64()).max();
+        let newest = newest - lost.unwrap_or(0);
         let at = |tick: i64| DateTime::from_unix_micros(tick * period * 1_000_000);
         let sample = |tick| Sample { at: at(tick), interval: query.interval, value: self.value(&name, metric, tick) };
         (oldest..=newest).map(sample).collect()
@@ -172,6 +219,14 @@ pub fn fault(kind: &str, object: Option<&MoRef>) -> Error {
     Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault }
 }
 
+fn no_permission() -> Error {
+    let object = MoRef::new("PerformanceManager", "PerfMgr");
+    let fields = vec![("object".into(), Value::Ref(object)), ("privilegeId".into(), Value::string("System.Read"))];
+    let words = "Permission to perform this operation was denied.".to_owned();
+    let fault = Box::new(Fault::new(Struct { kind: "NoPermission".into(), fields }, words));
+    Error::Fault { host: "vc01".into(), method: "RetrievePropertiesEx".into(), object: "PerfMgr".into(), fault }
+}
+
 fn has_real_time(object: &MoRef) -> bool {
     matches!(&*object.kind, "VirtualMachine" | "HostSystem")
 }
@@ -196,7 +251,8 @@ impl Source for Statistics {
     }
 
     fn counters(&self) -> Asking<'_, Arc<Catalogue>> {
-        Box::pin(async { Ok(self.catalogue.clone()) })
+        let denied = *self.denied.lock().unwrap();
+        Box::pin(async move { if denied { Err(no_permission()) } else { Ok(self.catalogue.clone()) } })
     }
 
     fn intervals(&self) -> Asking<'_, Arc<[Interval]>> {
@@ -210,7 +266,8 @@ impl Source for Statistics {
 
     fn available<'a>(&'a self, object: &'a MoRef, _: Option<i32>) -> Asking<'a, Arc<[Metric]>> {
         self.count("available");
-        Box::pin(async { Ok(self.series(object).into()) })
+        let answer = self.fault(object, None).map_or_else(|| Ok(self.series(object).into()), Err);
+        Box::pin(async { answer })
     }
 
     fn query<'a>(&'a self, queries: &'a [PerfQuery]) -> Asking<'a, Vec<EntitySeries>> {
@@ -219,6 +276,11 @@ impl Source for Statistics {
         Box::pin(async move {
             tokio::time::sleep(self.delay).await;
             if let Some(error) = trouble {
+                return Err(error);
+            }
+            let faulty =
+                |query: &PerfQuery| query.metrics.iter().find_map(|metric| self.fault(&query.entity, Some(metric.counter)));
+            if let Some(error) = queries.iter().find_map(faulty) {
                 return Err(error);
             }
             let gone = queries.iter().find(|query| !self.names.lock().unwrap().contains_key(&query.entity));

@@ -190,8 +190,17 @@ impl Performance {
     /// A property of the performance manager that is a list.
     async fn property(&self, session: &Session, path: &str) -> Result<Vec<Value>, Error> {
         let read = self.client.retrieve_objects(&[manager(session)?], &[path]).await?;
-        let value = read.into_iter().flat_map(|object| object.props).find(|(name, _)| &**name == path);
-        Ok(match value {
+        let Some(mut object) = read.into_iter().next() else { return Ok(Vec::new()) };
+        if let Some((_, fault)) = object.missing.pop() {
+            let (host, printed) = (self.client.config().host.clone(), object.obj.to_string());
+            return Err(Error::Fault {
+                host,
+                method: "RetrievePropertiesEx".to_owned(),
+                object: printed,
+                fault: Box::new(fault),
+            });
+        }
+        Ok(match object.props.pop() {
             Some((_, Value::List(items))) => items,
             _ => Vec::new(),
         })
