@@ -39,6 +39,8 @@ func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
 	mux.Handle("/set", post(a.set))
 	mux.Handle("/deny", post(a.deny))
 	mux.Handle("/event", post(a.addEvent))
+	mux.Handle("/clock", post(a.setClock))
+	mux.Handle("/perf", post(a.spoilPerf))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))
 	return mux

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
+use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -55,12 +56,12 @@ impl Dispatcher {
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
-        let request = match Request::parse(body) {
+        let mut request = match Request::parse(body) {
             Ok(request) => request,
             Err(error) => return Step::Now(refuse(error.into())),
         };
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
-        let (method, agent) = match self.admit(&request) {
+        let (method, agent) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
             Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
         };
@@ -74,7 +75,8 @@ impl Dispatcher {
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
     pub async fn ask(&self, body: &[u8]) -> Reply {
-        let admitted = Request::parse(body).map_err(Failure::from).and_then(|request| Ok((self.admit(&request)?, request)));
+        let admitted = Request::parse(body).map_err(Failure::from);
+        let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
             Ok(((method, agent), request)) => agent.perform(method, &request, self.policy).await,
             Err(failure) => failure.into(),
@@ -90,13 +92,15 @@ impl Dispatcher {
         }
     }
 
-    fn admit(&self, request: &Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
+    /// The method and the agent for a request, whose properties are complete then.
+    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
         let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;
         let complete = method.required.iter().all(|field| request.has(*field));
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
+        sets::expand(&mut request.properties, method.object.kind())?;
         Ok((method, agent))
     }
 

@@ -34,6 +34,14 @@ pub enum Failure {
     /// A required field is missing, or one has a type that makes no sense.
     #[error("{}", text::INVALID_TASK_REQUEST)]
     InvalidTask,
+    /// The properties name a set that does not exist for this type of object.
+    #[error("Unknown property set {name}; there are: {known}")]
+    NoSet {
+        /// As requested.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
     /// No managed object goes by the name; prints `None` when there was no name.
     #[error("Cannot find object {}", .0.as_deref().unwrap_or("None"))]
     NoObject(Option<String>),

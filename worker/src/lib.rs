@@ -22,6 +22,7 @@ mod local;
 pub mod manager;
 pub mod methods;
 mod seen;
+pub mod sets;
 mod socket;
 
 pub use actions::{Answer, Perform, Performing, Policy, Task};

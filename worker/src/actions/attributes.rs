@@ -1,5 +1,6 @@
-//! Custom attributes by name. They go where property paths go: `customValue.Owner`, or `customValue["Owner"]` for names with a
-//! comma. vSphere itself knows them by numbers only.
+//! What can be asked for where property paths go and is none: custom attributes by name (`customValue.Owner`, or
+//! `customValue["Owner"]` for names with a comma; vSphere itself knows them by numbers only), `moid`, the managed object id, and
+//! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
 
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::Value;
@@ -8,8 +9,9 @@ use super::Task;
 use crate::failure::Failure;
 use crate::inventory::{ReadError, Row};
 
-/// What is asked of objects: property paths and custom attributes.
+/// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
 pub(super) struct Columns<'a> {
+    host: &'a str,
     asked: Vec<Column<'a>>,
     /// The paths to read for them.
     pub reads: Vec<&'a str>,
@@ -18,26 +20,39 @@ pub(super) struct Columns<'a> {
 struct Column<'a> {
     /// As it was asked for.
     name: &'a str,
-    /// The attribute's keys, when it is one.
-    attribute: Option<Vec<i64>>,
+    source: Source,
+}
+
+/// Where a column's values are.
+enum Source {
+    /// In the property of the column's name.
+    Property,
+    /// In the custom attribute with one of these keys.
+    Attribute(Vec<i64>),
+    /// In the reference itself.
+    Reference,
+    /// In the request.
+    Host,
 }
 
 const VALUES: &str = "customValue";
+const MOID: &str = "moid";
+const HOSTNAME: &str = "hostname";
 
 impl<'a> Columns<'a> {
     /// Looks the attributes up.
-    pub async fn of(task: &Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
-        let mut columns = Self { asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
+    pub async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
+        let mut columns =
+            Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
         for name in asked {
-            let attribute = match attribute(name) {
-                Some(attribute) => Some(keys(task, attribute).await?),
-                None => None,
+            let (source, read) = match attribute(name) {
+                Some(attribute) => (Source::Attribute(keys(task, attribute).await?), Some(VALUES)),
+                None if name == MOID => (Source::Reference, None),
+                None if name == HOSTNAME => (Source::Host, None),
+                None => (Source::Property, Some(name)),
             };
-            let read = if attribute.is_some() { VALUES } else { name };
-            if !columns.reads.contains(&read) {
-                columns.reads.push(read);
-            }
-            columns.asked.push(Column { name, attribute });
+            columns.reads.extend(read.filter(|read| !columns.reads.contains(read)));
+            columns.asked.push(Column { name, source });
         }
         Ok(columns)
     }
@@ -49,9 +64,11 @@ impl<'a> Columns<'a> {
 
     /// As [`Columns::fields`], with one's own way from a path and its value to JSON.
     pub fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
-        let value = |column: &Column<'_>| match &column.attribute {
-            Some(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
-            None => row.get(column.name).map(|value| print(column.name, value)),
+        let value = |column: &Column<'_>| match &column.source {
+            Source::Property => row.get(column.name).map(|value| print(column.name, value)),
+            Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
+            Source::Reference => Some(Json::from(&*row.object.id)),
+            Source::Host => Some(Json::from(self.host)),
         };
         self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?))).collect()
     }
