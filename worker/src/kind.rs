@@ -20,6 +20,17 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every type.
+    pub const ALL: [Self; 7] = [
+        Self::ClusterComputeResource,
+        Self::Datacenter,
+        Self::Datastore,
+        Self::HostSystem,
+        Self::Network,
+        Self::ResourcePool,
+        Self::VirtualMachine,
+    ];
+
     /// The type's name in the vSphere API.
     #[must_use]
     pub const fn wire(self) -> &'static str {

@@ -22,12 +22,13 @@ mod local;
 pub mod manager;
 pub mod methods;
 mod seen;
+mod snapshot;
 mod socket;
 
 pub use actions::{Answer, Perform, Performing, Task};
 pub use agent::Agent;
 pub use agents::Agents;
-pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};
+pub use dispatch::{Dispatcher, LARGEST_REQUEST, Pending, Step};
 pub use failure::Failure;
 pub use hosts::{HostsError, Registered};
 pub use kind::Kind;

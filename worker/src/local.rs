@@ -6,6 +6,7 @@ use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
 use crate::agents::Agents;
+use crate::config::Cache;
 use crate::dispatch::{Dispatcher, Step};
 use crate::hosts::Registered;
 
@@ -44,7 +45,9 @@ impl Local {
     /// Serves these registered vSphere hosts.
     #[must_use]
     pub fn of(hosts: impl IntoIterator<Item = Registered>) -> Self {
-        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
+        // Requests come one by one here; following a vCenter's changes for them would cost more than it saves.
+        let cache = Cache { enabled: false, ..Cache::default() };
+        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory(&cache)));
         let agents = Arc::new(Agents::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
     }

@@ -13,14 +13,16 @@ use serde_json::{Map, Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
+use vpoller_worker::config::Cache;
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::inventory::Inventory;
 use vpoller_worker::methods::METHODS;
 use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 use crate::memory::Memory;
+use crate::snapshot::{Followed, quick};
 
-const HOST: &str = "vc01.example.org";
+pub const HOST: &str = "vc01.example.org";
 
 struct Case {
     path: PathBuf,
@@ -125,15 +127,27 @@ async fn cases_hold_in_memory() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cases_hold_at_the_simulator() {
     let simulator = Simulator::start(&SimOptions::default());
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
+    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory(&direct()))], 64));
     check("simulator", &Dispatcher::new(Arc::clone(&agents))).await;
     agents.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cases_hold_for_what_is_followed() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let followed = Followed::start(&registered(&simulator), quick()).await;
+    // The second time much of it comes from memory, the third time all that ever does.
+    for _ in 0..3 {
+        check("simulator", &followed.dispatcher).await;
+        followed.until("learned paths to be watched", |cache| !cache["paths"].to_string().contains("\"wanted\"")).await;
+    }
+    followed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_standalone_esxi_host_is_served_too() {
     let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
+    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory(&direct()))], 64));
     let dispatcher = Dispatcher::new(Arc::clone(&agents));
     for (method, name, result) in [
         ("host.discover", None, json!([{"name": "esxi-standalone.example.org"}])),
@@ -147,6 +161,11 @@ async fn a_standalone_esxi_host_is_served_too() {
         assert_eq!(reply["result"], result, "{method}: {reply}");
     }
     agents.stop().await;
+}
+
+/// No answer from memory.
+pub fn direct() -> Cache {
+    Cache { enabled: false, ..Cache::default() }
 }
 
 /// The simulator under the name of the documents.

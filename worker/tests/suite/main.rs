@@ -6,6 +6,7 @@ mod limits;
 mod memory;
 mod program;
 mod relay;
+mod snapshot;
 mod sockets;
 mod table;
 mod worker;
