@@ -8,6 +8,7 @@ mod misbehaviour;
 mod reading;
 mod responder;
 mod trust;
+mod updates;
 
 use std::net::SocketAddr;
 
