@@ -22,10 +22,11 @@ mod local;
 pub mod manager;
 pub mod methods;
 mod seen;
+pub mod sets;
 mod snapshot;
 mod socket;
 
-pub use actions::{Answer, Perform, Performing, Task};
+pub use actions::{Answer, Perform, Performing, Policy, Task};
 pub use agent::Agent;
 pub use agents::Agents;
 pub use dispatch::{Dispatcher, LARGEST_REQUEST, Pending, Step};

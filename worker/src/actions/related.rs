@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use vpoller_vsphere::Value;
 
+use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
 use crate::inventory::{Reached, Row};
@@ -27,10 +28,10 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
 /// The virtual machines directly in a resource pool, with requested properties and the name that was asked for.
 pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
-        let paths = unique([NAME].into_iter().chain(task.requested()));
-        let (_, reached) = reach(task, &[], VM, &paths).await?;
+        let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
+        let (_, reached) = reach(task, &[], VM, &columns.reads).await?;
         let with_pool = |row: &Row| {
-            let mut fields = fields(row, &paths);
+            let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };

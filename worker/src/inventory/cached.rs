@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use vpoller_vsphere::{Class, Client, MoRef, Struct, Value};
+use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::direct::subject;
-use super::{Direct, GuestAccount, Inventory, Reached, ReadError, Reading, Row, Wanted};
+use super::{Direct, Inventory, Reached, ReadError, Reading, Row, Services, Wanted};
 use crate::config::Cache;
 use crate::kind::Kind;
 use crate::snapshot::{Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
@@ -245,8 +245,8 @@ impl Inventory for Cached {
         }
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        self.direct.processes(vm, account)
+    fn services(&self) -> &dyn Services {
+        &*self.direct
     }
 
     fn connect(&self) -> Reading<'_, ()> {

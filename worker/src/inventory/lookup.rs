@@ -2,15 +2,25 @@
 //!
 //! A name is compared exactly, as vSphere stores it (`/`, `\` and `%` are `%2f`, `%5c`, `%25` there). Beyond names:
 //! `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID; also written `uuid:…`) for virtual machines and ESXi
-//! hosts, and a URL `ds://…` for datastores. An object of that very name goes before one of that UUID. Of several matches the
-//! lowest managed object id is preferred, because it does not change from one request to the next.
+//! hosts, a URL `ds://…` for datastores, a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
+//! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
+//! object id is preferred, because it does not change from one request to the next.
 
 use std::borrow::Cow;
 
 use vpoller_vsphere::MoRef;
 
-use super::Row;
+use super::path::{self, InventoryPath};
+use super::{Inventory, ReadError, Row};
 use crate::kind::Kind;
+
+/// The objects that a request's `name` means, the preferred one first.
+pub(crate) async fn find(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
+    match InventoryPath::parse(name) {
+        Some(path) => path::find(inventory, kind, &path).await,
+        None => inventory.find(kind, &Wanted::parse(kind, name)).await,
+    }
+}
 
 /// A name, read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +43,9 @@ impl Wanted {
     pub fn parse(kind: Kind, text: &str) -> Self {
         if let Some(id) = text.strip_prefix("moid:") {
             return Self::Moid(id.trim().to_owned());
+        }
+        if let Some(printed) = MoRef::parse(text).filter(|printed| printed.to_string() == text && of_kind(printed, kind)) {
+            return Self::Moid((*printed.id).to_owned());
         }
         match text.strip_prefix("uuid:") {
             Some(uuid) if !kind.uuids().is_empty() => Self::Uuid(uuid.trim().to_owned()),
@@ -64,7 +77,7 @@ impl Wanted {
         let by = |paths: &[&str], text: &str| -> Vec<MoRef> {
             let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
             let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
-            found.sort_by(|a, b| numbered(&a.id).cmp(&numbered(&b.id)));
+            sort(&mut found);
             found
         };
         match self {
@@ -122,6 +135,16 @@ pub(crate) fn comparable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
     }
 }
 
+/// Whether a reference can be one to an object of the type.
+fn of_kind(reference: &MoRef, kind: Kind) -> bool {
+    Kind::parse(&reference.kind).is_some_and(|named| named.is_a(kind))
+}
+
+/// Puts the preferred object first.
+pub(super) fn sort(found: &mut [MoRef]) {
+    found.sort_by(|a, b| numbered(&a.id).cmp(&numbered(&b.id)));
+}
+
 /// `vm-9` goes before `vm-10`.
 fn numbered(id: &str) -> (&str, Option<u64>, &str) {
     let digits = id.len() - id.bytes().rev().take_while(u8::is_ascii_digit).count();
@@ -176,6 +199,9 @@ mod tests {
     fn ids_and_uuids_are_names_too() {
         check(Kind::VirtualMachine, "moid:vm-12", &["vm-12"]);
         check(Kind::VirtualMachine, "moid:vm-13", &[]);
+        check(Kind::VirtualMachine, "vim.VirtualMachine:vm-12", &["vm-12"]);
+        check(Kind::VirtualMachine, "VirtualMachine:vm-12", &[]);
+        check(Kind::VirtualMachine, "vim.HostSystem:vm-12", &[]);
         check(Kind::VirtualMachine, UUID, &["vm-11"]);
         check(Kind::VirtualMachine, &format!("uuid:{}", UUID.to_uppercase()), &["vm-11"]);
         check(Kind::Network, UUID, &[]);

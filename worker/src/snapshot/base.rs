@@ -125,11 +125,13 @@ pub(crate) fn is_within(path: &str, outer: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kind::Kind;
 
     #[test]
     fn subtypes_belong_to_a_type_of_the_view() {
-        for kind in ["ClusterComputeResource", "OpaqueNetwork", "VirtualApp", "StoragePod", "VirtualMachine"] {
-            assert!(is_viewed(family(kind)), "{kind}");
+        for kind in Kind::ALL {
+            assert_eq!(family(kind.wire()), kind.base().unwrap_or(*kind).wire());
+            assert!(is_viewed(family(kind.wire())), "{kind:?}");
         }
         assert!(!is_viewed(family("Alarm")));
     }

@@ -169,8 +169,7 @@ fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<Number>>, id: &str, number: Numbe
 
 /// Whether an object of a type in the kind's family is of the kind.
 fn is_of(kind: Kind, wire: &str) -> bool {
-    // Of the types that methods are about only the cluster is a subtype of another one in its family.
-    kind != Kind::ClusterComputeResource || wire == kind.wire()
+    kind.base().is_none() || wire == kind.wire()
 }
 
 /// The references that a value is or lists.

@@ -112,7 +112,7 @@ impl Table {
 
     /// An empty table with the columns of another one of the family.
     pub fn with(family: &str, layout: Arc<Layout>) -> Self {
-        let kind = Kind::ALL.into_iter().find(|kind| base::family(kind.wire()) == family);
+        let kind = Kind::ALL.iter().copied().find(|kind| kind.wire() == family);
         let texts = kind.map(indexed).unwrap_or_default().into_iter();
         let texts = texts.filter_map(|path| Some(Texts { path, column: layout.find(path)?, numbers: HashMap::new() }));
         Self { texts: texts.collect(), layout, objects: OrdMap::new(), by_id: HashMap::new(), next: 0 }

@@ -27,7 +27,9 @@ impl Followed {
     /// Follows, and waits until the first load is done.
     pub async fn start(host: &Registered, cache: Cache) -> Self {
         let followed = Self::begin(host, cache);
-        followed.until("the first load", |cache| cache["state"] == "live").await;
+        if cache.enabled {
+            followed.until("the first load", |cache| cache["state"] == "live").await;
+        }
         followed
     }
 
