@@ -112,6 +112,7 @@ impl Cached {
     async fn ask_for(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
         self.admit(&kinds, paths, &subject(objects))?;
+        self.known.learned.named(objects, Instant::now());
         let (direct, objects) = (Arc::clone(&self.direct), objects.to_vec());
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let ask = move |asked: Vec<String>, objects: Vec<MoRef>| async move {
@@ -173,7 +174,7 @@ impl Cached {
             }
         }
         if let Ok(rows) = &answer
-            && paths.iter().all(|path| is_never_watched(path))
+            && kinds.iter().all(|kind| paths.iter().all(|path| is_never_watched(kind, path)))
         {
             let weight = rows.iter().flat_map(|row| &row.values).map(|(_, value)| weight(value)).sum();
             self.flights.keep(question, answer.clone(), weight, now, MOMENT);

@@ -19,8 +19,18 @@ use crate::inventory::Row;
 pub(crate) struct Watch {
     /// Paths by type; they hold for subtypes too.
     pub paths: Vec<(Arc<str>, Vec<Arc<str>>)>,
-    /// Whether it decides which objects exist.
-    pub decides: bool,
+    pub role: Role,
+}
+
+/// What it means that a filter matches an object.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// It is in the view.
+    View,
+    /// It is one of those that are watched for themselves.
+    Aside,
+    /// Some more values of it are told.
+    Values,
 }
 
 /// The filters of a collector, by their managed object id.
@@ -41,6 +51,12 @@ pub(crate) struct Draft {
 }
 
 impl Watch {
+    /// Gives all values of an object that the filter tells the same state.
+    fn forget(&self, layout: &Layout, object: &mut Object, state: &Slot) {
+        let columns = self.of(&object.reference.kind).filter_map(|path| layout.find(path)).collect::<Vec<_>>();
+        columns.into_iter().for_each(|column| object.set(column, state.clone()));
+    }
+
     /// Whether it has the path of the type.
     pub fn has(&self, kind: &str, path: &str) -> bool {
         self.paths.iter().any(|(watched, paths)| **watched == *kind && paths.iter().any(|watched| **watched == *path))
@@ -72,9 +88,7 @@ impl Draft {
                 self.strangers.push(filter);
                 continue;
             };
-            if watch.decides {
-                missing.iter().for_each(|(object, _)| self.snapshot.remove(object));
-            }
+            missing.iter().for_each(|(object, _)| self.leave(watch, object));
             for update in objects {
                 self.objects += 1;
                 self.object(watch, update);
@@ -83,26 +97,23 @@ impl Draft {
     }
 
     fn object(&mut self, watch: &Watch, update: ObjectUpdate) {
-        if update.kind == UpdateKind::Leave && watch.decides {
-            self.snapshot.remove(&update.obj);
-            return;
+        if update.kind == UpdateKind::Leave {
+            return self.leave(watch, &update.obj);
         }
         self.snapshot.ensure_table(&update.obj.kind);
         let Some(table) = self.snapshot.table(&update.obj.kind) else { return };
         let layout = Arc::clone(&table.layout);
-        let known = table.get(&update.obj.id).map(|(_, object)| Object::clone(object));
-        let mut object = match known {
-            Some(object) => object,
-            // What is not told in full is not known.
+        let mut object = match table.get(&update.obj.id) {
+            Some((_, known)) => Object::clone(known),
+            // What was never told in full is not known.
             None if update.kind == UpdateKind::Enter => Object::new(update.obj.clone()),
             None => return,
         };
-        if update.kind != UpdateKind::Modify {
-            let slot = if update.kind == UpdateKind::Enter { Slot::Unset } else { Slot::Unknown };
-            for column in watch.of(&update.obj.kind).filter_map(|path| layout.find(path)) {
-                object.set(column, slot.clone());
-            }
-            object.exists |= watch.decides;
+        if update.kind == UpdateKind::Enter {
+            object.viewed |= watch.role == Role::View;
+            object.aside |= watch.role == Role::Aside;
+            // What is not mentioned then is unset.
+            watch.forget(&layout, &mut object, &Slot::Unset);
         }
         for change in update.changes {
             self.change(&layout, &mut object, change);
@@ -110,6 +121,20 @@ impl Draft {
         for (path, _) in &update.missing {
             layout.find(path).into_iter().for_each(|column| object.set(column, Slot::Unset));
         }
+        self.snapshot.put(object);
+    }
+
+    /// An object that a filter matches no more.
+    fn leave(&mut self, watch: &Watch, reference: &MoRef) {
+        let Some(table) = self.snapshot.table(&reference.kind) else { return };
+        let Some((_, known)) = table.get(&reference.id) else { return };
+        let mut object = Object::clone(known);
+        object.viewed &= watch.role != Role::View;
+        object.aside &= watch.role != Role::Aside;
+        if watch.role != Role::Values && !object.exists() {
+            return self.snapshot.remove(reference);
+        }
+        watch.forget(&table.layout, &mut object, &Slot::Unknown);
         self.snapshot.put(object);
     }
 

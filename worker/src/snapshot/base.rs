@@ -31,6 +31,12 @@ pub(crate) fn is_viewed(family: &str) -> bool {
     VIEW.contains(&family)
 }
 
+/// Whether objects of a type are watched one by one, when somebody asks for them: they are in no view, they are few, and they
+/// rarely change.
+pub(crate) fn is_aside(kind: &str) -> bool {
+    kind == "Alarm"
+}
+
 /// What every type of the view has, and is always watched.
 const COMMON: [&str; 4] = ["name", "parent", "overallStatus", "triggeredAlarmState"];
 
@@ -112,9 +118,10 @@ const COSTLY: [&str; 7] = [
 /// Large as a whole, for a single object hundreds of kilobytes; parts of it are not.
 const LARGE: [&str; 6] = ["config", "config.extraConfig", "config.hardware", "config.hardware.device", "hardware", "layout"];
 
-/// Whether a path must not be watched, however often it is asked for.
-pub(crate) fn is_never_watched(path: &str) -> bool {
-    LARGE.contains(&path) || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
+/// Whether a path of a type must not be watched, however often it is asked for.
+pub(crate) fn is_never_watched(kind: &str, path: &str) -> bool {
+    let watchable = is_viewed(family(kind)) || is_aside(kind);
+    !watchable || LARGE.contains(&path) || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
 }
 
 /// Whether the path is `outer` or a part of it.
@@ -140,7 +147,7 @@ mod tests {
     fn tables_fit_together() {
         for (kind, own) in OWN {
             assert!(is_viewed(kind), "{kind}");
-            assert!(own.iter().all(|path| !COMMON.contains(path) && !is_never_watched(path)), "{kind}");
+            assert!(own.iter().all(|path| !COMMON.contains(path) && !is_never_watched(kind, path)), "{kind}");
         }
         for relation in &RELATIONS {
             assert!(paths(relation.from).contains(&relation.by), "{}.{}", relation.from, relation.by);
@@ -152,10 +159,11 @@ mod tests {
     fn what_is_huge_or_computed_is_never_watched() {
         for path in ["config.storageDevice", "config.storageDevice.scsiLun", "config", "layoutEx.file", "hardware", "capability"]
         {
-            assert!(is_never_watched(path), "{path}");
+            assert!(is_never_watched("HostSystem", path), "{path}");
         }
         for path in ["config.hardware.numCPU", "config.extraConfig[\"x\"].value", "layoutExtra", "name", "configuration"] {
-            assert!(!is_never_watched(path), "{path}");
+            assert!(!is_never_watched("HostSystem", path), "{path}");
         }
+        assert!(is_never_watched("SessionManager", "sessionList") && !is_never_watched("Alarm", "info.name"));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use vpoller_vsphere::{Client, Collector, Error, FilterSpec, MoRef, ObjectSpec, PropertySpec, Session, Updates, Value};
 
-use super::apply::{self, Draft, Unclear, Watch, Watches};
+use super::apply::{self, Draft, Role, Unclear, Watch, Watches};
 use super::learn::{Key, Stage, by_kind};
 use super::state::Snapshot;
 use super::table::Table;
@@ -32,6 +32,8 @@ struct Line {
     watches: Watches,
     /// Filters of learned paths.
     groups: Vec<MoRef>,
+    /// The filter of objects that are watched one by one, and what it has: never more than some hundred small values.
+    aside: Option<(MoRef, BTreeSet<MoRef>, Vec<Key>)>,
     /// The last state that was told to its end, with the columns of what is watched by now.
     latest: Snapshot,
     /// The state that is being told.
@@ -114,6 +116,7 @@ impl Follower {
             view,
             watches: Watches::new(),
             groups: Vec::new(),
+            aside: None,
             latest,
             draft: None,
             strangers: Vec::new(),
@@ -121,7 +124,8 @@ impl Follower {
             opened,
         };
         self.watch_base(&mut line).await?;
-        self.watch(&mut line, self.known.learned.watched()).await?;
+        self.watch(&mut line, self.viewed()).await?;
+        self.watch_aside(&mut line).await?;
         Ok(line)
     }
 
@@ -135,49 +139,64 @@ impl Follower {
         self.known.speak(&session.api_version);
     }
 
-    /// Watches the base set, which also decides which objects exist.
+    /// Watches the base set of everything in the view.
     async fn watch_base(&self, line: &mut Line) -> Result<(), Error> {
-        let kinds = base::VIEW.map(|family| (Arc::from(family), base::paths(family).into_iter().map(Arc::from).collect()));
-        let mut watch = Watch { paths: kinds.to_vec(), decides: true };
-        let root = line.collector.session().content.root_folder.clone();
-        let filter = loop {
-            let mut spec = spec(&line.view, &watch);
-            // The view is of what is below the root folder; that itself has alarms, too.
-            spec.objects.push(ObjectSpec { obj: root.clone(), skip: false, traversals: Vec::new() });
-            match line.collector.add_filter(&spec).await {
-                Ok(filter) => break filter,
-                Err(error) => self.amend(line, &mut watch, error).await?,
-            }
-        };
-        line.watches.insert(Arc::clone(&filter.id), watch);
-        Ok(())
+        let kinds = base::VIEW.map(|family| (Arc::from(family), shared(&base::paths(family))));
+        self.add(line, Watch { paths: kinds.to_vec(), role: Role::View }, &BTreeSet::new()).await.map(drop)
     }
 
-    /// Watches learned paths by one more filter.
-    async fn watch(&self, line: &mut Line, keys: Vec<Key>) -> Result<(), Error> {
-        let mut watch = Watch { paths: by_kind(&keys), decides: false };
-        while !watch.paths.is_empty() {
-            match line.collector.add_filter(&spec(&line.view, &watch)).await {
-                Ok(filter) => {
-                    let now = self.known.fresh.seconds(Instant::now());
-                    line.latest.watch(&watch.paths, now);
-                    line.watches.insert(Arc::clone(&filter.id), watch);
-                    line.groups.push(filter);
-                    break;
-                }
-                Err(error) => self.amend(line, &mut watch, error).await?,
-            }
+    /// Watches the objects that are watched one by one: the root folder, which is in no view, and those that were asked for.
+    async fn watch_aside(&self, line: &mut Line) -> Result<(), Error> {
+        let root = line.collector.session().content.root_folder.clone();
+        let keys: Vec<Key> = self.known.learned.watched().into_iter().filter(|key| base::is_aside(&key.kind)).collect();
+        let mut objects = if keys.is_empty() { BTreeSet::new() } else { self.known.learned.aside() };
+        objects.insert(root.clone());
+        if line.aside.as_ref().is_some_and(|(_, known, watched)| *known == objects && *watched == keys) {
+            return Ok(());
+        }
+        let mut paths = by_kind(&keys);
+        paths.push((Arc::clone(&root.kind), shared(&base::paths(&root.kind))));
+        let made = self.add(line, Watch { paths, role: Role::Aside }, &objects).await?;
+        if let Some((old, ..)) = made.and_then(|made| line.aside.replace((made, objects, keys))) {
+            line.collector.remove_filter(&old).await?;
+            line.watches.remove(&old.id);
         }
         Ok(())
     }
 
+    /// Watches learned paths of what is in the view by one more filter.
+    async fn watch(&self, line: &mut Line, keys: Vec<Key>) -> Result<(), Error> {
+        let made = self.add(line, Watch { paths: by_kind(&keys), role: Role::Values }, &BTreeSet::new()).await?;
+        line.groups.extend(made);
+        Ok(())
+    }
+
+    /// Makes a filter: of these objects, of everything in the view when there are none. Nothing if no path of it exists.
+    async fn add(&self, line: &mut Line, mut watch: Watch, objects: &BTreeSet<MoRef>) -> Result<Option<MoRef>, Error> {
+        let mut objects = objects.clone();
+        while !watch.paths.is_empty() {
+            match line.collector.add_filter(&spec(&line.view, &watch, &objects)).await {
+                Ok(filter) => {
+                    line.latest.watch(&watch.paths, self.known.fresh.seconds(Instant::now()));
+                    line.watches.insert(Arc::clone(&filter.id), watch);
+                    return Ok(Some(filter));
+                }
+                Err(error) => self.amend(line, &mut watch, &mut objects, error).await?,
+            }
+        }
+        Ok(None)
+    }
+
     /// Takes out of a watch what vSphere does not have; any other error stands.
-    async fn amend(&self, line: &mut Line, watch: &mut Watch, error: Error) -> Result<(), Error> {
+    async fn amend(&self, line: &mut Line, watch: &mut Watch, objects: &mut BTreeSet<MoRef>, error: Error) -> Result<(), Error> {
         let Some(fault) = error.fault() else { return Err(error) };
-        if fault.is_a("ManagedObjectNotFound") && fault.object() == Some(&line.view) {
-            let session = Arc::clone(line.collector.session());
-            line.view = self.client().renew_view(&session, &line.view).await?;
-            return Ok(());
+        if let Some(gone) = fault.object().filter(|_| fault.is_a("ManagedObjectNotFound")) {
+            if *gone == line.view {
+                line.view = self.client().renew_view(&Arc::clone(line.collector.session()), &line.view).await?;
+                return Ok(());
+            }
+            self.known.learned.gone(gone);
+            return if objects.remove(gone) { Ok(()) } else { Err(error) };
         }
         let path = fault.property().filter(|_| fault.kind == "InvalidProperty").unwrap_or_default().to_owned();
         let before = watch.len();
@@ -194,6 +213,7 @@ impl Follower {
         let mut sweeps = Sweeps::new(self.settings.housekeeping);
         // A change of what is watched may have been given up before it was made.
         self.watch(line, self.unwatched(line)).await?;
+        self.watch_aside(line).await?;
         loop {
             let started = Instant::now();
             // Not amid a state: its version is good for one use only.
@@ -282,20 +302,26 @@ impl Follower {
         } else {
             self.regroup(line).await?;
         }
+        self.watch_aside(line).await?;
         self.known.publish(&line.latest);
         Ok(())
     }
 
-    /// Learned paths that are to be watched and in no filter yet.
+    /// Learned paths of what is in the view that are to be watched and in no filter yet.
     fn unwatched(&self, line: &Line) -> Vec<Key> {
         let has = |key: &Key| line.watches.values().any(|watch| watch.has(&key.kind, &key.path));
-        self.known.learned.watched().into_iter().filter(|key| !has(key)).collect()
+        self.viewed().into_iter().filter(|key| !has(key)).collect()
+    }
+
+    /// Learned paths of what is in the view that are to be watched.
+    fn viewed(&self) -> Vec<Key> {
+        self.known.learned.watched().into_iter().filter(|key| !base::is_aside(&key.kind)).collect()
     }
 
     /// Puts all learned paths into one filter. vSphere tells their values once more, so nothing is missed in between.
     async fn regroup(&self, line: &mut Line) -> Result<(), Error> {
         let old = line.groups.clone();
-        self.watch(line, self.known.learned.watched()).await?;
+        self.watch(line, self.viewed()).await?;
         for filter in old {
             line.collector.remove_filter(&filter).await?;
             line.watches.remove(&filter.id);
@@ -337,6 +363,7 @@ impl Follower {
         tracing::info!("[{}] No longer watched, because nobody asks for them: {names}", self.client().config().host);
         line.latest.unwatch(&dropped, &self.known.learned.watched());
         self.regroup(line).await?;
+        self.watch_aside(line).await?;
         self.known.publish(&line.latest);
         Ok(())
     }
@@ -390,9 +417,13 @@ impl Sweeps {
     }
 }
 
-/// The filter for a watch on everything in the view.
-fn spec(view: &MoRef, watch: &Watch) -> FilterSpec {
+/// The filter for a watch: on these objects, on everything in the view when there are none.
+fn spec(view: &MoRef, watch: &Watch, objects: &BTreeSet<MoRef>) -> FilterSpec {
     let mut spec = FilterSpec::view(view, "", &[]);
+    if !objects.is_empty() {
+        spec.objects =
+            objects.iter().map(|object| ObjectSpec { obj: object.clone(), skip: false, traversals: Vec::new() }).collect();
+    }
     // Of several types that fit an object vSphere takes the most specific one only, so that one has to name all paths.
     let properties = |(kind, _): &(Arc<str>, _)| {
         let paths: Vec<&str> = watch.of(kind).map(|path| &**path).collect();
@@ -400,6 +431,10 @@ fn spec(view: &MoRef, watch: &Watch) -> FilterSpec {
     };
     spec.properties = watch.paths.iter().map(properties).collect();
     spec
+}
+
+fn shared(paths: &[&str]) -> Vec<Arc<str>> {
+    paths.iter().map(|path| Arc::from(*path)).collect()
 }
 
 /// Whether the line may still stand after this error.

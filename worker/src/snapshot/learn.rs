@@ -4,12 +4,13 @@
 //! watched. Asked again within a while, by whichever object, it is put among the wanted ones; a moment later these go to vSphere
 //! as one group. What nobody asks for any more is dropped.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
+use vpoller_vsphere::MoRef;
 
 use super::base;
 
@@ -33,6 +34,8 @@ pub(crate) struct Learned {
 #[derive(Debug, Default)]
 struct State {
     paths: HashMap<Key, Entry>,
+    /// Objects that are watched one by one.
+    aside: BTreeSet<MoRef>,
     /// When the first path of the next group was wanted.
     since: Option<Instant>,
 }
@@ -99,7 +102,7 @@ impl Learned {
         let before = std::mem::replace(&mut entry.asked, now);
         entry.misses += 1;
         let again = entry.misses > 1 && now.saturating_duration_since(before) <= window;
-        if base::is_never_watched(path) {
+        if base::is_never_watched(kind, path) {
             entry.stage = Stage::Never;
             return;
         }
@@ -114,6 +117,36 @@ impl Learned {
             state.since.get_or_insert(now);
             self.wanted.notify_one();
         }
+    }
+
+    /// Notes objects that were asked for. Those that are watched one by one are from now on.
+    pub fn named(&self, objects: &[MoRef], now: Instant) {
+        let new = objects.iter().filter(|object| base::is_aside(&object.kind));
+        let mut new = new.peekable();
+        if new.peek().is_none() {
+            return;
+        }
+        let mut state = self.state();
+        let before = state.aside.len();
+        for object in new {
+            if state.aside.len() < MOST && !state.aside.contains(object) {
+                state.aside.insert(object.clone());
+            }
+        }
+        if state.aside.len() > before {
+            state.since.get_or_insert(now);
+            self.wanted.notify_one();
+        }
+    }
+
+    /// The objects that are watched one by one.
+    pub fn aside(&self) -> BTreeSet<MoRef> {
+        self.state().aside.clone()
+    }
+
+    /// Forgets an object that is no more.
+    pub fn gone(&self, object: &MoRef) {
+        self.state().aside.remove(object);
     }
 
     /// Notes how large a value of a path is.

@@ -64,7 +64,7 @@ impl Snapshot {
 
     /// An object, if it exists.
     pub fn object(&self, reference: &MoRef) -> Option<&Arc<Object>> {
-        self.table(&reference.kind)?.get(&reference.id).map(|(_, object)| object).filter(|object| object.exists)
+        self.table(&reference.kind)?.get(&reference.id).map(|(_, object)| object).filter(|object| object.exists())
     }
 
     /// The objects of a type, subtypes included.
@@ -84,7 +84,7 @@ impl Snapshot {
         let (relation, by_id) = (RELATIONS.get(place)?, self.referring.get(place)?);
         let table = self.table(relation.from)?;
         let numbers = by_id.get(&object.id).into_iter().flatten();
-        let objects = numbers.filter_map(|number| table.numbered(*number)).filter(|object| object.exists);
+        let objects = numbers.filter_map(|number| table.numbered(*number)).filter(|object| object.viewed);
         Some(objects.map(|object| object.reference.clone()).collect())
     }
 
@@ -197,7 +197,7 @@ impl OfKind<'_> {
 impl Index for OfKind<'_> {
     fn by_id(&self, id: &str) -> Vec<MoRef> {
         let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
-        self.of_kind(object.into_iter().filter(|object| object.exists))
+        self.of_kind(object.into_iter().filter(|object| object.viewed))
     }
 
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {

@@ -29,8 +29,10 @@ pub(crate) enum Slot {
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub reference: MoRef,
-    /// Whether the filter that decides which objects exist has told of it.
-    pub exists: bool,
+    /// Whether it is in the view: what is listed and found is.
+    pub viewed: bool,
+    /// Whether it is watched for itself, in the view or not.
+    pub aside: bool,
     slots: Vec<Slot>,
 }
 
@@ -74,7 +76,12 @@ static UNKNOWN: Slot = Slot::Unknown;
 
 impl Object {
     pub fn new(reference: MoRef) -> Self {
-        Self { reference, exists: false, slots: Vec::new() }
+        Self { reference, viewed: false, aside: false, slots: Vec::new() }
+    }
+
+    /// Whether vSphere has told that it is there. Values alone do not: filters tell one after the other.
+    pub fn exists(&self) -> bool {
+        self.viewed || self.aside
     }
 
     pub fn slot(&self, column: usize) -> &Slot {
@@ -118,9 +125,9 @@ impl Table {
         Self { texts: texts.collect(), layout, objects: OrdMap::new(), by_id: HashMap::new(), next: 0 }
     }
 
-    /// Objects that exist, in the order in which vSphere told of them.
+    /// Objects in the view, in the order in which vSphere told of them.
     pub fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
-        self.objects.values().filter(|object| object.exists)
+        self.objects.values().filter(|object| object.viewed)
     }
 
     /// How many objects are known.
@@ -141,7 +148,7 @@ impl Table {
     pub fn by_text(&self, path: &str, text: &str) -> impl Iterator<Item = &Arc<Object>> {
         let texts = self.texts.iter().find(|texts| texts.path == path);
         let numbers = texts.and_then(|texts| texts.numbers.get(text)).map_or(&[][..], Numbers::as_slice);
-        numbers.iter().filter_map(|number| self.objects.get(number)).filter(|object| object.exists)
+        numbers.iter().filter_map(|number| self.objects.get(number)).filter(|object| object.viewed)
     }
 
     /// Puts an object in the place of its former state.
