@@ -7,7 +7,7 @@ use serde_json::json;
 use vpoller_testkit::simulator::{Bed, SimOptions, Simulator};
 use vpoller_vsphere::{ChangeOp, Class, Client, Collector, Error, FilterSpec, MoRef, UpdateKind, Updates, Value};
 
-use crate::responder::{Act, Responder, Seen, fault, healthy, objects, soap};
+use crate::responder::{Act, Responder, Seen, fault, healthy, objects, soap, updates};
 use crate::{client, config};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -143,35 +143,16 @@ fn version(seen: &Seen) -> &str {
 }
 
 fn told(version: &str, truncated: bool) -> Act {
-    told_of(version, truncated, "")
-}
-
-fn told_of(version: &str, truncated: bool, objects: &str) -> Act {
-    soap(&format!(
-        r#"<WaitForUpdatesExResponse xmlns="urn:vim25"><returnval><version>{version}</version><filterSet><filter
-        type="PropertyFilter">f</filter>{objects}</filterSet><truncated>{truncated}</truncated></returnval>
-        </WaitForUpdatesExResponse>"#
-    ))
+    updates(version, truncated, "")
 }
 
 fn silence() -> Act {
     soap(r#"<WaitForUpdatesExResponse xmlns="urn:vim25"/>"#)
 }
 
-/// A server that makes collectors and filters and answers each wait as it is told.
+/// A healthy server that answers each wait as it is told.
 fn waiting(wait: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Responder {
-    Responder::start(move |seen| match seen.method.as_str() {
-        "WaitForUpdatesEx" => wait(seen),
-        "CreatePropertyCollector" => soap(&format!(
-            r#"<CreatePropertyCollectorResponse xmlns="urn:vim25"><returnval type="PropertyCollector">own-{}</returnval>
-            </CreatePropertyCollectorResponse>"#,
-            seen.before
-        )),
-        "CreateFilter" => soap(
-            r#"<CreateFilterResponse xmlns="urn:vim25"><returnval type="PropertyFilter">f</returnval></CreateFilterResponse>"#,
-        ),
-        _ => healthy(seen),
-    })
+    Responder::start(move |seen| if seen.method == "WaitForUpdatesEx" { wait(seen) } else { healthy(seen) })
 }
 
 fn versions(server: &Responder) -> Vec<String> {
@@ -289,16 +270,9 @@ const REFUSED: &str = r#"<objectSet><kind>enter</kind><obj type="VirtualMachine"
 
 #[tokio::test]
 async fn not_authenticated_in_a_missing_set_is_a_lost_session() {
-    let server = Responder::start(|seen| match (seen.method.as_str(), seen.before) {
-        ("WaitForUpdatesEx", _) => told_of("1", false, REFUSED),
-        ("RetrievePropertiesEx", _) => fault("NotAuthenticated", ""),
-        ("CreatePropertyCollector", _) => soap(
-            r#"<CreatePropertyCollectorResponse xmlns="urn:vim25"><returnval type="PropertyCollector">own</returnval>
-            </CreatePropertyCollectorResponse>"#,
-        ),
-        ("CreateFilter", _) => soap(
-            r#"<CreateFilterResponse xmlns="urn:vim25"><returnval type="PropertyFilter">f</returnval></CreateFilterResponse>"#,
-        ),
+    let server = Responder::start(|seen| match seen.method.as_str() {
+        "WaitForUpdatesEx" => updates("1", false, REFUSED),
+        "RetrievePropertiesEx" => fault("NotAuthenticated", ""),
         _ => healthy(seen),
     });
     let client = client(server.address());
@@ -309,7 +283,7 @@ async fn not_authenticated_in_a_missing_set_is_a_lost_session() {
 
 #[tokio::test]
 async fn not_authenticated_in_a_living_session_is_a_missing_privilege() {
-    let server = waiting(|seen| told_of(&(seen.before + 1).to_string(), false, REFUSED));
+    let server = waiting(|seen| updates(&(seen.before + 1).to_string(), false, REFUSED));
     let client = client(server.address());
     let mut collector = collector(&client, &["name"]).await;
     let refused = collector.wait(Duration::ZERO).await.unwrap().unwrap().set.filters.remove(0).objects.remove(0);
