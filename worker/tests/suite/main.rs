@@ -12,6 +12,7 @@ mod memory;
 mod program;
 mod relay;
 mod scheduler;
+mod snapshot;
 mod sockets;
 mod statistics;
 mod table;
