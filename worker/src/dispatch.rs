@@ -212,6 +212,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_log_says_what_is_retrieved() {
+        let line = |method: &str| {
+            let method = methods::find(method).expect("a method");
+            intent(method, &Request::new(method.name, "vc01"))
+        };
+        assert_eq!(line("about"), "Retrieving vSphere About information");
+        assert_eq!(line("event.latest"), "Retrieving latest registered event");
+        assert_eq!(line("session.get"), "Retrieving established sessions");
+        assert_eq!(line("vm.discover"), "Discovering vim.VirtualMachine managed objects");
+        let silent = methods::METHODS.iter().filter(|method| method.object == Object::Service && method.intent.is_empty());
+        assert_eq!(silent.count(), 0);
+    }
+
+    #[test]
     fn however_long_a_name_its_log_line_is_short() {
         let body = serde_json::json!({"method": "vm.get", "name": "x".repeat(1_000_000)});
         let request = Request::parse(body.to_string().as_bytes()).expect("a request");
