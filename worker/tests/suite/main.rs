@@ -7,6 +7,7 @@ mod esxi;
 mod events;
 mod limits;
 mod memory;
+mod perf;
 mod program;
 mod relay;
 mod scheduler;
