@@ -313,7 +313,7 @@ impl Drop for Place<'_> {
 }
 
 /// The time to answer in: what the client waits, less a little for the way back.
-fn time_left(timeout: Option<u64>) -> Duration {
+pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
     let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
     timeout - (timeout / 20).min(LONGEST_RESERVE)
 }

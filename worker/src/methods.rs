@@ -280,7 +280,7 @@ pub const METHODS: &[Method] = &[
         doc: "Properties of an object of any type. The type is in `key`, such as `Folder`; types outside of the inventory are named by \
               `moid:` and the managed object id, or need no name when the vSphere host has one of them (`LicenseManager`). A reference \
               as other methods answer it (`vim.Folder:group-v3`) needs no type. `name` is answered for types that have one.",
-        example: "-n /datacenter01/vm -k Folder -p childEntity",
+        example: "-n /datacenter01/vm -k Folder -p childType",
         ..GET
     },
     Method {
@@ -442,7 +442,7 @@ pub const METHODS: &[Method] = &[
     Method {
         name: "host.alarm.get",
         object: Object::One(Kind::HostSystem),
-        doc: "The alarms that are triggered on an ESXi host, or on anything below it.",
+        doc: "The alarms that are triggered on an ESXi host.",
         example: "-n esxi01.example.org",
         ..OBJECT_ALARMS
     },
@@ -628,7 +628,7 @@ pub const METHODS: &[Method] = &[
         reads: actions::snapshots::TOTALS,
         action: Action::Chosen(actions::snapshots::totals),
         zabbix: Form::Value { natural: Some("count") },
-        doc: "How many snapshots a virtual machine has, how many seconds ago the oldest was taken, and how many bytes all of them take.",
+        doc: "How many snapshots a virtual machine has, the seconds since the oldest was taken, and the bytes that all of them take.",
         example: "-n vm01.example.org -p size",
         ..TOTALS
     },

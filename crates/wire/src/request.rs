@@ -58,7 +58,7 @@ fields! {
     Name "name" "Which managed object.",
     Username "username" "Guest user.",
     Password "password" "Guest password.",
-    Key "key" "Disk path, or a part of a command line.",
+    Key "key" "Disk path, a part of a command line, a type of managed object, or which events.",
     Properties "properties" "Property paths.",
     CounterName "counter-name" "Performance counter by name.",
     CounterId "counter-id" "Performance counter by number.",
@@ -79,7 +79,7 @@ pub struct Request {
     pub name: Option<String>,
     /// Property paths: split at commas, blanks trimmed, absent ones dropped, order kept.
     pub properties: Vec<String>,
-    /// Disk path (`vm.disk.get`) or part of a command line (`vm.process.get`).
+    /// What narrows the answer: a disk path, part of a command line, a type of managed object, or which events.
     pub key: Option<String>,
     /// Guest user.
     pub username: Option<String>,
@@ -172,9 +172,15 @@ impl Request {
         self.malformed
     }
 
-    /// The request as a client sends it: every field present, `null` for what was not given.
+    /// The request as a client sends it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        json::line(&self.to_json())
+    }
+
+    /// The request as a JSON object: every field present, `null` for what was not given. The password is in it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let properties = (!self.properties.is_empty()).then_some(&self.properties);
         let mut message = json!({
             "method": self.method,
@@ -198,7 +204,7 @@ impl Request {
             ];
             members.extend(extra.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        json::line(&message)
+        message
     }
 }
 

@@ -21,7 +21,7 @@ use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 use crate::memory::Memory;
 
-const HOST: &str = "vc01.example.org";
+pub const HOST: &str = "vc01.example.org";
 
 pub struct Case {
     path: PathBuf,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
-use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
+use vpoller_testkit::{Bed, Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
 
@@ -28,9 +28,20 @@ async fn events(desk: &Desk, key: &str) -> Json {
     desk.result("event.get", json!({"key": key})).await
 }
 
+/// Each bed that is built.
+fn desks() -> impl Iterator<Item = Desk> {
+    let beds = Bed::ALL.into_iter().filter(|bed| bed.program().is_some());
+    beds.map(|bed| Desk::start(&SimOptions { bed, ..SimOptions::default() }))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_resumes_misses_nothing_and_hears_nothing_twice() {
-    let desk = Desk::start(&SimOptions::default());
+    for desk in desks() {
+        resume(desk).await;
+    }
+}
+
+async fn resume(desk: Desk) {
     let first = note(&desk.simulator, "number 0");
     for number in 1..250 {
         note(&desk.simulator, &format!("number {number}"));
@@ -65,7 +76,12 @@ async fn a_repeated_check_costs_one_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn collectors_are_few_and_survive_a_lost_session() {
-    let desk = Desk::start(&SimOptions::default());
+    for desk in desks() {
+        ask_much(desk).await;
+    }
+}
+
+async fn ask_much(desk: Desk) {
     for round in 0..3 {
         for kind in 0..10 {
             events(&desk, &format!("type=Made{kind}Event")).await;

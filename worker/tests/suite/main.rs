@@ -3,8 +3,10 @@
 
 mod calls;
 mod cases;
+mod docs;
 mod esxi;
 mod events;
+mod helpers;
 mod limits;
 mod memory;
 mod perf;
