@@ -156,7 +156,7 @@ impl Registered {
         }
         match Client::new(self.config.clone()) {
             Ok(client) if cache.enabled => Arc::new(Cached::new(client, cache)),
-            Ok(client) => Arc::new(Direct::new(client)),
+            Ok(client) => Arc::new(Direct::new(client).forgetful()),
             Err(error) => {
                 let error = ReadError::of(&self.name, &error);
                 tracing::error!("Cannot connect to {}: {error}", self.name);

@@ -48,6 +48,12 @@ impl Direct {
         Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default(), performance }
     }
 
+    /// Asks for samples, too, each time.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { performance: self.performance.forgetful(), ..self }
+    }
+
     /// These paths of every object of the type.
     pub(crate) async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let found = self.client.retrieve_all(kind.wire(), paths).await;

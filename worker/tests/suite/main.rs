@@ -9,6 +9,7 @@ mod events;
 mod helpers;
 mod limits;
 mod memory;
+mod perf;
 mod program;
 mod relay;
 mod scheduler;
