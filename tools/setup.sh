@@ -14,11 +14,13 @@ ZABBIX=$PWD/target/zabbix
 # C++ for libzmq, libsodium for CURVE.
 BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 # The simulated vCenter is Go on Debian's govmomi; a C host and valgrind check the module; python3-zmq and ruby-ffi-rzmq are foreign peers;
-# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services; the rest is for shell tests.
+# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services, groff and two more shells
+# manual pages and completions; the rest is for shell tests.
 TEST_PACKAGES=(
     golang-go golang-github-vmware-govmomi-dev
     valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
+    groff-base zsh fish
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)
 

@@ -162,7 +162,9 @@ impl View {
             let head = watched.map_or_else(String::new, |every| headline(request, every));
             match (output::write(&[head.as_bytes(), &reply, b"\n"]), self.every) {
                 (Err(error), _) if code == 0 => return output::lost(&error),
-                (Ok(()), Some(every)) if code == 0 => std::thread::sleep((asked + every).saturating_duration_since(Instant::now())),
+                (Ok(()), Some(every)) if code == 0 => {
+                    std::thread::sleep((asked + every).saturating_duration_since(Instant::now()))
+                }
                 _ => return ExitCode::from(code),
             }
         }
