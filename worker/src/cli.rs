@@ -231,7 +231,7 @@ impl Run {
         let found = hosts::load(&config)?;
         found.complaints().iter().for_each(|complaint| tracing::warn!("{complaint}"));
         let wanted = found.hosts.into_iter().filter(|host| host.name == request.hostname);
-        let local = Local::of(wanted).with_helpers(Externals::new(&config.externals));
+        let local = Local::of(wanted).with_policy(config.policy).with_helpers(Externals::new(&config.externals));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(async {
             let reply = local.run(&request).await;

@@ -12,6 +12,7 @@ use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
+use crate::actions::Policy;
 use crate::helpers::{self, external::Spec};
 
 const SECTION: &str = "worker";
@@ -47,6 +48,8 @@ pub struct Config {
     pub externals: Vec<Spec>,
     /// Task modules as listed; they are reported and otherwise ignored.
     pub tasks: Vec<String>,
+    /// What replies may show.
+    pub policy: Policy,
     /// What may be remembered of vSphere.
     pub cache: Cache,
     /// What is worth a warning, and what is in force.
@@ -96,6 +99,7 @@ impl Config {
             helpers: settings.text(SECTION, "helpers").as_deref().map(list),
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
+            policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
             cache: Cache::from_settings(settings)?,
             checked: Checked::default(),
         };
@@ -179,7 +183,7 @@ mod tests {
         assert_eq!(config.db, Path::new("/var/lib/vconnector/vconnector.db"));
         assert_eq!((config.proxy.as_str(), config.mgmt.as_str()), ("tcp://localhost:10124", "tcp://*:10000"));
         assert_eq!((config.helpers, config.tasks.len(), config.checked.warnings.len()), (None, 0, 0));
-        assert!(config.cache.enabled);
+        assert!(config.cache.enabled && !config.policy.mask_session_keys);
         assert_eq!(config.cache.housekeeping, Duration::from_secs(480 * 60));
     }
 

@@ -175,7 +175,9 @@ impl Manager {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
-                dispatcher: Dispatcher::new(Arc::clone(&self.agents)).with_helpers(Arc::clone(&self.externals)),
+                dispatcher: Dispatcher::new(Arc::clone(&self.agents))
+                    .with_policy(self.config.policy)
+                    .with_helpers(Arc::clone(&self.externals)),
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),

@@ -1,7 +1,7 @@
 complete -c vpoller-client -s V -l vsphere-host -d 'The vSphere host to ask, as registered with vconnector-cli' -r
 complete -c vpoller-client -s n -l name -d 'Name of the object; for a datastore its URL' -r
 complete -c vpoller-client -s p -l properties -d 'Property names, separated by commas' -r
-complete -c vpoller-client -s k -l key -d 'Path of a guest disk, or a part of a command line' -r
+complete -c vpoller-client -s k -l key -d 'Path of a guest disk, a part of a command line, a type of object, or which events' -r
 complete -c vpoller-client -s U -l guest-username -d 'User in the guest system' -r
 complete -c vpoller-client -s P -l guest-password -d 'Password in the guest system; other users can see it in the process list' -r
 complete -c vpoller-client -l password-file -d 'File whose first line is the guest password, - for stdin [without: $VPOLLER_GUEST_PASSWORD]' -r -F
@@ -15,25 +15,37 @@ complete -c vpoller-client -s t -l timeout -d 'How long each attempt waits, in m
 complete -c vpoller-client -l local -d 'Ask the vSphere host from here, without proxy and workers: runs vpoller-worker, with its usual configuration or the one given' -r -F
 complete -c vpoller-client -l watch -d 'Ask again every so many seconds, until interrupted; with --exit-code until there is no good reply' -r
 complete -c vpoller-client -s m -l method -d 'What to do, such as vm.get or datastore.discover' -r -f -a "about\t''
+event.latest\t''
+event.get\t''
+alarm.get\t''
+session.get\t''
+object.discover\t''
+object.get\t''
 net.discover\t''
 net.get\t''
 net.host.get\t''
 net.vm.get\t''
 datacenter.discover\t''
 datacenter.get\t''
+datacenter.alarm.get\t''
+datacenter.summary.get\t''
 cluster.discover\t''
 cluster.get\t''
+cluster.alarm.get\t''
+cluster.summary.get\t''
 resource.pool.discover\t''
 resource.pool.get\t''
 resource.pool.vm.get\t''
 host.discover\t''
 host.get\t''
+host.alarm.get\t''
 host.cluster.get\t''
 host.vm.get\t''
 host.net.get\t''
 host.datastore.get\t''
 vm.discover\t''
 vm.get\t''
+vm.alarm.get\t''
 vm.disk.discover\t''
 vm.disk.get\t''
 vm.guest.net.get\t''
@@ -42,10 +54,14 @@ vm.datastore.get\t''
 vm.host.get\t''
 vm.process.get\t''
 vm.cpu.usage.percent\t''
+vm.snapshot.get\t''
+vm.snapshot.summary.get\t''
 datastore.discover\t''
 datastore.get\t''
+datastore.alarm.get\t''
 datastore.host.get\t''
-datastore.vm.get\t''"
+datastore.vm.get\t''
+vsan.health.get\t''"
 complete -c vpoller-client -s H -l helper -d 'How the reply is to be printed, such as vpoller.helpers.csvhelper' -r -f -a "vpoller.helpers.zabbix\t''
 vpoller.helpers.czabbix\t''
 vpoller.helpers.csvhelper\t''
