@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
-use vpoller_wire::{Reply, Request, append_outcome};
+use vpoller_wire::{Field, Reply, Request, append_outcome};
 
 use crate::actions::Policy;
 use crate::agent::{self, Agent};
@@ -175,8 +175,13 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
+    let shown = |text: Option<&String>| cut(text.map_or("None", String::as_str), seen::NAME).into_owned();
+    if method.required.contains(&Field::CounterName) {
+        let counter = request.counter_name.as_ref().or(request.counter_id.as_ref());
+        return format!("Retrieving performance metric {} for {}", shown(counter), shown(request.name.as_ref()));
+    }
     let one = |kind: &str| {
-        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        let name = shown(request.name.as_ref());
         format!("Retrieving properties for {name} managed object of type {kind}")
     };
     match method.object {

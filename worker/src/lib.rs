@@ -21,6 +21,7 @@ mod link;
 mod local;
 pub mod manager;
 pub mod methods;
+pub mod perf;
 mod reread;
 mod seen;
 pub mod sets;

@@ -9,6 +9,7 @@ mod direct;
 mod error;
 mod lookup;
 mod path;
+mod performance;
 mod services;
 
 use std::pin::Pin;
@@ -22,7 +23,8 @@ pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
 pub(crate) use lookup::find;
-pub(crate) use path::Ancestors;
+pub(crate) use path::{Ancestors, upward};
+pub use performance::{Found, Performance, SampleQuery, Window};
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;
@@ -46,6 +48,9 @@ pub trait Inventory: Send + Sync {
 
     /// What else can be asked of the host.
     fn services(&self) -> &dyn Services;
+
+    /// Its performance counters.
+    fn performance(&self) -> &dyn Performance;
 
     /// Makes ready: logs in, where that is needed.
     fn connect(&self) -> Reading<'_, ()> {

@@ -11,6 +11,8 @@ mod limits;
 mod memory;
 mod program;
 mod relay;
+mod scheduler;
 mod sockets;
+mod statistics;
 mod table;
 mod worker;
