@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use vpoller_wire::{Reply, Request, append_outcome};
 
+use crate::actions::Policy;
 use crate::agent::Agent;
 use crate::agents::Agents;
 use crate::catch::caught;
 use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
-use crate::methods::{self, Action, Method, Object};
+use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
 use crate::sets;
 
@@ -31,6 +32,7 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Dispatcher {
     agents: Arc<Agents>,
+    policy: Policy,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
 }
@@ -39,7 +41,13 @@ impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, unknown_helpers: Arc::default() }
+        Self { agents, policy: Policy::default(), unknown_helpers: Arc::default() }
+    }
+
+    /// The same with a say in what may be shown.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
@@ -60,7 +68,7 @@ impl Dispatcher {
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let own = self.clone();
         Step::Later(Box::pin(async move {
-            let reply = agent.perform(method, &request).await;
+            let reply = agent.perform(method, &request, own.policy).await;
             own.finish(Some(method), &request, &reply)
         }))
     }
@@ -70,7 +78,7 @@ impl Dispatcher {
         let admitted = Request::parse(body).map_err(Failure::from);
         let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
-            Ok(((method, agent), request)) => agent.perform(method, &request).await,
+            Ok(((method, agent), request)) => agent.perform(method, &request, self.policy).await,
             Err(failure) => failure.into(),
         }
     }
@@ -127,14 +135,15 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
-    match (method.action, method.object) {
-        (Action::About, _) => "Retrieving vSphere About information".to_owned(),
-        (_, Object::Every(kind)) => format!("Discovering {} managed objects", kind.printed()),
-        (_, Object::One(kind)) => {
-            let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
-            format!("Retrieving properties for {name} managed object of type {}", kind.printed())
-        }
-        (_, Object::Service) => format!("Retrieving {}", method.name),
+    let one = |kind: &str| {
+        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        format!("Retrieving properties for {name} managed object of type {kind}")
+    };
+    match method.object {
+        Object::Every(kind) => format!("Discovering {} managed objects", kind.printed()),
+        Object::One(kind) => one(&kind.printed()),
+        Object::Any => one(&cut(request.key.as_deref().unwrap_or("None"), seen::NAME)),
+        Object::Service => format!("Retrieving {}", method.intent),
     }
 }
 
