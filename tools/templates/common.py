@@ -13,7 +13,6 @@ HEALTH = "vPoller health"
 
 HOST_MACRO = ("", "The vCenter or ESXi host, by the name that vconnector-cli knows it under.")
 NAME_MACRO = ("", "The object: its managed object id as moid:vm-42, or its name.")
-INTERVAL_MACRO = ("1m", "How often the object is asked for.")
 
 STATUS = States("vSphere status", gray=(0, "Gray"), green=(1, "Green"), yellow=(2, "Yellow"), red=(3, "Red"))
 POWER = States(
@@ -26,11 +25,15 @@ FACT, STATE = "1d", "1h"
 MEBIBYTE, MEGAHERTZ = 1048576, 1000000
 
 
-def master(template, name, method, properties, description):
-    """The one check that everything else of an object is taken from. Stored nowhere: its value is used when it arrives."""
+def master(template, name, method, properties, description, delay="1m"):
+    """The one check that everything else of an object is taken from. Stored nowhere: its value is used when it arrives.
+
+    The interval is no macro: Zabbix 6.0 may read a host that discovery has just made before it reads the templates of the host, and
+    then gives up on items whose interval it cannot resolve.
+    """
     return template.item(
         name, 'vpoller.json["%s","{$VSPHERE.HOST}","{$VSPHERE.NAME}","%s"]' % (method, properties),
-        delay="{$VSPHERE.INTERVAL}", type="TEXT", history="0", component="raw", description=description,
+        delay=delay, type="TEXT", history="0", component="raw", description=description,
     )
 
 

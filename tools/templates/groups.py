@@ -1,14 +1,14 @@
 """VMware vSphere Cluster and Datacenter by vPoller."""
 
-from common import CLUSTER, DATACENTER, HOST_MACRO, INTERVAL_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_status
-from model import Template, chart, number, texts
+from common import CLUSTER, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status
+from model import Template, chart, javascript, jsonpath, number, texts
 
 TEXT = ("%s, asked for with one request. Hosts with this template are made by the discovery of '" + VCENTER + "', or by hand: set {$VSPHERE.HOST} and "
         "{$VSPHERE.NAME}.")
 
 
 def macros():
-    return {"{$VSPHERE.HOST}": HOST_MACRO, "{$VSPHERE.NAME}": NAME_MACRO, "{$VSPHERE.INTERVAL}": INTERVAL_MACRO}
+    return {"{$VSPHERE.HOST}": HOST_MACRO, "{$VSPHERE.NAME}": NAME_MACRO}
 
 
 def cluster():
@@ -39,15 +39,56 @@ def cluster():
     get.count("Number of datastores", "datastores", "datastore", "datastore")
     get.count("Number of networks", "networks", "network", "network")
     name = get.fact("Name", "name", "name", "system", optional=False)
+    totals(made, "cluster")
     made.graph("Cluster: CPU", (total.key, "888888"), (effective.key, "3333FF", "GRADIENT_LINE"), low=0)
     made.graph("Cluster: memory", (memory.key, "888888"), (usable_memory.key, "3333FF", "GRADIENT_LINE"), low=0)
     made.dashboard(
         "Cluster",
         [number(status, "Status"), number(hosts, "Hypervisors"), number(usable, "Usable"), number(ha, "HA"), number(drs, "DRS"), number(failover, "May fail")],
+        [chart("Cluster: CPU usage"), chart("Cluster: memory usage")],
         [chart("Cluster: CPU"), chart("Cluster: memory")],
         [texts(name, "Name", width=24, height=3)],
     )
     return made
+
+
+def totals(made, what):
+    """Sums over everything in a cluster or datacenter."""
+    shown = what.capitalize()
+    listed = made.item(
+        "Get totals", 'vpoller.json["%s.summary.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}",""]' % what, delay="5m", type="TEXT", history="0", component="raw",
+        description="Sums over everything in it.")
+
+    def total(name, key, path, component, **settings):
+        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component, steps=[jsonpath("$[0]['%s']" % path)], **settings)
+
+    def percent(name, key, path, component):
+        script = javascript(
+            "var o = JSON.parse(value)[0], all = o['%s.total'];" % path,
+            "return all ? o['%s.usage'] / all * 100 : null;" % path)
+        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component, steps=[script], type="FLOAT", units="%")
+
+    hosts = total("Hypervisors", "hosts", "hosts", "system")
+    total("Hypervisors connected", "hosts.connected", "hosts.connected", "system")
+    machines = total("Virtual machines", "vms", "vms", "system")
+    running = total("Virtual machines powered on", "vms.on", "vms.on", "system")
+    total("Virtual machine templates", "templates", "templates", "system")
+    total("CPU capacity", "cpu.total", "cpu.total", "cpu", units="Hz")
+    total("CPU usage", "cpu.usage", "cpu.usage", "cpu", units="Hz")
+    cpu = percent("CPU usage in percent", "cpu.pused", "cpu", "cpu")
+    total("Memory capacity", "memory.total", "memory.total", "memory", units="B")
+    total("Memory usage", "memory.usage", "memory.usage", "memory", units="B")
+    memory = percent("Memory usage in percent", "memory.pused", "memory", "memory")
+    total("Datastores", "datastores", "datastores", "datastore")
+    total("Capacity of the datastores", "datastore.capacity", "datastore.capacity", "datastore", units="B")
+    total("Free space of the datastores", "datastore.free", "datastore.free", "datastore", units="B")
+    watch_percent(cpu, "CPU usage", "VSPHERE.%s.CPU.WARN" % what.upper(), minutes=15, scope="capacity")
+    watch_percent(memory, "Memory usage", "VSPHERE.%s.MEMORY.WARN" % what.upper(), minutes=15, scope="capacity")
+    for part in ("CPU", "MEMORY"):
+        made.macros["{$VSPHERE.%s.%s.WARN}" % (what.upper(), part)] = ("90", "%s usage in percent that is worth a warning." % ("CPU" if part == "CPU" else "Memory"))
+    made.graph("%s: CPU usage" % shown, (cpu.key, "3333FF", "GRADIENT_LINE"), low="percent")
+    made.graph("%s: memory usage" % shown, (memory.key, "3333FF", "GRADIENT_LINE"), low="percent")
+    return machines, running, hosts
 
 
 def datacenter():
@@ -57,16 +98,17 @@ def datacenter():
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
     watch_status(status, "Datacenter")
     get.alarms()
-    datastores = get.count("Number of datastores", "datastores", "datastore", "datastore")
-    networks = get.count("Number of networks", "networks", "network", "network")
+    machines, running, hosts = totals(made, "datacenter")
+    get.count("Number of networks", "networks", "network", "network")
     name = get.fact("Name", "name", "name", "system", optional=False)
     red = next(item for item in made.items if item.key == "vpoller.datacenter[alarms,red]")
     yellow = next(item for item in made.items if item.key == "vpoller.datacenter[alarms,yellow]")
     made.graph("Datacenter: alarms", (red.key, "CC0000"), (yellow.key, "BBBB00"), low=0)
     made.dashboard(
         "Datacenter",
-        [number(status, "Status"), number(red, "Red alarms"), number(yellow, "Yellow alarms"), number(datastores, "Datastores"), number(networks, "Networks"),
-         texts(name, "Name", width=4, height=3)],
-        [chart("Datacenter: alarms", width=24)],
+        [number(status, "Status"), number(red, "Red alarms"), number(yellow, "Yellow alarms"), number(hosts, "Hypervisors"), number(machines, "Virtual machines"),
+         number(running, "Powered on")],
+        [chart("Datacenter: CPU usage"), chart("Datacenter: memory usage")],
+        [chart("Datacenter: alarms"), texts(name, "Name")],
     )
     return made

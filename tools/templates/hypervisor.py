@@ -1,11 +1,13 @@
 """VMware vSphere Hypervisor by vPoller."""
 
 from common import (
-    FACT, HOST_MACRO, HYPERVISOR, INTERVAL_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status,
+    FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status,
 )
 from model import States, Template, chart, number, texts, unchanged
 
 CONNECTION = States("Hypervisor connection", connected=(1, "Connected"), notResponding=(0, "Not responding"), disconnected=(2, "Disconnected"))
+
+VSAN = States("Virtual SAN health", unhealthy=(0, "Unhealthy"), healthy=(1, "Healthy"), unknown=(2, "Unknown"))
 
 
 def build():
@@ -16,7 +18,6 @@ def build():
         macros={
             "{$VSPHERE.HOST}": HOST_MACRO,
             "{$VSPHERE.NAME}": NAME_MACRO,
-            "{$VSPHERE.INTERVAL}": INTERVAL_MACRO,
             "{$VSPHERE.HV.CPU.WARN}": ("90", "CPU usage in percent that is worth a warning."),
             "{$VSPHERE.HV.MEMORY.WARN}": ("90", "Memory usage in percent that is worth a warning."),
         },
@@ -88,6 +89,11 @@ def build():
     where = host.item(
         "Cluster", 'vpoller.raw["host.cluster.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","cluster"]', delay="15m", type="CHAR",
         steps=[unchanged(FACT)], component="cluster", description="The cluster of the host; its own name where it has none.")
+
+    host.item(
+        "Virtual SAN health", 'vpoller.raw["vsan.health.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","health"]', delay="5m", component="health", states=VSAN,
+        steps=[VSAN.step(), unchanged("1h")], enabled=False, description="Enable it on hosts that take part in a virtual SAN.",
+    ).trigger("Virtual SAN is unhealthy", "last({})=0", "HIGH", scope="availability")
 
     host.graph("Hypervisor: CPU in percent", (percent.key, "3333FF", "GRADIENT_LINE"), low="percent")
     host.graph("Hypervisor: CPU", (usage.key, "3333FF", "GRADIENT_LINE"), low=0)

@@ -1,6 +1,6 @@
 """VMware vSphere Datastore by vPoller."""
 
-from common import DATASTORE, HOST_MACRO, INTERVAL_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_status
+from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_status
 from model import States, Template, chart, number, texts
 
 MAINTENANCE = States(
@@ -16,14 +16,13 @@ def build():
         macros={
             "{$VSPHERE.HOST}": HOST_MACRO,
             "{$VSPHERE.NAME}": NAME_MACRO,
-            "{$VSPHERE.INTERVAL}": ("5m", "How often the datastore is asked for."),
             "{$VSPHERE.DATASTORE.SPACE.WARN}": ("20", "Free space in percent that is worth a warning."),
             "{$VSPHERE.DATASTORE.SPACE.CRIT}": ("10", "Free space in percent that is a serious problem."),
             "{$VSPHERE.DATASTORE.PROVISIONED.WARN}": ("200", "Promised space in percent of the capacity that is worth a warning."),
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-datastore")],
     )
-    everything = master(store, "Get datastore", "datastore.get", "@datastore.base", "All properties in one request; the other items take their part of it.")
+    everything = master(store, "Get datastore", "datastore.get", "@datastore.base", "All properties in one request; the other items take their part of it.", "5m")
     get = Values(store, everything, "datastore")
 
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")

@@ -1,7 +1,7 @@
 """VMware vSphere by vPoller: the vCenter (or lone ESXi host), and the discovery of everything in it."""
 
-from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, MACHINE, STATE, VCENTER
-from model import Template, chart, jsonpath, number, texts, unchanged
+from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, MACHINE, STATE, STATUS, VCENTER
+from model import Template, chart, javascript, jsonpath, number, texts, unchanged
 
 # What is in the host prototypes' names: the name for people, and what makes it unique among all vSphere hosts.
 TECHNICAL, VISIBLE = "{#HOSTNAME} {#MOID}", "{#NAME} ({#MOID} at {#HOSTNAME})"
@@ -27,18 +27,35 @@ def build():
                          steps=[jsonpath("$[0].%s" % part, unless="discard"), *([] if part == "fullName" else [unchanged(FACT)])], **settings)
 
     full = fact("Product", "product", "fullName")
-    made.trigger(
-        "vSphere does not answer", "nodata(%s,{$VSPHERE.NODATA})=1" % full.reference(), "HIGH", scope="availability",
+    full.trigger(
+        "vSphere does not answer", "nodata({},{$VSPHERE.NODATA})=1", "HIGH", scope="availability",
         description="No answer to the simplest question: look at the item 'Get about' for the reason.")
     fact("Name", "name", "name")
     fact("Vendor", "vendor", "vendor")
-    version = fact("Version", "version", "version")
+    fact("Version", "version", "version")
     build_number = fact("Build", "build", "build")
     build_number.trigger("vSphere was updated", "last({},#1)<>last({},#2) and length(last({}))>0", "INFO", scope="notice", manual=True)
     fact("API version", "api", "apiVersion")
     fact("Kind of API", "api.type", "apiType", description="VirtualCenter or HostAgent.")
     fact("Operating system", "os", "osType")
     fact("Instance UUID", "uuid", "instanceUuid")
+
+    alarms(made)
+    latest = made.item(
+        "Latest event", 'vpoller.raw["event.latest","{$VSPHERE.HOST}","","event"]', delay="1m", type="LOG", component="log", steps=[unchanged(FACT)],
+        description="What vCenter wrote into its event log last.")
+    made.item(
+        "Warnings and errors among the events", 'vpoller.json["event.get","{$VSPHERE.HOST}","","","severity=warning,error limit=20"]', delay="5m",
+        type="TEXT", component="log", description="The last 20, newest first; stored when there is a new one.",
+        steps=[javascript(
+            "return JSON.parse(value).reverse().map(function (event) {",
+            "  return [event.time.slice(0, 19), event.severity, event.user || '-', event.entity || '-', event.message].join(' | ');",
+            "}).join('\\n') || 'None';"), unchanged(FACT)])
+    sessions = made.item(
+        "Get sessions", 'vpoller.json["session.get","{$VSPHERE.HOST}","",""]', delay="5m", type="TEXT", history="0", component="raw", enabled=False,
+        description="Enable it with 'Sessions' if vPoller's account may see sessions (privilege Sessions.TerminateSession).")
+    made.item("Sessions", "vpoller.vsphere[sessions]", of=sessions, component="security", steps=[jsonpath("$.length()")], enabled=False,
+              description="How many logins there are.")
 
     discover(made, "virtual machine", "vm", "@vm.list", MACHINE, "VM", {"{#TEMPLATE}": "$['summary.config.template']"},
              [("{#TEMPLATE}", "NOT_MATCHES_REGEX", "true")])
@@ -83,9 +100,27 @@ def build():
         [number(machines, "Virtual machines"), number(running, "Powered on"), number(hosts, "Hypervisors"), number(lost, "Not connected"),
          number(stores, "Datastores"), number(broken, "Not accessible")],
         [chart("vSphere: virtual machines"), chart("vSphere: space on datastores")],
-        [texts(full, "Product"), texts(version, "Version")],
+        [texts(latest, "Latest events", width=16), texts(full, "Product", width=8)],
     )
     return made
+
+
+def alarms(made):
+    """Everything that is triggered, in one request; an alarm that is gone is green."""
+    listed = made.item(
+        "Get alarms", 'vpoller.json["alarm.get","{$VSPHERE.HOST}","",""]', delay="1m", type="TEXT", history="0", component="raw",
+        description="All triggered alarms of the vCenter.")
+    for colour in ("red", "yellow"):
+        made.item("Triggered %s alarms" % colour, "vpoller.vsphere[alarms,%s]" % colour, of=listed, component="health",
+                  steps=[jsonpath("$[?(@.overallStatus == '%s')].length()" % colour, unless=("value", "0"))])
+    rule = made.rule(
+        "Alarm discovery", "vpoller.alarm.discovery", of=listed, lifetime="1d", description="Triggered alarms, wherever they are.",
+        macros={"{#KEY}": "$.key", "{#ENTITY}": "$.entity", "{#INFO}": "$.info"}, steps=[unchanged(STATE)])
+    status = rule.item(
+        "Alarm on {#ENTITY}: {#INFO}", "vpoller.alarm[{#KEY}]", of=listed, component="health", states=STATUS, tags=[("entity", "{#ENTITY}"), ("alarm", "{#INFO}")],
+        steps=[jsonpath("$[?(@.key == '{#KEY}')].overallStatus.first()", unless=("value", "green")), STATUS.step(), unchanged(STATE)])
+    red = status.trigger("{#ENTITY}: {#INFO} (red)", "last({})=3", "HIGH", scope="notice")
+    status.trigger("{#ENTITY}: {#INFO} (yellow)", "last({})=2", "WARNING", scope="notice", after=[red])
 
 
 def discover(made, what, method, properties, template, prefix, macros=None, conditions=()):

@@ -1,7 +1,7 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    HOST_MACRO, INTERVAL_MACRO, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, YES, FACT, Values, master, watch_percent, watch_status,
+    HOST_MACRO, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, YES, FACT, Values, master, watch_percent, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
 
@@ -40,7 +40,6 @@ def build():
         macros={
             "{$VSPHERE.HOST}": HOST_MACRO,
             "{$VSPHERE.NAME}": NAME_MACRO,
-            "{$VSPHERE.INTERVAL}": INTERVAL_MACRO,
             "{$VSPHERE.VM.CPU.WARN}": ("90", "CPU usage in percent that is worth a warning."),
             "{$VSPHERE.VM.MEMORY.WARN}": ("90", "Memory usage of the guest in percent that is worth a warning."),
             "{$VSPHERE.VM.DISK.WARN}": ("20", "Free space of a guest's filesystem in percent that is worth a warning."),
@@ -48,10 +47,11 @@ def build():
             "{$VSPHERE.VM.DISK.MATCHES}": (".*", "Filesystems to discover, a regular expression for the path."),
             "{$VSPHERE.VM.DISK.NOT_MATCHES}": ("CHANGE_IF_NEEDED", "Filesystems to leave out, a regular expression for the path."),
             "{$VSPHERE.VM.SNAPSHOT.AGE}": ("7d", "Age of a snapshot that is worth a warning."),
+            "{$VSPHERE.VM.ATTRIBUTES}": ("", "Custom attributes to show, by name and separated by commas: customValue.Owner,customValue.Backup"),
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-vm")],
     )
-    everything = master(vm, "Get virtual machine", "vm.get", "@vm.base", "All properties in one request; the other items take their part of it.")
+    everything = master(vm, "Get virtual machine", "vm.get", "@vm.base,{$VSPHERE.VM.ATTRIBUTES}", "All properties in one request; the other items take their part of it.")
     get = Values(vm, everything, "vm")
 
     # Health
@@ -131,6 +131,10 @@ def build():
         "Virtual machine has an old snapshot", "last({})>{$VSPHERE.VM.SNAPSHOT.AGE}", "WARNING", scope="capacity", data="Age: {ITEM.LASTVALUE1}",
         description="Snapshots grow and slow the machine down: delete the ones that are not needed any more.")
 
+    vm.item(
+        "Size of all snapshots", 'vpoller.raw["vm.snapshot.summary.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","size"]', delay="1h",
+        component="snapshot", units="B", description="vSphere has to look at the files of the machine for this.")
+
     # Tools and guest
     tools = get.state("VMware Tools", "tools.running", "guest.toolsRunningStatus", TOOLS, "tools")
     version = get.state("VMware Tools version state", "tools.state", "guest.toolsVersionStatus2", TOOLS_VERSION, "tools")
@@ -194,6 +198,26 @@ def build():
     free.trigger("[{#DISK.PATH}] Filesystem gets full", "max({},5m)<{$VSPHERE.VM.DISK.WARN:\"{#DISK.PATH}\"}", "WARNING", scope="capacity",
                  data="Free: {ITEM.LASTVALUE1}", after=[critical])
     rule.graph("[{#DISK.PATH}] Space", ("vpoller.vm.disk[size,{#DISK.ID}]", "3333FF"), ("vpoller.vm.disk[free,{#DISK.ID}]", "00AA00", "GRADIENT_LINE"), low=0)
+
+    # Custom attributes
+    attributes = vm.item(
+        "Get custom attributes", "vpoller.vm[attributes]", of=everything, type="TEXT", history="0", component="raw",
+        steps=[javascript(
+            *IDENTIFIED,
+            "var o = JSON.parse(value)[0], rows = [], name;",
+            "Object.keys(o).forEach(function (path) {",
+            "  if (path.indexOf('customValue') !== 0) return;",
+            "  name = path.replace(/^customValue\\.?/, '').replace(/^\\[\"(.*)\"\\]$/, '$1');",
+            "  rows.push({id: id(name), name: name, value: String(o[path])});",
+            "});",
+            "return JSON.stringify(rows);")])
+    own = vm.rule(
+        "Custom attribute discovery", "vpoller.vm.attribute.discovery", of=attributes, steps=[unchanged("1h")],
+        macros={"{#ATTRIBUTE.ID}": "$.id", "{#ATTRIBUTE.NAME}": "$.name"}, description="Those listed in {$VSPHERE.VM.ATTRIBUTES} that the machine has.")
+    own.item(
+        "[{#ATTRIBUTE.NAME}] Custom attribute", "vpoller.vm.attribute[{#ATTRIBUTE.ID}]", of=attributes, type="TEXT", component="system",
+        tags=[("attribute", "{#ATTRIBUTE.NAME}")],
+        steps=[jsonpath("$[?(@.id == '{#ATTRIBUTE.ID}')].value.first()", unless="discard"), unchanged(FACT)])
 
     # Network adapters of the guest
     adapters = vm.item(
