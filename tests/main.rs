@@ -3,10 +3,12 @@
 
 mod compat;
 mod end_to_end;
+mod estate;
 mod failure;
 mod host;
 mod interop;
 mod layering;
 mod packaging;
+mod templates;
 mod zabbix;
 mod zabbix_server;
