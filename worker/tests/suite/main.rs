@@ -7,6 +7,7 @@ mod docs;
 mod esxi;
 mod events;
 mod limits;
+mod loss;
 mod memory;
 mod program;
 mod relay;
