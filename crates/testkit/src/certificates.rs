@@ -135,4 +135,3 @@ pub(crate) fn server_config(certificate: &ServerCertificate) -> ServerConfig {
         .with_single_cert(chain, key)
         .expect("certificate of a test server")
 }
-

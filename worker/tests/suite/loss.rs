@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
-use vpoller_testkit::responder::{Act, Responder, fault, healthy, object, objects, updates};
+use vpoller_testkit::responder::{Act, Responder, fault, healthy, updates};
 use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
@@ -19,7 +19,7 @@ const VM: Option<&str> = Some("vm01.example.org");
 const POWER: &str = "runtime.powerState";
 
 /// What stands in the place of a simulator, under the name of the documents.
-fn at(address: std::net::SocketAddr) -> Registered {
+pub fn at(address: std::net::SocketAddr) -> Registered {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     (config.address, config.tls) = (Some(address), Tls::Off);
     Registered::new(HOST, config)
@@ -170,12 +170,12 @@ async fn without_the_cache_every_answer_is_read() {
 }
 
 /// A virtual machine that enters, as `objectSet`.
-fn enter(id: &str, name: &str, power: &str) -> String {
+pub fn enter(id: &str, name: &str, power: &str) -> String {
     changed("enter", id, &[("name", Some(name)), (POWER, Some(power))])
 }
 
 /// Changes of a virtual machine, as `objectSet`; without a value a path is unset.
-fn changed(kind: &str, id: &str, values: &[(&str, Option<&str>)]) -> String {
+pub fn changed(kind: &str, id: &str, values: &[(&str, Option<&str>)]) -> String {
     let change = |(path, value): &(&str, Option<&str>)| {
         let value = value.map_or_else(String::new, |value| format!(r#"<val xsi:type="xsd:string">{value}</val>"#));
         format!("<changeSet><name>{path}</name><op>assign</op>{value}</changeSet>")
@@ -189,14 +189,12 @@ fn telling(sets: Vec<(bool, String)>) -> Responder {
     Responder::start(move |seen| match (seen.method.as_str(), sets.get(seen.before)) {
         ("WaitForUpdatesEx", Some((truncated, objects))) => updates(&(seen.before + 1).to_string(), *truncated, objects),
         ("WaitForUpdatesEx", None) => Act::Stall("x".repeat(10), 1),
-        // What is read again, or read directly.
-        ("RetrievePropertiesEx", _) if seen.body.contains("vm-1<") => objects(&object("VirtualMachine", "vm-1", "guest.net", "read again")),
         _ => healthy(seen),
     })
 }
 
 /// The same answer of another filter.
-fn of_filter(filter: &str, act: Act) -> Act {
+pub fn of_filter(filter: &str, act: Act) -> Act {
     match act {
         Act::Answer(status, headers, body) => Act::Answer(status, headers, body.replace("filter-0", filter)),
         other => other,

@@ -107,7 +107,7 @@ impl Followed {
 }
 
 /// Calls besides the wait for changes.
-fn calls(simulator: &Simulator) -> u64 {
+pub fn calls(simulator: &Simulator) -> u64 {
     let calls = simulator.calls();
     calls.total - calls.methods.get("WaitForUpdatesEx").copied().unwrap_or(0)
 }
@@ -174,7 +174,9 @@ async fn what_changes_is_seen() {
             followed.until_answered("vm.get", vm, &[path], |reply| reply["result"][0][path] == value).await;
         }
         set(&simulator, "VirtualMachine", "vm01.example.org", "runtime.bootTime", Json::Null);
-        followed.until_answered("vm.get", vm, &["runtime.bootTime"], |reply| reply["result"][0].get("runtime.bootTime").is_none()).await;
+        followed
+            .until_answered("vm.get", vm, &["runtime.bootTime"], |reply| reply["result"][0].get("runtime.bootTime").is_none())
+            .await;
 
         set(&simulator, "VirtualMachine", "vm01.example.org", "name", json!("renamed"));
         followed.until_answered("vm.get", Some("renamed"), &[], |reply| reply["success"] == 0).await;
@@ -204,9 +206,7 @@ async fn a_machine_that_moves_is_on_its_new_host_only() {
     let target = followed.ask("host.get", Some(to), &["moid"]).await["result"][0]["moid"].as_str().unwrap().to_owned();
     assert!(vms(from).await.contains("vm01.example.org") && !vms(to).await.contains("vm01.example.org"));
     set(&simulator, "VirtualMachine", "vm01.example.org", "runtime.host", json!(format!("HostSystem:{target}")));
-    followed
-        .until_answered("vm.host.get", Some("vm01.example.org"), &[], |reply| reply["result"][0]["host"] == to)
-        .await;
+    followed.until_answered("vm.host.get", Some("vm01.example.org"), &[], |reply| reply["result"][0]["host"] == to).await;
     assert!(!vms(from).await.contains("vm01.example.org") && vms(to).await.contains("vm01.example.org"));
     followed.stop().await;
 }
