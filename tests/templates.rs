@@ -19,15 +19,25 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 /// Properties that a vCenter sets and the simulator does not, so that every item has something to show.
 fn complete(estate: &Estate) {
     let set = |kind: &str, name: &str, path: &str, value: Value| estate.simulator.set(kind, name, path, &value);
-    set("ClusterComputeResource", "cluster01", "configurationEx", json!({
-        "_type": "ClusterConfigInfoEx",
-        "dasConfig": {"enabled": true, "admissionControlEnabled": true},
-        "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
-    }));
+    set(
+        "ClusterComputeResource",
+        "cluster01",
+        "configurationEx",
+        json!({
+            "_type": "ClusterConfigInfoEx",
+            "dasConfig": {"enabled": true, "admissionControlEnabled": true},
+            "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
+        }),
+    );
     for machine in ["vm01.example.org", "ns01.example.org"] {
-        set("VirtualMachine", machine, "config.tools", json!({
-            "toolsVersion": 9537, "syncTimeWithHost": false, "toolsUpgradePolicy": "manual",
-        }));
+        set(
+            "VirtualMachine",
+            machine,
+            "config.tools",
+            json!({
+                "toolsVersion": 9537, "syncTimeWithHost": false, "toolsUpgradePolicy": "manual",
+            }),
+        );
         for path in ["balloonedMemory", "swappedMemory", "compressedMemory"] {
             set("VirtualMachine", machine, &format!("summary.quickStats.{path}"), json!(16));
         }
@@ -71,7 +81,8 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         complete(&estate);
         estate.add_vcenter();
         let start = std::time::Instant::now();
-        let hosts = estate.check_until("vCenter", "a host for every object", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS));
+        let hosts = estate
+            .check_until("vCenter", "a host for every object", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS));
         eprintln!("{series:?}: all hosts after {:?}", start.elapsed());
         // Names vSphere allows and Zabbix does not, and two of one name, live in the visible name.
         for name in ["vm-🚀 (", "vm with \"quotes\" and 'apostrophe' (", "vm-twin ("] {
@@ -103,12 +114,21 @@ fn importing_again_changes_nothing(estate: &Estate) {
         assert_eq!(ids.len(), 7);
         let export = api.call("configuration.export", &json!({"format": "json", "options": {"templates": ids}}));
         let export: Value = serde_json::from_str(export.as_str().unwrap_or_default()).expect("an export");
-        (sorted(&export["zabbix_export"]["templates"]), api.get("item", &json!({"output": ["itemid", "key_"], "templated": null})).len())
+        (
+            sorted(&export["zabbix_export"]["templates"]),
+            api.get("item", &json!({"output": ["itemid", "key_"], "templated": null})).len(),
+        )
     };
     let before = state();
     estate.import("vpoller-all.yaml");
     assert!(before == state(), "{series:?}: importing again changed something");
-    for file in ["vpoller-vm.yaml", "vpoller-hypervisor.yaml", "vpoller-datastore.yaml", "vpoller-cluster.yaml", "vpoller-datacenter.yaml"] {
+    for file in [
+        "vpoller-vm.yaml",
+        "vpoller-hypervisor.yaml",
+        "vpoller-datastore.yaml",
+        "vpoller-cluster.yaml",
+        "vpoller-datacenter.yaml",
+    ] {
         estate.import(file);
     }
     for file in ["vpoller-vm-processes.yaml", "vpoller-vcenter.yaml"] {
@@ -168,7 +188,8 @@ struct Incident {
 
 fn incidents() -> Vec<Incident> {
     let incident = |kind, name, path, bad, good, problem| Incident { kind, name, change: (path, bad, good), problem };
-    let machine = |path, bad: Value, good: Value, problem| incident("VirtualMachine", "ns01.example.org", path, bad, good, problem);
+    let machine =
+        |path, bad: Value, good: Value, problem| incident("VirtualMachine", "ns01.example.org", path, bad, good, problem);
     let old = json!([{
         "snapshot": "VirtualMachineSnapshot:snapshot-900", "vm": "VirtualMachine:vm-102", "name": "forgotten", "description": "", "id": 9,
         "createTime": "2020-01-01T00:00:00Z", "state": "poweredOff", "quiesced": false,
@@ -176,16 +197,61 @@ fn incidents() -> Vec<Incident> {
     let snapshots = |list: Value| json!({"currentSnapshot": "VirtualMachineSnapshot:snapshot-900", "rootSnapshotList": list});
     vec![
         machine("runtime.powerState", json!("poweredOff"), json!("poweredOn"), "Virtual machine is powered off"),
-        machine("guest.toolsRunningStatus", json!("guestToolsNotRunning"), json!("guestToolsRunning"), "VMware Tools are not running"),
+        machine(
+            "guest.toolsRunningStatus",
+            json!("guestToolsNotRunning"),
+            json!("guestToolsRunning"),
+            "VMware Tools are not running",
+        ),
         machine("overallStatus", json!("red"), json!("green"), "Virtual machine: status is red"),
-        machine("runtime.connectionState", json!("inaccessible"), json!("connected"), "Virtual machine is not reachable for vCenter"),
+        machine(
+            "runtime.connectionState",
+            json!("inaccessible"),
+            json!("connected"),
+            "Virtual machine is not reachable for vCenter",
+        ),
         machine("snapshot", snapshots(old), Value::Null, "Virtual machine has an old snapshot"),
-        incident("HostSystem", "esxi01.example.org", "runtime.connectionState", json!("disconnected"), json!("connected"), "Hypervisor is not connected to vCenter"),
-        incident("HostSystem", "esxi01.example.org", "runtime.inMaintenanceMode", json!(true), json!(false), "Hypervisor is in maintenance mode"),
-        incident("Datastore", "datastore2", "summary.freeSpace", json!(1_000_000), json!(549_755_813_888_u64), "Datastore is almost full"),
+        incident(
+            "HostSystem",
+            "esxi01.example.org",
+            "runtime.connectionState",
+            json!("disconnected"),
+            json!("connected"),
+            "Hypervisor is not connected to vCenter",
+        ),
+        incident(
+            "HostSystem",
+            "esxi01.example.org",
+            "runtime.inMaintenanceMode",
+            json!(true),
+            json!(false),
+            "Hypervisor is in maintenance mode",
+        ),
+        incident(
+            "Datastore",
+            "datastore2",
+            "summary.freeSpace",
+            json!(1_000_000),
+            json!(549_755_813_888_u64),
+            "Datastore is almost full",
+        ),
         incident("Datastore", "datastore2", "summary.accessible", json!(false), json!(true), "Datastore is not accessible"),
-        incident("ClusterComputeResource", "cluster01", "summary.numEffectiveHosts", json!(1), json!(3), "Cluster has unusable hypervisors"),
-        incident("ClusterComputeResource", "cluster01", "overallStatus", json!("yellow"), json!("green"), "Cluster: status is yellow"),
+        incident(
+            "ClusterComputeResource",
+            "cluster01",
+            "summary.numEffectiveHosts",
+            json!(1),
+            json!(3),
+            "Cluster has unusable hypervisors",
+        ),
+        incident(
+            "ClusterComputeResource",
+            "cluster01",
+            "overallStatus",
+            json!("yellow"),
+            json!("green"),
+            "Cluster: status is yellow",
+        ),
         incident("Datacenter", "datacenter02", "overallStatus", json!("red"), json!("green"), "Datacenter: status is red"),
     ]
 }
@@ -195,7 +261,8 @@ fn problems_are_raised_and_resolved() {
     Series::together(|series| {
         let mut estate = Estate::with_templates(series, 0);
         estate.add_vcenter();
-        let hosts = estate.check_until("vCenter", "the hosts", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS - MACHINES));
+        let hosts =
+            estate.check_until("vCenter", "the hosts", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS - MACHINES));
         let host = |name: &str| {
             let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} (")));
             found.map(|(host, _)| host.as_str()).unwrap_or_else(|| panic!("no host for {name} in {hosts:?}"))
@@ -226,12 +293,14 @@ fn an_alarm_comes_and_goes(estate: &Estate) {
 }
 
 fn a_dead_worker_is_noticed(estate: &mut Estate) {
-    let host = estate.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}))[0]["hostid"].clone();
+    let host =
+        estate.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}))[0]["hostid"].clone();
     // Zabbix looks at such triggers every 30 seconds.
     estate.server.api.call("usermacro.create", &json!({"hostid": host, "macro": "{$VSPHERE.NODATA}", "value": "10s"}));
     estate.stack.workers.clear();
     estate.wait_for_problem("vCenter", "vSphere does not answer", true);
-    let about = estate.items(Some("vCenter")).into_iter().find(|item| item.key.starts_with("vpoller.json[\"about\"")).expect("the item");
+    let about =
+        estate.items(Some("vCenter")).into_iter().find(|item| item.key.starts_with("vpoller.json[\"about\"")).expect("the item");
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
     estate.wait_for_problem("vCenter", "vSphere does not answer", false);

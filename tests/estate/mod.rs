@@ -119,7 +119,8 @@ impl Estate {
     /// Lets Zabbix execute these checks now. It leaves out items that it does not know yet, so one asks again until what one waits
     /// for is there.
     fn check_now<'a>(&self, items: impl Iterator<Item = &'a Item>) {
-        let tasks: Vec<Value> = items.filter(|item| item.is_check).map(|item| json!({"type": 6, "request": {"itemid": item.id}})).collect();
+        let tasks: Vec<Value> =
+            items.filter(|item| item.is_check).map(|item| json!({"type": 6, "request": {"itemid": item.id}})).collect();
         for some in tasks.chunks(500) {
             // An item that was deleted meanwhile spoils the whole list; the next look has a new one.
             let _ = self.server.api.try_call("task.create", &json!(some));
@@ -155,7 +156,10 @@ impl Estate {
             let with_values: BTreeSet<&str> =
                 items.iter().filter(|item| item.value.is_some() && !item.is_check).map(|item| item.host.as_str()).collect();
             let due = |item: &&Item| match item.raw {
-                true => !with_values.contains(item.host.as_str()) || items.iter().any(|other| other.host == item.host && !other.error.is_empty()),
+                true => {
+                    !with_values.contains(item.host.as_str())
+                        || items.iter().any(|other| other.host == item.host && !other.error.is_empty())
+                }
                 false => item.value.is_none() || !item.error.is_empty(),
             };
             self.check_now(items.iter().filter(due));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
-use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_testkit::{Bed, SimOptions, Simulator};
 use vpoller_worker::config::Cache;
 use vpoller_worker::{Agents, Dispatcher, Registered};
 
@@ -107,7 +107,7 @@ impl Followed {
 }
 
 /// Calls besides the wait for changes.
-fn calls(simulator: &Simulator) -> u64 {
+pub fn calls(simulator: &Simulator) -> u64 {
     let calls = simulator.calls();
     calls.total - calls.methods.get("WaitForUpdatesEx").copied().unwrap_or(0)
 }
@@ -145,5 +145,68 @@ async fn checks_cost_no_call_once_they_are_known() {
     assert_eq!(calls(&simulator), 0, "{:?}", simulator.calls());
     assert_eq!(followed.ask("vm.get", Some("vm-00001"), &["guest.guestFamily"]).await["success"], 0);
     assert_eq!(calls(&simulator), 1, "only what nobody asked for before is read: {:?}", simulator.calls());
+    followed.stop().await;
+}
+
+fn set(simulator: &Simulator, kind: &str, name: &str, path: &str, value: Json) {
+    simulator.set(kind, name, path, &value);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_changes_is_seen() {
+    for bed in Bed::ALL.into_iter().filter(|bed| bed.program().is_some()) {
+        let simulator = Simulator::start(&SimOptions { bed, ..SimOptions::default() });
+        let followed = Followed::start(&registered(&simulator), quick()).await;
+        let vm = Some("vm01.example.org");
+        let learned = ["summary.quickStats.overallCpuUsage", "config.annotation"];
+        if bed == Bed::Packaged {
+            // The other one does not tell what filters have that are added later; that costs calls, and no truth.
+            followed.learn("vm.get", vm, &learned).await;
+        }
+        simulator.reset_calls();
+        for (path, value) in [
+            ("runtime.powerState", json!("poweredOff")),
+            ("runtime.powerState", json!("poweredOn")),
+            ("summary.quickStats.overallCpuUsage", json!(1234)),
+            ("config.annotation", json!("Größe\n\"x\"")),
+        ] {
+            set(&simulator, "VirtualMachine", "vm01.example.org", path, value.clone());
+            followed.until_answered("vm.get", vm, &[path], |reply| reply["result"][0][path] == value).await;
+        }
+        set(&simulator, "VirtualMachine", "vm01.example.org", "runtime.bootTime", Json::Null);
+        followed
+            .until_answered("vm.get", vm, &["runtime.bootTime"], |reply| reply["result"][0].get("runtime.bootTime").is_none())
+            .await;
+
+        set(&simulator, "VirtualMachine", "vm01.example.org", "name", json!("renamed"));
+        followed.until_answered("vm.get", Some("renamed"), &[], |reply| reply["success"] == 0).await;
+        assert_eq!(followed.ask("vm.get", vm, &[]).await["msg"], "Cannot find object vm01.example.org");
+
+        let listed = |name: &'static str| move |reply: &Json| reply["result"].to_string().contains(&format!("\"{name}\""));
+        simulator.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
+        followed.until_answered("vm.get", Some("vm-new"), &["runtime.powerState"], |reply| reply["success"] == 0).await;
+        assert!(listed("vm-new")(&followed.ask("vm.discover", None, &[]).await));
+        let host = followed.ask("vm.host.get", Some("vm-new"), &[]).await["result"][0]["host"].as_str().unwrap().to_owned();
+        assert!(listed("vm-new")(&followed.ask("host.vm.get", Some(&host), &[]).await));
+        simulator.page("POST", "/vm/destroy", r#"{"name": "vm-new"}"#);
+        followed.until_answered("vm.get", Some("vm-new"), &[], |reply| reply["success"] == 1).await;
+        assert!(!listed("vm-new")(&followed.ask("vm.discover", None, &[]).await));
+        assert!(!listed("vm-new")(&followed.ask("host.vm.get", Some(&host), &[]).await));
+        assert_eq!(simulator.calls_of("CreateContainerView"), 0, "{bed:?}");
+        followed.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_that_moves_is_on_its_new_host_only() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let followed = Followed::start(&registered(&simulator), quick()).await;
+    let vms = async |host: &str| followed.ask("host.vm.get", Some(host), &[]).await["result"].to_string();
+    let (from, to) = ("esxi01.example.org", "esxi02.example.org");
+    let target = followed.ask("host.get", Some(to), &["moid"]).await["result"][0]["moid"].as_str().unwrap().to_owned();
+    assert!(vms(from).await.contains("vm01.example.org") && !vms(to).await.contains("vm01.example.org"));
+    set(&simulator, "VirtualMachine", "vm01.example.org", "runtime.host", json!(format!("HostSystem:{target}")));
+    followed.until_answered("vm.host.get", Some("vm01.example.org"), &[], |reply| reply["result"][0]["host"] == to).await;
+    assert!(!vms(from).await.contains("vm01.example.org") && vms(to).await.contains("vm01.example.org"));
     followed.stop().await;
 }
