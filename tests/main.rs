@@ -3,6 +3,7 @@
 
 mod compat;
 mod end_to_end;
+mod endurance;
 mod estate;
 mod failure;
 mod host;
