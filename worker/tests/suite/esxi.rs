@@ -31,6 +31,7 @@ const NO_CLUSTER: &str = "Cannot find object cluster01";
 /// Method, further fields, what is expected.
 fn table() -> Vec<(&'static str, Json, Expected)> {
     let named = |name: &str| json!({"name": name, "properties": null});
+    let sample = |name: &str, interval: &str| json!({"name": name, "counter-name": "cpu.usage.percent.average", "perf-interval": interval});
     let vms = || json!([{"name": VM}, {"name": "esxi-vm02"}]);
     vec![
         ("about", json!({"properties": "apiType"}), Result(json!([{"apiType": "HostAgent"}]))),
@@ -51,6 +52,16 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
             json!({"key": "Folder", "name": "/ha-datacenter/vm", "properties": "childType"}),
             Result(json!([{"ref": "vim.Folder:ha-folder-vm", "name": "vm", "childType": ["VirtualMachine"]}])),
         ),
+        ("perf.counter.info", json!({}), Something),
+        ("perf.metric.info", json!({}), Something),
+        (
+            "perf.interval.info",
+            json!({}),
+            Result(json!([{
+                "key": 1, "samplingPeriod": 300, "name": "PastDay", "length": 129_600, "level": 1, "enabled": true,
+            }])),
+        ),
+        ("perf.get", json!({"counter-name": "cpu.usage.average"}), Something),
         ("net.discover", json!({}), Result(json!([{"name": "VM Network"}]))),
         ("net.get", named("VM Network"), Result(json!([{"name": "VM Network"}]))),
         ("net.host.get", named("VM Network"), Result(json!({"name": "VM Network", "host": [{"name": HOST}]}))),
@@ -63,10 +74,16 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
             json!({"name": "ha-datacenter", "properties": "hosts,vms.on,cpu.total,datastores"}),
             Result(json!([{"hosts": 1, "vms.on": 1, "cpu.total": 18_400_000_000_i64, "datastores": 1}])),
         ),
+        ("datacenter.perf.counter.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.get", sample("ha-datacenter", "Past day"), Result(json!([]))),
         ("cluster.discover", json!({}), Result(json!([]))),
         ("cluster.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("cluster.alarm.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("cluster.summary.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.counter.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.get", sample("cluster01", "Past day"), Failure("Cannot find object: cluster01")),
         ("resource.pool.discover", json!({}), Result(json!([{"name": "Resources"}]))),
         ("resource.pool.get", named("Resources"), Result(json!([{"name": "Resources"}]))),
         (
@@ -83,6 +100,9 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("host.vm.get", named(HOST), Result(vms())),
         ("host.net.get", named(HOST), Result(json!({"name": HOST, "network": [{"name": "VM Network"}]}))),
         ("host.datastore.get", named(HOST), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("host.perf.counter.info", named(HOST), Something),
+        ("host.perf.metric.info", named(HOST), Something),
+        ("host.perf.metric.get", sample(HOST, ""), Something),
         ("vm.discover", json!({}), Result(vms())),
         ("vm.get", named(VM), Result(json!([{"name": VM}]))),
         (
@@ -101,11 +121,21 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("vm.cpu.usage.percent", named(VM), Something),
         ("vm.snapshot.get", named(VM), Failure("No snapshots found for: esxi-vm01")),
         ("vm.snapshot.summary.get", named(VM), Result(json!([{"name": VM, "count": 0, "age": 0, "size": 0}]))),
+        ("vm.perf.counter.info", named(VM), Something),
+        ("vm.perf.metric.info", named(VM), Something),
+        ("vm.perf.metric.get", sample(VM, "Past day"), Something),
         ("datastore.discover", json!({}), Result(json!([{"name": STORE}]))),
         ("datastore.get", named(URL), Result(json!([{"name": STORE, "info.url": URL}]))),
         ("datastore.alarm.get", named(STORE), Result(json!([]))),
         ("datastore.host.get", named(STORE), Result(json!([{"name": HOST}]))),
         ("datastore.vm.get", named(STORE), Result(vms())),
+        ("datastore.perf.counter.info", named(STORE), Result(json!([]))),
+        ("datastore.perf.metric.info", named(STORE), Result(json!([]))),
+        (
+            "datastore.perf.metric.get",
+            sample(STORE, ""),
+            Failure("No historical performance interval provided for entity esxi-datastore1"),
+        ),
         (
             "vsan.health.get",
             named(HOST),
