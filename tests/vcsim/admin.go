@@ -37,10 +37,10 @@ func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
 	mux.Handle("/sessions", get(func() interface{} { return a.sessions() }))
 	mux.Handle("/sessions/drop", post(a.dropSessions))
 	mux.Handle("/set", post(a.set))
-	mux.Handle("/deny", post(a.deny))
-	mux.Handle("/event", post(a.addEvent))
 	mux.Handle("/clock", post(a.setClock))
 	mux.Handle("/perf", post(a.spoilPerf))
+	mux.Handle("/deny", post(a.deny))
+	mux.Handle("/event", post(a.addEvent))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))
 	return mux

@@ -34,10 +34,11 @@ type world struct {
 	// is announced to them.
 	live bool
 
-	// events is what happened.
-	events *eventLog
 	// spoilt is what tests did to the statistics.
 	spoilt *spoilt
+
+	// events is what happened.
+	events *eventLog
 
 	// machines counts the VMs ever made, so that addresses stay unique.
 	machines int

@@ -177,14 +177,14 @@ impl Agent {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
             }
             Failure::Task { method, cause } => tracing::error!("[{}] Task {method} failed: {cause}", self.host),
-            Failure::Collect(error) | Failure::GuestProcesses(error) if unreachable(error) => {
-                let before = self.set(Phase::Failed, Some(error.to_string()));
-                if before == Phase::Connected {
-                    tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect", self.host);
-                    self.lost.notify_one();
-                }
-            }
             _ => {}
+        }
+        if let Some(error) = failure.read_error().filter(|error| unreachable(error)) {
+            let before = self.set(Phase::Failed, Some(error.to_string()));
+            if before == Phase::Connected {
+                tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect", self.host);
+                self.lost.notify_one();
+            }
         }
     }
 
@@ -344,7 +344,7 @@ impl Drop for Place<'_> {
 }
 
 /// The time to answer in: what the client waits, less a little for the way back.
-fn time_left(timeout: Option<u64>) -> Duration {
+pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
     let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
     timeout - (timeout / 20).min(LONGEST_RESERVE)
 }

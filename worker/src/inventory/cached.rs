@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::direct::subject;
-use super::{Direct, Inventory, Reached, ReadError, Reading, Row, Services, Wanted};
+use super::{Direct, Inventory, Performance, Reached, ReadError, Reading, Row, Services, Wanted};
 use crate::config::Cache;
 use crate::kind::Kind;
 use crate::snapshot::{Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
@@ -248,6 +248,10 @@ impl Inventory for Cached {
 
     fn services(&self) -> &dyn Services {
         &*self.direct
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        self.direct.performance()
     }
 
     fn connect(&self) -> Reading<'_, ()> {

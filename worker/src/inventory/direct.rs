@@ -14,8 +14,9 @@ use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, Session, State
 use self::events::Desk;
 use self::services::Kept;
 
-use super::{Inventory, ReadError, Reading, Row, Services, Wanted};
+use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
 use crate::kind::Kind;
+use crate::perf::{Clock, Scheduler};
 
 /// One vSphere host, asked each time.
 pub struct Direct {
@@ -24,6 +25,7 @@ pub struct Direct {
     guests: Semaphore,
     desk: Arc<Mutex<Desk>>,
     kept: Kept,
+    performance: Scheduler,
 }
 
 /// Guest operations at the same time.
@@ -35,7 +37,21 @@ impl Direct {
     /// Asks through this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default() }
+        Self::at(client, Clock::default())
+    }
+
+    /// Asks through this client, and keeps samples by this clock.
+    #[must_use]
+    pub fn at(client: Client, clock: Clock) -> Self {
+        let statistics = Arc::new(vpoller_vsphere::Performance::new(client.clone()));
+        let performance = Scheduler::new(&client.config().host, statistics, clock);
+        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default(), performance }
+    }
+
+    /// Asks for samples, too, each time.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { performance: self.performance.forgetful(), ..self }
     }
 
     /// These paths of every object of the type.
@@ -88,6 +104,10 @@ impl Inventory for Direct {
         self
     }
 
+    fn performance(&self) -> &dyn Performance {
+        &self.performance
+    }
+
     fn connect(&self) -> Reading<'_, ()> {
         Box::pin(async { self.session().await.map(drop) })
     }
@@ -110,6 +130,7 @@ impl Inventory for Direct {
             "bytes_in": stats.bytes_in(),
             "bytes_out": stats.bytes_out(),
             "errors": errors,
+            "perf": self.performance.status(),
         })
     }
 }

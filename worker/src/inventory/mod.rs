@@ -10,6 +10,7 @@ mod direct;
 mod error;
 mod lookup;
 mod path;
+mod performance;
 mod services;
 
 use std::convert::Infallible;
@@ -25,7 +26,8 @@ pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
 pub(crate) use lookup::{Index, comparable, find, indexed};
-pub(crate) use path::Ancestors;
+pub(crate) use path::{Ancestors, upward};
+pub use performance::{Found, Performance, SampleQuery, Window};
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;
@@ -58,6 +60,9 @@ pub trait Inventory: Send + Sync {
 
     /// What else can be asked of the host.
     fn services(&self) -> &dyn Services;
+
+    /// Its performance counters.
+    fn performance(&self) -> &dyn Performance;
 
     /// Makes ready: logs in, where that is needed.
     fn connect(&self) -> Reading<'_, ()> {

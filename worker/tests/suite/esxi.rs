@@ -31,6 +31,8 @@ const NO_CLUSTER: &str = "Cannot find object cluster01";
 /// Method, further fields, what is expected.
 fn table() -> Vec<(&'static str, Json, Expected)> {
     let named = |name: &str| json!({"name": name, "properties": null});
+    let sample =
+        |name: &str, counter: &str, interval: &str| json!({"name": name, "counter-name": counter, "perf-interval": interval});
     let vms = || json!([{"name": VM}, {"name": "esxi-vm02"}]);
     vec![
         ("about", json!({"properties": "apiType"}), Result(json!([{"apiType": "HostAgent"}]))),
@@ -45,6 +47,16 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ),
         ("alarm.get", json!({}), Result(json!([]))),
         ("session.get", json!({}), Something),
+        ("perf.counter.info", json!({}), Something),
+        ("perf.metric.info", json!({}), Something),
+        (
+            "perf.interval.info",
+            json!({}),
+            Result(json!([{
+                "key": 1, "samplingPeriod": 300, "name": "PastDay", "length": 129_600, "level": 1, "enabled": true,
+            }])),
+        ),
+        ("perf.get", json!({"counter-name": "cpu.usage.average"}), Something),
         ("object.discover", json!({"key": "ComputeResource"}), Something),
         (
             "object.get",
@@ -58,6 +70,9 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("datacenter.discover", json!({}), Result(json!([{"name": "ha-datacenter"}]))),
         ("datacenter.get", named("ha-datacenter"), Result(json!([{"name": "ha-datacenter"}]))),
         ("datacenter.alarm.get", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.counter.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.get", sample("ha-datacenter", "cpu.usage", "PastDay"), Result(json!([]))),
         (
             "datacenter.summary.get",
             json!({"name": "ha-datacenter", "properties": "hosts,vms.on,cpu.total,datastores"}),
@@ -66,6 +81,9 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("cluster.discover", json!({}), Result(json!([]))),
         ("cluster.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("cluster.alarm.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.counter.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.get", sample("cluster01", "cpu.usage", "1"), Failure("Cannot find object: cluster01")),
         ("cluster.summary.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("resource.pool.discover", json!({}), Result(json!([{"name": "Resources"}]))),
         ("resource.pool.get", named("Resources"), Result(json!([{"name": "Resources"}]))),
@@ -83,6 +101,10 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("host.vm.get", named(HOST), Result(vms())),
         ("host.net.get", named(HOST), Result(json!({"name": HOST, "network": [{"name": "VM Network"}]}))),
         ("host.datastore.get", named(HOST), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("host.perf.counter.info", named(HOST), Something),
+        ("host.perf.metric.info", named(HOST), Something),
+        ("host.perf.metric.get", sample(HOST, "cpu.usage.average", ""), Something),
+        ("host.perf.metric.get", sample(HOST, "mem.usage.average", "Past day"), Something),
         ("vm.discover", json!({}), Result(vms())),
         ("vm.get", named(VM), Result(json!([{"name": VM}]))),
         (
@@ -101,11 +123,21 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("vm.cpu.usage.percent", named(VM), Something),
         ("vm.snapshot.get", named(VM), Failure("No snapshots found for: esxi-vm01")),
         ("vm.snapshot.summary.get", named(VM), Result(json!([{"name": VM, "count": 0, "age": 0, "size": 0}]))),
+        ("vm.perf.counter.info", named(VM), Something),
+        ("vm.perf.metric.info", named(VM), Something),
+        ("vm.perf.metric.get", sample(VM, "cpu.usage.average", ""), Something),
         ("datastore.discover", json!({}), Result(json!([{"name": STORE}]))),
         ("datastore.get", named(URL), Result(json!([{"name": STORE, "info.url": URL}]))),
         ("datastore.alarm.get", named(STORE), Result(json!([]))),
         ("datastore.host.get", named(STORE), Result(json!([{"name": HOST}]))),
         ("datastore.vm.get", named(STORE), Result(vms())),
+        ("datastore.perf.counter.info", named(STORE), Result(json!([]))),
+        ("datastore.perf.metric.info", named(STORE), Result(json!([]))),
+        (
+            "datastore.perf.metric.get",
+            sample(STORE, "disk.used", ""),
+            Failure("No historical performance interval provided for entity esxi-datastore1"),
+        ),
         (
             "vsan.health.get",
             named(HOST),
