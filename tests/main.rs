@@ -1,6 +1,7 @@
 //! Integration tests of the whole product.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test reports")]
 
+mod command_lines;
 mod compat;
 mod end_to_end;
 mod endurance;
