@@ -79,10 +79,10 @@ impl<'c> Api<'c> {
 
     /// Ends the session; a token stays valid.
     pub fn leave(mut self) -> u64 {
-        if std::mem::take(&mut self.logged_in) {
-            if let Err(error) = self.call("user.logout", json!([])) {
-                self.console.debug(format_args!("cannot log out: {error}"));
-            }
+        if self.logged_in
+            && let Err(error) = self.call("user.logout", json!([]))
+        {
+            self.console.debug(format_args!("cannot log out: {error}"));
         }
         self.calls
     }
