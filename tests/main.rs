@@ -9,3 +9,4 @@ mod interop;
 mod layering;
 mod packaging;
 mod zabbix;
+mod zabbix_server;

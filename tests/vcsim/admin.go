@@ -37,6 +37,8 @@ func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
 	mux.Handle("/sessions", get(func() interface{} { return a.sessions() }))
 	mux.Handle("/sessions/drop", post(a.dropSessions))
 	mux.Handle("/set", post(a.set))
+	mux.Handle("/clock", post(a.setClock))
+	mux.Handle("/perf", post(a.spoilPerf))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))
 	return mux

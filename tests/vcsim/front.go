@@ -24,7 +24,6 @@ type front struct {
 	next         http.Handler
 	calls        *callCounter
 	delay        time.Duration
-	fixedTime    time.Time
 	quotedCookie bool
 }
 
@@ -34,7 +33,6 @@ func newFront(w *world, s *site, next http.Handler, opts *options) *front {
 		next:         next,
 		calls:        newCallCounter(),
 		delay:        opts.delay,
-		fixedTime:    opts.sampleClock,
 		quotedCookie: opts.quotedCookie,
 	}
 	f.admin = adminMux(w, s, f.calls)
@@ -73,10 +71,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.next.ServeHTTP(out, r)
 		f.world.dropEndedSessions()
 	case "CurrentTime":
-		if f.fixedTime.IsZero() {
+		if f.world.clock.isReal() {
 			f.next.ServeHTTP(out, r)
 		} else {
-			answerCurrentTime(out, f.fixedTime)
+			answerCurrentTime(out, f.world.clock.now())
 		}
 	default:
 		f.next.ServeHTTP(out, r)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
@@ -26,11 +25,8 @@ func newModel(opts *options) *simulator.Model {
 
 // newWorld wraps a created model.
 func newWorld(model *simulator.Model, opts *options) *world {
-	w := &world{reg: registryOf(model), clock: time.Now, libraryUpdates: opts.libraryUpdates}
+	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
-	if !opts.sampleClock.IsZero() {
-		w.clock = func() time.Time { return opts.sampleClock }
-	}
 	return w
 }
 

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use vpoller_wire::{Reply, Request, append_outcome};
 
+use crate::actions::Policy;
 use crate::agent::Agent;
 use crate::agents::Agents;
 use crate::catch::caught;
 use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
-use crate::methods::{self, Action, Method, Object};
+use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
+use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -30,6 +32,7 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Dispatcher {
     agents: Arc<Agents>,
+    policy: Policy,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
 }
@@ -38,7 +41,13 @@ impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, unknown_helpers: Arc::default() }
+        Self { agents, policy: Policy::default(), unknown_helpers: Arc::default() }
+    }
+
+    /// The same with a say in what may be shown.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
     }
 
     /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
@@ -47,28 +56,29 @@ impl Dispatcher {
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
-        let request = match Request::parse(body) {
+        let mut request = match Request::parse(body) {
             Ok(request) => request,
             Err(error) => return Step::Now(refuse(error.into())),
         };
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
-        let (method, agent) = match self.admit(&request) {
+        let (method, agent) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
             Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let own = self.clone();
         Step::Later(Box::pin(async move {
-            let reply = agent.perform(method, &request).await;
+            let reply = agent.perform(method, &request, own.policy).await;
             own.finish(Some(method), &request, &reply)
         }))
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
     pub async fn ask(&self, body: &[u8]) -> Reply {
-        let admitted = Request::parse(body).map_err(Failure::from).and_then(|request| Ok((self.admit(&request)?, request)));
+        let admitted = Request::parse(body).map_err(Failure::from);
+        let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
-            Ok(((method, agent), request)) => agent.perform(method, &request).await,
+            Ok(((method, agent), request)) => agent.perform(method, &request, self.policy).await,
             Err(failure) => failure.into(),
         }
     }
@@ -82,13 +92,15 @@ impl Dispatcher {
         }
     }
 
-    fn admit(&self, request: &Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
+    /// The method and the agent for a request, whose properties are complete then.
+    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
         let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;
         let complete = method.required.iter().all(|field| request.has(*field));
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
+        sets::expand(&mut request.properties, method.object.kind())?;
         Ok((method, agent))
     }
 
@@ -123,14 +135,15 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
-    match (method.action, method.object) {
-        (Action::About, _) => "Retrieving vSphere About information".to_owned(),
-        (_, Object::Every(kind)) => format!("Discovering {} managed objects", kind.printed()),
-        (_, Object::One(kind)) => {
-            let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
-            format!("Retrieving properties for {name} managed object of type {}", kind.printed())
-        }
-        (_, Object::Service) => format!("Retrieving {}", method.name),
+    let one = |kind: &str| {
+        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        format!("Retrieving properties for {name} managed object of type {kind}")
+    };
+    match method.object {
+        Object::Every(kind) => format!("Discovering {} managed objects", kind.printed()),
+        Object::One(kind) => one(&kind.printed()),
+        Object::Any => one(&cut(request.key.as_deref().unwrap_or("None"), seen::NAME)),
+        Object::Service => format!("Retrieving {}", method.intent),
     }
 }
 

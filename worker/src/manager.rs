@@ -159,7 +159,7 @@ impl Manager {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
-                dispatcher: Dispatcher::new(Arc::clone(&self.agents)),
+                dispatcher: Dispatcher::new(Arc::clone(&self.agents)).with_policy(self.config.policy),
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),

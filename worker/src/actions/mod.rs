@@ -2,21 +2,30 @@
 //!
 //! One file per family. An action neither knows where a value comes from nor how the reply is printed.
 
+pub(crate) mod alarms;
+mod attributes;
 pub(crate) mod cpu;
 mod discover;
+pub(crate) mod events;
 mod get;
 pub(crate) mod guest;
+mod mask;
+pub(crate) mod object;
 pub(crate) mod related;
-mod service;
+pub(crate) mod service;
+pub(crate) mod snapshots;
+pub(crate) mod totals;
+pub(crate) mod vsan;
 
 use std::pin::Pin;
 
 use serde_json::{Map, Value as Json};
-use vpoller_vsphere::{MoRef, Struct, Value};
+use vpoller_vsphere::{MoRef, Struct};
 use vpoller_wire::Request;
 
+pub use self::mask::Policy;
 use crate::failure::Failure;
-use crate::inventory::{Inventory, Row};
+use crate::inventory::{Inventory, ReadError, Row};
 use crate::methods::{Action, Method};
 
 /// One request on its way, after validation and lookup.
@@ -29,6 +38,8 @@ pub struct Task<'a> {
     pub inventory: &'a dyn Inventory,
     /// The object that the request names, where the method is about one.
     pub object: Option<MoRef>,
+    /// What may be shown.
+    pub policy: Policy,
 }
 
 /// What a method answered.
@@ -53,7 +64,7 @@ pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {
         Action::Discover => discover::discover(task),
         Action::Get => get::get(task),
         Action::Related(relation) => related::related(task, relation),
-        Action::Custom(perform) => perform(task),
+        Action::Custom(perform) | Action::Chosen(perform) => perform(task),
     }
 }
 
@@ -68,7 +79,7 @@ impl Task<'_> {
     }
 
     fn no_object(&self) -> Failure {
-        Failure::NoObject(self.request.name.clone())
+        (self.method.missing)(self.request.name.clone())
     }
 
     /// The name as requested.
@@ -81,6 +92,19 @@ impl Task<'_> {
         unique(self.method.reads.iter().copied().chain(self.requested()))
     }
 
+    /// The requested ones of the method's fields, all of them when none is requested.
+    fn chosen(&self) -> Result<Vec<&str>, Failure> {
+        let fields = self.method.reads;
+        match self.requested().find(|path| !fields.contains(path)) {
+            Some(path) => {
+                let text = format!("InvalidProperty: {path} is none of {}", fields.join(", "));
+                Err(ReadError::new(&text).into())
+            }
+            None if self.request.properties.is_empty() => Ok(fields.to_vec()),
+            None => Ok(unique(self.requested())),
+        }
+    }
+
     fn requested(&self) -> impl Iterator<Item = &str> {
         self.request.properties.iter().map(String::as_str)
     }
@@ -88,7 +112,7 @@ impl Task<'_> {
     /// Paths of the one object.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
         let object = std::slice::from_ref(self.object()?);
-        self.inventory.read(object, &properties(paths)).await?.into_iter().next().ok_or_else(|| self.no_object())
+        self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())
     }
 }
 
@@ -102,21 +126,10 @@ fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     kept
 }
 
-/// What can be asked for like a property and is none: the managed object id, which every object has.
-const MOID: &str = "moid";
-
-/// Those of the paths that are properties.
-fn properties<'a>(paths: &[&'a str]) -> Vec<&'a str> {
-    paths.iter().copied().filter(|path| *path != MOID).collect()
-}
-
 /// The fields of a row that are set, in the order of the paths.
 fn fields(row: &Row, paths: &[&str]) -> Map<String, Json> {
-    let value = |path: &str| match path {
-        MOID => Some(Json::from(&*row.object.id)),
-        _ => row.get(path).map(Value::to_json),
-    };
-    paths.iter().filter_map(|path| Some(((*path).to_owned(), value(path)?))).collect()
+    let set = paths.iter().filter_map(|path| Some(((*path).to_owned(), row.get(path)?.to_json())));
+    set.collect()
 }
 
 /// Members of a data object: a member that its type does not define prints `(null)`, one that is merely unset is null.

@@ -3,7 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Performing, Task, fields, one, properties, unique};
+use super::attributes::Columns;
+use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
 use crate::inventory::Row;
 use crate::methods::{Relation, Shape};
@@ -29,10 +30,10 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
 pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
         let own = task.read(&[VM]).await?;
-        let paths = unique([NAME].into_iter().chain(task.requested()));
-        let reached = reach(task, &own, VM, &paths).await?;
+        let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
+        let reached = reach(task, &own, VM, &columns.reads).await?;
         let with_pool = |row: &Row| {
-            let mut fields = fields(row, &paths);
+            let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };
@@ -49,7 +50,7 @@ async fn reach(task: &Task<'_>, own: &Row, via: &str, paths: &[&str]) -> Result<
     if references.is_empty() {
         return Ok(Vec::new());
     }
-    Ok(task.inventory.read(&references, &properties(paths)).await?)
+    Ok(task.inventory.read(&references, paths).await?)
 }
 
 /// A reference, the references of a list, or those that structs in a list have as their key (the mounts of a datastore).

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 use vpoller_worker::Kind;
-use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Services, Wanted};
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {
@@ -85,6 +85,12 @@ impl Inventory for Memory {
         Box::pin(async { Ok(self.about.clone()) })
     }
 
+    fn services(&self) -> &dyn Services {
+        self
+    }
+}
+
+impl Services for Memory {
     fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         Box::pin(async move {
             match (account.user, account.password.expose()) {
