@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::identity::{HOST_MACRO, NAME_MACRO};
 use super::kind::Kind;
 use super::note::Note;
 use super::zabbix::state::{Named, Tag};
@@ -223,7 +224,7 @@ impl Update {
         ];
         parts.extend(differences.into_iter().filter_map(|(what, difference)| Some(format!("{what} {}", difference?))));
         if !self.macros.is_empty() {
-            parts.push(format!("macros {}", list(self.macros.iter().map(|one| format!("{}={}", one.name, one.value)))));
+            parts.push(format!("macros {}", list(self.macros.iter().map(|one| shown(&one.name, &one.value)))));
         }
         parts.extend(self.poll_by.as_ref().map(PollBy::to_string));
         parts.extend(self.disabled.map(|disabled| if disabled { "is disabled" } else { "is enabled" }.to_owned()));
@@ -271,7 +272,7 @@ impl fmt::Display for Create {
         }
         write!(f, "; groups {}", list(self.groups.iter().map(|group| &group.name)))?;
         write!(f, "; templates {}", list(self.templates.iter().map(|template| &template.name)))?;
-        write!(f, "; macros {}", list(self.macros.iter().map(|(name, value)| format!("{name}={value}"))))?;
+        write!(f, "; macros {}", list(self.macros.iter().map(|(name, value)| shown(name, value))))?;
         write!(f, "; tags {}", list(self.tags.iter().map(Tag::to_string)))?;
         if let Some(by) = &self.poll_by {
             write!(f, "; {by}")?;
@@ -310,6 +311,11 @@ pub fn quoted(name: &str) -> String {
         "'{}'",
         name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect::<String>()
     )
+}
+
+/// A macro for people. The configuration's own may be passwords: of them the name is enough.
+fn shown(name: &str, value: &str) -> String {
+    if [NAME_MACRO, HOST_MACRO].contains(&name) { format!("{name}={value}") } else { name.to_owned() }
 }
 
 fn list(names: impl Iterator<Item = impl AsRef<str>>) -> String {

@@ -106,7 +106,7 @@ fn a_new_machine_gets_all_it_needs() {
 + host group 'cluster01'
 + host group 'cluster02'
 + VirtualMachine 'vm 01' as 'vm_01'; groups 'virtual machines', 'cluster01'; templates 'VM'; \
-macros '{$MORE}=x', '{$VSPHERE.HOST}=vc01.example.org', '{$VSPHERE.NAME}=vm 01'; \
+macros '{$MORE}', '{$VSPHERE.HOST}=vc01.example.org', '{$VSPHERE.NAME}=vm 01'; \
 tags 'vsphere.vcenter=vc01.example.org', 'vsphere.object=VirtualMachine:vm-1', 'vsphere.cluster=cluster01'; proxy 'proxy01'
 2 host group(s) and 1 host(s) to create, 0 to change, 0 to delete
 ";
