@@ -152,7 +152,7 @@ fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
 
 /// Whether vPoller, given this name, looks for an object of that name.
 fn addressable(name: &str) -> bool {
-    let otherwise = ["moid:", "uuid:", "ds://"].iter().any(|prefix| name.starts_with(prefix));
+    let otherwise = ["moid:", "uuid:", "ds://", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix));
     !otherwise && !matches!(name, "null" | "(null)") && name.trim() == name
 }
 
@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(address("vm01"), "vm01");
         assert_eq!(address("twin"), "moid:vm-13", "the template has the same name");
         assert_eq!(address("null"), "moid:vm-16");
-        for name in ["moid:vm-9", "uuid:x", "ds:///x", "(null)", " x"] {
+        for name in ["moid:vm-9", "uuid:x", "ds:///x", "vim.HostSystem:host-9", "/a/b", "(null)", " x"] {
             assert!(!addressable(name), "{name}");
         }
     }
