@@ -3,10 +3,13 @@
 
 mod compat;
 mod end_to_end;
+mod endurance;
+mod estate;
 mod failure;
 mod host;
 mod interop;
 mod layering;
 mod packaging;
+mod templates;
 mod zabbix;
 mod zabbix_server;

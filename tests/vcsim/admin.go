@@ -39,6 +39,8 @@ func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
 	mux.Handle("/set", post(a.set))
 	mux.Handle("/clock", post(a.setClock))
 	mux.Handle("/perf", post(a.spoilPerf))
+	mux.Handle("/deny", post(a.deny))
+	mux.Handle("/event", post(a.addEvent))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))
 	return mux
@@ -259,7 +261,7 @@ func (w *world) setProperty(obj mo.Reference, path string, raw json.RawMessage) 
 		}
 		changes = append(changes, c)
 	}
-	return w.update(obj, changes...)
+	return w.updateListed(obj, path, changes)
 }
 
 // plainValue takes a value out of its pointer; nothing is left of a nil one.

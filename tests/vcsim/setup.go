@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
@@ -76,6 +75,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if len(places.places) == 0 {
 		return nil, errors.New("the inventory has no host that is up")
 	}
+	installEventLog(w)
 	installWatcher(w)
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err
@@ -87,12 +87,14 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if err := installCollector(w); err != nil {
 		return nil, err
 	}
-	if vms := w.all("VirtualMachine"); len(vms) != 0 {
-		vm, ok := vms[0].(*simulator.VirtualMachine)
-		if !ok {
-			return nil, fmt.Errorf("%s is not a virtual machine", vms[0].Reference())
-		}
-		w.post(&types.VmPoweredOnEvent{VmEvent: w.machineEvent(vm)})
+	catalogueEvents(w)
+	switch {
+	case opts.fixtures != "documents":
+	case opts.esx:
+		tellOfHost(w)
+	default:
+		tellHistory(w)
+		defineFields(w)
 	}
 	w.live = true
 	return places, nil

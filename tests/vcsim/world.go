@@ -37,6 +37,9 @@ type world struct {
 	// spoilt is what tests did to the statistics.
 	spoilt *spoilt
 
+	// events is what happened.
+	events *eventLog
+
 	// machines counts the VMs ever made, so that addresses stay unique.
 	machines int
 }

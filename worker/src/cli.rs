@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 use vpoller_daemon::cli::{self, CommandLine, Options};
 use vpoller_daemon::config as daemon_config;
 use vpoller_daemon::mgmt::{self, Command};
@@ -15,12 +15,19 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Request, Secret};
 
 use crate::config::Config;
+use crate::helpers::external::Externals;
 use crate::local::Local;
 use crate::{catalogue, hosts, manager};
 
 /// Answers vPoller requests from VMware vSphere.
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-worker", infer_long_args = true, disable_version_flag = true, after_help = AFTER_HELP)]
+#[command(
+    name = "vpoller-worker",
+    infer_long_args = true,
+    disable_version_flag = true,
+    override_usage = USAGE,
+    after_help = cli::EXIT_CODES
+)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -46,7 +53,10 @@ struct Arguments {
     methods_markdown: bool,
 }
 
-const AFTER_HELP: &str = "\"vpoller-worker run --help\" tells how to execute one request in place, without proxy.";
+const USAGE: &str = "vpoller-worker [OPTIONS] start
+       vpoller-worker [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-worker [--file <FILE>] --check-config
+       vpoller-worker run --method <METHOD> --vsphere-host <HOST>   (see vpoller-worker run --help)";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Word {
@@ -73,6 +83,12 @@ impl CommandLine for Arguments {
     }
 }
 
+/// The command line with `run` as what it looks like, for manual page and completion.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command().subcommand(Run::command().name("run").disable_version_flag(true))
+}
+
 /// The whole program: reads the command line, does what it says, gives the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -86,6 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         _ if arguments.list_methods => print(&catalogue::list()),
         _ if arguments.methods_markdown => print(&catalogue::markdown()),
+        _ if arguments.options.check_config => check(&arguments.options).unwrap_or_else(report),
         Some(Word::Stop) => ask(&arguments, Command::Shutdown),
         Some(Word::Status) => ask(&arguments, Command::Status),
         Some(Word::Start) | None => start(&arguments).unwrap_or_else(report),
@@ -108,6 +125,20 @@ fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn check(options: &Options) -> Result<ExitCode, AnyError> {
+    let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
+    let found = match hosts::load(&config) {
+        Ok(found) => found,
+        Err(error) => {
+            let _ = cli::tell(&config.checked.in_force, &config.checked.warnings);
+            return Err(error.into());
+        }
+    };
+    let hosts: String = found.hosts.iter().map(|host| format!("# {}\n", host.describe())).collect();
+    let text = format!("{}\n# {} vSphere hosts in force\n{hosts}", config.checked.in_force, found.hosts.len());
+    Ok(cli::tell(&text, &[config.checked.warnings, found.complaints()].concat()))
 }
 
 fn ask(arguments: &Arguments, command: Command) -> ExitCode {
@@ -197,8 +228,10 @@ impl Run {
         log::init(verbosity, None)?;
         let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
         let request = self.request()?;
-        let wanted = hosts::load(&config)?.into_iter().filter(|host| host.name == request.hostname);
-        let local = Local::of(wanted).with_policy(config.policy);
+        let found = hosts::load(&config)?;
+        found.complaints().iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        let wanted = found.hosts.into_iter().filter(|host| host.name == request.hostname);
+        let local = Local::of(wanted).with_policy(config.policy).with_helpers(Externals::new(&config.externals));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(async {
             let reply = local.run(&request).await;
@@ -253,7 +286,6 @@ fn report(error: AnyError) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parsed(line: &str) -> Result<Arguments, ExitCode> {
         cli::parse(line.split(' ').map(OsString::from))

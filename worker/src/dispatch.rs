@@ -2,14 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use vpoller_wire::{Reply, Request, append_outcome};
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+use vpoller_wire::{Field, Reply, Request, append_outcome};
 
 use crate::actions::Policy;
-use crate::agent::Agent;
+use crate::agent::{self, Agent};
 use crate::agents::Agents;
 use crate::catch::caught;
 use crate::failure::Failure;
+use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
@@ -25,14 +29,19 @@ pub enum Step {
     /// It is answered.
     Now(Vec<u8>),
     /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
-    Later(Pin<Box<dyn Future<Output = Vec<u8>> + Send>>),
+    Later(Pending),
 }
+
+/// A reply that is not there yet.
+pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
 /// Answers requests with the help of the agents.
 #[derive(Clone)]
 pub struct Dispatcher {
     agents: Arc<Agents>,
     policy: Policy,
+    /// Helpers that are commands of the user's own.
+    externals: Arc<Externals>,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
 }
@@ -41,7 +50,7 @@ impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, policy: Policy::default(), unknown_helpers: Arc::default() }
+        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default() }
     }
 
     /// The same with a say in what may be shown.
@@ -50,7 +59,14 @@ impl Dispatcher {
         Self { policy, ..self }
     }
 
-    /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
+    /// The same with helpers of the user's own.
+    #[must_use]
+    pub fn with_helpers(self, externals: Arc<Externals>) -> Self {
+        Self { externals, ..self }
+    }
+
+    /// Takes a request on: parse, method, agent, required fields, lookup, action, reply, helper. Never waits: what cannot be had
+    /// from memory comes later.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
         if body.len() > LARGEST_REQUEST {
@@ -63,14 +79,23 @@ impl Dispatcher {
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
         let (method, agent) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
-            Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
+            Err(failure) => return self.print(methods::find(&request.method), request, failure.into()),
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
-        let own = self.clone();
-        Step::Later(Box::pin(async move {
+        let (own, deadline) = (self.clone(), due(&request));
+        let runs_a_command = self.external(&request).is_some();
+        let mut reply: Pending = Box::pin(async move {
             let reply = agent.perform(method, &request, own.policy).await;
-            own.finish(Some(method), &request, &reply)
-        }))
+            own.complete(Some(method), &request, &reply, deadline).await
+        });
+        // What memory knows is there at once, and costs no change of threads. Outside of a runtime even that cannot be found out.
+        if !runs_a_command
+            && Handle::try_current().is_ok()
+            && let Poll::Ready(bytes) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Step::Now(bytes);
+        }
+        Step::Later(reply)
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
@@ -83,7 +108,7 @@ impl Dispatcher {
         }
     }
 
-    /// Answers a request that cannot be taken on, in the form that its client wants.
+    /// Answers a request that cannot be taken on, at once and so without any command, in the form that its client wants.
     #[must_use]
     pub fn turn_away(&self, body: &[u8], failure: Failure) -> Vec<u8> {
         match Request::parse(body) {
@@ -104,28 +129,58 @@ impl Dispatcher {
         Ok((method, agent))
     }
 
-    /// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
+    /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.
+    fn print(&self, method: Option<&'static Method>, request: Request, reply: Reply) -> Step {
+        if self.external(&request).is_none() {
+            return Step::Now(self.finish(method, &request, &reply));
+        }
+        let (own, deadline) = (self.clone(), due(&request));
+        Step::Later(Box::pin(async move { own.complete(method, &request, &reply, deadline).await }))
+    }
+
+    /// The bytes that the client gets, whatever prints them.
+    async fn complete(&self, method: Option<&'static Method>, request: &Request, reply: &Reply, deadline: Instant) -> Vec<u8> {
+        match self.external(request) {
+            Some(helper) => with_outcome(request, helper.render(request, reply, deadline).await),
+            None => self.finish(method, request, reply),
+        }
+    }
+
+    fn external(&self, request: &Request) -> Option<Arc<External>> {
+        self.externals.find(request.helper.as_deref()?)
+    }
+
+    /// The bytes that the client gets: printed by the built-in helper it named, with the outcome where it asked for that.
     fn finish(&self, method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
         let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
-        let Rendered { mut bytes, outcome } = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
+        let rendered = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
             tracing::error!("Helper {name} failed: {cause}");
             helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
         });
-        if request.outcome {
-            append_outcome(&mut bytes, outcome);
-        }
-        bytes
+        with_outcome(request, rendered)
     }
 
     fn render(&self, name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
         if let Some(helper) = helpers::find(name) {
             return helper.render(method, request, reply);
         }
-        if self.unknown_helpers.first_time(name) {
+        if self.externals.find(name).is_none() && self.unknown_helpers.first_time(name) {
             tracing::warn!("Unknown helper {} requested, the reply goes out as it is", cut(name, seen::NAME));
         }
         helpers::plain(reply)
     }
+}
+
+/// By when a request is to be answered.
+fn due(request: &Request) -> Instant {
+    Instant::now() + agent::time_left(request.timeout)
+}
+
+fn with_outcome(request: &Request, Rendered { mut bytes, outcome }: Rendered) -> Vec<u8> {
+    if request.outcome {
+        append_outcome(&mut bytes, outcome);
+    }
+    bytes
 }
 
 /// The reply to what is no request, or cannot be taken on.
@@ -135,8 +190,13 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
+    let shown = |text: Option<&String>| cut(text.map_or("None", String::as_str), seen::NAME).into_owned();
+    if method.required.contains(&Field::CounterName) {
+        let counter = request.counter_name.as_ref().or(request.counter_id.as_ref());
+        return format!("Retrieving performance metric {} for {}", shown(counter), shown(request.name.as_ref()));
+    }
     let one = |kind: &str| {
-        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        let name = shown(request.name.as_ref());
         format!("Retrieving properties for {name} managed object of type {kind}")
     };
     match method.object {
@@ -150,6 +210,20 @@ fn intent(method: &Method, request: &Request) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_says_what_is_retrieved() {
+        let line = |method: &str| {
+            let method = methods::find(method).expect("a method");
+            intent(method, &Request::new(method.name, "vc01"))
+        };
+        assert_eq!(line("about"), "Retrieving vSphere About information");
+        assert_eq!(line("event.latest"), "Retrieving latest registered event");
+        assert_eq!(line("session.get"), "Retrieving established sessions");
+        assert_eq!(line("vm.discover"), "Discovering vim.VirtualMachine managed objects");
+        let silent = methods::METHODS.iter().filter(|method| method.object == Object::Service && method.intent.is_empty());
+        assert_eq!(silent.count(), 0);
+    }
 
     #[test]
     fn however_long_a_name_its_log_line_is_short() {

@@ -7,7 +7,9 @@ use vpoller_wire::{Reply, Request};
 
 use crate::actions::Policy;
 use crate::agents::Agents;
+use crate::config::Cache;
 use crate::dispatch::{Dispatcher, Step};
+use crate::helpers::external::Externals;
 use crate::hosts::Registered;
 
 /// vSphere hosts to which this process talks itself.
@@ -45,7 +47,9 @@ impl Local {
     /// Serves these registered vSphere hosts.
     #[must_use]
     pub fn of(hosts: impl IntoIterator<Item = Registered>) -> Self {
-        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
+        // Requests come one by one here; following a vCenter's changes for them would cost more than it saves.
+        let cache = Cache { enabled: false, ..Cache::default() };
+        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory(&cache)));
         let agents = Arc::new(Agents::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
     }
@@ -54,6 +58,12 @@ impl Local {
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { dispatcher: self.dispatcher.with_policy(policy), ..self }
+    }
+
+    /// Prints with these helpers too.
+    #[must_use]
+    pub fn with_helpers(self, externals: Externals) -> Self {
+        Self { dispatcher: self.dispatcher.with_helpers(Arc::new(externals)), ..self }
     }
 
     /// Performs a request and prints the reply as a worker would, by the helper that the request names.

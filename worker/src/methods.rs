@@ -144,6 +144,8 @@ pub enum Prefix {
 pub enum Rows {
     /// The result itself is the list.
     Result,
+    /// The same, but members that are objects are taken apart.
+    Flat,
     /// In this field of the result, or of its first row.
     Inside(&'static str),
 }
@@ -220,6 +222,44 @@ pub const METHODS: &[Method] = &[
         ..VALUE
     },
     Method {
+        name: "perf.counter.info",
+        intent: "performance counters",
+        doc: "Every performance counter of the vSphere host.",
+        ..COUNTERS
+    },
+    Method {
+        name: "perf.metric.info",
+        success: "Successfully retrieved performance metrics info",
+        intent: "performance counters",
+        doc: "The same list under its newer name.",
+        ..COUNTERS
+    },
+    Method {
+        name: "perf.interval.info",
+        reads: actions::performance::INTERVAL,
+        action: Action::Custom(actions::performance::intervals),
+        zabbix: LLD,
+        success: "Successfully retrieved performance historical intervals",
+        intent: "performance historical intervals",
+        doc: "The historical intervals: for how long samples are kept, and how far apart they are.",
+        ..VALUE
+    },
+    Method {
+        name: "perf.get",
+        reads: actions::performance::ROW,
+        action: Action::Custom(actions::performance::table),
+        zabbix: LLD,
+        success: METRICS,
+        intent: "performance metrics of many objects",
+        doc: "Many performance counters of many objects, one row for each object and instance, with a field for each counter. \
+              `counter-name` lists the counters, or `properties` where that is not given. `name` says which objects: nothing means \
+              all, `web*` those whose names fit, `cluster:…`, `datacenter:…`, `folder:…` and `host:…` those in there, anything else \
+              the one object. `key` is their type: `vm` (if there is none), `host`, `datastore`, `cluster`, `datacenter`. \
+              `instance` may be `*`. Objects that are off are left out unless `perf-interval` names a historical interval.",
+        example: "-n cluster:cluster01 -c cpu.usage.average,mem.usage.average",
+        ..VALUE
+    },
+    Method {
         name: "object.discover",
         required: &[Field::Key],
         reads: OBJECT,
@@ -240,7 +280,7 @@ pub const METHODS: &[Method] = &[
         doc: "Properties of an object of any type. The type is in `key`, such as `Folder`; types outside of the inventory are named by \
               `moid:` and the managed object id, or need no name when the vSphere host has one of them (`LicenseManager`). A reference \
               as other methods answer it (`vim.Folder:group-v3`) needs no type. `name` is answered for types that have one.",
-        example: "-n /datacenter01/vm -k Folder -p childEntity",
+        example: "-n /datacenter01/vm -k Folder -p childType",
         ..GET
     },
     Method {
@@ -291,6 +331,29 @@ pub const METHODS: &[Method] = &[
         ..OBJECT_ALARMS
     },
     Method {
+        name: "datacenter.perf.counter.info",
+        object: Object::One(Kind::Datacenter),
+        doc: "The performance counters that a datacenter has.",
+        example: "-n datacenter01",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "datacenter.perf.metric.info",
+        object: Object::One(Kind::Datacenter),
+        doc: "The series of performance values that a datacenter has: its counters and their instances, or those of one counter.",
+        example: "-n datacenter01 -c vmop.numPoweron.number.latest",
+        ..SERIES
+    },
+    Method {
+        name: "datacenter.perf.metric.get",
+        required: HISTORICAL,
+        object: Object::One(Kind::Datacenter),
+        action: Action::Custom(actions::performance::of_group),
+        doc: "The newest sample of a performance counter of a datacenter in a historical interval; `max-sample` asks for more.",
+        example: "-n datacenter01 -c vmop.numPoweron.number.latest -T \"Past day\"",
+        ..SAMPLES
+    },
+    Method {
         name: "datacenter.summary.get",
         object: Object::One(Kind::Datacenter),
         action: Action::Chosen(actions::totals::of_datacenter),
@@ -313,6 +376,29 @@ pub const METHODS: &[Method] = &[
         doc: "The alarms that are triggered on a cluster, or on anything below it.",
         example: "-n cluster01",
         ..OBJECT_ALARMS
+    },
+    Method {
+        name: "cluster.perf.counter.info",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "The performance counters that a cluster has.",
+        example: "-n cluster01",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "cluster.perf.metric.info",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "The series of performance values that a cluster has: its counters and their instances, or those of one counter.",
+        example: "-n cluster01 -c cpu.usage.percent.average",
+        ..SERIES
+    },
+    Method {
+        name: "cluster.perf.metric.get",
+        required: HISTORICAL,
+        object: Object::One(Kind::ClusterComputeResource),
+        action: Action::Custom(actions::performance::of_group),
+        doc: "The newest sample of a performance counter of a cluster in a historical interval; `max-sample` asks for more.",
+        example: "-n cluster01 -c cpu.usage.percent.average -T \"Past day\"",
+        ..SAMPLES
     },
     Method {
         name: "cluster.summary.get",
@@ -356,7 +442,7 @@ pub const METHODS: &[Method] = &[
     Method {
         name: "host.alarm.get",
         object: Object::One(Kind::HostSystem),
-        doc: "The alarms that are triggered on an ESXi host, or on anything below it.",
+        doc: "The alarms that are triggered on an ESXi host.",
         example: "-n esxi01.example.org",
         ..OBJECT_ALARMS
     },
@@ -396,6 +482,31 @@ pub const METHODS: &[Method] = &[
         doc: "The datastores available to an ESXi host.",
         example: "-n esxi01.example.org",
         ..RELATED
+    },
+    Method {
+        name: "host.perf.counter.info",
+        object: Object::One(Kind::HostSystem),
+        doc: "The performance counters that an ESXi host has.",
+        example: "-n esxi01.example.org",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "host.perf.metric.info",
+        required: NAME,
+        object: Object::One(Kind::HostSystem),
+        doc: "The series of performance values that an ESXi host has: its counters and their instances, or those of one counter.",
+        example: "-n esxi01.example.org -c net.received.kiloBytesPerSecond.average",
+        ..SERIES
+    },
+    Method {
+        name: "host.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::HostSystem),
+        action: Action::Custom(actions::performance::of_host),
+        doc: "The newest sample of a performance counter of an ESXi host, in real time or in a historical interval; `max-sample` asks for more. \
+              `instance` `*` means all, none the aggregate. Of a datastore, its values in real time are here, under its URL as instance.",
+        example: "-n esxi01.example.org -c net.received.kiloBytesPerSecond.average -i vmnic0",
+        ..SAMPLES
     },
     Method { name: "vm.discover", object: Object::Every(Kind::VirtualMachine), doc: "Every virtual machine.", ..DISCOVER },
     Method {
@@ -517,9 +628,33 @@ pub const METHODS: &[Method] = &[
         reads: actions::snapshots::TOTALS,
         action: Action::Chosen(actions::snapshots::totals),
         zabbix: Form::Value { natural: Some("count") },
-        doc: "How many snapshots a virtual machine has, how many seconds ago the oldest was taken, and how many bytes all of them take.",
+        doc: "How many snapshots a virtual machine has, the seconds since the oldest was taken, and the bytes that all of them take.",
         example: "-n vm01.example.org -p size",
         ..TOTALS
+    },
+    Method {
+        name: "vm.perf.counter.info",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "The performance counters that a virtual machine has.",
+        example: "-n vm01.example.org",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "vm.perf.metric.info",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "The series of performance values that a virtual machine has: its counters and their instances, or those of one counter.",
+        example: "-n vm01.example.org -c cpu.ready.millisecond.summation",
+        ..SERIES
+    },
+    Method {
+        name: "vm.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::VirtualMachine),
+        action: Action::Custom(actions::performance::of_vm),
+        doc: "The newest sample of a performance counter of a virtual machine, in real time or in a historical interval; `max-sample` asks for \
+              more. `instance` `*` means all, none the aggregate.",
+        example: "-n vm01.example.org -c cpu.ready.millisecond.summation",
+        ..SAMPLES
     },
     Method {
         name: "datastore.discover",
@@ -562,6 +697,31 @@ pub const METHODS: &[Method] = &[
         ..RELATED
     },
     Method {
+        name: "datastore.perf.counter.info",
+        object: Object::One(Kind::Datastore),
+        doc: "The performance counters that a datastore has.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "datastore.perf.metric.info",
+        required: NAME,
+        object: Object::One(Kind::Datastore),
+        doc: "The series of performance values that a datastore has: its counters and their instances, or those of one counter.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -c disk.used.kiloBytes.latest",
+        ..SERIES
+    },
+    Method {
+        name: "datastore.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::Datastore),
+        action: Action::Custom(actions::performance::of_datastore),
+        doc: "The newest sample of a performance counter of a datastore in a historical interval; `max-sample` asks for more. In real time, \
+              ESXi hosts and virtual machines have the values of their datastores.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -c disk.used.kiloBytes.latest -T \"Past day\"",
+        ..SAMPLES
+    },
+    Method {
         name: "vsan.health.get",
         object: Object::One(Kind::HostSystem),
         reads: &["name", "uuid", "nodeUuid", "health"],
@@ -592,10 +752,13 @@ pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
 
 pub(crate) const DISK: &str = "disk";
 const NAME: &[Field] = &[Field::Name];
+const COUNTED: &[Field] = &[Field::Name, Field::CounterName];
+const HISTORICAL: &[Field] = &[Field::Name, Field::CounterName, Field::PerfInterval];
 const NAME_AND_URL: &[&str] = &["name", "info.url"];
 const OBJECT: &[&str] = &["ref", "name"];
 const ALARM: &[&str] = &["key", "info", "time", "entity", "acknowledged", "overallStatus", "acknowledgedByUser"];
 const ALARMS: &str = "Successfully retrieved alarms";
+const METRICS: &str = "Successfully retrieved performance metrics";
 const DISCOVERED: &str = "Successfully discovered objects";
 const RETRIEVED: &str = "Successfully retrieved properties";
 const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
@@ -628,6 +791,30 @@ const OBJECT_ALARMS: Method =
     Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix: LLD, success: ALARMS, ..RELATED };
 const TOTALS: Method =
     Method { reads: actions::totals::FIELDS, zabbix: Form::Value { natural: Some("hosts") }, success: RETRIEVED, ..RELATED };
+
+const COUNTERS: Method = Method {
+    reads: actions::performance::COUNTER,
+    action: Action::Custom(actions::performance::counters),
+    zabbix: Form::Lld { prefix: Prefix::Whole, rows: Rows::Flat },
+    success: "Successfully retrieved performance counters info",
+    ..VALUE
+};
+const COUNTERS_OF_OBJECT: Method =
+    Method { required: NAME, action: Action::Custom(actions::performance::counters_of_object), ..COUNTERS };
+const SERIES: Method = Method {
+    reads: actions::performance::SERIES,
+    action: Action::Custom(actions::performance::series_of_object),
+    zabbix: LLD,
+    success: METRICS,
+    ..VALUE
+};
+const SAMPLES: Method = Method {
+    reads: actions::performance::SAMPLE,
+    missing: Failure::NoSuchObject,
+    zabbix: Form::Value { natural: Some(actions::performance::VALUE) },
+    success: METRICS,
+    ..VALUE
+};
 
 const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
     let reads: &[&str] = if matches!(to, Kind::Datastore) { NAME_AND_URL } else { &["name"] };

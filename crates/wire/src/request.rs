@@ -58,7 +58,7 @@ fields! {
     Name "name" "Which managed object.",
     Username "username" "Guest user.",
     Password "password" "Guest password.",
-    Key "key" "Disk path, or a part of a command line.",
+    Key "key" "Disk path, a part of a command line, a type of managed object, or which events.",
     Properties "properties" "Property paths.",
     CounterName "counter-name" "Performance counter by name.",
     CounterId "counter-id" "Performance counter by number.",
@@ -79,13 +79,13 @@ pub struct Request {
     pub name: Option<String>,
     /// Property paths: split at commas, blanks trimmed, absent ones dropped, order kept.
     pub properties: Vec<String>,
-    /// Disk path (`vm.disk.get`) or part of a command line (`vm.process.get`).
+    /// What narrows the answer: a disk path, part of a command line, a type of managed object, or which events.
     pub key: Option<String>,
     /// Guest user.
     pub username: Option<String>,
     /// Guest password.
     pub password: Option<Secret>,
-    /// Counter by name.
+    /// Counter by name; several separated by commas where a method takes them.
     pub counter_name: Option<String>,
     /// Counter by number.
     pub counter_id: Option<String>,
@@ -144,7 +144,7 @@ impl Request {
             key: reader.text(Field::Key),
             username: reader.text(Field::Username),
             password: reader.text(Field::Password).map(Secret),
-            counter_name: reader.text(Field::CounterName),
+            counter_name: reader.list(Field::CounterName),
             counter_id: reader.text(Field::CounterId),
             instance: reader.text(Field::Instance),
             max_sample: reader.text(Field::MaxSample),
@@ -159,10 +159,11 @@ impl Request {
         request
     }
 
-    /// Whether the member was in the message at all; `null` counts, as it always did.
+    /// Whether the member was in the message at all; `null` counts, as it always did. A counter may also be given the way of
+    /// older clients.
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
-        self.present.contains(&field)
+        self.present.contains(&field) || (field == Field::CounterName && self.present.contains(&Field::CounterId))
     }
 
     /// The first member whose JSON type makes no sense (an object as a name, for instance).
@@ -171,9 +172,15 @@ impl Request {
         self.malformed
     }
 
-    /// The request as a client sends it: every field present, `null` for what was not given.
+    /// The request as a client sends it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        json::line(&self.to_json())
+    }
+
+    /// The request as a JSON object: every field present, `null` for what was not given. The password is in it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let properties = (!self.properties.is_empty()).then_some(&self.properties);
         let mut message = json!({
             "method": self.method,
@@ -197,7 +204,7 @@ impl Request {
             ];
             members.extend(extra.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        json::line(&message)
+        message
     }
 }
 
@@ -268,10 +275,17 @@ impl Reader<'_> {
         self.raw(field).filter(|text| !is_absent(text))
     }
 
+    /// A text, or a list of texts and numbers, which becomes one text with commas.
+    fn list(&mut self, field: Field) -> Option<String> {
+        let Some(Value::Array(items)) = self.members.get(field.name()) else { return self.text(field) };
+        let parts: Vec<String> = items.iter().flat_map(|item| self.elements(item, field)).collect();
+        (!parts.is_empty()).then(|| parts.join(","))
+    }
+
     fn properties(&mut self) -> Vec<String> {
         match self.members.get(Field::Properties.name()) {
             Some(Value::String(text)) => split_properties(text),
-            Some(Value::Array(items)) => items.iter().flat_map(|item| self.property(item)).collect(),
+            Some(Value::Array(items)) => items.iter().flat_map(|item| self.elements(item, Field::Properties)).collect(),
             Some(Value::Null) | None => Vec::new(),
             Some(_) => {
                 self.malformed.get_or_insert(Field::Properties);
@@ -280,13 +294,14 @@ impl Reader<'_> {
         }
     }
 
-    fn property(&mut self, item: &Value) -> Vec<String> {
+    /// What one element of a list names.
+    fn elements(&mut self, item: &Value, field: Field) -> Vec<String> {
         match item {
             Value::String(text) => split_properties(text),
             Value::Null => Vec::new(),
             Value::Number(number) => vec![number.to_string()],
             _ => {
-                self.malformed.get_or_insert(Field::Properties);
+                self.malformed.get_or_insert(field);
                 Vec::new()
             }
         }
@@ -433,6 +448,18 @@ mod tests {
         assert_eq!(request.name.as_deref(), Some("12"));
         assert_eq!(request.timeout, Some(2500));
         assert_eq!(request.method, "about");
+    }
+
+    #[test]
+    fn counters_come_in_two_fields_and_as_lists() {
+        let request = parse(r#"{"counter-id": 148}"#);
+        assert_eq!((request.counter_id.as_deref(), request.counter_name.as_deref()), (Some("148"), None));
+        assert!(request.has(Field::CounterName) && !request.has(Field::Instance));
+        let named = |text: &str| parse(&format!(r#"{{"counter-name": {text}}}"#)).counter_name;
+        assert_eq!(named(r#"["cpu.usage", 148, null, "a, b"]"#).as_deref(), Some("cpu.usage,148,a,b"));
+        assert_eq!(named(r#""cpu.usage,148""#).as_deref(), Some("cpu.usage,148"));
+        assert_eq!((named("[]"), named("148").as_deref()), (None, Some("148")));
+        assert_eq!(parse(r#"{"counter-name": [{}]}"#).malformed(), Some(Field::CounterName));
     }
 
     #[test]

@@ -168,7 +168,7 @@ mod tests {
         let host = ("host", named("HostEventArgument", "esxi01"));
         let vm = ("vm", named("VmEventArgument", "vm01"));
         assert_eq!(entity(&structure("VmEvent", &[host.clone(), vm.clone()])), Some("vm01"));
-        assert_eq!(entity(&structure("HostEvent", &[host.clone()])), Some("esxi01"));
+        assert_eq!(entity(&structure("HostEvent", std::slice::from_ref(&host))), Some("esxi01"));
         assert_eq!(entity(&structure("EventEx", &[host, ("objectName", Value::string("disk 1"))])), Some("disk 1"));
         assert_eq!(entity(&structure("UserLoginSessionEvent", &[])), None);
     }

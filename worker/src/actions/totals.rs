@@ -21,7 +21,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "cpu.usage",
     "memory.total",
     "memory.usage",
-    "datastores",
+    DATASTORES,
     CAPACITY,
     FREE,
 ];
@@ -30,6 +30,7 @@ const NAME: &str = "name";
 const VMS: &str = "vms";
 const VMS_ON: &str = "vms.on";
 const TEMPLATES: &str = "templates";
+const DATASTORES: &str = "datastores";
 const CAPACITY: &str = "datastore.capacity";
 const FREE: &str = "datastore.free";
 
@@ -78,7 +79,8 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<super::
     let vms: Vec<MoRef> = hosts.iter().flat_map(|host| host.references(VM)).collect();
     let vms = if wants(&[VMS, VMS_ON, TEMPLATES]) { read(task, &vms, &[POWER, TEMPLATE]).await? } else { Vec::new() };
     let stores = own.references(DATASTORE);
-    let filled = if wants(&[CAPACITY, FREE]) { read(task, &stores, &[CAPACITY_BYTES, FREE_BYTES]).await? } else { Vec::new() };
+    let read_stores = wants(&[DATASTORES, CAPACITY, FREE]);
+    let stores = if read_stores { read(task, &stores, &[CAPACITY_BYTES, FREE_BYTES]).await? } else { Vec::new() };
     let fields = asked.into_iter().map(|field| {
         let value = match field {
             "hosts" => json!(hosts.len()),
@@ -91,9 +93,9 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<super::
             "cpu.usage" => json!(sum(&hosts, |host| number(host, CPU_USAGE_MHZ) * MEGA)),
             "memory.total" => json!(sum(&hosts, |host| number(host, MEMORY))),
             "memory.usage" => json!(sum(&hosts, |host| number(host, MEMORY_USAGE_MB) * MIB)),
-            "datastores" => json!(stores.len()),
-            CAPACITY => json!(sum(&filled, |store| number(store, CAPACITY_BYTES))),
-            FREE => json!(sum(&filled, |store| number(store, FREE_BYTES))),
+            DATASTORES => json!(stores.len()),
+            CAPACITY => json!(sum(&stores, |store| number(store, CAPACITY_BYTES))),
+            FREE => json!(sum(&stores, |store| number(store, FREE_BYTES))),
             _ => own.get(field).map_or(Json::Null, Value::to_json),
         };
         (field.to_owned(), value)

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
-use vpoller_vsphere::{Arg, Client, Error, MoRef, Session, Struct, Value};
+use vpoller_vsphere::{Arg, Client, Error, FilterSpec, MoRef, Session, Struct, Value};
 
 use super::Direct;
 use crate::inventory::{Event, EventFilter, ReadError, Severity};
@@ -29,6 +29,8 @@ type Severities = HashMap<String, Severity>;
 
 /// Collectors at the same time; the server allows a session 32.
 const COLLECTORS: usize = 8;
+const LATEST_PAGE: &str = "latestPage";
+const LATEST_KEY: &str = "latestEvent.key";
 /// Events in a collector's latest page.
 const LATEST: usize = 100;
 /// Events that are asked for at once when looking further back, the most that servers give, and how often that is done.
@@ -49,13 +51,14 @@ impl Direct {
             let desk = Arc::clone(&self.desk).lock_owned().await;
             let topic = (filter.kinds.clone(), filter.severities.clone());
             let (mut desk, collector) = self.collector(desk, &session, &manager, topic).await?;
-            match self.collect(&session, &collector, filter).await {
+            match self.collect(&session, &manager, &collector, filter).await {
                 Err(error) if again && is_gone(&error, &collector) => {
                     desk.open.retain(|(_, open)| *open != collector);
                     again = false;
                 }
                 Err(error) => return Err(failed(error)),
-                Ok(bodies) => {
+                Ok((bodies, newest)) => {
+                    check(filter.after, newest)?;
                     let severities = self.severities(&mut desk, &manager, &bodies).await?;
                     let events = bodies.into_iter().filter_map(|body| event(body, &severities)).collect();
                     return Ok(filter.choose(events));
@@ -87,14 +90,24 @@ impl Direct {
         made.map_err(|error| self.error(&error))
     }
 
-    /// Events from the newest one back to those that are wanted.
-    async fn collect(&self, session: &Session, collector: &MoRef, filter: &EventFilter) -> Result<Vec<Struct>, Error> {
-        let read = self.client.retrieve_objects(std::slice::from_ref(collector), &["latestPage"]).await?;
-        let page = read.first().and_then(|content| content.get("latestPage")).and_then(Value::as_list).unwrap_or_default();
+    /// Events from the newest one back to those that are wanted, and the newest key there is of any topic.
+    async fn collect(
+        &self,
+        session: &Session,
+        manager: &MoRef,
+        collector: &MoRef,
+        filter: &EventFilter,
+    ) -> Result<(Vec<Struct>, Option<i64>), Error> {
+        let specs = [(collector, LATEST_PAGE), (manager, LATEST_KEY)]
+            .map(|(object, path)| FilterSpec::objects(std::slice::from_ref(object), &[path]));
+        let read = self.client.retrieve(&specs).await?;
+        let property = |path: &str| read.iter().find_map(|content| content.get(path));
+        let newest = property(LATEST_KEY).and_then(Value::as_i64);
+        let page = property(LATEST_PAGE).and_then(Value::as_list).unwrap_or_default();
         let more = page.len() >= LATEST;
         let mut events: Vec<Struct> = page.iter().filter_map(Value::as_struct).cloned().collect();
         if !more || is_enough(&events, filter) {
-            return Ok(events);
+            return Ok((events, newest));
         }
         let limit = self.client.config().request_timeout;
         self.client.call_in(session, collector, "ResetCollector", &[], limit).await?;
@@ -104,12 +117,12 @@ impl Direct {
             let last = page.is_empty();
             events.extend(page.into_iter().filter_map(Value::into_struct));
             if last || is_enough(&events, filter) {
-                return Ok(events);
+                return Ok((events, newest));
             }
         }
         let host = &self.client.config().host;
         tracing::warn!("[{host}] More than {} events since the one asked for, the oldest of them are left out", events.len());
-        Ok(events)
+        Ok((events, newest))
     }
 
     /// What the host says about its event types; asked only when an event does not say itself how grave it is.
@@ -171,6 +184,16 @@ fn filter((kinds, severities): &Topic) -> Arg {
         }
     }
     Arg::object("filter", fields)
+}
+
+/// Keys ascend for ever, unless somebody replaces the database: then a requester would wait for a key that may never come.
+fn check(after: Option<i64>, newest: Option<i64>) -> Result<(), ReadError> {
+    match (after, newest) {
+        (Some(after), Some(newest)) if after > newest => Err(ReadError::new(&format!(
+            "the newest event is {newest}, so {after} is of another event database; ask once without a number"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Whether nothing further back is wanted.
