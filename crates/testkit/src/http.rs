@@ -1,4 +1,5 @@
-//! A minimal blocking HTTPS request, for the simulator's own pages and for looking at what a server presents.
+//! Minimal blocking HTTP requests: with TLS for the simulator's own pages and for looking at what a server presents, without
+//! for the pages of the daemons.
 //!
 //! Blocking and without a runtime, so that it works in plain tests and inside asynchronous ones. Certificates are not checked.
 
@@ -15,8 +16,28 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 /// No answer of the simulator's pages takes longer, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// Reads a page without TLS, such as `http://127.0.0.1:10001/metrics`.
+///
+/// # Panics
+/// When it does not answer in HTTP.
+#[must_use]
+#[track_caller]
+pub fn get(url: &str) -> (u16, String) {
+    let target = url.strip_prefix("http://").unwrap_or(url);
+    let (host, path) = target.split_once('/').unwrap_or((target, ""));
+    let read = || {
+        let mut tcp = TcpStream::connect(host)?;
+        tcp.set_read_timeout(Some(LIMIT))?;
+        write!(tcp, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer)?;
+        parse(&answer).ok_or_else(|| io::Error::other(format!("not an HTTP answer: {answer:?}")))
+    };
+    read().unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
 /// Sends one request and returns the status and the body. HTTP/1.0, so that the body ends where the connection does.
-pub fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     let tcp = TcpStream::connect_timeout(&address, LIMIT)?;
     tcp.set_read_timeout(Some(LIMIT))?;
     tcp.set_write_timeout(Some(LIMIT))?;
@@ -40,7 +61,7 @@ fn parse(answer: &str) -> Option<(u16, String)> {
 }
 
 /// TLS settings of a client that takes any certificate.
-pub fn trusting_client() -> ClientConfig {
+pub(crate) fn trusting_client() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -8,7 +8,7 @@
 
 pub mod certificates;
 pub mod client;
-mod http;
+pub mod http;
 pub mod ports;
 pub mod process;
 pub mod relay;

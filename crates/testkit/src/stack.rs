@@ -95,7 +95,7 @@ impl Stack {
         }
         let [frontend, backend, management] = stack.ports;
         let text = format!(
-            "[proxy]\nfrontend = tcp://127.0.0.1:{frontend}\nbackend = tcp://127.0.0.1:{backend}\nmgmt = tcp://127.0.0.1:{management}\n"
+            "[proxy]\nfrontend = tcp://127.0.0.1:{frontend}\nbackend = tcp://127.0.0.1:{backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n"
         );
         fs::write(stack.folder.path().join("proxy.conf"), text).expect("proxy.conf");
         stack
@@ -121,7 +121,9 @@ impl Stack {
         let [management] = ports::free();
         let name = format!("worker{}.conf", self.workers.len());
         let database = self.database().display().to_string();
-        let text = format!("[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\n");
+        let text = format!(
+            "[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n"
+        );
         fs::write(self.folder.path().join(&name), text).expect("worker.conf");
         let path = self.path(&name);
         let mut process = Process::workspace("vpoller-worker", options.iter().copied().chain(["start", "-f", &path]));

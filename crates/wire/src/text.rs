@@ -18,3 +18,9 @@ pub const UNKNOWN_METHOD: &str = "Unknown or missing task/method name";
 pub const UNKNOWN_AGENT: &str = "Unknown or missing agent name";
 /// A request that lacks a field the method demands.
 pub const INVALID_TASK_REQUEST: &str = "Invalid task request";
+/// The `hostname` under which the proxy answers for itself; no vSphere host has such a name.
+pub const PROXY_ITSELF: &str = "@proxy";
+/// The `hostname` under which any worker answers for itself.
+pub const ANY_WORKER: &str = "@worker";
+/// The service method that asks a daemon about itself, and the item key for it.
+pub const STATUS: &str = "vpoller.status";
