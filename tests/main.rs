@@ -7,5 +7,6 @@ mod failure;
 mod host;
 mod interop;
 mod layering;
+mod metrics;
 mod packaging;
 mod zabbix;

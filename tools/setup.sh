@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 MIN_RUST=1.89
 ZABBIX_SERIES=(6.0 7.0)
 ZABBIX=$PWD/target/zabbix
+PROMETHEUS=$PWD/target/prometheus
 
 # C++ for libzmq, libsodium for CURVE.
 BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
@@ -181,6 +182,27 @@ provide_zabbix() {
     done
 }
 
+# --- Prometheus ------------------------------------------------------------------------------------------------------
+# It judges our metrics. Unpacked and not installed, for the same reasons.
+
+provide_prometheus() {
+    [ -e "$PROMETHEUS/.complete" ] && return
+    mkdir -p "$PROMETHEUS"
+    if [ "$HAVE_APT" = yes ] && refresh_lists && [ -n "$(apt-cache madison prometheus 2>/dev/null)" ]; then
+        local work
+        work=$(mktemp -d)
+        say "downloading Prometheus into $PROMETHEUS"
+        if (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq prometheus) && dpkg-deb -x "$work"/prometheus_*.deb "$PROMETHEUS"; then
+            rm -f "$PROMETHEUS/unavailable"
+            touch "$PROMETHEUS/.complete"
+        fi
+        rm -rf "$work"
+    fi
+    [ -e "$PROMETHEUS/.complete" ] && return
+    echo "no package of Prometheus was found by make setup" >"$PROMETHEUS/unavailable"
+    gap "no package of Prometheus is available here: its test cannot run"
+}
+
 # --- all of it -------------------------------------------------------------------------------------------------------
 
 WHAT=${1:-all}
@@ -196,5 +218,6 @@ fi
 provide_rust
 if [ "$WHAT" = build ]; then exit 0; fi
 provide_zabbix
+provide_prometheus
 [ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
-say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix)"
+say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix, Prometheus in target/prometheus)"

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
@@ -18,6 +18,7 @@ use crate::actions::{self, Answer, Task};
 use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::inventory::{Inventory, ReadError, Wanted};
+use crate::latency::Latencies;
 use crate::methods::{Method, Object};
 use crate::seen::{self, Seen, cut};
 
@@ -34,6 +35,7 @@ pub struct Agent {
     lost: Notify,
     state: Mutex<State>,
     counters: Counters,
+    latencies: Latencies,
     /// Ambiguous names that were warned about.
     ambiguous: Seen,
     /// The task that keeps the login.
@@ -88,6 +90,7 @@ impl Agent {
             lost: Notify::new(),
             state: Mutex::default(),
             counters: Counters::default(),
+            latencies: Latencies::default(),
             ambiguous: Seen::default(),
             keeper: Mutex::default(),
         }
@@ -135,7 +138,7 @@ impl Agent {
     async fn work(&self, method: &'static Method, request: &Request) -> Result<Answer, Failure> {
         let inventory = &*self.inventory;
         let object = match method.object {
-            Object::Service | Object::Every(_) => None,
+            Object::Service | Object::Every(_) | Object::Worker => None,
             Object::One(kind) => {
                 let missing = || Failure::NoObject(request.name.clone());
                 let name = request.name.as_deref().ok_or_else(missing)?;
@@ -151,6 +154,11 @@ impl Agent {
             }
         };
         actions::perform(&Task { method, request, inventory, object }).await
+    }
+
+    /// Counts a request that was taken on at that moment and is answered now.
+    pub(crate) fn account(&self, method: &'static Method, since: Instant, success: bool) {
+        self.latencies.count(method, since.elapsed(), success);
     }
 
     fn note(&self, outcome: &Result<Answer, Failure>) {
@@ -266,9 +274,10 @@ impl Agent {
             Phase::Connected => "connected",
             Phase::Failed => "failed",
         };
-        json!({
+        let mut status = json!({
             "host": &*self.host,
             "state": phase,
+            "connected": state.phase == Phase::Connected,
             "last_error": state.last_error,
             "in_work": self.busy.load(Ordering::Relaxed),
             "limit": self.limit.load(Ordering::Relaxed),
@@ -278,7 +287,11 @@ impl Agent {
             "refused": count(&self.counters.refused),
             "restarts": count(&self.counters.restarts),
             "vsphere": self.inventory.health(),
-        })
+        });
+        if let Some(members) = status.as_object_mut() {
+            members.extend(self.latencies.status().map(|(name, value)| (name.to_owned(), value)));
+        }
+        status
     }
 }
 

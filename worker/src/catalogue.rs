@@ -44,8 +44,10 @@ pub fn markdown() -> String {
         if let Some(kind) = method.object.kind() {
             fact("object", &format!("`{}`", kind.printed()));
         }
-        let condition =
-            if matches!(method.action, Action::About) { "answered when nothing is asked for" } else { "always answered" };
+        let condition = match method.action {
+            Action::About | Action::Status => "answered when nothing is asked for",
+            _ => "always answered",
+        };
         fact(condition, &answered(method));
         fact("Zabbix", &form_for_people(method));
         let _ = write!(page, "\n```\nvpoller-client -m {} -V vc01.example.org", method.name);
@@ -73,6 +75,7 @@ fn answered(method: &Method) -> String {
         },
         (Action::Custom(_), Form::Lld { rows: Rows::Inside(field), .. }) => inside(field, method.reads),
         (Action::Custom(_), Form::Disk) => inside(DISK, method.reads),
+        (Action::Status, _) => "the whole status document".to_owned(),
         _ => code(method.reads),
     }
 }
@@ -82,6 +85,7 @@ const NAME: &str = "name";
 fn object(object: Object) -> String {
     match object {
         Object::Service => "service".to_owned(),
+        Object::Worker => "worker".to_owned(),
         Object::Every(kind) => format!("every {}", kind.wire()),
         Object::One(kind) => format!("one {}", kind.wire()),
     }
@@ -92,6 +96,7 @@ fn action(action: &Action) -> String {
         Action::About => "members".to_owned(),
         Action::Discover => "discover".to_owned(),
         Action::Get => "get".to_owned(),
+        Action::Status => "status".to_owned(),
         Action::Custom(_) => "custom".to_owned(),
         Action::Related(relation) => {
             let shape = match relation.shape {

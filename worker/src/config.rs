@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{ConfigError, Settings};
+use vpoller_daemon::http::{self, Listen};
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
@@ -18,11 +19,13 @@ const SECTION: &str = "worker";
 const CACHE: &str = "cache";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
+const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10001";
 const WORKER_KEYS: &[&str] = &[
     "db",
     "proxy",
     "mgmt",
     "mgmt_allow",
+    http::KEY,
     "helpers",
     "tasks",
     "vsphere_hosts_dir",
@@ -53,6 +56,8 @@ pub struct Config {
     pub mgmt: Endpoint,
     /// Who may stop the worker.
     pub mgmt_allow: Allow,
+    /// Where metrics and status are shown.
+    pub http: Listen,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
     /// Task modules as listed; they are reported and otherwise ignored.
@@ -108,6 +113,7 @@ impl Config {
             proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::default(), Allow::parse)?,
+            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             helpers,
             tasks,
             cache: Cache::from_settings(settings)?,

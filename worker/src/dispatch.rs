@@ -2,8 +2,11 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
-use vpoller_wire::{Reply, Request, append_outcome};
+use serde_json::Map;
+use vpoller_daemon::pages::{self, Overview};
+use vpoller_wire::{Reply, Request, append_outcome, text};
 
 use crate::agent::Agent;
 use crate::agents::Agents;
@@ -32,18 +35,27 @@ pub struct Dispatcher {
     agents: Arc<Agents>,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
+    /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
+    overview: Option<Arc<dyn Overview>>,
 }
 
 impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, unknown_helpers: Arc::default() }
+        Self { agents, unknown_helpers: Arc::default(), overview: None }
+    }
+
+    /// The same dispatcher, of a worker that tells about itself.
+    #[must_use]
+    pub fn with_overview(self, overview: Arc<dyn Overview>) -> Self {
+        Self { overview: Some(overview), ..self }
     }
 
     /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
+        let arrived = Instant::now();
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
@@ -59,8 +71,12 @@ impl Dispatcher {
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let own = self.clone();
         Step::Later(Box::pin(async move {
-            let reply = agent.perform(method, &request).await;
-            own.finish(Some(method), &request, &reply)
+            let reply = own.perform(method, agent.as_deref(), &request).await;
+            let bytes = own.finish(Some(method), &request, &reply);
+            if let Some(agent) = agent {
+                agent.account(method, arrived, reply.is_success());
+            }
+            bytes
         }))
     }
 
@@ -68,7 +84,7 @@ impl Dispatcher {
     pub async fn ask(&self, body: &[u8]) -> Reply {
         let admitted = Request::parse(body).map_err(Failure::from).and_then(|request| Ok((self.admit(&request)?, request)));
         match admitted {
-            Ok(((method, agent), request)) => agent.perform(method, &request).await,
+            Ok(((method, agent), request)) => self.perform(method, agent.as_deref(), &request).await,
             Err(failure) => failure.into(),
         }
     }
@@ -82,14 +98,35 @@ impl Dispatcher {
         }
     }
 
-    fn admit(&self, request: &Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
+    /// The method and the agent that a request needs; about the worker itself any agent may be asked, or none.
+    fn admit(&self, request: &Request) -> Result<(&'static Method, Option<Arc<Agent>>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
-        let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;
+        let agent = self.agents.get(&request.hostname);
+        if agent.is_none() && !(method.object == Object::Worker && is_any_worker(&request.hostname)) {
+            return Err(Failure::UnknownAgent);
+        }
         let complete = method.required.iter().all(|field| request.has(*field));
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
         Ok((method, agent))
+    }
+
+    async fn perform(&self, method: &'static Method, agent: Option<&Agent>, request: &Request) -> Reply {
+        match agent {
+            Some(agent) if method.object != Object::Worker => agent.perform(method, request).await,
+            _ => self.introduce(method, request),
+        }
+    }
+
+    /// What the worker tells about itself.
+    fn introduce(&self, method: &Method, request: &Request) -> Reply {
+        let agents = || Map::from_iter([("agents".to_owned(), self.agents.status())]);
+        let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
+        match pages::selection(document, request.properties.iter().map(String::as_str)) {
+            Ok(members) => Reply::success(method.success, members),
+            Err(path) => Failure::NoMember(cut(path, seen::NAME).into_owned()).into(),
+        }
     }
 
     /// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
@@ -121,6 +158,10 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
     helpers::plain(&failure.into()).bytes
 }
 
+fn is_any_worker(hostname: &str) -> bool {
+    hostname.is_empty() || hostname == text::ANY_WORKER
+}
+
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
     match (method.action, method.object) {
@@ -130,7 +171,7 @@ fn intent(method: &Method, request: &Request) -> String {
             let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
             format!("Retrieving properties for {name} managed object of type {}", kind.printed())
         }
-        (_, Object::Service) => format!("Retrieving {}", method.name),
+        (_, Object::Service | Object::Worker) => format!("Retrieving {}", method.name),
     }
 }
 

@@ -34,6 +34,9 @@ pub enum Failure {
     /// A required field is missing, or one has a type that makes no sense.
     #[error("{}", text::INVALID_TASK_REQUEST)]
     InvalidTask,
+    /// The status document has no such member.
+    #[error("The status of the worker has no member {0}")]
+    NoMember(String),
     /// No managed object goes by the name; prints `None` when there was no name.
     #[error("Cannot find object {}", .0.as_deref().unwrap_or("None"))]
     NoObject(Option<String>),

@@ -17,10 +17,12 @@ pub mod helpers;
 mod hosts;
 pub mod inventory;
 mod kind;
+mod latency;
 mod link;
 mod local;
 pub mod manager;
 pub mod methods;
+mod overview;
 mod seen;
 mod socket;
 

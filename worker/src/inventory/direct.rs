@@ -1,14 +1,13 @@
 //! Every question answered by calls to vSphere.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use tokio::sync::Semaphore;
-use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, State, Struct, Value};
+use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Struct, Value};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted, health};
 use crate::kind::Kind;
 
 /// One vSphere host, asked each time.
@@ -97,20 +96,7 @@ impl Inventory for Direct {
     }
 
     fn health(&self) -> Json {
-        let stats = self.client.stats();
-        let errors: serde_json::Map<_, _> = Class::ALL
-            .into_iter()
-            .filter(|class| stats.errors(*class) > 0)
-            .map(|class| (class.name().to_owned(), Json::from(stats.errors(class))))
-            .collect();
-        json!({
-            "session": session_word(&self.client.state()),
-            "logins": stats.logins,
-            "calls": stats.calls(),
-            "bytes_in": stats.bytes_in(),
-            "bytes_out": stats.bytes_out(),
-            "errors": errors,
-        })
+        Json::Object(health::of(&self.client))
     }
 }
 
@@ -123,18 +109,6 @@ impl Direct {
 impl From<ObjectContent> for Row {
     fn from(found: ObjectContent) -> Self {
         Self { object: found.obj, values: found.props }
-    }
-}
-
-/// One word and, while the client waits, for how long.
-fn session_word(state: &State) -> Json {
-    let waiting = |word, next_try: &Duration| json!(format!("{word}, next attempt in {} s", next_try.as_secs()));
-    match state {
-        State::Idle => json!("none"),
-        State::Connecting => json!("connecting"),
-        State::Connected { .. } => json!("open"),
-        State::AuthFailed { next_try, .. } => waiting("refused", next_try),
-        State::Unreachable { next_try, .. } => waiting("unreachable", next_try),
     }
 }
 

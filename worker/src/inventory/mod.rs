@@ -6,6 +6,7 @@
 mod broken;
 mod direct;
 mod error;
+mod health;
 mod lookup;
 
 use std::pin::Pin;

@@ -41,6 +41,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("datastore.get", "name properties", "value"),
     ("datastore.host.get", "name", "lld"),
     ("datastore.vm.get", "name", "lld"),
+    ("vpoller.status", "", "value"),
 ];
 
 fn form(form: Form) -> String {

@@ -1,0 +1,129 @@
+//! What a worker tells about itself: over management, over HTTP, and to clients that ask with the method for it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value as Json, json};
+use vpoller_daemon::metrics::{Kind, Known};
+use vpoller_daemon::pages::{self, Overview};
+use vpoller_daemon::status::Identity;
+
+use crate::agents::Agents;
+use crate::config::Config;
+use crate::socket::Shared;
+
+/// What every thread needs that is to tell how the worker stands.
+pub(crate) struct Standing {
+    pub identity: Identity,
+    config: Config,
+    agents: Arc<Agents>,
+    /// The threads with a socket.
+    sockets: Vec<Arc<Shared>>,
+    /// Threads that ended and were started again.
+    pub restarts: AtomicU64,
+    /// Where management listens.
+    mgmt: String,
+    /// Where the pages are.
+    pub http: OnceLock<String>,
+}
+
+impl Standing {
+    pub fn new(config: &Config, mgmt: &str, agents: Arc<Agents>, sockets: Vec<Arc<Shared>>) -> Self {
+        Self {
+            identity: Identity::now(),
+            config: config.clone(),
+            agents,
+            sockets,
+            restarts: AtomicU64::new(0),
+            mgmt: mgmt.to_owned(),
+            http: OnceLock::new(),
+        }
+    }
+}
+
+impl Overview for Standing {
+    fn document(&self) -> Map<String, Json> {
+        let all = self.sockets.iter().all(|socket| socket.is_running());
+        let mut members = self.identity.members(if all { "running" } else { "degraded" });
+        let numbered = |(number, socket): (usize, &Arc<Shared>)| {
+            let mut status = socket.status();
+            status.insert("number".to_owned(), json!(number));
+            Json::Object(status)
+        };
+        let own = [
+            ("proxy", json!(self.config.proxy.as_str())),
+            ("mgmt", json!(self.mgmt)),
+            ("http", json!(self.http.get())),
+            ("db", json!(self.config.db)),
+            ("concurrency", json!(self.sockets.len())),
+            ("helpers", json!(self.config.helpers)),
+            ("tasks", json!(self.config.tasks)),
+            ("vsphere_agents", json!(self.agents.hosts())),
+            ("agents", self.agents.status()),
+            ("processes", (1..).zip(&self.sockets).map(numbered).collect()),
+            ("restarts", json!(self.restarts.load(Ordering::Relaxed))),
+        ];
+        members.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        members
+    }
+
+    fn readiness(&self, document: &Map<String, Json>) -> Result<String, String> {
+        pages::health(document)?;
+        let agents = self.agents.all();
+        match agents.iter().filter(|agent| agent.is_connected()).count() {
+            0 if agents.is_empty() => Err("no vSphere host is registered and enabled".to_owned()),
+            0 if !agents.iter().any(|agent| agent.is_wanted()) => Err("no agent is connected, none was needed yet".to_owned()),
+            0 => Err("no agent is connected".to_owned()),
+            count => Ok(format!("{count} of {} agents connected", agents.len())),
+        }
+    }
+
+    fn prefix(&self) -> &'static str {
+        "vpoller_worker"
+    }
+
+    fn known(&self) -> &'static [Known] {
+        KNOWN
+    }
+}
+
+const fn known(name: &'static str, kind: Kind, label: &'static str, help: &'static str) -> Known {
+    Known { name, kind, label, help }
+}
+
+/// What is known of the worker's metrics.
+const KNOWN: &[Known] = &[
+    known("vpoller_worker_status", Kind::Word, "status", "What the worker says of itself."),
+    known("vpoller_worker_version", Kind::Word, "version", "Release of the worker."),
+    known("vpoller_worker_pid", Kind::Gauge, "", "Process id."),
+    known("vpoller_worker_concurrency", Kind::Gauge, "", "Threads with a socket to the proxy."),
+    known("vpoller_worker_restarts", Kind::Counter, "", "Threads that ended by themselves and were started again."),
+    known("vpoller_worker_process_link", Kind::Word, "link", "The connection of a thread to the proxy."),
+    known("vpoller_worker_process_in_work", Kind::Gauge, "", "Requests that a thread has and did not answer yet."),
+    known("vpoller_worker_process_requests", Kind::Counter, "", "Messages that a thread took for requests."),
+    known("vpoller_worker_process_replies", Kind::Counter, "", "Replies that a thread sent."),
+    known("vpoller_worker_process_dropped", Kind::Counter, "", "Messages that a thread could not answer."),
+    known("vpoller_worker_process_refused", Kind::Counter, "", "Requests beyond what a thread takes on."),
+    known("vpoller_worker_process_unsent", Kind::Counter, "", "Replies that could not be sent."),
+    known("vpoller_worker_process_reconnects", Kind::Counter, "", "Sockets replaced because the proxy was silent."),
+    known("vpoller_worker_agent_state", Kind::Word, "state", "What an agent says of its vSphere host."),
+    known("vpoller_worker_agent_connected", Kind::Gauge, "", "Whether an agent can answer."),
+    known("vpoller_worker_agent_in_work", Kind::Gauge, "", "Requests that an agent has and did not answer yet."),
+    known("vpoller_worker_agent_limit", Kind::Gauge, "", "Requests that an agent takes on at once."),
+    known("vpoller_worker_agent_requests", Kind::Counter, "", "Requests that an agent took on."),
+    known("vpoller_worker_agent_failures", Kind::Counter, "", "Requests that an agent answered with a failure."),
+    known("vpoller_worker_agent_timeouts", Kind::Counter, "", "Requests that vSphere did not answer in time."),
+    known("vpoller_worker_agent_refused", Kind::Counter, "", "Requests beyond what an agent takes on."),
+    known("vpoller_worker_agent_restarts", Kind::Counter, "", "Restarts of an agent after a defect."),
+    known("vpoller_worker_agent_latency_seconds", Kind::Histogram, "", "Time to answer a request, by method."),
+    known("vpoller_worker_agent_vsphere_logins", Kind::Counter, "", "Sessions opened at a vSphere host."),
+    known("vpoller_worker_agent_vsphere_calls", Kind::Counter, "", "Calls to a vSphere host."),
+    known("vpoller_worker_agent_vsphere_bytes_in", Kind::Counter, "", "Bytes of a vSphere host's answers."),
+    known("vpoller_worker_agent_vsphere_bytes_out", Kind::Counter, "", "Bytes of calls to a vSphere host."),
+    known("vpoller_worker_agent_vsphere_errors", Kind::Counter, "class", "Failed calls to a vSphere host."),
+    known("vpoller_worker_agent_vsphere_soap_calls", Kind::Counter, "", "Calls to a vSphere host, by SOAP method."),
+    known("vpoller_worker_agent_vsphere_soap_bytes_in", Kind::Counter, "", "Bytes of answers, by SOAP method."),
+    known("vpoller_worker_agent_vsphere_soap_bytes_out", Kind::Counter, "", "Bytes of calls, by SOAP method."),
+    known("vpoller_worker_agent_vsphere_soap_errors", Kind::Counter, "class", "Failed calls, by SOAP method."),
+    known("vpoller_worker_agent_vsphere_soap_latency_seconds", Kind::Histogram, "", "Time of calls, by SOAP method."),
+];
