@@ -118,6 +118,21 @@ impl Stack {
     /// As [`Stack::start_worker`], connected to any other endpoint.
     #[track_caller]
     pub fn start_worker_behind(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
+        let worker = self.spawn_worker(backend, options);
+        worker.process.wait_for_line("Worker process is ready and running", SOON);
+        worker
+    }
+
+    /// Starts a worker that logs as usual, but to nowhere: a long load would fill the disk. Waits until it says that it runs.
+    #[track_caller]
+    pub fn start_worker_without_log(&mut self) -> &mut Worker {
+        let backend = self.backend();
+        let worker = self.spawn_worker(&backend, &["-o", "/dev/null"]);
+        wait_until(SOON, "the worker", || worker.status()["result"]["status"] == json!("running"));
+        worker
+    }
+
+    fn spawn_worker(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
         let [management] = ports::free();
         let name = format!("worker{}.conf", self.workers.len());
         let database = self.database().display().to_string();
@@ -126,8 +141,7 @@ impl Stack {
         );
         fs::write(self.folder.path().join(&name), text).expect("worker.conf");
         let path = self.path(&name);
-        let mut process = Process::workspace("vpoller-worker", options.iter().copied().chain(["start", "-f", &path]));
-        process.wait_for_line("Worker process is ready and running", SOON);
+        let process = Process::workspace("vpoller-worker", options.iter().copied().chain(["start", "-f", &path]));
         self.workers.push(Worker { process, management });
         self.workers.last_mut().expect("the worker just added")
     }
