@@ -10,3 +10,4 @@ mod layering;
 mod metrics;
 mod packaging;
 mod zabbix;
+mod zabbix_server;

@@ -11,15 +11,19 @@ MIN_RUST=1.89
 ZABBIX_SERIES=(6.0 7.0)
 ZABBIX=$PWD/target/zabbix
 PROMETHEUS=$PWD/target/prometheus
+# Unpacked, never installed: these packages refuse each other's company, and nothing of them shall run as a service or stand in /etc.
+ZABBIX_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3 zabbix-server-pgsql zabbix-frontend-php)
 
 # C++ for libzmq, libsodium for CURVE.
 BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 # The simulated vCenter is Go on Debian's govmomi; a C host and valgrind check the module; python3-zmq and ruby-ffi-rzmq are foreign peers;
-# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services; the rest is for shell tests.
+# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services; PHP, fping and locales are what
+# Zabbix's frontend and server use; Chromium looks at the pages; the rest is for shell tests.
 TEST_PACKAGES=(
     golang-go golang-github-vmware-govmomi-dev
     valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
+    php-cli php-pgsql php-bcmath php-gd php-mbstring php-xml fping locales tzdata fonts-dejavu-core chromium chromium-driver
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)
 
@@ -105,7 +109,7 @@ provide_rust() {
 }
 
 # --- Zabbix ----------------------------------------------------------------------------------------------------------
-# Agent and proxy of each series, unpacked and not installed: two series side by side, no service, nothing in /etc.
+# Agent, proxy, server and frontend of each series side by side, and a PostgreSQL for the servers.
 
 # apt options that make it look at an own source list as well, filled once per run.
 BACKPORTS_OPTIONS=()
@@ -122,55 +126,78 @@ use_backports() {
     apt-get "${BACKPORTS_OPTIONS[@]}" update -qq
 }
 
-# download SERIES PACKAGE: leaves the package of that series in the current folder, from the system's own lists or backports.
+# download SERIES PACKAGE FOLDER: leaves the package of that series in the folder, from the system's own lists or backports.
 download() {
-    local series=$1 package=$2 version
+    local series=$1 package=$2 folder=$3 version options=(-o APT::Sandbox::User=root)
     version=$(apt-cache madison "$package" | awk -F'|' '{gsub(/ /,"",$2); print $2}' | grep -m1 "^1:$series\." || true)
-    if [ -n "$version" ]; then
-        apt-get -o APT::Sandbox::User=root download -qq "$package=$version"
-        return
+    if [ -z "$version" ]; then
+        use_backports || return 1
+        options=("${BACKPORTS_OPTIONS[@]}")
+        version=$(apt-cache "${options[@]}" madison "$package" | awk -F'|' '{gsub(/ /,"",$2); print $2}' | grep -m1 "^1:$series\." || true)
+        [ -n "$version" ] || return 1
     fi
-    use_backports || return 1
-    version=$(apt-cache "${BACKPORTS_OPTIONS[@]}" madison "$package" | awk -F'|' '{gsub(/ /,"",$2); print $2}' | grep -m1 "^1:$series\." || true)
-    [ -n "$version" ] || return 1
-    apt-get "${BACKPORTS_OPTIONS[@]}" download -qq "$package=$version"
+    (cd "$folder" && apt-get "${options[@]}" download -qq "$package=$version")
 }
 
-unpack_zabbix() {
-    local series=$1 folder=$2 work deb libraries=()
-    work=$(mktemp -d)
-    say "downloading Zabbix $series (agent and SQLite proxy) into $folder"
-    if ! (cd "$work" && download "$series" zabbix-agent && download "$series" zabbix-proxy-sqlite3); then
-        rm -rf "$work"
-        mkdir -p "$(dirname "$folder")"
-        echo "no package of Zabbix $series was found by make setup" >"$folder.unavailable"
-        gap "no package of Zabbix $series is available here: its tests cannot run"
-        return 0
-    fi
-    rm -rf "$folder" "$folder.unavailable"
+# unpack FOLDER DEB...: and installs the libraries that the packages depend on, which is all their programs need.
+unpack() {
+    local folder=$1 deb libraries=()
+    shift
+    rm -rf "$folder"
     mkdir -p "$folder"
-    for deb in "$work"/*.deb; do
+    for deb in "$@"; do
         dpkg-deb -x "$deb" "$folder"
-        # Of what the packages depend on, the libraries are enough: nothing is installed as a service.
+        # LLVM would only compile queries, and is bigger than everything else together.
         mapfile -t -O "${#libraries[@]}" libraries < <(dpkg-deb -f "$deb" Depends | tr ',' '\n' |
-            sed -E 's/^ *//; s/[ (|].*//' | grep -E '^(lib|zlib)')
+            sed -E 's/^ *//; s/[ (|].*//' | grep -E '^(lib|zlib)' | grep -v '^libllvm')
     done
-    rm -rf "$work"
     install_packages "${libraries[@]}"
+}
+
+check_programs() {
     local program unresolved
-    for program in "$folder/usr/sbin/zabbix_agentd" "$folder/usr/sbin/zabbix_proxy" "$folder/usr/bin/zabbix_get"; do
+    for program in "$@"; do
         [ -x "$program" ] || fail "$program is missing in the packages"
         unresolved=$(ldd "$program" | sed -n 's/^\t\(.*\) => not found$/\1/p')
         [ -z "$unresolved" ] || fail "$program lacks: $unresolved"
     done
-    touch "$folder/.complete"
+}
+
+unpack_zabbix() {
+    local series=$1 folder=$2 work package
+    work=$(mktemp -d)
+    say "downloading Zabbix $series (${ZABBIX_PACKAGES[*]}) into $folder"
+    for package in "${ZABBIX_PACKAGES[@]}"; do
+        if ! download "$series" "$package" "$work"; then
+            rm -rf "$work"
+            mkdir -p "$(dirname "$folder")"
+            echo "no package $package of Zabbix $series was found by make setup" >"$folder.unavailable"
+            gap "no package $package of Zabbix $series is available here: its tests cannot run"
+            return 0
+        fi
+    done
+    unpack "$folder" "$work"/*.deb
+    rm -rf "$work" "$folder.unavailable"
+    check_programs "$folder"/usr/sbin/zabbix_{agentd,proxy,server} "$folder/usr/bin/zabbix_get"
+    frontend_settings "$folder/usr/share/zabbix"
+    echo "${ZABBIX_PACKAGES[*]}" >"$folder/.complete"
+}
+
+# The frontend as packaged knows one settings file in /etc; ours lies beside it and asks the environment, so that many run at a time.
+frontend_settings() {
+    local pages=$1 source=$1/include/classes/core/CConfigFile.php
+    sed -i "s|'/etc/zabbix/zabbix.conf.php'|__DIR__.'/../../../conf/zabbix.conf.php'|" "$source"
+    grep -q '__DIR__' "$source" || fail "$source names its settings file in a way that is new"
+    cp crates/testkit/src/zabbix/frontend.conf.php "$pages/conf/zabbix.conf.php"
+    # The packages link to the font of the system by a relative path.
+    ln -sfn /usr/share/fonts "$pages/../fonts"
 }
 
 provide_zabbix() {
     local series folder
     for series in "${ZABBIX_SERIES[@]}"; do
         folder=$ZABBIX/$series
-        [ -e "$folder/.complete" ] && continue
+        grep -qsx "${ZABBIX_PACKAGES[*]}" "$folder/.complete" && continue
         if [ "$HAVE_APT" = yes ] && { [ "${ID:-}" = debian ] || [ -n "$(apt-cache madison zabbix-agent 2>/dev/null)" ]; }; then
             refresh_lists
             unpack_zabbix "$series" "$folder"
@@ -180,6 +207,37 @@ provide_zabbix() {
             warn "no Zabbix $series on this system: its tests cannot run"
         fi
     done
+}
+
+# A PostgreSQL without a cluster of its own, for the servers of the tests.
+provide_postgresql() {
+    local folder=$ZABBIX/postgresql work release programs
+    [ -e "$folder/.complete" ] && return
+    [ "$HAVE_APT" = yes ] || { warn "no PostgreSQL on this system: tests with a Zabbix server cannot run"; return; }
+    refresh_lists
+    release=$(apt-cache depends postgresql | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p')
+    [ -n "$release" ] || { gap "this system has no package postgresql"; return; }
+    work=$(mktemp -d)
+    say "downloading PostgreSQL $release into $folder"
+    (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq "postgresql-$release" "postgresql-client-$release") ||
+        fail "PostgreSQL $release could not be downloaded"
+    unpack "$folder" "$work"/*.deb
+    rm -rf "$work"
+    programs=$folder/usr/lib/postgresql/$release
+    check_programs "$programs"/bin/{postgres,initdb,psql}
+    # What only serves to compile queries, and what is for people.
+    rm -rf "$programs"/lib/{bitcode,llvmjit*} "$folder"/usr/share/{doc,locale,lintian,man} "$folder/etc"
+    ln -sfn "usr/lib/postgresql/$release/bin" "$folder/bin"
+    touch "$folder/.complete"
+}
+
+# Zabbix's pages say so in red on every page when the system lacks this locale.
+provide_locale() {
+    local folder=$ZABBIX/locale
+    [ -e "$folder/en_US.UTF-8" ] && return
+    command -v localedef >/dev/null || { gap "localedef is missing"; return; }
+    mkdir -p "$folder"
+    localedef -i en_US -f UTF-8 "$folder/en_US.UTF-8" || gap "the locale en_US.UTF-8 could not be made"
 }
 
 # --- Prometheus ------------------------------------------------------------------------------------------------------
@@ -218,6 +276,8 @@ fi
 provide_rust
 if [ "$WHAT" = build ]; then exit 0; fi
 provide_zabbix
+provide_postgresql
+provide_locale
 provide_prometheus
 [ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
 say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix, Prometheus in target/prometheus)"

@@ -38,6 +38,10 @@ func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.Serve
 	mux.Handle("/sessions/drop", post(a.dropSessions))
 	mux.Handle("/set", post(a.set))
 	mux.Handle("/churn", post(churn.setFrom))
+	mux.Handle("/clock", post(a.setClock))
+	mux.Handle("/perf", post(a.spoilPerf))
+	mux.Handle("/deny", post(a.deny))
+	mux.Handle("/event", post(a.addEvent))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))
 	return mux

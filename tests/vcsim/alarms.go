@@ -20,6 +20,8 @@ type alarmFixture struct {
 	onKind      string
 	onName      string
 	status      types.ManagedEntityStatus
+	// by is who acknowledged it, if anybody did.
+	by string
 }
 
 var alarmFixtures = []alarmFixture{
@@ -34,6 +36,12 @@ var alarmFixtures = []alarmFixture{
 		description: "Default alarm to monitor virtual machine memory usage",
 		onKind:      "VirtualMachine", onName: "vm01.example.org",
 		status: types.ManagedEntityStatusRed,
+	},
+	{
+		moid: "alarm-103", name: "License expiry",
+		description: "Default alarm to monitor the licences of the vCenter itself",
+		onKind:      "Folder", onName: "Datacenters",
+		status: types.ManagedEntityStatusYellow, by: `EXAMPLE\operator`,
 	},
 }
 
@@ -76,7 +84,11 @@ func (a alarmFixture) mark(w *world, target mo.Entity) {
 		Alarm:         ref{Type: "Alarm", Value: a.moid},
 		OverallStatus: a.status,
 		Time:          alarmTime,
-		Acknowledged:  types.NewBool(false),
+		Acknowledged:  types.NewBool(a.by != ""),
+	}
+	if a.by != "" {
+		when := alarmTime.Add(2 * time.Hour)
+		state.AcknowledgedByUser, state.AcknowledgedTime = a.by, &when
 	}
 	for entity, ok := target, true; ok; {
 		e := entity.Entity()

@@ -143,7 +143,8 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	if err := checkPaths(specs); err != nil {
 		return nil, err
 	}
-	return pc.library(ctx, specs...)
+	objects, err := pc.library(ctx, specs...)
+	return withhold(objects), err
 }
 
 // inventory is held for writing while VMs come and go, and for reading while

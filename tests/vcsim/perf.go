@@ -31,6 +31,7 @@ type perfManager struct {
 	world      *world
 	counters   map[int32]types.PerfCounterInfo
 	maxMetrics int
+	spoilt     *spoilt
 }
 
 // installPerf puts our performance manager where the library's was.
@@ -43,7 +44,7 @@ func installPerf(w *world, maxMetrics int) error {
 	if !ok {
 		return fmt.Errorf("the model has no performance manager")
 	}
-	own := &perfManager{world: w, counters: map[int32]types.PerfCounterInfo{}, maxMetrics: maxMetrics}
+	own := &perfManager{world: w, counters: map[int32]types.PerfCounterInfo{}, maxMetrics: maxMetrics, spoilt: w.spoilt}
 	own.PerformanceManager = *stock
 	own.HistoricalInterval = historicalIntervals(w.reg.IsESX())
 	for _, counter := range own.PerfCounter {
@@ -126,6 +127,10 @@ func (p *perfManager) QueryPerf(ctx *simulator.Context, req *types.QueryPerf) so
 		if spec.IntervalId != realTime {
 			historical += len(spec.MetricId)
 		}
+		if err := p.spoilt.trouble(spec); err != nil {
+			body.Fault_ = err
+			return body
+		}
 		result, err := p.query(ctx, entity, spec)
 		if err != nil {
 			body.Fault_ = err
@@ -153,7 +158,7 @@ func (p *perfManager) query(ctx *simulator.Context, entity mo.Entity, spec types
 	}
 	var series []types.PerfMetricId
 	if len(ticks) != 0 {
-		series = p.expand(entity, spec.MetricId)
+		series = p.spoilt.without(spec.Entity, p.expand(entity, spec.MetricId))
 	}
 	if spec.Format == string(types.PerfFormatCsv) {
 		return p.csvResult(spec.Entity, series, ticks, interval), nil
@@ -203,7 +208,7 @@ func (p *perfManager) ticks(spec types.PerfQuerySpec) ([]int64, int32, *soap.Fau
 	} else if !hasRealTime(spec.Entity.Type) {
 		kept = 0
 	}
-	newest := p.world.clock().Unix() / int64(interval)
+	newest := p.world.clock.now().Unix() / int64(interval)
 	oldest := newest - kept + 1
 	if spec.StartTime != nil && spec.EndTime != nil && !spec.StartTime.Before(*spec.EndTime) {
 		return nil, interval, invalidArgument("querySpec.startTime")
@@ -266,9 +271,7 @@ func (p *perfManager) normalResult(entity ref, series []types.PerfMetricId, tick
 	for _, id := range series {
 		values := &types.PerfMetricIntSeries{}
 		values.Id = id
-		for _, tick := range ticks {
-			values.Value = append(values.Value, p.value(entity, id, tick))
-		}
+		values.Value = p.values(entity, id, ticks)
 		result.Value = append(result.Value, values)
 	}
 	return result
@@ -284,8 +287,8 @@ func (p *perfManager) csvResult(entity ref, series []types.PerfMetricId, ticks [
 	result.SampleInfoCSV = strings.Join(samples, ",")
 	for _, id := range series {
 		values := make([]string, 0, len(ticks))
-		for _, tick := range ticks {
-			values = append(values, strconv.FormatInt(p.value(entity, id, tick), 10))
+		for _, value := range p.values(entity, id, ticks) {
+			values = append(values, strconv.FormatInt(value, 10))
 		}
 		line := types.PerfMetricSeriesCSV{Value: strings.Join(values, ",")}
 		line.Id = id
@@ -294,11 +297,25 @@ func (p *perfManager) csvResult(entity ref, series []types.PerfMetricId, ticks [
 	return result
 }
 
-// value is the same for the same question in every run. It is never 0, which
-// the library leaves out of lists.
-func (p *perfManager) value(entity ref, id types.PerfMetricId, tick int64) int64 {
+// values are the samples of one series, spoilt as a test wants it.
+func (p *perfManager) values(entity ref, id types.PerfMetricId, ticks []int64) []int64 {
+	name := entity.Value
+	if e, ok := p.world.reg.Get(entity).(mo.Entity); ok && nameOf(e) != "" {
+		name = nameOf(e)
+	}
+	values := make([]int64, 0, len(ticks))
+	for _, tick := range ticks {
+		values = append(values, p.value(name, id, tick))
+	}
+	return p.spoilt.samples(entity, id, values)
+}
+
+// value is the same for the same question in every run and on either bed: it
+// goes by the object's name. It is never 0, which the library leaves out of
+// lists.
+func (p *perfManager) value(name string, id types.PerfMetricId, tick int64) int64 {
 	hash := fnv.New64a()
-	fmt.Fprintf(hash, "%s/%d/%s/%d", entity.Value, id.CounterId, id.Instance, tick)
+	fmt.Fprintf(hash, "%s/%d/%s/%d", name, id.CounterId, id.Instance, tick)
 	span := uint64(1000)
 	if counter := p.counters[id.CounterId]; counter.UnitInfo != nil {
 		switch counter.UnitInfo.GetElementDescription().Key {

@@ -2,8 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25"
@@ -26,11 +24,8 @@ func newModel(opts *options) *simulator.Model {
 
 // newWorld wraps a created model.
 func newWorld(model *simulator.Model, opts *options) *world {
-	w := &world{reg: registryOf(model), clock: time.Now, libraryUpdates: opts.libraryUpdates}
+	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
-	if !opts.sampleClock.IsZero() {
-		w.clock = func() time.Time { return opts.sampleClock }
-	}
 	return w
 }
 
@@ -80,6 +75,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if len(places.places) == 0 {
 		return nil, errors.New("the inventory has no host that is up")
 	}
+	installEventLog(w)
 	installWatcher(w)
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err
@@ -91,12 +87,14 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if err := installCollector(w); err != nil {
 		return nil, err
 	}
-	if vms := w.all("VirtualMachine"); len(vms) != 0 {
-		vm, ok := vms[0].(*simulator.VirtualMachine)
-		if !ok {
-			return nil, fmt.Errorf("%s is not a virtual machine", vms[0].Reference())
-		}
-		w.post(&types.VmPoweredOnEvent{VmEvent: w.machineEvent(vm)})
+	catalogueEvents(w)
+	switch {
+	case opts.fixtures != "documents":
+	case opts.esx:
+		tellOfHost(w)
+	default:
+		tellHistory(w)
+		defineFields(w)
 	}
 	w.live = true
 	return places, nil

@@ -140,8 +140,8 @@ count "web server processes" 6 '/usr/sbin/apache2' "$guest"
 expect "guest login" InvalidGuestLoginFault "$(processes vm-101 wrong)"
 admin POST /set '{"type":"VirtualMachine","name":"ns01.example.org","path":"guest.toolsRunningStatus","value":"guestToolsNotRunning"}' >/dev/null
 expect "guest without Tools" GuestOperationsUnavailableFault "$(processes vm-102 p4ssw0rd)"
-count "snapshots" 3 '<createTime>' "$(props VirtualMachine vm-101 snapshot)"
-count "alarms" 2 '<AlarmState>' "$(props Folder group-d1 triggeredAlarmState)"
+count "snapshots" 4 '<createTime>' "$(props VirtualMachine vm-101 snapshot)"
+count "alarms" 3 '<AlarmState>' "$(props Folder group-d1 triggeredAlarmState)"
 count "intervals" 4 '<PerfInterval>' "$(props PerformanceManager PerfMgr historicalInterval)"
 expect "performance data" '<sampleInfoCSV>20,' "$(soap '<QueryPerf xmlns="urn:vim25"><_this type="PerformanceManager">PerfMgr</_this>
 <querySpec><entity type="VirtualMachine">vm-101</entity><maxSample>1</maxSample><metricId><counterId>2</counterId><instance/></metricId>

@@ -7,8 +7,8 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// watcher hears of every change in the inventory and of every event. It keeps
-// EventManager.latestEvent true, which the library leaves unset.
+// watcher hears of every change in the inventory and of every event, which it
+// enters into our log.
 type watcher struct {
 	world     *world
 	self      ref
@@ -51,8 +51,7 @@ func (w *watcher) onUpdate(obj ref, changes []types.PropertyChange) {
 	for _, c := range changes {
 		if page, ok := c.Val.(*types.ArrayOfEvent); ok {
 			if latest := newest(page.Event); latest != nil {
-				manager := w.world.reg.EventManager()
-				notifyChange(w.world.ctx, manager, []types.PropertyChange{change("latestEvent", latest)})
+				w.world.events.add(latest)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ var fixtureTime = time.Date(2015, time.February, 10, 15, 48, 40, 0, time.UTC)
 type world struct {
 	reg   *simulator.Registry
 	ctx   *simulator.Context
-	clock func() time.Time
+	clock *serverClock
 
 	// libraryUpdates says that the library answers WaitForUpdatesEx.
 	libraryUpdates bool
@@ -33,6 +33,11 @@ type world struct {
 	// live is set once clients may look: from then on every list that changes
 	// is announced to them.
 	live bool
+
+	// spoilt is what tests did to the statistics.
+	spoilt *spoilt
+	// events is what happened.
+	events *eventLog
 
 	// machines counts the VMs ever made, so that addresses stay unique.
 	machines int

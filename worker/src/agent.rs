@@ -11,13 +11,15 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use vpoller_vsphere::Class;
+use vpoller_vsphere::{Class, MoRef};
 use vpoller_wire::{Reply, Request};
 
-use crate::actions::{self, Answer, Task};
+use crate::actions::object::Target;
+use crate::actions::{self, Answer, Policy, Task};
 use crate::catch::Caught;
 use crate::failure::Failure;
-use crate::inventory::{Inventory, ReadError, Wanted};
+use crate::inventory::{self, Inventory, ReadError};
+use crate::kind::Kind;
 use crate::latency::Latencies;
 use crate::methods::{Method, Object};
 use crate::seen::{self, Seen, cut};
@@ -118,12 +120,12 @@ impl Agent {
     }
 
     /// Answers one request within the client's time.
-    pub(crate) async fn perform(&self, method: &'static Method, request: &Request) -> Reply {
+    pub(crate) async fn perform(&self, method: &'static Method, request: &Request, policy: Policy) -> Reply {
         self.want();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let limit = time_left(request.timeout);
         let outcome = match Place::take(self) {
-            Ok(_place) => match tokio::time::timeout(limit, Caught::new(self.work(method, request))).await {
+            Ok(_place) => match tokio::time::timeout(limit, Caught::new(self.work(method, request, policy))).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(cause)) => Err(Failure::Task { method: method.name, cause }),
                 Err(_) => Err(Failure::Deadline { host: self.host.to_string(), limit }),
@@ -135,25 +137,33 @@ impl Agent {
     }
 
     /// Lookup, then action.
-    async fn work(&self, method: &'static Method, request: &Request) -> Result<Answer, Failure> {
-        let inventory = &*self.inventory;
+    async fn work(&self, method: &'static Method, request: &Request, policy: Policy) -> Result<Answer, Failure> {
         let object = match method.object {
             Object::Service | Object::Every(_) | Object::Worker => None,
-            Object::One(kind) => {
-                let missing = || Failure::NoObject(request.name.clone());
-                let name = request.name.as_deref().ok_or_else(missing)?;
-                let found = inventory.find(kind, &Wanted::parse(kind, name)).await?;
-                if found.len() > 1 && self.ambiguous.first_time(name) {
-                    let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
-                    let (host, name, kind) = (&self.host, cut(name, seen::NAME), kind.printed());
-                    tracing::warn!(
-                        "[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant"
-                    );
+            Object::One(kind) => Some(self.find(method, kind, request.name.as_deref()).await?),
+            Object::Any => Some(match Target::of(request)? {
+                Target::Named(kind, name) => self.find(method, kind, Some(name)).await?,
+                Target::Reference(object) => object,
+                Target::Manager(kind) => {
+                    let manager = self.inventory.services().manager(&kind).await?;
+                    manager.ok_or_else(|| (method.missing)(request.name.clone()))?
                 }
-                Some(found.into_iter().next().ok_or_else(missing)?)
-            }
+            }),
         };
-        actions::perform(&Task { method, request, inventory, object }).await
+        actions::perform(&Task { method, request, inventory: &*self.inventory, object, policy }).await
+    }
+
+    /// The object that a name means; of several the preferred one, and the first time a warning.
+    async fn find(&self, method: &Method, kind: Kind, name: Option<&str>) -> Result<MoRef, Failure> {
+        let missing = || (method.missing)(name.map(str::to_owned));
+        let name = name.ok_or_else(missing)?;
+        let found = inventory::find(&*self.inventory, kind, name).await?;
+        if found.len() > 1 && self.ambiguous.first_time(name) {
+            let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
+            let (host, name, kind) = (&self.host, cut(name, seen::NAME), kind.printed());
+            tracing::warn!("[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant");
+        }
+        found.into_iter().next().ok_or_else(missing)
     }
 
     /// Counts a request that was taken on at that moment and is answered now.

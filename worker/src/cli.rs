@@ -198,7 +198,7 @@ impl Run {
         let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
         let request = self.request()?;
         let wanted = hosts::load(&config)?.into_iter().filter(|host| host.name == request.hostname);
-        let local = Local::of(wanted);
+        let local = Local::of(wanted).with_policy(config.policy);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(async {
             let reply = local.run(&request).await;

@@ -13,6 +13,7 @@ use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
+use crate::actions::Policy;
 use crate::helpers;
 
 const SECTION: &str = "worker";
@@ -29,6 +30,7 @@ const WORKER_KEYS: &[&str] = &[
     "helpers",
     "tasks",
     "vsphere_hosts_dir",
+    "mask_session_keys",
     "cache_enabled",
     "cache_maxsize",
     "cache_ttl",
@@ -62,6 +64,8 @@ pub struct Config {
     pub helpers: Option<Vec<String>>,
     /// Task modules as listed; they are reported and otherwise ignored.
     pub tasks: Vec<String>,
+    /// What replies may show.
+    pub policy: Policy,
     /// What may be remembered of vSphere.
     pub cache: Cache,
     /// What is worth a warning.
@@ -116,6 +120,7 @@ impl Config {
             http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             helpers,
             tasks,
+            policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
             cache: Cache::from_settings(settings)?,
             warnings,
         })
@@ -171,7 +176,7 @@ mod tests {
         assert_eq!(config.db, Path::new("/var/lib/vconnector/vconnector.db"));
         assert_eq!((config.proxy.as_str(), config.mgmt.as_str()), ("tcp://localhost:10124", "tcp://*:10000"));
         assert_eq!((config.helpers, config.tasks.len(), config.warnings.len()), (None, 0, 0));
-        assert!(config.cache.enabled);
+        assert!(config.cache.enabled && !config.policy.mask_session_keys);
         assert_eq!(config.cache.housekeeping, Duration::from_secs(480 * 60));
     }
 

@@ -8,13 +8,15 @@ use serde_json::Map;
 use vpoller_daemon::pages::{self, Overview};
 use vpoller_wire::{Reply, Request, append_outcome, text};
 
+use crate::actions::Policy;
 use crate::agent::Agent;
 use crate::agents::Agents;
 use crate::catch::caught;
 use crate::failure::Failure;
 use crate::helpers::{self, Rendered};
-use crate::methods::{self, Action, Method, Object};
+use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
+use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
 pub const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
@@ -33,6 +35,7 @@ pub enum Step {
 #[derive(Clone)]
 pub struct Dispatcher {
     agents: Arc<Agents>,
+    policy: Policy,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
     /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
@@ -43,10 +46,16 @@ impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, unknown_helpers: Arc::default(), overview: None }
+        Self { agents, policy: Policy::default(), unknown_helpers: Arc::default(), overview: None }
     }
 
-    /// The same dispatcher, of a worker that tells about itself.
+    /// The same with a say in what may be shown.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
+    }
+
+    /// The same of a worker that tells about itself.
     #[must_use]
     pub fn with_overview(self, overview: Arc<dyn Overview>) -> Self {
         Self { overview: Some(overview), ..self }
@@ -59,12 +68,12 @@ impl Dispatcher {
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
-        let request = match Request::parse(body) {
+        let mut request = match Request::parse(body) {
             Ok(request) => request,
             Err(error) => return Step::Now(refuse(error.into())),
         };
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
-        let (method, agent) = match self.admit(&request) {
+        let (method, agent) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
             Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
         };
@@ -82,7 +91,8 @@ impl Dispatcher {
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
     pub async fn ask(&self, body: &[u8]) -> Reply {
-        let admitted = Request::parse(body).map_err(Failure::from).and_then(|request| Ok((self.admit(&request)?, request)));
+        let admitted = Request::parse(body).map_err(Failure::from);
+        let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
             Ok(((method, agent), request)) => self.perform(method, agent.as_deref(), &request).await,
             Err(failure) => failure.into(),
@@ -98,8 +108,9 @@ impl Dispatcher {
         }
     }
 
-    /// The method and the agent that a request needs; about the worker itself any agent may be asked, or none.
-    fn admit(&self, request: &Request) -> Result<(&'static Method, Option<Arc<Agent>>), Failure> {
+    /// The method and the agent for a request, whose properties are complete then; about the worker itself any agent may be
+    /// asked, or none.
+    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Option<Arc<Agent>>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
         let agent = self.agents.get(&request.hostname);
         if agent.is_none() && !(method.object == Object::Worker && is_any_worker(&request.hostname)) {
@@ -109,12 +120,13 @@ impl Dispatcher {
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
+        sets::expand(&mut request.properties, method.object.kind())?;
         Ok((method, agent))
     }
 
     async fn perform(&self, method: &'static Method, agent: Option<&Agent>, request: &Request) -> Reply {
         match agent {
-            Some(agent) if method.object != Object::Worker => agent.perform(method, request).await,
+            Some(agent) if method.object != Object::Worker => agent.perform(method, request, self.policy).await,
             _ => self.introduce(method, request),
         }
     }
@@ -164,14 +176,15 @@ fn is_any_worker(hostname: &str) -> bool {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
-    match (method.action, method.object) {
-        (Action::About, _) => "Retrieving vSphere About information".to_owned(),
-        (_, Object::Every(kind)) => format!("Discovering {} managed objects", kind.printed()),
-        (_, Object::One(kind)) => {
-            let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
-            format!("Retrieving properties for {name} managed object of type {}", kind.printed())
-        }
-        (_, Object::Service | Object::Worker) => format!("Retrieving {}", method.name),
+    let one = |kind: &str| {
+        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        format!("Retrieving properties for {name} managed object of type {kind}")
+    };
+    match method.object {
+        Object::Every(kind) => format!("Discovering {} managed objects", kind.printed()),
+        Object::One(kind) => one(&kind.printed()),
+        Object::Any => one(&cut(request.key.as_deref().unwrap_or("None"), seen::NAME)),
+        Object::Service | Object::Worker => format!("Retrieving {}", method.intent),
     }
 }
 

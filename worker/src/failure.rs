@@ -37,9 +37,23 @@ pub enum Failure {
     /// The status document has no such member.
     #[error("The status of the worker has no member {0}")]
     NoMember(String),
+    /// The properties name a set that does not exist for this type of object.
+    #[error("Unknown property set {name}; there are: {known}")]
+    NoSet {
+        /// As requested.
+        name: String,
+        /// Those that exist.
+        known: String,
+    },
     /// No managed object goes by the name; prints `None` when there was no name.
     #[error("Cannot find object {}", .0.as_deref().unwrap_or("None"))]
     NoObject(Option<String>),
+    /// As [`Failure::NoObject`], in the words of a few methods.
+    #[error("Cannot find object: {}", .0.as_deref().unwrap_or("None"))]
+    NoSuchObject(Option<String>),
+    /// The request's `key` says something that the method does not understand.
+    #[error("{}: {}", text::INVALID_TASK_REQUEST, .0)]
+    Key(String),
     /// vSphere could not be read.
     #[error("Cannot collect properties: {0}")]
     Collect(#[from] ReadError),
@@ -58,6 +72,21 @@ pub enum Failure {
     /// The guest operation failed.
     #[error("Cannot get guest processes: {0}")]
     GuestProcesses(ReadError),
+    /// The account may not know who is logged in.
+    #[error("No permissions to view established sessions")]
+    NoSessions,
+    /// Session keys are masked, and this would show them.
+    #[error("The properties of {0} are not shown, because the configuration masks session keys")]
+    Masked(String),
+    /// The virtual machine has no snapshots.
+    #[error("{}{}", NO_SNAPSHOTS, .0)]
+    NoSnapshots(String),
+    /// The ESXi host is off.
+    #[error("Host is not powered on, cannot get VSAN health state")]
+    VsanHostOff,
+    /// vCenter has no contact with the ESXi host.
+    #[error("Host is not connected, cannot get VSAN health state")]
+    VsanHostLost,
     /// A defect of ours.
     #[error("Task {method} failed")]
     Task {
@@ -90,6 +119,9 @@ pub enum Failure {
     Stopping,
 }
 
+/// How [`Failure::NoSnapshots`] begins.
+pub(crate) const NO_SNAPSHOTS: &str = "No snapshots found for: ";
+
 impl From<Failure> for Reply {
     fn from(failure: Failure) -> Self {
         let cause = match &failure {
@@ -119,6 +151,12 @@ mod tests {
         check(Failure::InvalidTask, "Invalid task request");
         check(Failure::NoObject(Some("vm99".into())), "Cannot find object vm99");
         check(Failure::NoObject(None), "Cannot find object None");
+        check(Failure::NoSuchObject(Some("vm99".into())), "Cannot find object: vm99");
+        check(Failure::NoSuchObject(None), "Cannot find object: None");
+        check(Failure::NoSessions, "No permissions to view established sessions");
+        check(Failure::NoSnapshots("vm02".into()), "No snapshots found for: vm02");
+        check(Failure::VsanHostOff, "Host is not powered on, cannot get VSAN health state");
+        check(Failure::VsanHostLost, "Host is not connected, cannot get VSAN health state");
         check(Failure::MissingProperties, "Unable to retrieve required properties");
         check(Failure::NoGuestDisk("/opt".into()), "Unable to find guest disk /opt");
         check(Failure::NoTools("vm02".into()), "vm02 is not running VMware Tools");

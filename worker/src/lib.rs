@@ -24,9 +24,10 @@ pub mod manager;
 pub mod methods;
 mod overview;
 mod seen;
+pub mod sets;
 mod socket;
 
-pub use actions::{Answer, Perform, Performing, Task};
+pub use actions::{Answer, Perform, Performing, Policy, Task};
 pub use agent::Agent;
 pub use agents::Agents;
 pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};

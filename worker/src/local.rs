@@ -5,6 +5,7 @@ use std::sync::Arc;
 use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
+use crate::actions::Policy;
 use crate::agents::Agents;
 use crate::dispatch::{Dispatcher, Step};
 use crate::hosts::Registered;
@@ -47,6 +48,12 @@ impl Local {
         let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
         let agents = Arc::new(Agents::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
+    }
+
+    /// The same with a say in what may be shown.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { dispatcher: self.dispatcher.with_policy(policy), ..self }
     }
 
     /// Performs a request and prints the reply as a worker would, by the helper that the request names.

@@ -169,7 +169,7 @@ impl Manager {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
-                dispatcher: Dispatcher::new(Arc::clone(&self.agents)).with_overview(overview),
+                dispatcher: Dispatcher::new(Arc::clone(&self.agents)).with_policy(self.config.policy).with_overview(overview),
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),

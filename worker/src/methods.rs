@@ -9,6 +9,7 @@
 use vpoller_wire::{Field, text};
 
 use crate::actions::{self, Perform};
+use crate::failure::{Failure, NO_SNAPSHOTS};
 use crate::kind::Kind;
 
 /// One method.
@@ -25,12 +26,18 @@ pub struct Method {
     pub reads: &'static [&'static str],
     /// What is done.
     pub action: Action,
+    /// What is said when there is no such object.
+    pub missing: fn(Option<String>) -> Failure,
+    /// How the text of a failure begins that only says that there is nothing: an empty list to the Zabbix helpers.
+    pub nothing: Option<&'static str>,
     /// How the Zabbix helpers print the reply.
     pub zabbix: Form,
     /// Whether the proxy may send the request to a second worker when the first one dies over it.
     pub repeat: bool,
     /// The text of `msg` on success; part of the contract.
     pub success: &'static str,
+    /// What is retrieved, for the log, where the method is about the vSphere host as a whole.
+    pub intent: &'static str,
     /// One sentence for the documentation.
     pub doc: &'static str,
     /// Client options of a working example, after `-m` and `-V`.
@@ -46,6 +53,8 @@ pub enum Object {
     Every(Kind),
     /// The one managed object that `name` names.
     One(Kind),
+    /// The one managed object that `name` names, of the type in `key`.
+    Any,
     /// The worker itself; needs no vSphere host.
     Worker,
 }
@@ -55,7 +64,7 @@ impl Object {
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
         match self {
-            Self::Service | Self::Worker => None,
+            Self::Service | Self::Any | Self::Worker => None,
             Self::Every(kind) | Self::One(kind) => Some(kind),
         }
     }
@@ -76,6 +85,8 @@ pub enum Action {
     Status,
     /// Anything else.
     Custom(Perform),
+    /// The same, answering what `reads` names or, of that, what is requested.
+    Chosen(Perform),
 }
 
 /// How objects are reached from another one, and how the answer is laid out.
@@ -161,9 +172,80 @@ pub static METHODS: &[Method] = &[
         reads: &["fullName"],
         action: Action::About,
         success: RETRIEVED,
+        intent: "vSphere About information",
         doc: "Members of the About information of a vSphere host; `fullName` when none is asked for.",
         example: "-p version,vendor",
         ..VALUE
+    },
+    Method {
+        name: "event.latest",
+        reads: &["event"],
+        action: Action::Custom(actions::events::latest),
+        zabbix: Form::Value { natural: Some("event") },
+        success: "Successfully retrieved event",
+        intent: "latest registered event",
+        doc: "The text of the newest event; null when there was none yet.",
+        ..VALUE
+    },
+    Method {
+        name: "event.get",
+        reads: &["key", "time", "type", "severity", "user", "entity", "message"],
+        action: Action::Custom(actions::events::events),
+        zabbix: LLD,
+        success: "Successfully retrieved events",
+        intent: "events",
+        doc: "Events, oldest first. `key` says which: the number of the last event that is known (the answer begins after it, so that \
+              asking again with the last `key` of the answer misses nothing; without a number, the newest events), `severity=` any of \
+              `info,user,warning,error`, `type=` event types or identifiers of extended events, `limit=` 1 to 1000 (100 unless given); \
+              separated by blanks, each or none. `properties` adds members of the events, such as `vm.name`. The search goes back \
+              10,000 events at most.",
+        example: "-k \"4711 severity=warning,error\"",
+        ..VALUE
+    },
+    Method {
+        name: "alarm.get",
+        reads: ALARM,
+        action: Action::Custom(actions::alarms::of_all),
+        zabbix: LLD,
+        success: ALARMS,
+        intent: "triggered alarms",
+        doc: "The alarms that are triggered anywhere, on the vCenter itself too.",
+        ..VALUE
+    },
+    Method {
+        name: "session.get",
+        reads: actions::service::SESSION,
+        action: Action::Custom(actions::service::sessions),
+        zabbix: LLD,
+        success: "Successfully retrieved sessions",
+        intent: "established sessions",
+        doc: "Who is logged in. Whoever knows the `key` of a session can use it: `mask_session_keys` in the configuration hides keys. \
+              Needs the privilege `Sessions.TerminateSession`.",
+        ..VALUE
+    },
+    Method {
+        name: "object.discover",
+        required: &[Field::Key],
+        reads: OBJECT,
+        action: Action::Custom(actions::object::discover),
+        zabbix: LLD,
+        success: DISCOVERED,
+        intent: "managed objects",
+        doc: "Every object of the type in `key`, any type of the inventory.",
+        example: "-k Folder -p parent",
+        ..VALUE
+    },
+    Method {
+        name: "object.get",
+        object: Object::Any,
+        reads: OBJECT,
+        action: Action::Custom(actions::object::get),
+        zabbix: Form::Value { natural: Some("name") },
+        doc: "Properties of an object of any type. The type is in `key`, such as `Folder`; types outside of the inventory are named by \
+              `moid:` and the managed object id, or need no name when the vSphere host has one of them (`LicenseManager`). A reference \
+              as other methods answer it (`vim.Folder:group-v3`) needs no type. `name` is answered for types that have one.",
+        example: "-n /datacenter01/vm -k Folder -p childType",
+        ..GET
     },
     Method {
         name: "net.discover",
@@ -205,6 +287,22 @@ pub static METHODS: &[Method] = &[
         example: "-n datacenter01 -p overallStatus",
         ..GET
     },
+    Method {
+        name: "datacenter.alarm.get",
+        object: Object::One(Kind::Datacenter),
+        doc: "The alarms that are triggered on a datacenter, or on anything below it.",
+        example: "-n datacenter01",
+        ..OBJECT_ALARMS
+    },
+    Method {
+        name: "datacenter.summary.get",
+        object: Object::One(Kind::Datacenter),
+        action: Action::Chosen(actions::totals::of_datacenter),
+        doc: "A datacenter in numbers: hosts and those that are connected, virtual machines, running ones and templates on them, CPU cores, \
+              capacity and usage in Hz, memory and its usage in bytes, datastores, their capacity and free space in bytes.",
+        example: "-n datacenter01 -p vms.on",
+        ..TOTALS
+    },
     Method { name: "cluster.discover", object: Object::Every(Kind::ClusterComputeResource), doc: "Every cluster.", ..DISCOVER },
     Method {
         name: "cluster.get",
@@ -212,6 +310,22 @@ pub static METHODS: &[Method] = &[
         doc: "Properties of a cluster.",
         example: "-n cluster01 -p overallStatus",
         ..GET
+    },
+    Method {
+        name: "cluster.alarm.get",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "The alarms that are triggered on a cluster, or on anything below it.",
+        example: "-n cluster01",
+        ..OBJECT_ALARMS
+    },
+    Method {
+        name: "cluster.summary.get",
+        object: Object::One(Kind::ClusterComputeResource),
+        action: Action::Chosen(actions::totals::of_cluster),
+        doc: "A cluster in numbers: hosts and those that are connected, virtual machines, running ones and templates on them, CPU cores, \
+              capacity and usage in Hz, memory and its usage in bytes, datastores, their capacity and free space in bytes.",
+        example: "-n cluster01 -p vms.on",
+        ..TOTALS
     },
     Method {
         name: "resource.pool.discover",
@@ -242,6 +356,13 @@ pub static METHODS: &[Method] = &[
         doc: "Properties of an ESXi host.",
         example: "-n esxi01.example.org -p runtime.powerState",
         ..GET
+    },
+    Method {
+        name: "host.alarm.get",
+        object: Object::One(Kind::HostSystem),
+        doc: "The alarms that are triggered on an ESXi host.",
+        example: "-n esxi01.example.org",
+        ..OBJECT_ALARMS
     },
     Method {
         name: "host.cluster.get",
@@ -287,6 +408,13 @@ pub static METHODS: &[Method] = &[
         doc: "Properties of a virtual machine.",
         example: "-n vm01.example.org -p runtime.powerState",
         ..GET
+    },
+    Method {
+        name: "vm.alarm.get",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "The alarms that are triggered on a virtual machine.",
+        example: "-n vm01.example.org",
+        ..OBJECT_ALARMS
     },
     Method {
         name: "vm.disk.discover",
@@ -374,6 +502,30 @@ pub static METHODS: &[Method] = &[
         ..RELATED
     },
     Method {
+        name: "vm.snapshot.get",
+        object: Object::One(Kind::VirtualMachine),
+        reads: &["createTime", "description", "id", "name", "quiesced", "state"],
+        action: Action::Custom(actions::snapshots::tree),
+        missing: Failure::NoSuchObject,
+        nothing: Some(NO_SNAPSHOTS),
+        zabbix: LLD,
+        success: "Successfully retrieved snapshots",
+        doc: "The snapshots of a virtual machine, parents before their children; a failure when it has none, but an empty list to the \
+              Zabbix helpers.",
+        example: "-n vm01.example.org",
+        ..RELATED
+    },
+    Method {
+        name: "vm.snapshot.summary.get",
+        object: Object::One(Kind::VirtualMachine),
+        reads: actions::snapshots::TOTALS,
+        action: Action::Chosen(actions::snapshots::totals),
+        zabbix: Form::Value { natural: Some("count") },
+        doc: "How many snapshots a virtual machine has, the seconds since the oldest was taken, and the bytes that all of them take.",
+        example: "-n vm01.example.org -p size",
+        ..TOTALS
+    },
+    Method {
         name: "datastore.discover",
         object: Object::Every(Kind::Datastore),
         doc: "Every datastore.",
@@ -387,6 +539,13 @@ pub static METHODS: &[Method] = &[
         doc: "Properties of a datastore, named by its URL or its name.",
         example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -p summary.capacity",
         ..GET
+    },
+    Method {
+        name: "datastore.alarm.get",
+        object: Object::One(Kind::Datastore),
+        doc: "The alarms that are triggered on a datastore.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
+        ..OBJECT_ALARMS
     },
     Method {
         name: "datastore.host.get",
@@ -407,8 +566,20 @@ pub static METHODS: &[Method] = &[
         ..RELATED
     },
     Method {
+        name: "vsan.health.get",
+        object: Object::One(Kind::HostSystem),
+        reads: &["name", "uuid", "nodeUuid", "health"],
+        action: Action::Custom(actions::vsan::health),
+        zabbix: Form::Value { natural: Some("health") },
+        success: RETRIEVED_OBJECT,
+        doc: "How an ESXi host sees its virtual SAN: `healthy`, `unhealthy` or `unknown`.",
+        example: "-n esxi01.example.org",
+        ..RELATED
+    },
+    Method {
         name: text::STATUS,
         object: Object::Worker,
+        intent: "status of the worker",
         reads: &[],
         action: Action::Status,
         success: "vPoller Worker status",
@@ -445,6 +616,9 @@ pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
 pub(crate) const DISK: &str = "disk";
 const NAME: &[Field] = &[Field::Name];
 const NAME_AND_URL: &[&str] = &["name", "info.url"];
+const OBJECT: &[&str] = &["ref", "name"];
+const ALARM: &[&str] = &["key", "info", "time", "entity", "acknowledged", "overallStatus", "acknowledgedByUser"];
+const ALARMS: &str = "Successfully retrieved alarms";
 const DISCOVERED: &str = "Successfully discovered objects";
 const RETRIEVED: &str = "Successfully retrieved properties";
 const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
@@ -461,15 +635,22 @@ const VALUE: Method = Method {
     object: Object::Service,
     reads: &["name"],
     action: Action::Get,
+    missing: Failure::NoObject,
+    nothing: None,
     zabbix: Form::Value { natural: None },
     repeat: true,
     success: RETRIEVED_OBJECT,
+    intent: "",
     doc: "",
     example: "",
 };
 const DISCOVER: Method = Method { action: Action::Discover, zabbix: LLD, success: DISCOVERED, ..VALUE };
 const GET: Method = Method { required: &[Field::Name, Field::Properties], ..VALUE };
 const RELATED: Method = Method { required: NAME, success: DISCOVERED, ..VALUE };
+const OBJECT_ALARMS: Method =
+    Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix: LLD, success: ALARMS, ..RELATED };
+const TOTALS: Method =
+    Method { reads: actions::totals::FIELDS, zabbix: Form::Value { natural: Some("hosts") }, success: RETRIEVED, ..RELATED };
 
 const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
     let reads: &[&str] = if matches!(to, Kind::Datastore) { NAME_AND_URL } else { &["name"] };

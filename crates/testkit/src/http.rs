@@ -1,5 +1,5 @@
-//! Minimal blocking HTTP requests: with TLS for the simulator's own pages and for looking at what a server presents, without
-//! for the pages of the daemons.
+//! Minimal blocking HTTP requests: for the pages of the simulator and of the daemons, the API of Zabbix, and for looking at what a
+//! server presents.
 //!
 //! Blocking and without a runtime, so that it works in plain tests and inside asynchronous ones. Certificates are not checked.
 
@@ -13,10 +13,10 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
-/// No answer of the simulator's pages takes longer, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(30);
+/// No answer takes longer, even on a busy machine.
+const LIMIT: Duration = Duration::from_secs(120);
 
-/// Reads a page without TLS, such as `http://127.0.0.1:10001/metrics`.
+/// Reads a page by plain HTTP, such as `http://127.0.0.1:10001/metrics`.
 ///
 /// # Panics
 /// When it does not answer in HTTP.
@@ -26,25 +26,37 @@ pub fn get(url: &str) -> (u16, String) {
     let target = url.strip_prefix("http://").unwrap_or(url);
     let (host, path) = target.split_once('/').unwrap_or((target, ""));
     let read = || {
-        let mut tcp = TcpStream::connect(host)?;
-        tcp.set_read_timeout(Some(LIMIT))?;
-        write!(tcp, "GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n")?;
-        let mut answer = String::new();
-        tcp.read_to_string(&mut answer)?;
-        parse(&answer).ok_or_else(|| io::Error::other(format!("not an HTTP answer: {answer:?}")))
+        let address = host.parse().map_err(io::Error::other)?;
+        exchange(connect(address)?, &format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
     };
     read().unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
-/// Sends one request and returns the status and the body. HTTP/1.0, so that the body ends where the connection does.
+/// Sends one request by HTTPS and returns the status and the body.
 pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    let config = Arc::new(trusting_client());
+    let session = ClientConnection::new(config, ServerName::IpAddress(address.ip().into())).map_err(io::Error::other)?;
+    let stream = StreamOwned::new(session, connect(address)?);
+    exchange(stream, &format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+}
+
+/// Posts by plain HTTP, with more headers, and returns the status and the body.
+pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<(u16, String)> {
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\n{more}Content-Length: {}\r\n\r\n", body.len());
+    exchange(connect(address)?, &(head + body))
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let tcp = TcpStream::connect_timeout(&address, LIMIT)?;
     tcp.set_read_timeout(Some(LIMIT))?;
     tcp.set_write_timeout(Some(LIMIT))?;
-    let config = Arc::new(trusting_client());
-    let session = ClientConnection::new(config, ServerName::IpAddress(address.ip().into())).map_err(io::Error::other)?;
-    let mut stream = StreamOwned::new(session, tcp);
-    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len())?;
+    Ok(tcp)
+}
+
+/// HTTP/1.0, so that the body ends where the connection does.
+fn exchange(mut stream: impl Read + Write, message: &str) -> io::Result<(u16, String)> {
+    stream.write_all(message.as_bytes())?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
         // Servers may close without the TLS farewell.

@@ -31,12 +31,20 @@ impl Process {
     /// When the program cannot be started.
     #[must_use]
     #[track_caller]
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_ended_by(libc::SIGKILL, command)
+    }
+
+    /// As [`Process::spawn`]; should the test itself be killed, the kernel sends this signal instead of SIGKILL: for programs
+    /// whose own children would stay behind.
+    #[must_use]
+    #[track_caller]
+    pub fn spawn_ended_by(last_signal: i32, mut command: Command) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let output = tempfile::tempdir().expect("temporary folder for a child's output");
         let file = |part: &str| fs::File::create(output.path().join(part)).expect("file for a child's output");
         command.stdin(Stdio::null()).stdout(file("stdout")).stderr(file("stderr"));
-        let child = spawn_bound_to_test(command).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+        let child = spawn_bound_to_test(command, last_signal).unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
         Self { name, child, status: None, output }
     }
 
@@ -198,13 +206,13 @@ type Order = (Command, Sender<io::Result<Child>>);
 
 /// Starts the child from one thread that lives as long as the test process: the kernel kills the child when the *thread* that
 /// made it ends, and a test's own thread ends before statics that other tests still use.
-fn spawn_bound_to_test(mut command: Command) -> io::Result<Child> {
+fn spawn_bound_to_test(mut command: Command, last_signal: i32) -> io::Result<Child> {
     static SPAWNER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
     command.process_group(0);
     // SAFETY: between fork and exec only prctl is called, which is safe there.
     unsafe {
-        command.pre_exec(|| {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        command.pre_exec(move || {
+            libc::prctl(libc::PR_SET_PDEATHSIG, last_signal);
             Ok(())
         });
     }

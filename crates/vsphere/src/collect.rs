@@ -172,7 +172,7 @@ pub(crate) fn page(values: Vec<Value>, objects: &mut Vec<ObjectContent>) -> Opti
 }
 
 /// The data objects of a member that is an array.
-fn structs(member: Option<Value>) -> impl Iterator<Item = Struct> {
+pub(crate) fn structs(member: Option<Value>) -> impl Iterator<Item = Struct> {
     let items = match member {
         Some(Value::List(items)) => items,
         Some(single) => vec![single],

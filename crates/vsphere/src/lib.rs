@@ -19,6 +19,7 @@ mod fault;
 mod gate;
 mod intern;
 mod names;
+mod perf;
 mod read;
 mod schema;
 mod session;
@@ -39,6 +40,9 @@ pub use datetime::DateTime;
 pub use error::{Class, Error};
 pub use fault::Fault;
 pub use names::printed_type;
+pub use perf::{
+    Catalogue, Counter, EntitySeries, Identity, Interval, Metric, PerfQuery, Performance, Provider, Sample, Series, ServerClock,
+};
 pub use session::{ServiceContent, Session};
 pub use soap::read_recorded;
 pub use stats::{LATENCY_BOUNDS, MethodStats, Stats};

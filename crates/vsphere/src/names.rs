@@ -16,6 +16,16 @@ pub fn printed_type(wire: &str) -> Cow<'static, str> {
     }
 }
 
+/// The name on the wire of a managed type, from its printed name: `vim.vm.Snapshot` → `VirtualMachineSnapshot`. A name without
+/// a namespace is taken for one on the wire.
+#[must_use]
+pub(crate) fn wire_type(printed: &str) -> String {
+    let short = printed.rsplit('.').next().unwrap_or(printed);
+    let prefixed = ["", "Host", "Guest", "Cluster", "VirtualMachine", "Property"].map(|prefix| format!("{prefix}{short}"));
+    let mut candidates = ["HostMemorySystem".to_owned()].into_iter().chain(prefixed);
+    candidates.find(|wire| printed_type(wire) == printed).unwrap_or_else(|| short.to_owned())
+}
+
 /// Namespace with its trailing point.
 fn namespace(wire: &str) -> &'static str {
     match wire {
@@ -98,6 +108,14 @@ mod tests {
             ("", "vim."),
         ] {
             assert_eq!(printed_type(wire), printed);
+            assert_eq!(wire_type(printed), wire);
         }
+    }
+
+    #[test]
+    fn names_on_the_wire_are_left_as_they_are() {
+        assert_eq!(wire_type("HostSystem"), "HostSystem");
+        assert_eq!(wire_type("vim.NewerThanUs"), "NewerThanUs");
+        assert_eq!(wire_type("vim.made.up.Thing"), "Thing");
     }
 }

@@ -23,6 +23,16 @@ impl MoRef {
     pub fn new(kind: impl Into<Arc<str>>, id: impl Into<Arc<str>>) -> Self {
         Self { kind: kind.into(), id: id.into() }
     }
+
+    /// Reads a reference as it is printed, `vim.VirtualMachine:vm-1`, or with the type's name on the wire, `VirtualMachine:vm-1`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (kind, id) = text.split_once(':')?;
+        let wire = names::wire_type(kind);
+        let named = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let sound = kind.split('.').all(named) && wire.starts_with(|first: char| first.is_ascii_uppercase()) && !id.is_empty();
+        sound.then(|| Self::new(wire, id))
+    }
 }
 
 impl fmt::Display for MoRef {
@@ -205,6 +215,18 @@ mod tests {
     fn object(kind: &str, fields: &[(&str, Value)]) -> Value {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
         Value::Struct(Struct { kind: kind.into(), fields })
+    }
+
+    #[test]
+    fn references_read_as_they_print() {
+        for reference in [MoRef::new("HostSystem", "host-30"), MoRef::new("VirtualMachineSnapshot", "snapshot-1")] {
+            assert_eq!(MoRef::parse(&reference.to_string()), Some(reference));
+        }
+        assert_eq!(MoRef::parse("Folder:group-d1"), Some(MoRef::new("Folder", "group-d1")));
+        assert_eq!(MoRef::parse("ContainerView:session[52]1"), Some(MoRef::new("ContainerView", "session[52]1")));
+        for text in ["", "Folder", "Folder:", ":x", "folder:x", "a b:c", "ds:///vmfs/volumes/1/", "moid:vm-1", "vim..Folder:x"] {
+            assert_eq!(MoRef::parse(text), None, "{text}");
+        }
     }
 
     #[test]

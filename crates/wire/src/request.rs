@@ -58,7 +58,7 @@ fields! {
     Name "name" "Which managed object.",
     Username "username" "Guest user.",
     Password "password" "Guest password.",
-    Key "key" "Disk path, or a part of a command line.",
+    Key "key" "Disk path, a part of a command line, a type of managed object, or which events.",
     Properties "properties" "Property paths.",
     CounterName "counter-name" "Performance counter by name.",
     CounterId "counter-id" "Performance counter by number.",
@@ -79,7 +79,7 @@ pub struct Request {
     pub name: Option<String>,
     /// Property paths: split at commas, blanks trimmed, absent ones dropped, order kept.
     pub properties: Vec<String>,
-    /// Disk path (`vm.disk.get`) or part of a command line (`vm.process.get`).
+    /// What narrows the answer: a disk path, part of a command line, a type of managed object, or which events.
     pub key: Option<String>,
     /// Guest user.
     pub username: Option<String>,

@@ -1,11 +1,12 @@
 //! Properties of one object.
 
-use super::{Performing, Task, fields, one};
+use super::attributes::Columns;
+use super::{Performing, Task, one};
 
 pub(super) fn get<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
-        let paths = task.paths();
-        let row = task.read(&paths).await?;
-        task.answer(one(fields(&row, &paths)))
+        let columns = Columns::of(task, task.paths()).await?;
+        let row = task.read(&columns.reads).await?;
+        task.answer(one(columns.fields(&row)))
     })
 }

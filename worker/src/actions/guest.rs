@@ -55,7 +55,7 @@ pub(crate) fn processes<'a>(task: &'a Task<'a>) -> Performing<'a> {
             return Err(Failure::NoGuestAccount(task.name()));
         };
         let account = GuestAccount { user, password };
-        let list = task.inventory.processes(task.object()?, account).await.map_err(Failure::GuestProcesses)?;
+        let list = task.inventory.services().processes(task.object()?, account).await.map_err(Failure::GuestProcesses)?;
         task.answer(each(task, list.iter().filter_map(Value::as_struct)))
     })
 }

@@ -2,12 +2,20 @@
 //!
 //! One file per family. An action neither knows where a value comes from nor how the reply is printed.
 
+pub(crate) mod alarms;
+mod attributes;
 pub(crate) mod cpu;
 mod discover;
+pub(crate) mod events;
 mod get;
 pub(crate) mod guest;
+mod mask;
+pub(crate) mod object;
 pub(crate) mod related;
-mod service;
+pub(crate) mod service;
+pub(crate) mod snapshots;
+pub(crate) mod totals;
+pub(crate) mod vsan;
 
 use std::pin::Pin;
 
@@ -15,8 +23,9 @@ use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{MoRef, Struct};
 use vpoller_wire::Request;
 
+pub use self::mask::Policy;
 use crate::failure::Failure;
-use crate::inventory::{Inventory, Row};
+use crate::inventory::{Inventory, ReadError, Row};
 use crate::methods::{Action, Method};
 
 /// One request on its way, after validation and lookup.
@@ -29,6 +38,8 @@ pub struct Task<'a> {
     pub inventory: &'a dyn Inventory,
     /// The object that the request names, where the method is about one.
     pub object: Option<MoRef>,
+    /// What may be shown.
+    pub policy: Policy,
 }
 
 /// What a method answered.
@@ -55,7 +66,7 @@ pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {
         Action::Related(relation) => related::related(task, relation),
         // Answered before it comes to an agent, because no agent knows the worker.
         Action::Status => Box::pin(async { Err(Failure::InvalidTask) }),
-        Action::Custom(perform) => perform(task),
+        Action::Custom(perform) | Action::Chosen(perform) => perform(task),
     }
 }
 
@@ -70,7 +81,7 @@ impl Task<'_> {
     }
 
     fn no_object(&self) -> Failure {
-        Failure::NoObject(self.request.name.clone())
+        (self.method.missing)(self.request.name.clone())
     }
 
     /// The name as requested.
@@ -81,6 +92,19 @@ impl Task<'_> {
     /// The method's own paths, then the requested ones, each once.
     fn paths(&self) -> Vec<&str> {
         unique(self.method.reads.iter().copied().chain(self.requested()))
+    }
+
+    /// The requested ones of the method's fields, all of them when none is requested.
+    fn chosen(&self) -> Result<Vec<&str>, Failure> {
+        let fields = self.method.reads;
+        match self.requested().find(|path| !fields.contains(path)) {
+            Some(path) => {
+                let text = format!("InvalidProperty: {path} is none of {}", fields.join(", "));
+                Err(ReadError::new(&text).into())
+            }
+            None if self.request.properties.is_empty() => Ok(fields.to_vec()),
+            None => Ok(unique(self.requested())),
+        }
     }
 
     fn requested(&self) -> impl Iterator<Item = &str> {

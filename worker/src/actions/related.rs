@@ -3,6 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 use vpoller_vsphere::{MoRef, Value};
 
+use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
 use crate::inventory::Row;
@@ -29,10 +30,10 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
 pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
         let own = task.read(&[VM]).await?;
-        let paths = unique([NAME].into_iter().chain(task.requested()));
-        let reached = reach(task, &own, VM, &paths).await?;
+        let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
+        let reached = reach(task, &own, VM, &columns.reads).await?;
         let with_pool = |row: &Row| {
-            let mut fields = fields(row, &paths);
+            let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };

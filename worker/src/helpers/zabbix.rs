@@ -3,7 +3,7 @@
 //! `vpoller.helpers.zabbix` prints values as JSON, strings with their quotes: users' triggers expect them. The `raw` form drops
 //! the quotes of a string and prints nothing for a value that is not there; the `json` form prints the whole `result` as JSON,
 //! for master items. `vpoller.helpers.czabbix` is the first one ended by a NUL, for clients written in C. A failed request
-//! prints its bare `msg` in all of them.
+//! prints its bare `msg` in all of them, unless it only says that there is nothing, which is an empty list to Zabbix.
 
 use serde_json::{Map, Value as Json};
 use vpoller_wire::json;
@@ -34,8 +34,10 @@ impl Helper for Zabbix {
     }
 
     fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+        let none = Json::Array(Vec::new());
         let result = match reply {
             Reply::Success { result, .. } => result,
+            Reply::Failure { msg, .. } if is_nothing(method, msg) => &none,
             Reply::Failure { msg, .. } => return Rendered::failure(msg),
         };
         let (Some(method), Mode::Quoted | Mode::Raw) = (method, &self.0) else { return Rendered::value(json::line(result)) };
@@ -66,6 +68,11 @@ impl Zabbix {
             _ => json::line(value),
         }
     }
+}
+
+/// Whether a failure only says that there is nothing, which is an answer for a discovery rule.
+fn is_nothing(method: Option<&Method>, msg: &str) -> bool {
+    method.and_then(|method| method.nothing).is_some_and(|start| msg.starts_with(start))
 }
 
 const NO_DATA: &str = "No data";
@@ -250,6 +257,23 @@ mod tests {
     fn json_form_is_the_result() {
         let result = json!([{"name": "vm01"}]);
         check("vm.process.get", &request(&[], None), result, "vpoller.helpers.zabbix.json", r#"[{"name": "vm01"}]"#);
+    }
+
+    #[test]
+    fn nothing_is_an_empty_list() {
+        for (helper, text) in [
+            ("vpoller.helpers.zabbix", r#"{"data": []}"#),
+            ("vpoller.helpers.czabbix", "{\"data\": []}\0"),
+            ("vpoller.helpers.zabbix.raw", r#"{"data": []}"#),
+            ("vpoller.helpers.zabbix.json", "[]"),
+        ] {
+            let render = |method| {
+                let reply = Reply::failure("No snapshots found for: vm02");
+                helpers::find(helper).unwrap().render(crate::methods::find(method), &request(&[], None), &reply)
+            };
+            assert_eq!(render("vm.snapshot.get"), Rendered::value(text.as_bytes().to_vec()), "{helper}");
+            assert_eq!(render("vm.get").outcome, Outcome::Failure, "{helper}");
+        }
     }
 
     #[test]

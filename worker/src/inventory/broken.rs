@@ -1,8 +1,8 @@
 //! The inventory of a host that cannot be asked, because its settings are unusable: every question gets that answer.
 
-use vpoller_vsphere::{MoRef, Struct, Value};
+use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use super::{Event, EventFilter, GuestAccount, Inventory, ReadError, Reading, Row, Services, Wanted};
 use crate::kind::Kind;
 
 /// Answers everything with the same error.
@@ -37,11 +37,49 @@ impl Inventory for Broken {
         self.answer()
     }
 
-    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        self.answer()
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn connect(&self) -> Reading<'_, ()> {
+        self.answer()
+    }
+}
+
+impl Services for Broken {
+    fn root(&self) -> Reading<'_, MoRef> {
+        self.answer()
+    }
+
+    fn manager<'a>(&'a self, _: &'a str) -> Reading<'a, Option<MoRef>> {
+        self.answer()
+    }
+
+    fn now(&self) -> Reading<'_, DateTime> {
+        self.answer()
+    }
+
+    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+        self.answer()
+    }
+
+    fn events<'a>(&'a self, _: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+        self.answer()
+    }
+
+    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+        self.answer()
+    }
+
+    fn vsan_status<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Struct> {
+        self.answer()
+    }
+
+    fn attribute_keys<'a>(&'a self, _: &'a str) -> Reading<'a, Vec<i64>> {
+        self.answer()
+    }
+
+    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         self.answer()
     }
 }

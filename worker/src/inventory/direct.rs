@@ -1,13 +1,19 @@
 //! Every question answered by calls to vSphere.
 
+mod events;
+mod services;
+
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use secrecy::SecretString;
 use serde_json::Value as Json;
-use tokio::sync::Semaphore;
-use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Struct, Value};
+use tokio::sync::{Mutex, Semaphore};
+use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Struct};
 
-use super::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted, health};
+use self::events::Desk;
+use self::services::Kept;
+
+use super::{Inventory, ReadError, Reading, Row, Services, Wanted, health};
 use crate::kind::Kind;
 
 /// One vSphere host, asked each time.
@@ -15,6 +21,8 @@ pub struct Direct {
     client: Client,
     /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
     guests: Semaphore,
+    desk: Arc<Mutex<Desk>>,
+    kept: Kept,
 }
 
 /// Guest operations at the same time.
@@ -26,7 +34,7 @@ impl Direct {
     /// Asks through this client.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, guests: Semaphore::new(GUEST_OPERATIONS) }
+        Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default() }
     }
 
     async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
@@ -71,24 +79,15 @@ impl Inventory for Direct {
     }
 
     fn about(&self) -> Reading<'_, Struct> {
-        Box::pin(async {
-            let session = self.client.session().await.map_err(|error| self.error(&error))?;
-            Ok(session.content.about.clone())
-        })
+        Box::pin(async { Ok(self.session().await?.content.about.clone()) })
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        Box::pin(async move {
-            let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
-            let password = SecretString::from(account.password.expose());
-            let listed = self.client.list_processes(vm, account.user, &password).await;
-            drop(permit);
-            listed.map_err(|error| ReadError::of(&vm.to_string(), &error))
-        })
+    fn services(&self) -> &dyn Services {
+        self
     }
 
     fn connect(&self) -> Reading<'_, ()> {
-        Box::pin(async { self.client.session().await.map(drop).map_err(|error| self.error(&error)) })
+        Box::pin(async { self.session().await.map(drop) })
     }
 
     fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -101,6 +100,10 @@ impl Inventory for Direct {
 }
 
 impl Direct {
+    async fn session(&self) -> Result<Arc<Session>, ReadError> {
+        self.client.session().await.map_err(|error| self.error(&error))
+    }
+
     fn error(&self, error: &Error) -> ReadError {
         ReadError::of(&self.client.config().host, error)
     }

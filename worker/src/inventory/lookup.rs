@@ -2,13 +2,23 @@
 //!
 //! A name is compared exactly, as vSphere stores it (`/`, `\` and `%` are `%2f`, `%5c`, `%25` there). Beyond names:
 //! `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID; also written `uuid:…`) for virtual machines and ESXi
-//! hosts, and a URL `ds://…` for datastores. An object of that very name goes before one of that UUID. Of several matches the
-//! lowest managed object id is preferred, because it does not change from one request to the next.
+//! hosts, a URL `ds://…` for datastores, a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
+//! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
+//! object id is preferred, because it does not change from one request to the next.
 
 use vpoller_vsphere::MoRef;
 
-use super::Row;
+use super::path::{self, InventoryPath};
+use super::{Inventory, ReadError, Row};
 use crate::kind::Kind;
+
+/// The objects that a request's `name` means, the preferred one first.
+pub(crate) async fn find(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
+    match InventoryPath::parse(name) {
+        Some(path) => path::find(inventory, kind, &path).await,
+        None => inventory.find(kind, &Wanted::parse(kind, name)).await,
+    }
+}
 
 /// A name, read.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -31,6 +41,9 @@ impl Wanted {
     pub fn parse(kind: Kind, text: &str) -> Self {
         if let Some(id) = text.strip_prefix("moid:") {
             return Self::Moid(id.trim().to_owned());
+        }
+        if let Some(printed) = MoRef::parse(text).filter(|printed| printed.to_string() == text && of_kind(printed, kind)) {
+            return Self::Moid((*printed.id).to_owned());
         }
         match text.strip_prefix("uuid:") {
             Some(uuid) if !kind.uuids().is_empty() => Self::Uuid(uuid.trim().to_owned()),
@@ -73,11 +86,21 @@ impl Wanted {
 /// An inaccessible datastore may have only the second one.
 const URLS: [&str; 2] = ["info.url", "summary.url"];
 
+/// Whether a reference can be one to an object of the type.
+fn of_kind(reference: &MoRef, kind: Kind) -> bool {
+    Kind::parse(&reference.kind).is_some_and(|named| named.is_a(kind))
+}
+
 fn matching(rows: &[Row], path: &str, same: &dyn Fn(&str) -> bool) -> Vec<MoRef> {
     let found = rows.iter().filter(|row| row.text(path).is_some_and(same)).map(|row| row.object.clone());
     let mut found: Vec<MoRef> = found.collect();
-    found.sort_by(|a, b| numbered(&a.id).cmp(&numbered(&b.id)));
+    sort(&mut found);
     found
+}
+
+/// Puts the preferred object first.
+pub(super) fn sort(found: &mut [MoRef]) {
+    found.sort_by(|a, b| numbered(&a.id).cmp(&numbered(&b.id)));
 }
 
 /// `vm-9` goes before `vm-10`.
@@ -134,6 +157,9 @@ mod tests {
     fn ids_and_uuids_are_names_too() {
         check(Kind::VirtualMachine, "moid:vm-12", &["vm-12"]);
         check(Kind::VirtualMachine, "moid:vm-13", &[]);
+        check(Kind::VirtualMachine, "vim.VirtualMachine:vm-12", &["vm-12"]);
+        check(Kind::VirtualMachine, "VirtualMachine:vm-12", &[]);
+        check(Kind::VirtualMachine, "vim.HostSystem:vm-12", &[]);
         check(Kind::VirtualMachine, UUID, &["vm-11"]);
         check(Kind::VirtualMachine, &format!("uuid:{}", UUID.to_uppercase()), &["vm-11"]);
         check(Kind::Network, UUID, &[]);

@@ -1,25 +1,30 @@
 //! The border between methods and vSphere: what a method may ask, and nothing about how it is answered.
 //!
 //! Methods see [`Inventory`] only. [`Direct`] answers each question by calls to vSphere; whatever answers from memory later
-//! implements the same trait, and no method will notice.
+//! implements the same trait, and no method will notice. Questions that are no property reads of inventory objects are those of
+//! [`Services`]: they always go to vSphere, so whoever wraps an inventory forwards one method for all of them.
 
 mod broken;
 mod direct;
 mod error;
 mod health;
 mod lookup;
+mod path;
+mod services;
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
-use vpoller_wire::Secret;
 
 pub use broken::Broken;
 pub use direct::Direct;
 pub use error::ReadError;
 pub use lookup::Wanted;
+pub(crate) use lookup::find;
+pub(crate) use path::Ancestors;
+pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;
 
@@ -40,8 +45,8 @@ pub trait Inventory: Send + Sync {
     /// What the host says about itself.
     fn about(&self) -> Reading<'_, Struct>;
 
-    /// The processes in the guest of a virtual machine. Never asked twice on its own: a wrong password locks accounts.
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>>;
+    /// What else can be asked of the host.
+    fn services(&self) -> &dyn Services;
 
     /// Makes ready: logs in, where that is needed.
     fn connect(&self) -> Reading<'_, ()> {
@@ -59,15 +64,6 @@ pub trait Inventory: Send + Sync {
     }
 }
 
-/// Who asks inside a guest.
-#[derive(Clone, Copy, Debug)]
-pub struct GuestAccount<'a> {
-    /// Guest user.
-    pub user: &'a str,
-    /// Guest password.
-    pub password: &'a Secret,
-}
-
 /// One object and those of the asked paths that are set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -82,6 +78,12 @@ impl Row {
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {
         self.values.iter().find(|(name, _)| &**name == path).map(|(_, value)| value)
+    }
+
+    /// The references in the list of a path; none when it is unset.
+    pub(crate) fn references(&self, path: &str) -> Vec<MoRef> {
+        let list = self.get(path).and_then(Value::as_list).unwrap_or_default();
+        list.iter().filter_map(Value::as_moref).cloned().collect()
     }
 
     /// The text of a path, when it is set and a text.

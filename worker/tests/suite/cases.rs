@@ -1,8 +1,9 @@
 //! The cases below `tests/methods/`: a request, its reply, and what each helper prints of it.
 //!
 //! Each case runs against the inventory in memory and against the simulator, and gives the same texts. A case that needs an
-//! object only one of them has says so: `"only": "memory"`. After a wanted change, `UPDATE_CASES=1` writes what is printed now
-//! into the files; read the difference before committing it.
+//! object only one of them has says so: `"only": "memory"`. What has to be different from the fixtures is in `"state"`: pages of
+//! the simulator and what is sent to them. After a wanted change, `UPDATE_CASES=1` writes what is printed now into the files;
+//! read the difference before committing it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,11 +21,19 @@ use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 use crate::memory::Memory;
 
-const HOST: &str = "vc01.example.org";
+pub const HOST: &str = "vc01.example.org";
 
-struct Case {
+pub struct Case {
     path: PathBuf,
-    content: Json,
+    pub content: Json,
+}
+
+impl Case {
+    /// Pages of the simulator, each with what is sent to it before the case holds.
+    fn state(&self) -> Vec<(&str, &Json)> {
+        let steps = self.content.get("state").and_then(Json::as_array).into_iter().flatten();
+        steps.map(|step| (step["page"].as_str().unwrap(), &step["body"])).collect()
+    }
 }
 
 fn folder() -> PathBuf {
@@ -32,7 +41,7 @@ fn folder() -> PathBuf {
 }
 
 /// Every case by the folder it lies in, which is the name of a method.
-fn cases() -> Vec<(String, Case)> {
+pub fn cases() -> Vec<(String, Case)> {
     let mut found = Vec::new();
     for method in fs::read_dir(folder()).unwrap() {
         let method = method.unwrap().path();
@@ -97,56 +106,61 @@ fn without_numbers(json: &Json) -> Json {
     serde_json::from_str(&out).unwrap()
 }
 
-async fn check(name: &str, dispatcher: &Dispatcher) {
-    let mut wrong = Vec::new();
-    for (_, mut case) in cases() {
-        if case.content.get("only").is_some_and(|only| only != name) {
-            continue;
-        }
-        let seen = observe(dispatcher, &case.content["request"]).await;
-        let expected = json!({"reply": case.content["reply"], "helpers": case.content["helpers"]});
-        if without_numbers(&seen) == without_numbers(&expected) {
-            continue;
-        }
-        if std::env::var_os("UPDATE_CASES").is_some() && name == "memory" {
-            case.content.as_object_mut().unwrap().extend(seen.as_object().unwrap().clone());
-            fs::write(&case.path, serde_json::to_string_pretty(&case.content).unwrap() + "\n").unwrap();
-        }
-        wrong.push(format!("{} ({name}):\nexpected {expected}\n     got {seen}", case.path.display()));
+/// What is wrong with a case, at the inventory of that name.
+async fn check(name: &str, dispatcher: &Dispatcher, mut case: Case) -> Option<String> {
+    let seen = observe(dispatcher, &case.content["request"]).await;
+    let expected = json!({"reply": case.content["reply"], "helpers": case.content["helpers"]});
+    if without_numbers(&seen) == without_numbers(&expected) {
+        return None;
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+    if std::env::var_os("UPDATE_CASES").is_some() && name == MEMORY {
+        case.content.as_object_mut().unwrap().extend(seen.as_object().unwrap().clone());
+        fs::write(&case.path, serde_json::to_string_pretty(&case.content).unwrap() + "\n").unwrap();
+    }
+    Some(format!("{} ({name}):\nexpected {expected}\n     got {seen}", case.path.display()))
+}
+
+const MEMORY: &str = "memory";
+const SIMULATOR: &str = "simulator";
+
+/// The cases for the inventory of that name.
+fn cases_for(name: &str) -> impl Iterator<Item = Case> {
+    cases().into_iter().map(|(_, case)| case).filter(move |case| case.content.get("only").is_none_or(|only| only == name))
 }
 
 #[tokio::test]
 async fn cases_hold_in_memory() {
-    check("memory", &dispatcher(Arc::new(Memory::documents()))).await;
+    let mut wrong = Vec::new();
+    for case in cases_for(MEMORY) {
+        let mut memory = Memory::documents();
+        case.state().iter().for_each(|(page, body)| memory.change(page, body));
+        wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), case).await);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cases_hold_at_the_simulator() {
-    let simulator = Simulator::start(&SimOptions::default());
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
-    check("simulator", &Dispatcher::new(Arc::clone(&agents))).await;
-    agents.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_standalone_esxi_host_is_served_too() {
-    let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
-    let dispatcher = Dispatcher::new(Arc::clone(&agents));
-    for (method, name, result) in [
-        ("host.discover", None, json!([{"name": "esxi-standalone.example.org"}])),
-        ("vm.discover", None, json!([{"name": "esxi-vm01"}, {"name": "esxi-vm02"}])),
-        ("cluster.discover", None, json!([])),
-        ("host.vm.get", Some("esxi-standalone.example.org"), json!([{"name": "esxi-vm01"}, {"name": "esxi-vm02"}])),
-        ("vm.host.get", Some("esxi-vm01"), json!([{"name": "esxi-vm01", "host": "esxi-standalone.example.org"}])),
-    ] {
-        let request = json!({"method": method, "hostname": HOST, "name": name});
-        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
-        assert_eq!(reply["result"], result, "{method}: {reply}");
+    let (special, usual): (Vec<_>, Vec<_>) = cases_for(SIMULATOR).partition(|case| !case.state().is_empty());
+    // Cases of the same state share a simulator.
+    let mut groups: BTreeMap<String, Vec<Case>> = BTreeMap::from([(String::new(), usual)]);
+    for case in special {
+        groups.entry(case.content["state"].to_string()).or_default().push(case);
     }
-    agents.stop().await;
+    let mut wrong = Vec::new();
+    for group in groups.into_values() {
+        let simulator = Simulator::start(&SimOptions::default());
+        for (page, body) in group.first().map(Case::state).unwrap_or_default() {
+            simulator.page("POST", page, &body.to_string());
+        }
+        let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
+        let dispatcher = Dispatcher::new(Arc::clone(&agents));
+        for case in group {
+            wrong.extend(check(SIMULATOR, &dispatcher, case).await);
+        }
+        agents.stop().await;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 /// The simulator under the name of the documents.
@@ -173,6 +187,37 @@ fn every_method_and_older_name_has_a_case_and_every_case_a_method() {
         assert!(asked.iter().all(|name| names.contains(&name.as_str())), "{}: foreign case", method.name);
     }
     assert!(asked.is_empty(), "cases of no method: {asked:?}");
+}
+
+/// What methods say when they fail, `{}` for what differs; texts that users match on.
+const FAILURES: &[&str] = &[
+    "Cannot find object None",
+    "Cannot find object {}",
+    "Cannot find object: {}",
+    "Cannot collect properties: {}",
+    "No permissions to view established sessions",
+    "Unable to find guest disk {}",
+    "{} is not running VMware Tools",
+    "Need username and password for authentication in guest system {}",
+    "Cannot get guest processes: {}",
+    "Unable to retrieve required properties",
+    "No snapshots found for: {}",
+    "Host is not powered on, cannot get VSAN health state",
+    "Host is not connected, cannot get VSAN health state",
+];
+
+#[test]
+fn every_failure_has_a_case() {
+    let cases = cases();
+    let told: BTreeSet<&str> = cases.iter().filter_map(|(_, case)| case.content["reply"]["msg"].as_str()).collect();
+    for text in FAILURES {
+        let (before, after) = text.split_once("{}").unwrap_or((text, ""));
+        let is_told = told.iter().any(|msg| match text.contains("{}") {
+            true => msg.len() > before.len() + after.len() && msg.starts_with(before) && msg.ends_with(after),
+            false => msg == text,
+        });
+        assert!(is_told, "no case ends with {text}");
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use vpoller_vsphere::{MoRef, Struct, Value};
-use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_vsphere::{MoRef, Struct};
+use vpoller_worker::inventory::{Inventory, ReadError, Reading, Row, Services, Wanted};
 use vpoller_worker::{Agents, Dispatcher, Kind, Step};
 
 use crate::cases::answer;
@@ -56,8 +56,8 @@ impl Inventory for Odd {
         self.memory.about()
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
-        self.memory.processes(vm, account)
+    fn services(&self) -> &dyn Services {
+        self.memory.services()
     }
 
     fn connect(&self) -> Reading<'_, ()> {

@@ -1,7 +1,11 @@
 //! The worker's tests: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod calls;
 mod cases;
+mod docs;
+mod esxi;
+mod events;
 mod limits;
 mod memory;
 mod program;

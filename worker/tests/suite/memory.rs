@@ -9,7 +9,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 use vpoller_worker::Kind;
-use vpoller_worker::inventory::{GuestAccount, Inventory, ReadError, Reading, Row, Wanted};
+use vpoller_worker::inventory::{
+    Event, EventFilter, GuestAccount, Inventory, ReadError, Reading, Row, Services, Severity, Wanted,
+};
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {
@@ -17,7 +19,12 @@ pub struct Memory {
     /// Paths that exist for a type, set or not.
     declared: BTreeMap<String, BTreeSet<String>>,
     about: Struct,
+    events: Vec<Event>,
+    /// Nothing when the account may not know.
+    sessions: Option<Vec<Struct>>,
     processes: Vec<Value>,
+    /// The rest of the file.
+    file: Json,
 }
 
 impl Memory {
@@ -25,11 +32,15 @@ impl Memory {
     pub fn documents() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let list = |name: &str| file[name].as_array().unwrap().iter();
         let mut memory = Self {
-            rows: file["objects"].as_array().unwrap().iter().map(row).collect(),
+            rows: list("objects").map(row).collect(),
             declared: BTreeMap::new(),
             about: structure("AboutInfo", file["about"].as_object().unwrap()),
-            processes: file["processes"].as_array().unwrap().iter().map(process).collect(),
+            events: list("events").map(|json| event(json, &file["severities"])).collect(),
+            sessions: Some(list("sessions").map(typed).collect()),
+            processes: list("processes").map(process).collect(),
+            file: file.clone(),
         };
         for row in &memory.rows {
             let paths = memory.declared.entry(base(&row.object.kind).to_owned()).or_default();
@@ -50,6 +61,30 @@ impl Memory {
         self
     }
 
+    /// Does what a case says about the state of the vSphere host, in the words of the simulator's pages.
+    pub fn change(&mut self, page: &str, body: &Json) {
+        match page {
+            "/set" => {
+                let (kind, name, path) = (&body["type"], body["name"].as_str(), body["path"].as_str().unwrap());
+                let is_meant = |row: &&mut Row| *kind == *row.object.kind && row.text("name") == name;
+                let mut found = 0;
+                for row in self.rows.iter_mut().filter(is_meant) {
+                    row.values.retain(|(known, _)| &**known != path);
+                    if !body["value"].is_null() {
+                        row.values.push((path.into(), value(&body["value"])));
+                    }
+                    found += 1;
+                }
+                assert!(found > 0, "there is no {kind} {name:?}");
+            }
+            "/deny" => {
+                assert_eq!((&body["type"], &body["path"]), (&Json::from("SessionManager"), &Json::from("sessionList")));
+                self.sessions = None;
+            }
+            _ => panic!("memory knows no page {page}"),
+        }
+    }
+
     fn select(&self, object: &Row, paths: &[&str], subject: &str) -> Result<Row, ReadError> {
         let declared = &self.declared[base(&object.object.kind)];
         if let Some(path) = paths.iter().find(|path| !declared.contains(**path)) {
@@ -60,7 +95,8 @@ impl Memory {
     }
 
     fn all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let rows = self.rows.iter().filter(|row| base(&row.object.kind) == kind.wire());
+        let of_kind = |row: &&Row| Kind::parse(&row.object.kind).is_some_and(|own| own.is_a(kind)) && row.object != root();
+        let rows = self.rows.iter().filter(of_kind);
         rows.map(|row| self.select(row, paths, &kind.printed())).collect()
     }
 }
@@ -85,6 +121,47 @@ impl Inventory for Memory {
         Box::pin(async { Ok(self.about.clone()) })
     }
 
+    fn services(&self) -> &dyn Services {
+        self
+    }
+}
+
+impl Services for Memory {
+    fn root(&self) -> Reading<'_, MoRef> {
+        Box::pin(async { Ok(root()) })
+    }
+
+    fn manager<'a>(&'a self, kind: &'a str) -> Reading<'a, Option<MoRef>> {
+        Box::pin(async move { Ok(self.rows.iter().map(|row| row.object.clone()).find(|object| &*object.kind == kind)) })
+    }
+
+    fn now(&self) -> Reading<'_, DateTime> {
+        Box::pin(async { Ok(DateTime::parse(self.file["now"].as_str().unwrap()).unwrap()) })
+    }
+
+    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+        Box::pin(async { Ok(self.events.last().map(|event| event.body.clone())) })
+    }
+
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+        Box::pin(async { Ok(filter.choose(self.events.clone())) })
+    }
+
+    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+        Box::pin(async { Ok(self.sessions.clone()) })
+    }
+
+    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> Reading<'a, Struct> {
+        let status = &self.file["vsan"][&*system.id];
+        Box::pin(async { Ok(structure("VsanHostClusterStatus", status.as_object().unwrap())) })
+    }
+
+    fn attribute_keys<'a>(&'a self, name: &'a str) -> Reading<'a, Vec<i64>> {
+        let keys = self.file["attributes"][name].as_array().into_iter().flatten().filter_map(Json::as_i64);
+        let keys = keys.collect();
+        Box::pin(async { Ok(keys) })
+    }
+
     fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         Box::pin(async move {
             match (account.user, account.password.expose()) {
@@ -97,9 +174,25 @@ impl Inventory for Memory {
     }
 }
 
-/// The type under which an object is listed.
+/// The type whose paths an object has.
 fn base(kind: &str) -> &str {
-    if kind == "DistributedVirtualPortgroup" { "Network" } else { kind }
+    match Kind::parse(kind).and_then(Kind::base) {
+        Some(base) => base.wire(),
+        None => kind,
+    }
+}
+
+/// The root folder, which is in no list.
+fn root() -> MoRef {
+    MoRef::new("Folder", "group-d1")
+}
+
+fn event(json: &Json, severities: &Json) -> Event {
+    let body = typed(json);
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let kind = text("eventTypeId").unwrap_or(&body.kind).to_owned();
+    let severity = text("severity").or(severities[&kind].as_str()).and_then(Severity::parse);
+    Event { key: body.get("key").and_then(Value::as_i64).unwrap(), kind, severity, body }
 }
 
 fn row(object: &Json) -> Row {
@@ -110,6 +203,11 @@ fn row(object: &Json) -> Row {
 
 fn process(object: &Json) -> Value {
     Value::Struct(structure("GuestProcessInfo", object.as_object().unwrap()))
+}
+
+/// A data object that says its type.
+fn typed(json: &Json) -> Struct {
+    value(json).into_struct().unwrap()
 }
 
 fn reference(json: &Json) -> MoRef {

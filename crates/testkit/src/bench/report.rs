@@ -40,7 +40,8 @@ pub fn write(outcomes: &[Outcome], settings: &Settings) {
     let folder = workspace::artefact("bench");
     fs::create_dir_all(&folder).expect("folder for the results");
     let rows: Vec<_> = outcomes.iter().map(Outcome::json).collect();
-    let all = json!({"machine": machine(), "commit": output("git", &["rev-parse", "HEAD"]), "quick": settings.quick, "rows": rows});
+    let all =
+        json!({"machine": machine(), "commit": output("git", &["rev-parse", "HEAD"]), "quick": settings.quick, "rows": rows});
     let text = serde_json::to_string_pretty(&all).expect("JSON of the results");
     fs::write(folder.join("latest.json"), text + "\n").expect("latest.json");
     let mut table = format!("{}\n\n| | measured as | should be | is | |\n| --- | --- | --- | --- | --- |\n", machine_line());
@@ -60,7 +61,8 @@ fn machine() -> Value {
     let processor = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let models: Vec<_> = processor.lines().filter_map(|line| line.strip_prefix("model name")?.split_once(": ")).collect();
     let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kilobytes = memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let kilobytes =
+        memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     json!({
         "processor": models.first().map(|(_, model)| *model),
         "processors": models.len(),

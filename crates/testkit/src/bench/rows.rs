@@ -166,7 +166,8 @@ fn size(settings: &Settings) -> Figures {
     let sizes = settings.pick([50, 1000, 10_000], [50, 100, 200]);
     let beds = sizes.map(|vms| Bed::start(Scene::of(vms)));
     let requests = beds.each_ref().map(|bed| bed.requests(POWER_STATE));
-    let warm = beds.iter().zip(&requests).zip(sizes).all(|((bed, requests), vms)| bed.warm(requests, settings.pick(vms.max(1000), 200)));
+    let warm =
+        beds.iter().zip(&requests).zip(sizes).all(|((bed, requests), vms)| bed.warm(requests, settings.pick(vms.max(1000), 200)));
     let count = settings.pick("50000", "500");
     let mut costs = sizes.map(|_| Vec::new());
     for _ in 0..settings.pick(7, 3) {

@@ -5,6 +5,7 @@
 mod closing;
 mod login;
 mod misbehaviour;
+mod performance;
 mod reading;
 mod responder;
 mod trust;

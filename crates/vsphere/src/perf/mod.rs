@@ -1,0 +1,276 @@
+//! The performance manager: which counters there are, which series an object has, and their samples.
+//!
+//! What the server tells once (counters, historical intervals, providers, its limit) is read once per session: keys differ between
+//! servers and may differ after an upgrade, and an upgrade ends every session.
+
+mod answer;
+mod clock;
+mod counter;
+mod query;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::{Arg, Client, DateTime, Error, Fault, MoRef, Session, Struct, Value};
+
+pub use answer::{EntitySeries, Sample, Series};
+pub use clock::ServerClock;
+pub use counter::{Catalogue, Counter, Interval};
+pub use query::{Metric, PerfQuery};
+
+/// The performance manager of one vSphere host.
+#[derive(Debug)]
+pub struct Performance {
+    client: Client,
+    kept: Mutex<Arc<Kept>>,
+}
+
+/// Which statistics the objects of a type have.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Provider {
+    /// Whether there are real-time samples.
+    pub real_time: bool,
+    /// Seconds between those.
+    pub refresh_rate: Option<i32>,
+}
+
+/// The server behind the client: another one, even behind the same name, makes every identifier void.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Identity {
+    /// The vCenter's `instanceUuid`; an ESXi host has none.
+    pub instance: Option<Arc<str>>,
+    /// Number of the session, see [`Session::generation`].
+    pub generation: u64,
+}
+
+/// What holds for one session.
+#[derive(Debug, Default)]
+struct Kept {
+    generation: u64,
+    catalogue: OnceCell<Arc<Catalogue>>,
+    intervals: OnceCell<Arc<[Interval]>>,
+    limit: OnceCell<Option<usize>>,
+    /// By managed type: it depends on nothing else.
+    providers: Mutex<HashMap<Arc<str>, Provider>>,
+}
+
+/// The setting that bounds historical queries.
+const LIMIT: &str = "config.vpxd.stats.maxQueryMetrics";
+/// What holds where it is not set: since vCenter 6.5, and before.
+const DEFAULT_LIMITS: [usize; 2] = [256, 64];
+
+impl Performance {
+    /// The performance manager that this client reaches; nothing is sent.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client, kept: Mutex::default() }
+    }
+
+    /// Which server this is, and the session with it; logs in when there is none.
+    ///
+    /// # Errors
+    /// When there is no session and none can be opened now.
+    pub async fn identity(&self) -> Result<Identity, Error> {
+        let session = self.client.session().await?;
+        let instance = session.content.about.get("instanceUuid").and_then(Value::as_str).map(Arc::from);
+        Ok(Identity { instance, generation: session.generation })
+    }
+
+    /// Every counter of the server.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn counters(&self) -> Result<Arc<Catalogue>, Error> {
+        let (kept, session) = self.kept().await?;
+        let read = || async { Ok(Arc::new(Catalogue::new(self.property(&session, "perfCounter").await?))) };
+        kept.catalogue.get_or_try_init(read).await.cloned()
+    }
+
+    /// The intervals for which the server keeps rolled-up samples.
+    ///
+    /// # Errors
+    /// As [`Client::retrieve`].
+    pub async fn intervals(&self) -> Result<Arc<[Interval]>, Error> {
+        let (kept, session) = self.kept().await?;
+        let read = || async {
+            let values = self.property(&session, "historicalInterval").await?;
+            Ok(values.into_iter().filter_map(Interval::read).collect())
+        };
+        kept.intervals.get_or_try_init(read).await.cloned()
+    }
+
+    /// Which statistics objects like this one have.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn provider(&self, entity: &MoRef) -> Result<Provider, Error> {
+        let (kept, session) = self.kept().await?;
+        let known = kept.providers().get(&entity.kind).copied();
+        if let Some(provider) = known {
+            return Ok(provider);
+        }
+        let values = self.client.call(&manager(&session)?, "QueryPerfProviderSummary", &[Arg::new("entity", entity)]).await?;
+        let summary = values.first().and_then(Value::as_struct);
+        let provider = Provider {
+            real_time: summary.and_then(|summary| summary.get("currentSupported")).and_then(Value::as_bool) == Some(true),
+            refresh_rate: summary.and_then(|summary| int(summary, "refreshRate")).filter(|seconds| *seconds > 0),
+        };
+        kept.providers().insert(entity.kind.clone(), provider);
+        Ok(provider)
+    }
+
+    /// The series that an object has, at an interval or altogether. Dear to the server: not for every cycle.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn available(&self, entity: &MoRef, interval: Option<i32>) -> Result<Vec<Metric>, Error> {
+        let session = self.client.session().await?;
+        let mut args = vec![Arg::new("entity", entity)];
+        args.extend(interval.map(|seconds| Arg::new("intervalId", seconds)));
+        let values = self.client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await?;
+        Ok(values.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
+    }
+
+    /// Samples of several objects in one call, see [`PerfQuery`]. Objects without samples may be absent from the answer.
+    ///
+    /// # Errors
+    /// As [`Client::call`]. One object or counter that does not exist may fail the whole call.
+    pub async fn query(&self, queries: &[PerfQuery], limit: Duration) -> Result<Vec<EntitySeries>, Error> {
+        let session = self.client.session().await?;
+        let args: Vec<Arg> = queries.iter().map(PerfQuery::to_arg).collect();
+        let limit = limit.min(self.client.config().request_timeout);
+        let values = self.client.call_within(&manager(&session)?, "QueryPerf", &args, limit).await?;
+        Ok(EntitySeries::read_all(values))
+    }
+
+    /// What time it is at the server.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn current_time(&self) -> Result<DateTime, Error> {
+        let values = self.client.call(&MoRef::new("ServiceInstance", "ServiceInstance"), "CurrentTime", &[]).await?;
+        values.first().and_then(Value::as_datetime).ok_or_else(|| Error::Answer {
+            host: self.client.config().host.clone(),
+            what: "CurrentTime".to_owned(),
+            cause: "it holds no time".to_owned(),
+        })
+    }
+
+    /// How many metrics, summed over its objects, one historical query may ask for; nothing = as many as one likes. Servers that
+    /// do not tell, or not to this account, keep to the default of their version.
+    ///
+    /// # Errors
+    /// When the server cannot be asked at all.
+    pub async fn max_query_metrics(&self) -> Result<Option<usize>, Error> {
+        let (kept, session) = self.kept().await?;
+        kept.limit.get_or_try_init(|| self.read_limit(&session)).await.copied()
+    }
+
+    async fn read_limit(&self, session: &Session) -> Result<Option<usize>, Error> {
+        let default = default_limit(&session.content.about);
+        let Some(settings) = &session.content.setting else { return Ok(default) };
+        match self.client.call(settings, "QueryOptions", &[Arg::new("name", LIMIT)]).await {
+            Ok(values) => Ok(values.iter().filter_map(Value::as_struct).find_map(limit).unwrap_or(default)),
+            // Not set, or not for us to see.
+            Err(Error::Fault { .. }) => Ok(default),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A property of the performance manager that is a list.
+    async fn property(&self, session: &Session, path: &str) -> Result<Vec<Value>, Error> {
+        let read = self.client.retrieve_objects(&[manager(session)?], &[path]).await?;
+        let value = read.into_iter().flat_map(|object| object.props).find(|(name, _)| &**name == path);
+        Ok(match value {
+            Some((_, Value::List(items))) => items,
+            _ => Vec::new(),
+        })
+    }
+
+    /// What is known in the open session, and that session.
+    async fn kept(&self) -> Result<(Arc<Kept>, Arc<Session>), Error> {
+        let session = self.client.session().await?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.generation != session.generation {
+            *kept = Arc::new(Kept { generation: session.generation, ..Kept::default() });
+        }
+        Ok((kept.clone(), session))
+    }
+}
+
+impl Kept {
+    fn providers(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Provider>> {
+        self.providers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn manager(session: &Session) -> Result<MoRef, Error> {
+    session.content.perf_manager.clone().ok_or_else(|| Error::Fault {
+        host: session.content.about.get("name").and_then(Value::as_str).unwrap_or("the vSphere host").to_owned(),
+        method: "QueryPerf".to_owned(),
+        object: "PerformanceManager".to_owned(),
+        fault: Box::new(Fault::unsupported("this server has no performance manager")),
+    })
+}
+
+/// The limit in an `OptionValue`; -1 and other negative numbers mean none.
+fn limit(option: &Struct) -> Option<Option<usize>> {
+    let number = match option.get("value")? {
+        Value::Int(number) => *number,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    Some(usize::try_from(number).ok().filter(|number| *number > 0))
+}
+
+fn default_limit(about: &Struct) -> Option<usize> {
+    let version = about.get("version").and_then(Value::as_str).unwrap_or_default();
+    let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
+    let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let [newer, older] = DEFAULT_LIMITS;
+    Some(if version >= (6, 5) { newer } else { older })
+}
+
+/// A member that is a whole number of 32 bits.
+fn int(object: &Struct, member: &str) -> Option<i32> {
+    object.get(member).and_then(Value::as_i64).and_then(|number| number.try_into().ok())
+}
+
+/// A member that is a text, empty when it is not set.
+fn text(object: &Struct, member: &str) -> Arc<str> {
+    match object.get(member) {
+        Some(Value::String(text)) => text.clone(),
+        _ => Arc::default(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn object(fields: &[(&str, Value)]) -> Struct {
+        Struct { kind: Arc::default(), fields: fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect() }
+    }
+
+    #[test]
+    fn the_limit_is_a_number_in_any_form() {
+        let of = |value| limit(&object(&[("value", value)]));
+        assert_eq!(of(Value::Int(64)), Some(Some(64)));
+        assert_eq!(of(Value::string(" 128 ")), Some(Some(128)));
+        assert_eq!(of(Value::Int(-1)), Some(None));
+        assert_eq!(of(Value::Int(0)), Some(None));
+        assert_eq!(of(Value::string("many")), None);
+        assert_eq!(limit(&object(&[])), None);
+    }
+
+    #[test]
+    fn the_default_limit_goes_by_version() {
+        for (version, limit) in [("5.5.0", 64), ("6.0.0", 64), ("6.5.0", 256), ("6.7.3", 256), ("8.0.2", 256), ("", 64)] {
+            assert_eq!(default_limit(&object(&[("version", Value::string(version))])), Some(limit), "{version}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What can be asked for where property paths go and is none: custom attributes by name (`customValue.Owner`, or
+//! `customValue["Owner"]` for names with a comma; vSphere itself knows them by numbers only), `moid`, the managed object id, and
+//! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
+
+use serde_json::{Map, Value as Json};
+use vpoller_vsphere::Value;
+
+use super::Task;
+use crate::failure::Failure;
+use crate::inventory::{ReadError, Row};
+
+/// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
+pub(super) struct Columns<'a> {
+    host: &'a str,
+    asked: Vec<Column<'a>>,
+    /// The paths to read for them.
+    pub reads: Vec<&'a str>,
+}
+
+struct Column<'a> {
+    /// As it was asked for.
+    name: &'a str,
+    source: Source,
+}
+
+/// Where a column's values are.
+enum Source {
+    /// In the property of the column's name.
+    Property,
+    /// In the custom attribute with one of these keys.
+    Attribute(Vec<i64>),
+    /// In the reference itself.
+    Reference,
+    /// In the request.
+    Host,
+}
+
+const VALUES: &str = "customValue";
+const MOID: &str = "moid";
+const HOSTNAME: &str = "hostname";
+
+impl<'a> Columns<'a> {
+    /// Looks the attributes up.
+    pub async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
+        let mut columns =
+            Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
+        for name in asked {
+            let (source, read) = match attribute(name) {
+                Some(attribute) => (Source::Attribute(keys(task, attribute).await?), Some(VALUES)),
+                None if name == MOID => (Source::Reference, None),
+                None if name == HOSTNAME => (Source::Host, None),
+                None => (Source::Property, Some(name)),
+            };
+            columns.reads.extend(read.filter(|read| !columns.reads.contains(read)));
+            columns.asked.push(Column { name, source });
+        }
+        Ok(columns)
+    }
+
+    /// What is set of it, in the order in which it was asked for.
+    pub fn fields(&self, row: &Row) -> Map<String, Json> {
+        self.fields_with(row, |_, value| value.to_json())
+    }
+
+    /// As [`Columns::fields`], with one's own way from a path and its value to JSON.
+    pub fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
+        let value = |column: &Column<'_>| match &column.source {
+            Source::Property => row.get(column.name).map(|value| print(column.name, value)),
+            Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
+            Source::Reference => Some(Json::from(&*row.object.id)),
+            Source::Host => Some(Json::from(self.host)),
+        };
+        self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?))).collect()
+    }
+}
+
+/// The attribute's name, when the path is one of an attribute. `customValue[101]` is vSphere's own form.
+fn attribute(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix(VALUES)?;
+    let name = rest.strip_prefix('.').or_else(|| rest.strip_prefix("[\"")?.strip_suffix("\"]"))?;
+    (!name.is_empty()).then_some(name)
+}
+
+async fn keys(task: &Task<'_>, name: &str) -> Result<Vec<i64>, Failure> {
+    let keys = task.inventory.services().attribute_keys(name).await?;
+    if keys.is_empty() {
+        return Err(ReadError::new(&format!("InvalidProperty: there is no custom attribute {name}")).into());
+    }
+    Ok(keys)
+}
+
+fn attribute_value<'r>(row: &'r Row, keys: &[i64]) -> Option<&'r Value> {
+    let values = row.get(VALUES)?.as_list()?.iter().filter_map(Value::as_struct);
+    let wanted = |key: &Value| key.as_i64().is_some_and(|key| keys.contains(&key));
+    values.into_iter().find(|value| value.get("key").is_some_and(wanted))?.get("value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_told_from_paths() {
+        for (path, name) in [
+            ("customValue.Owner", Some("Owner")),
+            ("customValue.backup.policy", Some("backup.policy")),
+            ("customValue[\"Backup, daily\"]", Some("Backup, daily")),
+            ("customValue.Größe", Some("Größe")),
+            ("customValue", None),
+            ("customValue.", None),
+            ("customValue[101]", None),
+            ("customValue[\"\"]", None),
+            ("customValues.Owner", None),
+            ("summary.customValue", None),
+        ] {
+            assert_eq!(attribute(path), name, "{path}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Virtual SAN, as an ESXi host sees it.
+
+use serde_json::{Value as Json, json};
+use vpoller_vsphere::Value;
+
+use super::{Performing, Task};
+use crate::failure::Failure;
+
+const NAME: &str = "name";
+const POWER: &str = "runtime.powerState";
+const CONNECTION: &str = "runtime.connectionState";
+const SYSTEM: &str = "configManager.vsanSystem";
+
+/// Whether the host's part of the cluster is well. A host that is off or lost would be waited for in vain.
+pub(crate) fn health<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let host = task.read(&[NAME, POWER, CONNECTION, SYSTEM]).await?;
+        if host.text(POWER) != Some("poweredOn") {
+            return Err(Failure::VsanHostOff);
+        }
+        if host.text(CONNECTION) != Some("connected") {
+            return Err(Failure::VsanHostLost);
+        }
+        let system = host.get(SYSTEM).and_then(Value::as_moref).ok_or(Failure::MissingProperties)?;
+        let status = task.inventory.services().vsan_status(system).await?;
+        let member = |name: &str| status.get(name).map_or(Json::Null, Value::to_json);
+        let name = host.get(NAME).map_or(Json::Null, Value::to_json);
+        task.answer(json!([{
+            NAME: name, "uuid": member("uuid"), "nodeUuid": member("nodeUuid"), "health": member("health"),
+        }]))
+    })
+}

@@ -1,0 +1,148 @@
+//! Every method against a standalone ESXi host: it works there too, or its error says why not.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_wire::text;
+use vpoller_worker::methods::METHODS;
+use vpoller_worker::{Agents, Dispatcher};
+
+use crate::cases::{answer, registered};
+
+/// What is expected of a request.
+enum Expected {
+    /// This result.
+    Result(Json),
+    /// A result, whatever it holds: it differs from run to run.
+    Some,
+    /// A failure with this text.
+    Failure(&'static str),
+}
+
+use Expected::{Failure, Result, Some as Something};
+
+const HOST: &str = "esxi-standalone.example.org";
+const VM: &str = "esxi-vm01";
+const STORE: &str = "esxi-datastore1";
+const URL: &str = "ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079f/";
+const NO_CLUSTER: &str = "Cannot find object cluster01";
+
+/// Method, further fields, what is expected.
+fn table() -> Vec<(&'static str, Json, Expected)> {
+    let named = |name: &str| json!({"name": name, "properties": null});
+    let vms = || json!([{"name": VM}, {"name": "esxi-vm02"}]);
+    vec![
+        ("about", json!({"properties": "apiType"}), Result(json!([{"apiType": "HostAgent"}]))),
+        ("event.latest", json!({}), Something),
+        (
+            "event.get",
+            json!({"key": "1000 limit=1"}),
+            Result(json!([{
+                "key": 1001, "time": "2015-02-10 15:48:40+00:00", "type": "esx.audit.net.firewall.port.hooked", "severity": null,
+                "user": "", "entity": null, "message": "esx.audit.net.firewall.port.hooked (1 vmk0, 2 esxi-vm01)",
+            }])),
+        ),
+        ("alarm.get", json!({}), Result(json!([]))),
+        ("session.get", json!({}), Something),
+        ("object.discover", json!({"key": "ComputeResource"}), Something),
+        (
+            "object.get",
+            json!({"key": "Folder", "name": "/ha-datacenter/vm", "properties": "childType"}),
+            Result(json!([{"ref": "vim.Folder:ha-folder-vm", "name": "vm", "childType": ["VirtualMachine"]}])),
+        ),
+        ("net.discover", json!({}), Result(json!([{"name": "VM Network"}]))),
+        ("net.get", named("VM Network"), Result(json!([{"name": "VM Network"}]))),
+        ("net.host.get", named("VM Network"), Result(json!({"name": "VM Network", "host": [{"name": HOST}]}))),
+        ("net.vm.get", named("VM Network"), Result(json!({"name": "VM Network", "vm": vms()}))),
+        ("datacenter.discover", json!({}), Result(json!([{"name": "ha-datacenter"}]))),
+        ("datacenter.get", named("ha-datacenter"), Result(json!([{"name": "ha-datacenter"}]))),
+        ("datacenter.alarm.get", named("ha-datacenter"), Result(json!([]))),
+        (
+            "datacenter.summary.get",
+            json!({"name": "ha-datacenter", "properties": "hosts,vms.on,cpu.total,datastores"}),
+            Result(json!([{"hosts": 1, "vms.on": 1, "cpu.total": 18_400_000_000_i64, "datastores": 1}])),
+        ),
+        ("cluster.discover", json!({}), Result(json!([]))),
+        ("cluster.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.alarm.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.summary.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("resource.pool.discover", json!({}), Result(json!([{"name": "Resources"}]))),
+        ("resource.pool.get", named("Resources"), Result(json!([{"name": "Resources"}]))),
+        (
+            "resource.pool.vm.get",
+            named("Resources"),
+            Result(json!([
+                {"name": VM, "resourcePool.name": "Resources"}, {"name": "esxi-vm02", "resourcePool.name": "Resources"},
+            ])),
+        ),
+        ("host.discover", json!({}), Result(json!([{"name": HOST}]))),
+        ("host.get", named(HOST), Result(json!([{"name": HOST}]))),
+        ("host.alarm.get", named(HOST), Result(json!([]))),
+        ("host.cluster.get", named(HOST), Result(json!([{"name": HOST, "cluster": HOST}]))),
+        ("host.vm.get", named(HOST), Result(vms())),
+        ("host.net.get", named(HOST), Result(json!({"name": HOST, "network": [{"name": "VM Network"}]}))),
+        ("host.datastore.get", named(HOST), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("vm.discover", json!({}), Result(vms())),
+        ("vm.get", named(VM), Result(json!([{"name": VM}]))),
+        (
+            "vm.get",
+            json!({"name": VM, "properties": "customValue.Owner"}),
+            Failure("Cannot collect properties: NotSupported: a host without vCenter has no custom attributes"),
+        ),
+        ("vm.alarm.get", named(VM), Result(json!([]))),
+        ("vm.disk.discover", named(VM), Result(json!([{"name": VM, "disk": [{"diskPath": "/"}]}]))),
+        ("vm.disk.get", json!({"name": VM, "key": "/"}), Result(json!([{"name": VM, "disk": {"diskPath": "/"}}]))),
+        ("vm.guest.net.get", named(VM), Result(json!({"name": VM, "net": [{"network": "VM Network"}]}))),
+        ("vm.net.get", named(VM), Result(json!({"name": VM, "network": [{"name": "VM Network"}]}))),
+        ("vm.datastore.get", named(VM), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("vm.host.get", named(VM), Result(json!([{"name": VM, "host": HOST}]))),
+        ("vm.process.get", json!({"name": VM, "username": "root", "password": "p4ssw0rd"}), Something),
+        ("vm.cpu.usage.percent", named(VM), Something),
+        ("vm.snapshot.get", named(VM), Failure("No snapshots found for: esxi-vm01")),
+        ("vm.snapshot.summary.get", named(VM), Result(json!([{"name": VM, "count": 0, "age": 0, "size": 0}]))),
+        ("datastore.discover", json!({}), Result(json!([{"name": STORE}]))),
+        ("datastore.get", named(URL), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("datastore.alarm.get", named(STORE), Result(json!([]))),
+        ("datastore.host.get", named(STORE), Result(json!([{"name": HOST}]))),
+        ("datastore.vm.get", named(STORE), Result(vms())),
+        (
+            "vsan.health.get",
+            named(HOST),
+            Result(json!([{
+                "name": HOST, "uuid": null, "nodeUuid": "72c0d73b-3b63-5e2e-ac04-a8b2d2509866", "health": "unknown",
+            }])),
+        ),
+        (text::STATUS, json!({"properties": "agents.0.limit"}), Result(json!({"agents.0.limit": 64}))),
+    ]
+}
+
+#[test]
+fn no_method_is_left_out() {
+    let asked: BTreeSet<&str> = table().iter().map(|(method, ..)| *method).collect();
+    assert_eq!(asked, METHODS.iter().map(|method| method.name).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standalone_host_is_served_too() {
+    let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
+    let registered = registered(&simulator);
+    let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory())], 64));
+    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    let mut wrong = Vec::new();
+    for (method, mut request, expected) in table() {
+        (request["method"], request["hostname"]) = (json!(method), json!(registered.name));
+        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
+        let right = match expected {
+            Result(result) => reply["result"] == result,
+            Something => reply["result"].as_array().is_some_and(|rows| !rows.is_empty()),
+            Failure(text) => reply["msg"] == text && reply["success"] == 1,
+        };
+        if !right {
+            wrong.push(format!("{request}: {reply}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    agents.stop().await;
+}

@@ -1,0 +1,188 @@
+//! Events at the simulator: nothing is lost or told twice, whatever the number, and a check costs one call.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use vpoller_testkit::certificates::ServerCertificate;
+use vpoller_testkit::relay::{Fault, Rule};
+use vpoller_testkit::{Bed, Relay, SimOptions, Simulator, wait_until};
+use vpoller_vsphere::{Config, SecretString, Tls};
+use vpoller_worker::Registered;
+
+use crate::calls::Desk;
+
+fn happen(simulator: &Simulator, event: &Json) -> i64 {
+    simulator.page("POST", "/event", &event.to_string())["key"].as_i64().unwrap()
+}
+
+/// Somebody writes something down.
+fn note(simulator: &Simulator, text: &str) -> i64 {
+    happen(simulator, &json!({"_type": "GeneralUserEvent", "message": text, "fullFormattedMessage": text, "userName": "root"}))
+}
+
+fn keys(events: &Json) -> Vec<i64> {
+    events.as_array().unwrap().iter().map(|event| event["key"].as_i64().unwrap()).collect()
+}
+
+async fn events(desk: &Desk, key: &str) -> Json {
+    desk.result("event.get", json!({"key": key})).await
+}
+
+/// Each bed that is built.
+fn desks() -> impl Iterator<Item = Desk> {
+    let beds = Bed::ALL.into_iter().filter(|bed| bed.program().is_some());
+    beds.map(|bed| Desk::start(&SimOptions { bed, ..SimOptions::default() }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_resumes_misses_nothing_and_hears_nothing_twice() {
+    for desk in desks() {
+        resume(desk).await;
+    }
+}
+
+async fn resume(desk: Desk) {
+    let first = note(&desk.simulator, "number 0");
+    for number in 1..250 {
+        note(&desk.simulator, &format!("number {number}"));
+    }
+    // Far more than a collector's page, so that it is read backwards.
+    let (mut seen, mut last) = (Vec::new(), first - 1);
+    loop {
+        let part = events(&desk, &format!("{last} limit=70 type=GeneralUserEvent")).await;
+        let Some(newest) = keys(&part).last().copied() else { break };
+        seen.extend(keys(&part));
+        last = newest;
+    }
+    assert_eq!(seen, (first..first + 250).collect::<Vec<_>>());
+    let newest = events(&desk, "limit=120 type=GeneralUserEvent").await;
+    assert_eq!(keys(&newest), (first + 130..first + 250).collect::<Vec<_>>());
+    desk.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_check_costs_one_call() {
+    let desk = Desk::start(&SimOptions::default());
+    let last = *keys(&events(&desk, "").await).last().unwrap();
+    let one = vec![("RetrievePropertiesEx".to_owned(), 1)];
+    let ask = json!({"key": last.to_string()});
+    assert_eq!(desk.cost("event.get", ask.clone()).await, one);
+    let key = note(&desk.simulator, "something new");
+    let new = desk.result("event.get", ask).await;
+    assert_eq!((keys(&new), &new[0]["message"]), (vec![key], &json!("something new")));
+    assert_eq!(desk.result("event.latest", json!({})).await, json!([{"event": "something new"}]));
+    desk.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collectors_are_few_and_survive_a_lost_session() {
+    for desk in desks() {
+        ask_much(desk).await;
+    }
+}
+
+async fn ask_much(desk: Desk) {
+    for round in 0..3 {
+        for kind in 0..10 {
+            events(&desk, &format!("type=Made{kind}Event")).await;
+        }
+        let calls = desk.simulator.calls().methods;
+        let (made, ended) = (calls["CreateCollectorForEvents"], calls["DestroyCollector"]);
+        assert_eq!(made - ended, 8, "after round {round}");
+    }
+    assert_eq!(keys(&events(&desk, "severity=user").await).len(), 1);
+    desk.simulator.drop_sessions();
+    note(&desk.simulator, "after the restart");
+    let all = events(&desk, "severity=user").await;
+    assert_eq!(all[1]["message"], "after the restart", "{all}");
+    desk.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_database_is_noticed() {
+    let desk = Desk::start(&SimOptions::default());
+    for key in ["999999", "999999 severity=error"] {
+        let reply = desk.reply("event.get", json!({"key": key})).await;
+        let text = reply["msg"].as_str().unwrap();
+        assert!(text.starts_with("Cannot collect properties: the newest event is 10"), "{text}");
+        assert!(text.ends_with("so 999999 is of another event database; ask once without a number"), "{text}");
+    }
+    desk.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn session_keys_can_be_masked() {
+    let desk = Desk::start(&SimOptions::default()).masking_keys();
+    let sessions = desk.result("session.get", json!({})).await;
+    let key = desk.simulator.sessions()[0]["key"].as_str().unwrap().to_owned();
+    assert!(sessions[0]["key"].as_str().unwrap().starts_with("masked-"), "{sessions}");
+    let login = desk.result("event.get", json!({"key": "type=UserLoginSessionEvent", "properties": "sessionId"})).await;
+    let latest = desk.result("object.get", json!({"key": "EventManager", "name": null, "properties": "latestEvent"})).await;
+    for shown in [&sessions, &login, &latest] {
+        assert!(shown.to_string().contains("masked-") && !shown.to_string().contains(&key), "{shown}");
+    }
+    let request = json!({"key": "SessionManager", "name": null, "properties": "sessionList"});
+    let refused = desk.reply("object.get", request).await;
+    assert_eq!(refused["success"], 1, "{refused}");
+    desk.agents.stop().await;
+}
+
+/// A page of events that no simulator gives: an unknown type with an unknown member, one without a key, one that is plain text,
+/// one whose time is none.
+const CANNED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+ xmlns:xsd="http://www.w3.org/2001/XMLSchema"><soapenv:Body><RetrievePropertiesExResponse xmlns="urn:vim25"><returnval><objects>
+<obj type="EventHistoryCollector">canned</obj><propSet><name>latestPage</name><val xsi:type="ArrayOfEvent">
+<Event xsi:type="VmPoweredOnEvent"><key>12</key><chainId>12</chainId><createdTime>2015-02-10T15:48:40Z</createdTime><userName>root</userName>
+<fullFormattedMessage>good</fullFormattedMessage></Event>
+<Event xsi:type="QuantumEvent"><key>11</key><chainId>11</chainId><createdTime>2015-02-10T15:48:39Z</createdTime><userName>root</userName>
+<fullFormattedMessage>new</fullFormattedMessage><spin><up>1</up><up>2</up></spin></Event>
+<Event xsi:type="VmPoweredOffEvent"><userName>root</userName></Event>
+<Event xsi:type="VmPoweredOffEvent">lost</Event>
+<Event xsi:type="VmPoweredOffEvent"><key>10</key><createdTime>yesterday</createdTime><userName>root</userName></Event>
+</val></propSet></objects></returnval></RetrievePropertiesExResponse></soapenv:Body></soapenv:Envelope>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_costs_no_other() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+    let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
+    (config.address, config.tls) = (Some(relay.address()), Tls::Off);
+    let desk = Desk::of(simulator, Registered::new("vc01.example.org", config));
+    events(&desk, "").await;
+    relay.add(Rule::new(Fault::Answer(200, CANNED.to_owned())).of("RetrievePropertiesEx").times(1));
+    let seen = desk.result("event.get", json!({"key": "9", "properties": "spin"})).await;
+    let short: Vec<Json> = ["key", "type", "time", "severity", "message", "spin"]
+        .iter()
+        .map(|field| seen.as_array().unwrap().iter().map(|event| event[field].clone()).collect())
+        .collect();
+    assert_eq!(
+        short,
+        [
+            json!([10, 11, 12]),
+            json!(["VmPoweredOffEvent", "QuantumEvent", "VmPoweredOnEvent"]),
+            json!(["yesterday", "2015-02-10 15:48:39+00:00", "2015-02-10 15:48:40+00:00"]),
+            json!(["info", null, "info"]),
+            json!(["VmPoweredOffEvent", "new", "good"]),
+            json!(["(null)", {"up": ["1", "2"]}, "(null)"]),
+        ]
+    );
+    desk.agents.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_requester_that_gives_up_leaves_no_collector_behind() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+    let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
+    (config.address, config.tls) = (Some(relay.address()), Tls::Off);
+    let desk = Desk::of(simulator, Registered::new("vc01.example.org", config));
+    desk.result("about", json!({})).await;
+    relay.add(Rule::new(Fault::Delay(Duration::from_millis(500))).of("CreateCollectorForEvents").times(1));
+    let late = desk.reply("event.get", json!({"timeout": 100})).await;
+    assert_eq!(late["success"], 1, "{late}");
+    wait_until(Duration::from_secs(10), "the collector", || relay.calls_of("SetCollectorPageSize") == 1);
+    events(&desk, "").await;
+    assert_eq!(relay.calls_of("CreateCollectorForEvents"), 1, "the one that was made is used");
+    desk.agents.stop().await;
+}
