@@ -1,13 +1,16 @@
 //! What the daemons tell about themselves, read by Prometheus itself.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use vpoller_testkit::process::{self, Process};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, http, ports, wait_for, workspace};
+
+use crate::interop::page::programs;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const VM: &str = "vm01.example.org";
@@ -62,6 +65,48 @@ fn promtool_finds_nothing_wrong_with_the_metrics() {
         let done = process::run(command, LIMIT);
         assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (0, "", ""), "{text}");
     }
+}
+
+/// Runs promtool on a file.
+#[track_caller]
+fn promtool(arguments: &[&str], file: &Path) -> bool {
+    let Some(promtool) = program("promtool") else { return false };
+    let mut command = Command::new(promtool);
+    command.args(arguments).arg(file);
+    let done = process::run(command, LIMIT);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    true
+}
+
+#[test]
+fn alerts_are_rules_about_metrics_that_exist() {
+    let path = workspace::root().join("contrib/prometheus/vpoller.yml");
+    if !promtool(&["check", "rules"], &path) {
+        return;
+    }
+    let bed = Bed::start();
+    let shown: Vec<String> = bed.pages.iter().map(|page| http::get(&format!("{page}/metrics")).1).collect();
+    let rules = fs::read_to_string(path).unwrap();
+    let names: BTreeSet<&str> = rules
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("vpoller_") && !word.ends_with('_'))
+        .collect();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        // Nothing has been refused yet, and nobody has reasons to show.
+        let known = shown.iter().any(|text| text.contains(&format!("\n{name}"))) || name == "vpoller_proxy_refused_total";
+        assert!(known, "{name} is no metric");
+    }
+}
+
+#[test]
+fn the_configuration_on_the_page_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = programs("docs/operations.md", "yaml").remove(0);
+    let file = folder.path().join("prometheus.yml");
+    fs::write(&file, example).unwrap();
+    fs::copy(workspace::root().join("contrib/prometheus/vpoller.yml"), folder.path().join("vpoller.yml")).unwrap();
+    promtool(&["check", "config"], &file);
 }
 
 #[test]

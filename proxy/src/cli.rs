@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use vpoller_daemon::cli::{CommandLine, Options, PidFile};
+use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
 use vpoller_daemon::signal::Signals;
 use vpoller_daemon::{Program, config, critical, log, mgmt, notify};
 use vpoller_wire::endpoint::Endpoint;
@@ -57,6 +57,7 @@ impl CommandLine for Arguments {
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     match (arguments.command, &arguments.endpoint) {
+        _ if arguments.options.check_config => check(&arguments.options),
         (Some(Word::Stop), Some(endpoint)) => ask(endpoint, mgmt::Command::Shutdown),
         (Some(Word::Status), Some(endpoint)) => ask(endpoint, mgmt::Command::Status),
         _ => start(&arguments.options),
@@ -70,6 +71,13 @@ fn ask(endpoint: &Endpoint, command: mgmt::Command) -> ExitCode {
             let written = out.write_all(&reply).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
             if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
+        Err(error) => fail(&error),
+    }
+}
+
+fn check(options: &Options) -> ExitCode {
+    match Config::load(&config::locate(Program::Proxy, options.file.as_deref())) {
+        Ok((_, checked)) => cli::tell(&checked.in_force, &checked.warnings),
         Err(error) => fail(&error),
     }
 }
@@ -97,10 +105,10 @@ fn try_start(options: &Options) -> Result<(), Early> {
     // Before anything that could start a thread.
     let signals = Signals::block().map_err(|error| Early::Setup(format!("cannot take signals: {error}")))?;
     let path = config::locate(Program::Proxy, options.file.as_deref());
-    let (mut config, unknown) = Config::load(&path).map_err(Early::Config)?;
+    let (mut config, checked) = Config::load(&path).map_err(Early::Config)?;
     let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| Early::Setup(error.to_string()))?;
     config.rules.log_requests = options.verbosity() == log::Verbosity::Debug;
-    unknown.iter().for_each(|unknown| tracing::warn!("{unknown}"));
+    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let manager = Manager::start(&config).map_err(Early::Proxy)?;
     // Not before the sockets are ours: a second start must leave the first one's file alone.
     let pid_file = |path| PidFile::write(path).map_err(|error| Early::Setup(format!("cannot write {}: {error}", path.display())));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use vpoller_daemon::Program;
-use vpoller_daemon::config::{ConfigError, Settings, Unknown};
-use vpoller_daemon::http::{self, Listen};
+use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
 
@@ -44,13 +44,15 @@ impl Config {
         })
     }
 
-    /// Reads a file; also says what in it is ignored.
+    /// Reads a file; also says what in it is ignored, and what is in force.
     ///
     /// # Errors
     /// When the file is missing or does not read, or a value makes no sense.
-    pub fn load(path: &Path) -> Result<(Self, Vec<Unknown>), ConfigError> {
+    pub fn load(path: &Path) -> Result<(Self, Checked), ConfigError> {
         let settings = Settings::load(path, Program::Proxy)?;
-        Ok((Self::read(&settings)?, settings.unknown(&[(SECTION, KEYS)], FOREIGN)))
+        let config = Self::read(&settings)?;
+        let warnings = settings.unknown(FOREIGN).iter().map(ToString::to_string).collect();
+        Ok((config, Checked { in_force: settings.in_force(), warnings }))
     }
 
     fn read(settings: &Settings) -> Result<Self, ConfigError> {
@@ -60,7 +62,7 @@ impl Config {
             frontend: settings.endpoint(SECTION, "frontend", DEFAULT_FRONTEND)?,
             backend: settings.endpoint(SECTION, "backend", DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
-            mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::default(), Allow::parse)?,
+            mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
             http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             rules: Rules {
                 affinity: settings.number(SECTION, "affinity", rules.affinity, 1..=64)?,
@@ -94,30 +96,15 @@ const DEFAULT_BACKEND: &str = "tcp://*:10124";
 const DEFAULT_MGMT: &str = "tcp://*:9999";
 const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10125";
 const MIB: usize = 1024 * 1024;
-/// Every key of the section.
-const KEYS: &[&str] = &[
-    "frontend",
-    "backend",
-    "mgmt",
-    "mgmt_allow",
-    http::KEY,
-    "request_ttl",
-    "affinity",
-    "queue_per_host",
-    "queue_total",
-    "memory_per_host",
-    "memory_total",
-    "max_request",
-];
 /// Sections of the same file that other programs read.
-const FOREIGN: &[&str] = &["worker", "cache"];
+const FOREIGN: &[&str] = &["worker", "cache", "helper:"];
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn load(text: &str) -> Result<(Config, Vec<Unknown>), ConfigError> {
+    fn load(text: &str) -> Result<(Config, Checked), ConfigError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vpoller.conf");
         std::fs::write(&path, text).unwrap();
@@ -125,10 +112,10 @@ mod tests {
     }
 
     fn check(text: &str, frontend: &str, backend: &str, mgmt: &str) {
-        let (config, unknown) = load(text).unwrap();
+        let (config, checked) = load(text).unwrap();
         let endpoints = [config.frontend, config.backend, config.mgmt].map(|endpoint| endpoint.to_string());
         assert_eq!(endpoints, [frontend, backend, mgmt], "{text}");
-        assert_eq!(unknown, [], "{text}");
+        assert_eq!(checked.warnings, Vec::<String>::new(), "{text}");
     }
 
     #[test]
@@ -157,7 +144,8 @@ mod tests {
     fn mistakes_are_named() {
         let error = load("[proxy]\nmgmt_allow = 10.0.0.1, all\n").unwrap_err().to_string();
         assert!(error.contains("line 2: [proxy] mgmt_allow") && error.contains("\"all\""), "{error}");
-        assert_eq!(load("[proxy]\nfrontent = tcp://*:1\n").unwrap().1.len(), 1);
+        let warnings = load("[proxy]\nfrontent = tcp://*:1\n").unwrap().1.warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("line 2: unknown key \"frontent\""), "{warnings:?}");
     }
 
     #[test]
@@ -167,12 +155,9 @@ mod tests {
         // Every setting is in it, if only as a comment, with the value that is built in.
         let shown = sample.split("[worker]").next().unwrap().split_once("[proxy]").unwrap().1.replace("# ", "");
         let lines: Vec<_> = shown.lines().filter(|line| line.contains("= ")).collect();
-        let settings =
-            Settings::parse(&format!("[proxy]\n{}", lines.join("\n")), Path::new("contrib/vpoller.conf"), Program::Proxy)
-                .unwrap();
-        assert_eq!(settings.unknown(&[(SECTION, KEYS)], FOREIGN), []);
-        let missing: Vec<_> = KEYS.iter().filter(|key| settings.get(SECTION, key).is_none()).collect();
+        let (config, Checked { in_force, warnings }) = load(&format!("[proxy]\n{}\n", lines.join("\n"))).unwrap();
+        assert_eq!((config.rules, warnings), (Rules::default(), Vec::new()));
+        let missing: Vec<_> = in_force.lines().filter(|line| line.contains('=') && !line.contains(" ; line ")).collect();
         assert!(missing.is_empty(), "{missing:?}");
-        assert_eq!(Config::read(&settings).unwrap().rules, Rules::default());
     }
 }

@@ -5,12 +5,13 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use vpoller_vsphere::{Class, MoRef};
 use vpoller_wire::{Reply, Request};
 
@@ -326,7 +327,7 @@ impl Drop for Place<'_> {
 }
 
 /// The time to answer in: what the client waits, less a little for the way back.
-fn time_left(timeout: Option<u64>) -> Duration {
+pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
     let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
     timeout - (timeout / 20).min(LONGEST_RESERVE)
 }

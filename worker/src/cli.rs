@@ -15,6 +15,7 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Request, Secret};
 
 use crate::config::Config;
+use crate::helpers::external::Externals;
 use crate::local::Local;
 use crate::{catalogue, hosts, manager};
 
@@ -86,6 +87,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match arguments.command {
         _ if arguments.list_methods => print(&catalogue::list()),
         _ if arguments.methods_markdown => print(&catalogue::markdown()),
+        _ if arguments.options.check_config => check(&arguments.options).unwrap_or_else(report),
         Some(Word::Stop) => ask(&arguments, Command::Shutdown),
         Some(Word::Status) => ask(&arguments, Command::Status),
         Some(Word::Start) | None => start(&arguments).unwrap_or_else(report),
@@ -108,6 +110,20 @@ fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+fn check(options: &Options) -> Result<ExitCode, AnyError> {
+    let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
+    let found = match hosts::load(&config) {
+        Ok(found) => found,
+        Err(error) => {
+            let _ = cli::tell(&config.checked.in_force, &config.checked.warnings);
+            return Err(error.into());
+        }
+    };
+    let hosts: String = found.hosts.iter().map(|host| format!("# {}\n", host.describe())).collect();
+    let text = format!("{}\n# {} vSphere hosts in force\n{hosts}", config.checked.in_force, found.hosts.len());
+    Ok(cli::tell(&text, &[config.checked.warnings, found.complaints()].concat()))
 }
 
 fn ask(arguments: &Arguments, command: Command) -> ExitCode {
@@ -197,8 +213,10 @@ impl Run {
         log::init(verbosity, None)?;
         let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
         let request = self.request()?;
-        let wanted = hosts::load(&config)?.into_iter().filter(|host| host.name == request.hostname);
-        let local = Local::of(wanted).with_policy(config.policy);
+        let found = hosts::load(&config)?;
+        found.complaints().iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        let wanted = found.hosts.into_iter().filter(|host| host.name == request.hostname);
+        let local = Local::of(wanted).with_policy(config.policy).with_helpers(Externals::new(&config.externals));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(runtime.block_on(async {
             let reply = local.run(&request).await;

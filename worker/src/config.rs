@@ -1,42 +1,28 @@
 //! What the configuration file says to a worker.
 //!
 //! Everything is optional. `[cache]` and `tasks` are accepted as the original had them; built-in helpers are always active, so
-//! `helpers` only needs checking.
+//! `helpers` only matters for those that are commands.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vpoller_daemon::Program;
-use vpoller_daemon::config::{ConfigError, Settings};
-use vpoller_daemon::http::{self, Listen};
+use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
 use crate::actions::Policy;
-use crate::helpers;
+use crate::helpers::{self, external::Spec};
 
 const SECTION: &str = "worker";
 const CACHE: &str = "cache";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
 const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10001";
-const WORKER_KEYS: &[&str] = &[
-    "db",
-    "proxy",
-    "mgmt",
-    "mgmt_allow",
-    http::KEY,
-    "helpers",
-    "tasks",
-    "vsphere_hosts_dir",
-    "mask_session_keys",
-    "cache_enabled",
-    "cache_maxsize",
-    "cache_ttl",
-    "cache_housekeeping",
-];
-const CACHE_KEYS: &[&str] = &["enabled", "maxsize", "ttl", "housekeeping", "max_stale"];
+/// Begins the names of sections that make a helper.
+const HELPER: &str = "helper:";
 /// The only task module there ever was.
 const TASKS: &str = "vpoller.vsphere.tasks";
 /// Sections that other programs read.
@@ -62,14 +48,16 @@ pub struct Config {
     pub http: Listen,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
+    /// Those of them that are commands of the user's own.
+    pub externals: Vec<Spec>,
     /// Task modules as listed; they are reported and otherwise ignored.
     pub tasks: Vec<String>,
     /// What replies may show.
     pub policy: Policy,
     /// What may be remembered of vSphere.
     pub cache: Cache,
-    /// What is worth a warning.
-    pub warnings: Vec<String>,
+    /// What is worth a warning, and what is in force.
+    pub checked: Checked,
 }
 
 /// The `[cache]` section.
@@ -96,43 +84,65 @@ impl Config {
         Self::from_settings(&Settings::load(path, Program::Worker)?)
     }
 
-    /// The listed modules that exist, as the log names them: all of them are built in.
+    /// The listed modules that exist, as the log names them.
     pub(crate) fn modules(&self) -> Vec<String> {
         let tasks = self.tasks.iter().filter(|name| *name == TASKS).map(|name| format!("task module {name}"));
-        let known = |name: &&String| helpers::find(name).is_some();
+        let known = |name: &&String| helpers::find(name).is_some() || self.externals.iter().any(|spec| spec.name == **name);
         tasks.chain(self.helpers.iter().flatten().filter(known).map(|name| format!("helper module {name}"))).collect()
     }
 
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let tasks = settings.get(SECTION, "tasks").map(list).unwrap_or_default();
-        let helpers = settings.get(SECTION, "helpers").map(list);
-        let unknown = settings.unknown(&[(SECTION, WORKER_KEYS), (CACHE, CACHE_KEYS)], FOREIGN);
-        let mut warnings: Vec<String> = unknown.iter().map(ToString::to_string).collect();
-        warnings.extend(helpers.iter().flatten().filter(|name| helpers::find(name).is_none()).map(|name| unknown_helper(name)));
-        warnings.extend(tasks.iter().filter(|name| *name != TASKS).map(|name| unknown_tasks(name)));
-        Ok(Self {
-            db: settings.get(SECTION, "db").unwrap_or(DEFAULT_DB).into(),
-            db_given: settings.get(SECTION, "db").is_some(),
-            hosts_dir: settings.get(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
+        let db = settings.has(SECTION, "db");
+        let mut config = Self {
+            db: settings.value(SECTION, "db", DEFAULT_DB, |path| Ok(path.into()))?,
+            db_given: db,
+            hosts_dir: settings.text(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
             proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
-            mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::default(), Allow::parse)?,
+            mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
             http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
-            helpers,
-            tasks,
+            helpers: settings.text(SECTION, "helpers").as_deref().map(list),
+            externals: Vec::new(),
+            tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
             policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
             cache: Cache::from_settings(settings)?,
-            warnings,
-        })
+            checked: Checked::default(),
+        };
+        let mut warnings = config.take_helpers(settings)?;
+        warnings.extend(config.tasks.iter().filter(|name| *name != TASKS).map(|name| unknown_tasks(name)));
+        warnings.splice(0..0, settings.unknown(FOREIGN).iter().map(ToString::to_string));
+        config.checked = Checked { in_force: settings.in_force(), warnings };
+        Ok(config)
+    }
+
+    /// Reads the sections of helpers and keeps those that are listed; returns what is wrong with the rest, and with the list.
+    fn take_helpers(&mut self, settings: &Settings) -> Result<Vec<String>, ConfigError> {
+        let mut warnings = Vec::new();
+        let listed = self.helpers.clone().unwrap_or_default();
+        for section in settings.sections(HELPER) {
+            let name = section.strip_prefix(HELPER).unwrap_or_default().trim();
+            let spec = Spec::read(settings, section, name)?;
+            if helpers::find(name).is_some() {
+                warnings.push(format!("[{section}] is ignored: {name} is built in; take another name"));
+            } else if listed.iter().any(|listed| listed == name) {
+                warnings.extend(spec.complaint());
+                self.externals.push(spec);
+            } else {
+                warnings.push(format!("[{section}] is not used: {name} is not in the list [{SECTION}] helpers"));
+            }
+        }
+        let exists = |name: &str| helpers::find(name).is_some() || self.externals.iter().any(|spec| spec.name == name);
+        warnings.extend(listed.iter().filter(|name| !exists(name)).map(|name| unknown_helper(name)));
+        Ok(warnings)
     }
 }
 
 impl Cache {
     /// `[cache]`, else the names that the original's built-in defaults had in the worker's section.
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let place = |key: &'static str, old: &'static str| match settings.get(CACHE, key) {
-            None if settings.get(SECTION, old).is_some() => (SECTION, old),
-            _ => (CACHE, key),
+        let place = |key: &'static str, old: &'static str| {
+            let old_form = settings.has(SECTION, old);
+            if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
         };
         let (section, key) = place("enabled", "cache_enabled");
         let enabled = settings.boolean(section, key, true)?;
@@ -158,7 +168,9 @@ fn unknown_tasks(name: &str) -> String {
 
 fn unknown_helper(name: &str) -> String {
     let known = helpers::HELPERS.iter().map(|helper| helper.name()).collect::<Vec<_>>().join(", ");
-    format!("Unknown helper {name} in the configuration is ignored; there are {known}, always active")
+    format!(
+        "Unknown helper {name} in the configuration is ignored; there are {known}, always active, and [{HELPER}{name}] would make it"
+    )
 }
 
 #[cfg(test)]
@@ -175,7 +187,7 @@ mod tests {
         let config = config("");
         assert_eq!(config.db, Path::new("/var/lib/vconnector/vconnector.db"));
         assert_eq!((config.proxy.as_str(), config.mgmt.as_str()), ("tcp://localhost:10124", "tcp://*:10000"));
-        assert_eq!((config.helpers, config.tasks.len(), config.warnings.len()), (None, 0, 0));
+        assert_eq!((config.helpers, config.tasks.len(), config.checked.warnings.len()), (None, 0, 0));
         assert!(config.cache.enabled && !config.policy.mask_session_keys);
         assert_eq!(config.cache.housekeeping, Duration::from_secs(480 * 60));
     }
@@ -187,11 +199,11 @@ mod tests {
             helpers = vpoller.helpers.zabbix, vpoller.helpers.czabbix\ntasks = vpoller.vsphere.tasks\n\
             [cache]\nenabled = True\nmaxsize = 0\nttl = 3600\nhousekeeping = 480\n";
         let newest = config(newest);
-        assert_eq!(newest.warnings, Vec::<String>::new());
+        assert_eq!(newest.checked.warnings, Vec::<String>::new());
         assert_eq!(newest.helpers.as_deref(), Some(&["vpoller.helpers.zabbix".into(), "vpoller.helpers.czabbix".into()][..]));
         assert_eq!(newest.tasks, ["vpoller.vsphere.tasks"]);
         let oldest = config("[Default]\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\nvsphere_hosts_dir = /etc/vpoller/vsphere\n");
-        assert_eq!(oldest.warnings, Vec::<String>::new());
+        assert_eq!(oldest.checked.warnings, Vec::<String>::new());
         assert_eq!((oldest.proxy.as_str(), oldest.db_given), ("tcp://p:10124", false));
         assert_eq!(oldest.hosts_dir.as_deref(), Some(Path::new("/etc/vpoller/vsphere")));
     }
@@ -206,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_warned_about() {
-        let warnings = config("[worker]\nhelpers = vpoller.helpers.zabbix,mine\nproxi = x\n").warnings;
+        let warnings = config("[worker]\nhelpers = vpoller.helpers.zabbix,mine\nproxi = x\n").checked.warnings;
         assert!(warnings.iter().any(|text| text.contains("unknown key \"proxi\"")), "{warnings:?}");
         assert!(warnings.iter().any(|text| text.starts_with("Unknown helper mine ")), "{warnings:?}");
         assert_eq!(warnings.len(), 2);

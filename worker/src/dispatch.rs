@@ -2,17 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde_json::Map;
+use tokio::time::Instant;
 use vpoller_daemon::pages::{self, Overview};
 use vpoller_wire::{Reply, Request, append_outcome, text};
 
 use crate::actions::Policy;
-use crate::agent::Agent;
+use crate::agent::{self, Agent};
 use crate::agents::Agents;
 use crate::catch::caught;
 use crate::failure::Failure;
+use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Method, Object};
 use crate::seen::{self, Seen, cut};
@@ -36,6 +37,8 @@ pub enum Step {
 pub struct Dispatcher {
     agents: Arc<Agents>,
     policy: Policy,
+    /// Helpers that are commands of the user's own.
+    externals: Arc<Externals>,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
     /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
@@ -46,7 +49,7 @@ impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, policy: Policy::default(), unknown_helpers: Arc::default(), overview: None }
+        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default(), overview: None }
     }
 
     /// The same with a say in what may be shown.
@@ -59,6 +62,12 @@ impl Dispatcher {
     #[must_use]
     pub fn with_overview(self, overview: Arc<dyn Overview>) -> Self {
         Self { overview: Some(overview), ..self }
+    }
+
+    /// The same with helpers of the user's own.
+    #[must_use]
+    pub fn with_helpers(self, externals: Arc<Externals>) -> Self {
+        Self { externals, ..self }
     }
 
     /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
@@ -75,13 +84,13 @@ impl Dispatcher {
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
         let (method, agent) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
-            Err(failure) => return Step::Now(self.finish(methods::find(&request.method), &request, &failure.into())),
+            Err(failure) => return self.print(methods::find(&request.method), request, failure.into()),
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
-        let own = self.clone();
+        let (own, deadline) = (self.clone(), due(&request));
         Step::Later(Box::pin(async move {
             let reply = own.perform(method, agent.as_deref(), &request).await;
-            let bytes = own.finish(Some(method), &request, &reply);
+            let bytes = own.complete(Some(method), &request, &reply, deadline).await;
             if let Some(agent) = agent {
                 agent.account(method, arrived, reply.is_success());
             }
@@ -99,7 +108,7 @@ impl Dispatcher {
         }
     }
 
-    /// Answers a request that cannot be taken on, in the form that its client wants.
+    /// Answers a request that cannot be taken on, at once and so without any command, in the form that its client wants.
     #[must_use]
     pub fn turn_away(&self, body: &[u8], failure: Failure) -> Vec<u8> {
         match Request::parse(body) {
@@ -141,28 +150,58 @@ impl Dispatcher {
         }
     }
 
-    /// The bytes that the client gets: printed by the helper it named, with the outcome where it asked for that.
+    /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.
+    fn print(&self, method: Option<&'static Method>, request: Request, reply: Reply) -> Step {
+        if self.external(&request).is_none() {
+            return Step::Now(self.finish(method, &request, &reply));
+        }
+        let (own, deadline) = (self.clone(), due(&request));
+        Step::Later(Box::pin(async move { own.complete(method, &request, &reply, deadline).await }))
+    }
+
+    /// The bytes that the client gets, whatever prints them.
+    async fn complete(&self, method: Option<&'static Method>, request: &Request, reply: &Reply, deadline: Instant) -> Vec<u8> {
+        match self.external(request) {
+            Some(helper) => with_outcome(request, helper.render(request, reply, deadline).await),
+            None => self.finish(method, request, reply),
+        }
+    }
+
+    fn external(&self, request: &Request) -> Option<Arc<External>> {
+        self.externals.find(request.helper.as_deref()?)
+    }
+
+    /// The bytes that the client gets: printed by the built-in helper it named, with the outcome where it asked for that.
     fn finish(&self, method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
         let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
-        let Rendered { mut bytes, outcome } = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
+        let rendered = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
             tracing::error!("Helper {name} failed: {cause}");
             helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
         });
-        if request.outcome {
-            append_outcome(&mut bytes, outcome);
-        }
-        bytes
+        with_outcome(request, rendered)
     }
 
     fn render(&self, name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
         if let Some(helper) = helpers::find(name) {
             return helper.render(method, request, reply);
         }
-        if self.unknown_helpers.first_time(name) {
+        if self.externals.find(name).is_none() && self.unknown_helpers.first_time(name) {
             tracing::warn!("Unknown helper {} requested, the reply goes out as it is", cut(name, seen::NAME));
         }
         helpers::plain(reply)
     }
+}
+
+/// By when a request is to be answered.
+fn due(request: &Request) -> Instant {
+    Instant::now() + agent::time_left(request.timeout)
+}
+
+fn with_outcome(request: &Request, Rendered { mut bytes, outcome }: Rendered) -> Vec<u8> {
+    if request.outcome {
+        append_outcome(&mut bytes, outcome);
+    }
+    bytes
 }
 
 /// The reply to what is no request, or cannot be taken on.

@@ -1,15 +1,17 @@
 //! Where the vSphere hosts come from: the database, and one file per host as in the first releases.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use vpoller_daemon::Program;
+use vpoller_daemon::config::{ConfigError, Settings};
 use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
-use vpoller_wire::ini::{Ini, IniError};
 
 use crate::config::Config;
 use crate::inventory::{Broken, Direct, Inventory, ReadError};
@@ -28,7 +30,10 @@ pub enum HostsError {
     EmptyFolder(PathBuf),
     /// A file in it does not read.
     #[error(transparent)]
-    File(#[from] IniError),
+    File(#[from] ConfigError),
+    /// Nobody could read.
+    #[error("cannot read the vSphere hosts: {0}")]
+    Reader(io::Error),
     /// A file in it lacks something.
     #[error("configuration file {}: [Default] {key} is missing", path.display())]
     Key {
@@ -37,6 +42,17 @@ pub enum HostsError {
         /// The key.
         key: &'static str,
     },
+}
+
+/// The vSphere hosts that are registered and enabled, and what was noticed on the way.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Each name once.
+    pub hosts: Vec<Registered>,
+    /// What is worth a warning, a line each.
+    pub warnings: Vec<String>,
+    /// Files that make no host, and why.
+    pub broken: Vec<(PathBuf, HostsError)>,
 }
 
 /// One vSphere host and how to talk to it.
@@ -48,6 +64,10 @@ pub struct Registered {
     pub config: ClientConfig,
     /// Nobody has decided how its certificate is checked: it is not, and that is worth a warning.
     pub undecided: bool,
+    /// How long what was learned of it is remembered, where it says so itself.
+    pub cache_ttl: Option<Duration>,
+    /// The file it comes from; those of the database have none.
+    pub file: Option<PathBuf>,
     /// What it was made from, where that can change while the worker runs.
     origin: Option<(Host, Duration)>,
 }
@@ -58,35 +78,69 @@ const FOLDER_SECTION: &str = "Default";
 ///
 /// # Errors
 /// When the database or the folder cannot be read, or every file in it is broken and there is no database.
-pub fn load(config: &Config) -> Result<Vec<Registered>, HostsError> {
+pub fn load(config: &Config) -> Result<Found, HostsError> {
     // The first releases had no database; it is read along when there is one.
     let database = config.db_given || config.db.exists();
-    let mut hosts = match &config.hosts_dir {
+    let mut found = match &config.hosts_dir {
         Some(folder) => match from_folder(folder) {
             // Whoever moved to the database may leave the folder empty.
-            Err(HostsError::EmptyFolder(_)) if database => Vec::new(),
-            read => keep_readable(read?, database)?,
+            Err(HostsError::EmptyFolder(_)) if database => Found::default(),
+            files => keep_readable(files?, database)?,
         },
-        None => Vec::new(),
+        None => Found::default(),
     };
     if database || config.hosts_dir.is_none() {
-        let stored = Store::open(&config.db)?.hosts()?.into_iter().filter(|host| host.enabled).map(from_row);
-        hosts.extend(stored);
+        for row in Store::open(&config.db)?.hosts()?.into_iter().filter(|host| host.enabled) {
+            found.add(registered(row, None));
+        }
     }
-    Ok(hosts)
+    Ok(found)
+}
+
+impl Found {
+    /// Everything worth a warning, for somebody who has no hosts from before.
+    #[must_use]
+    pub fn complaints(&self) -> Vec<String> {
+        let broken = self.broken.iter().map(|(_, error)| format!("{error}; its vSphere host is not served"));
+        self.warnings.iter().cloned().chain(broken).collect()
+    }
+
+    /// Of two with one name the later one counts: that of the database.
+    fn add(&mut self, host: Registered) {
+        if let Some(double) = self.hosts.iter().position(|known| known.name == host.name) {
+            let Registered { name, file, .. } = self.hosts.remove(double);
+            let file = file.unwrap_or_default();
+            self.warnings.push(format!("{name} is registered elsewhere too; {} is not used", file.display()));
+        }
+        self.hosts.push(host);
+    }
 }
 
 impl Registered {
     /// A host with settings of the caller's own.
     #[must_use]
     pub fn new(name: impl Into<String>, config: ClientConfig) -> Self {
-        Self { name: name.into(), config, undecided: false, origin: None }
+        Self { name: name.into(), config, undecided: false, cache_ttl: None, file: None, origin: None }
     }
 
     /// Whether nothing that matters differs.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.origin.is_some() && self.origin == other.origin
+        self.origin.is_some() && (&self.origin, self.cache_ttl) == (&other.origin, other.cache_ttl)
+    }
+
+    /// One line about it, without its password.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let Self { name, config, file, origin, .. } = self;
+        let certificate = origin.as_ref().map_or(&TlsChoice::Unset, |(host, _)| &host.tls);
+        let place = file.as_ref().map_or_else(|| "the database".to_owned(), |file| file.display().to_string());
+        let text = format!(
+            "{name}: port {}, user {}, password ********, certificate {certificate}, from {place}",
+            config.port, config.user
+        );
+        // Names come from anybody who can write the database: a line stays a line.
+        text.replace(char::is_control, "?")
     }
 
     /// What answers for this host. Settings that cannot be used answer each request with what is wrong with them.
@@ -110,10 +164,6 @@ impl Registered {
     }
 }
 
-fn from_row(host: Host) -> Registered {
-    registered(host, None)
-}
-
 fn registered(host: Host, timeout: Option<Duration>) -> Registered {
     let mut config = ClientConfig::new(&host.host, &host.user, host.password.clone());
     config.port = host.port;
@@ -128,62 +178,75 @@ fn registered(host: Host, timeout: Option<Duration>) -> Registered {
         (config.connect_timeout, config.request_timeout) = (timeout, timeout);
     }
     let undecided = host.tls == TlsChoice::Unset;
-    Registered { name: host.host.clone(), undecided, origin: Some((host, config.request_timeout)), config }
+    let origin = Some((host.clone(), config.request_timeout));
+    Registered { name: host.host, undecided, cache_ttl: None, file: None, origin, config }
 }
 
+/// What a file in the folder says, and what is worth a warning about it.
+type FromFile = Result<(Registered, Vec<String>), HostsError>;
+
 /// One broken file costs its own host. When nothing is left to serve, the first mistake is told.
-fn keep_readable(files: Vec<Result<Registered, HostsError>>, database: bool) -> Result<Vec<Registered>, HostsError> {
-    let mut hosts = Vec::with_capacity(files.len());
-    let mut first = None;
-    for file in files {
+fn keep_readable(files: Vec<(PathBuf, FromFile)>, database: bool) -> Result<Found, HostsError> {
+    let mut found = Found::default();
+    for (path, file) in files {
         match file {
-            Ok(host) => hosts.push(host),
-            Err(error) => {
-                tracing::error!("{error}; its vSphere host is not served");
-                first.get_or_insert(error);
+            Ok((host, warnings)) => {
+                found.warnings.extend(warnings);
+                found.add(host);
             }
+            Err(error) => found.broken.push((path, error)),
         }
     }
-    match first {
-        Some(error) if hosts.is_empty() && !database => Err(error),
-        _ => Ok(hosts),
+    if found.hosts.is_empty() && !database && !found.broken.is_empty() {
+        return Err(found.broken.remove(0).1);
     }
+    Ok(found)
 }
 
 /// One result for each file, in the order of their names.
-fn from_folder(folder: &Path) -> Result<Vec<Result<Registered, HostsError>>, HostsError> {
-    let Ok(entries) = fs::read_dir(folder) else { return Err(HostsError::NoFolder(folder.to_owned())) };
-    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
-    files.sort();
+fn from_folder(folder: &Path) -> Result<Vec<(PathBuf, FromFile)>, HostsError> {
+    let files = files(folder).map_err(|_| HostsError::NoFolder(folder.to_owned()))?;
     if files.is_empty() {
         return Err(HostsError::EmptyFolder(folder.to_owned()));
     }
-    Ok(files.iter().map(|path| from_file(path)).collect())
+    Ok(files.into_iter().map(|path| (path.clone(), from_file(&path))).collect())
 }
 
-fn from_file(path: &Path) -> Result<Registered, HostsError> {
-    let readable_by_all = fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0);
-    if readable_by_all {
-        let path = path.display();
-        tracing::warn!("{path} holds a password and every user can read it; run \"chmod 600 {path}\"");
-    }
-    let ini = Ini::load(path)?;
-    let get = |key: &'static str| {
-        let value = ini.get(FOLDER_SECTION, key).filter(|value| !value.is_empty());
-        value.ok_or_else(|| HostsError::Key { path: path.to_owned(), key })
+/// The files of the folder that describe a host each.
+pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "conf"));
+    files.sort();
+    Ok(files)
+}
+
+fn from_file(path: &Path) -> FromFile {
+    let settings = Settings::load(path, Program::Worker)?;
+    let needed = |key| settings.text(FOLDER_SECTION, key).ok_or_else(|| HostsError::Key { path: path.to_owned(), key });
+    let time = |key, longest| {
+        let given = settings.has(FOLDER_SECTION, key);
+        given.then(|| settings.duration(FOLDER_SECTION, key, Duration::ZERO, SHORTEST..=longest)).transpose()
     };
     let host = Host {
-        host: get("hostname")?.to_owned(),
-        user: get("username")?.to_owned(),
-        password: SecretString::from(get("password")?),
+        host: needed("hostname")?,
+        user: needed("username")?,
+        password: SecretString::from(needed("password")?),
         enabled: true,
         port: DEFAULT_PORT,
         tls: TlsChoice::Unset,
     };
-    let seconds = get("timeout").ok().and_then(|text| text.parse().ok()).filter(|seconds| *seconds > 0);
-    Ok(registered(host, seconds.map(Duration::from_secs)))
+    let (timeout, cache_ttl) = (time("timeout", LONGEST_TIMEOUT)?, time("cachettl", LONGEST_TTL)?);
+    let mut warnings: Vec<String> = settings.unknown(&[]).iter().map(ToString::to_string).collect();
+    if fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0) {
+        let path = path.display();
+        warnings.push(format!("{path} holds a password and every user can read it; run \"chmod 600 {path}\""));
+    }
+    Ok((Registered { cache_ttl, file: Some(path.to_owned()), ..registered(host, timeout) }, warnings))
 }
+
+const SHORTEST: Duration = Duration::from_millis(1);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(3600);
+const LONGEST_TTL: Duration = Duration::from_secs(365 * 86_400);
 
 #[cfg(test)]
 mod tests {
@@ -205,25 +268,53 @@ mod tests {
         store.add("vc01", "root", &"p4ssw0rd".into()).expect("added");
         store.add("vc02", "root", &"p4ssw0rd".into()).expect("added");
         store.enable("vc01").expect("enabled");
-        let hosts = load(&config(None, db, true)).expect("hosts");
+        let hosts = load(&config(None, db, true)).expect("hosts").hosts;
         assert_eq!(hosts.iter().map(|host| host.name.as_str()).collect::<Vec<_>>(), ["vc01"]);
         let host = hosts.first().expect("one");
         assert!(!host.undecided && matches!(host.config.tls, Tls::Verify));
         let old = Host { tls: TlsChoice::Unset, ..store.hosts().expect("hosts").remove(0) };
-        let old = from_row(old);
+        let old = registered(old, None);
         assert!(old.undecided && matches!(old.config.tls, Tls::Off));
     }
 
     #[test]
     fn one_file_per_host_as_in_the_first_releases() {
         let folder = tempfile::tempdir().expect("folder");
-        let text = "[Default]\nhostname = vc01-test.example.org\nusername = root\npassword = myp4ssw0rd\ntimeout  = 3\n";
+        let text =
+            "[Default]\nhostname = vc01-test.example.org\nusername = root\npassword = myp4ssw0rd\ntimeout  = 3\ncachettl: 60\n";
         fs::write(folder.path().join("my-vc0.conf"), text).expect("written");
         fs::write(folder.path().join("notes.txt"), "nothing").expect("written");
-        let hosts = load(&config(Some(folder.path()), PathBuf::new(), false)).expect("hosts");
-        let host = hosts.first().expect("one");
-        assert_eq!((hosts.len(), host.name.as_str(), host.undecided), (1, "vc01-test.example.org", true));
-        assert_eq!(host.config.connect_timeout, Duration::from_secs(3));
+        let found = load(&config(Some(folder.path()), PathBuf::new(), false)).expect("hosts");
+        let host = found.hosts.first().expect("one");
+        assert_eq!((found.hosts.len(), host.name.as_str(), host.undecided), (1, "vc01-test.example.org", true));
+        assert_eq!((host.config.connect_timeout, host.cache_ttl), (Duration::from_secs(3), Some(Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn what_a_file_says_in_vain_is_told() {
+        let folder = tempfile::tempdir().expect("folder");
+        let db = folder.path().join("vconnector.db");
+        let store = Store::create(&db).expect("database");
+        store.add("a", "root", &"p4ssw0rd".into()).expect("added");
+        store.enable("a").expect("enabled");
+        let file = folder.path().join("a.conf");
+        let host = "[Default]\nhostname = a\nusername = root\npassword = p4ssw0rd\n";
+        fs::write(&file, format!("{host}port = 8443\n")).expect("written");
+        fs::write(folder.path().join("b.conf"), format!("{host}timeout = soon\n")).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).expect("mode");
+        let found = load(&config(Some(folder.path()), db, true)).expect("hosts");
+        let expected = [
+            "line 5: unknown key \"port\" in [Default] is ignored",
+            "holds a password and every user can read it; run \"chmod 600 ",
+            "a is registered elsewhere too; ",
+            "line 5: [Default] timeout = \"soon\" is no time from 1ms to 3600s; write seconds, like 10 or 0.5; its vSphere host is not served",
+        ];
+        let complaints = found.complaints();
+        assert_eq!(complaints.len(), expected.len(), "{complaints:?}");
+        for (complaint, expected) in complaints.iter().zip(expected) {
+            assert!(complaint.contains(expected) && !complaint.contains("p4ssw0rd"), "{complaint}");
+        }
+        assert_eq!(found.hosts.iter().map(|host| host.file.clone()).collect::<Vec<_>>(), [None], "the database's counts");
     }
 
     #[test]
@@ -244,7 +335,7 @@ mod tests {
         store.add("vc01", "root", &"p4ssw0rd".into()).expect("added");
         store.enable("vc01").expect("enabled");
         let names = |db_given| -> Vec<String> {
-            let hosts = load(&config(Some(folder.path()), db.clone(), db_given)).expect("hosts");
+            let hosts = load(&config(Some(folder.path()), db.clone(), db_given)).expect("hosts").hosts;
             hosts.into_iter().map(|host| host.name).collect()
         };
         assert_eq!(names(true), ["vc01"]);

@@ -8,6 +8,7 @@ use vpoller_wire::{Reply, Request};
 use crate::actions::Policy;
 use crate::agents::Agents;
 use crate::dispatch::{Dispatcher, Step};
+use crate::helpers::external::Externals;
 use crate::hosts::Registered;
 
 /// vSphere hosts to which this process talks itself.
@@ -54,6 +55,12 @@ impl Local {
     #[must_use]
     pub fn with_policy(self, policy: Policy) -> Self {
         Self { dispatcher: self.dispatcher.with_policy(policy), ..self }
+    }
+
+    /// Prints with these helpers too.
+    #[must_use]
+    pub fn with_helpers(self, externals: Externals) -> Self {
+        Self { dispatcher: self.dispatcher.with_helpers(Arc::new(externals)), ..self }
     }
 
     /// Performs a request and prints the reply as a worker would, by the helper that the request names.

@@ -28,10 +28,12 @@ use vpoller_wire::control::Announcement;
 use crate::agents::{self, Agents};
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
-use crate::hosts::{self, HostsError, Registered};
+use crate::helpers::external::Externals;
+use crate::hosts::{self, Found, HostsError, Registered};
 use crate::inventory::Inventory;
 use crate::methods;
 use crate::overview::Standing;
+use crate::reread::Reread;
 use crate::socket::{CAPACITY, Port, Shared};
 
 /// Why a worker does not start or go on.
@@ -108,6 +110,12 @@ struct Manager {
     config: Config,
     /// As the database had them when the agents were made.
     registered: Vec<Registered>,
+    reread: Reread,
+    /// What was said about reading the hosts and need not be said again.
+    told: Vec<String>,
+    /// systemd was told that we reload.
+    reloading: bool,
+    externals: Arc<Externals>,
     agents: Arc<Agents>,
     runtime: Runtime,
     management: Option<Management>,
@@ -129,8 +137,12 @@ impl Manager {
     fn start(config: &Config, concurrency: usize) -> Result<Self, WorkerError> {
         tracing::info!("Starting Worker Manager");
         tracing::info!("vPoller Worker {VERSION}");
-        config.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-        let registered = hosts::load(config)?;
+        config.checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+        let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
+        let reread = Reread::new(config, &wake, Instant::now());
+        let found = hosts::load(config)?;
+        let (told, registered) = (found.complaints(), found.hosts);
+        told.iter().for_each(|complaint| tracing::warn!("{complaint}"));
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
@@ -138,18 +150,24 @@ impl Manager {
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
         let sockets = (1..=concurrency).map(shared).collect::<Result<Vec<_>, _>>()?;
-        let standing = Arc::new(Standing::new(config, management.endpoint(), Arc::clone(&agents), sockets.clone()));
+        let externals = Arc::new(Externals::new(&config.externals));
+        let mgmt = management.endpoint();
+        let standing = Arc::new(Standing::new(config, mgmt, Arc::clone(&agents), Arc::clone(&externals), sockets.clone()));
         let http = open_pages(config, &standing)?;
         let runtime = runtime()?;
         agents.start(runtime.handle());
         let mut manager = Self {
             config: config.clone(),
             registered,
+            reread,
+            told,
+            reloading: false,
+            externals,
             agents,
             runtime,
             management: Some(management),
             threads: Vec::new(),
-            wake: Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?,
+            wake,
             standing,
             http,
         };
@@ -169,7 +187,10 @@ impl Manager {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
-                dispatcher: Dispatcher::new(Arc::clone(&self.agents)).with_policy(self.config.policy).with_overview(overview),
+                dispatcher: Dispatcher::new(Arc::clone(&self.agents))
+                    .with_policy(self.config.policy)
+                    .with_helpers(Arc::clone(&self.externals))
+                    .with_overview(overview),
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
@@ -216,11 +237,19 @@ impl Manager {
             if management.serve(|| self.standing.document()).map_err(WorkerError::Management)? {
                 return Ok(());
             }
+            let now = Instant::now();
             if reload {
                 notify::reloading();
                 reopen(log);
-                self.reload();
+                self.reread.demand(now);
+                self.reloading = true;
+            }
+            if let Some(read) = self.reread.tend(now) {
+                self.take_over(read);
+            }
+            if self.reloading && !self.reread.is_busy(now) {
                 notify::ready();
+                self.reloading = false;
             }
             self.look_after_threads();
         }
@@ -243,15 +272,38 @@ impl Manager {
         watchdog
     }
 
-    /// Reads the hosts again: those that changed get new agents, those that are gone or disabled lose theirs.
-    fn reload(&mut self) {
-        let registered = match hosts::load(&self.config) {
-            Ok(registered) => registered,
-            Err(error) => return tracing::error!("{error}; the vSphere hosts stay as they were"),
+    /// Serves the hosts as they were read anew: those that changed get new agents, those that are gone or disabled lose theirs,
+    /// and the others do not notice.
+    fn take_over(&mut self, read: Result<Found, HostsError>) {
+        let mut found = match read {
+            Ok(found) => found,
+            Err(error) => return self.tell(vec![format!("{error}; the vSphere hosts stay as they were")]),
         };
+        let mut complaints = std::mem::take(&mut found.warnings);
+        for (path, error) in std::mem::take(&mut found.broken) {
+            complaints.push(format!("{error}; its vSphere host stays as it was"));
+            let before = self.registered.iter().filter(|host| host.file.as_ref() == Some(&path));
+            let missing = |host: &&Registered| found.hosts.iter().all(|other| other.name != host.name);
+            found.hosts.extend(before.filter(missing).cloned().collect::<Vec<_>>());
+        }
+        self.tell(complaints);
+        self.exchange(found.hosts);
+    }
+
+    /// Logs what it has not logged since the last reading.
+    fn tell(&mut self, complaints: Vec<String>) {
+        complaints.iter().filter(|text| !self.told.contains(text)).for_each(|text| tracing::warn!("{text}"));
+        self.told = complaints;
+    }
+
+    fn exchange(&mut self, registered: Vec<Registered>) {
         let old = &self.registered;
         let is_kept = |host: &Registered| old.iter().any(|known| known.is_same(host));
         let (kept, new): (Vec<_>, Vec<_>) = registered.iter().cloned().partition(is_kept);
+        if new.is_empty() && kept.len() == old.len() && !self.reloading {
+            self.registered = registered;
+            return;
+        }
         let gone = self.agents.exchange(inventories(&new), |name| kept.iter().any(|host| host.name == name));
         tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
         self.agents.start(self.runtime.handle());

@@ -10,6 +10,7 @@ use vpoller_daemon::status::Identity;
 
 use crate::agents::Agents;
 use crate::config::Config;
+use crate::helpers::external::Externals;
 use crate::socket::Shared;
 
 /// What every thread needs that is to tell how the worker stands.
@@ -17,6 +18,7 @@ pub(crate) struct Standing {
     pub identity: Identity,
     config: Config,
     agents: Arc<Agents>,
+    externals: Arc<Externals>,
     /// The threads with a socket.
     sockets: Vec<Arc<Shared>>,
     /// Threads that ended and were started again.
@@ -28,11 +30,12 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub fn new(config: &Config, mgmt: &str, agents: Arc<Agents>, sockets: Vec<Arc<Shared>>) -> Self {
+    pub fn new(config: &Config, mgmt: &str, agents: Arc<Agents>, externals: Arc<Externals>, sockets: Vec<Arc<Shared>>) -> Self {
         Self {
             identity: Identity::now(),
             config: config.clone(),
             agents,
+            externals,
             sockets,
             restarts: AtomicU64::new(0),
             mgmt: mgmt.to_owned(),
@@ -57,6 +60,7 @@ impl Overview for Standing {
             ("db", json!(self.config.db)),
             ("concurrency", json!(self.sockets.len())),
             ("helpers", json!(self.config.helpers)),
+            ("external_helpers", self.externals.status()),
             ("tasks", json!(self.config.tasks)),
             ("vsphere_agents", json!(self.agents.hosts())),
             ("agents", self.agents.status()),

@@ -8,26 +8,29 @@ use vpoller_wire::{Request, Secret, json};
 
 use crate::log::Log;
 
-/// Where to ask, and how patiently.
-#[derive(Debug)]
+/// Whom to ask, and how patiently.
 pub struct Proxy {
-    /// The proxy's frontend.
-    pub endpoint: Endpoint,
-    /// How often a request is sent, at least once.
-    pub attempts: u32,
-    /// How long each attempt waits.
-    pub timeout: Duration,
+    client: VPollerClient,
+    endpoint: Endpoint,
+    attempts: u32,
+    timeout: Duration,
 }
 
 impl Proxy {
+    /// The proxy with this frontend; a request is sent so often, and waited for so long each time.
+    pub fn new(endpoint: Endpoint, attempts: u32, timeout: Duration) -> Self {
+        let client = VPollerClient::new(endpoint.clone()).retries(attempts).timeout(timeout);
+        Self { client, endpoint, attempts, timeout }
+    }
+
     /// Sends the request, with the time we wait in it, so that nobody works for a client that is gone.
-    pub fn ask(&self, mut request: Request, log: &Log) -> Result<Vec<u8>, ClientError> {
+    pub fn ask(&mut self, request: &Request, log: &Log) -> Result<Vec<u8>, ClientError> {
+        let mut request = request.clone();
         request.timeout = u64::try_from(self.timeout.as_millis()).ok();
         log.debug(format_args!("Sending to {}: {}", self.endpoint, masked(&request)));
-        let mut client = VPollerClient::new(self.endpoint.clone()).retries(self.attempts).timeout(self.timeout);
+        let Self { client, endpoint, attempts, timeout } = self;
         client.ask(&request.to_bytes(), |attempt| {
-            let (endpoint, timeout) = (&self.endpoint, self.timeout);
-            log.warning(format_args!("No reply from {endpoint} within {timeout:?}, retrying ({attempt} of {})", self.attempts));
+            log.warning(format_args!("No reply from {endpoint} within {timeout:?}, retrying ({attempt} of {attempts})"));
         })
     }
 }

@@ -68,8 +68,8 @@ const USAGE_TEXT: &str = "vpoller-cclient [-r <retries>] [-t <timeout>] [-e <end
 
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {
-    let proxy = Proxy { endpoint: args.endpoint.clone(), attempts: args.retries, timeout: Duration::from_millis(args.timeout) };
-    match proxy.ask(args.request(), &Log::stderr(Form::Client, false)) {
+    let mut proxy = Proxy::new(args.endpoint.clone(), args.retries, Duration::from_millis(args.timeout));
+    match proxy.ask(&args.request(), &Log::stderr(Form::Client, false)) {
         // The helper ends its text with NUL, and a C program printed it up to there.
         Ok(reply) => output::bytes(&[split_outcome(&reply).0, b"\n"]),
         Err(error @ ClientError::NoReply { .. }) => {

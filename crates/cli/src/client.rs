@@ -1,14 +1,15 @@
 //! `vpoller-client`: sends one request and prints the reply.
 //!
 //! Exit codes: 0, whatever was answered, also when nobody answered (scripts rely on it); 1 for a wrong command line or a socket
-//! that cannot be made. With `--exit-code`: 0 success, 1 the reply is a failure, 2 no reply.
+//! that cannot be made. With `--exit-code`: 0 success, 1 the reply is a failure, 2 no reply. With `--watch` it goes on until its
+//! reader, or with `--exit-code` its luck, leaves.
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{ArgAction, Parser};
@@ -79,6 +80,9 @@ pub struct Args {
     /// Ask the vSphere host from here, without proxy and workers: runs vpoller-worker, with its usual configuration or the one given
     #[arg(long, value_name = "CONFIG", num_args = 0..=1, require_equals = true, conflicts_with = "endpoint")]
     local: Option<Option<PathBuf>>,
+    /// Ask again every so many seconds, until interrupted; with --exit-code until there is no good reply
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", value_parser = interval)]
+    watch: Option<Duration>,
     /// Exit with 1 when the reply is a failure and with 2 when there is none, instead of 0
     #[arg(long)]
     exit_code: bool,
@@ -106,23 +110,88 @@ pub fn tolerate(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<
 }
 
 /// Runs the program.
-pub fn run(args: Args) -> ExitCode {
-    let (pretty, exit_code) = (args.pretty, args.exit_code);
-    let (reply, code) = match args.answer() {
-        Ok(Answer::Reply(reply)) if exit_code => judged(&reply),
-        Ok(Answer::Reply(reply)) => (reply, 0),
-        Ok(Answer::Silence) => (Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line), 2),
-        Err(error) => return output::fail(&error),
+pub fn run(mut args: Args) -> ExitCode {
+    let view = View { pretty: args.pretty, exit_code: args.exit_code, every: args.watch };
+    let (local, debug, timeout) = (args.local.take(), args.debug, Duration::from_millis(args.timeout));
+    let way = match local {
+        Some(config) => Way::Local { config, timeout, debug },
+        None => Way::Proxy(Proxy::new(args.endpoint.clone(), args.retries, timeout), Log::stderr(Form::Client, debug)),
     };
-    let reply = if pretty { ask::pretty(&reply) } else { reply };
-    let written = output::bytes(&[&reply, b"\n"]);
-    if exit_code && code != 0 { ExitCode::from(code) } else { written }
+    args.request().map_or_else(|error| output::fail(&error), |request| view.show(&request, way))
 }
 
-/// What came of a request that could be sent.
-enum Answer {
-    Reply(Vec<u8>),
-    Silence,
+/// How a request gets to vSphere.
+enum Way {
+    Proxy(Proxy, Log),
+    Local { config: Option<PathBuf>, timeout: Duration, debug: bool },
+}
+
+impl Way {
+    /// The reply; nothing when nobody answered, which has been said.
+    fn ask(&mut self, request: &Request) -> anyhow::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Local { config, timeout, debug } => local::run(request, config.as_deref(), *timeout, *debug).map(Some),
+            Self::Proxy(proxy, log) => match proxy.ask(request, log) {
+                Ok(reply) => Ok(Some(reply)),
+                Err(error @ ClientError::NoReply { .. }) => {
+                    output::complain(&error.to_string());
+                    Ok(None)
+                }
+                Err(error) => Err(error.into()),
+            },
+        }
+    }
+}
+
+/// How replies are shown.
+struct View {
+    pretty: bool,
+    exit_code: bool,
+    every: Option<Duration>,
+}
+
+impl View {
+    fn show(&self, request: &Request, mut way: Way) -> ExitCode {
+        let watched = self.every.filter(|_| io::stdout().is_terminal());
+        loop {
+            let asked = Instant::now();
+            let (reply, code) = match way.ask(request) {
+                Ok(reply) => self.print(reply),
+                Err(error) => return output::fail(&error),
+            };
+            let head = watched.map_or_else(String::new, |every| headline(request, every));
+            match (output::write(&[head.as_bytes(), &reply, b"\n"]), self.every) {
+                (Err(error), _) if code == 0 => return output::lost(&error),
+                (Ok(()), Some(every)) if code == 0 => {
+                    std::thread::sleep((asked + every).saturating_duration_since(Instant::now()))
+                }
+                _ => return ExitCode::from(code),
+            }
+        }
+    }
+
+    /// What is printed of a reply, and the exit code for it.
+    fn print(&self, reply: Option<Vec<u8>>) -> (Vec<u8>, u8) {
+        let (reply, code) = match reply {
+            Some(reply) if self.exit_code => judged(&reply),
+            Some(reply) => (reply, 0),
+            None => (Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line), if self.exit_code { 2 } else { 0 }),
+        };
+        (if self.pretty { ask::pretty(&reply) } else { reply }, code)
+    }
+}
+
+/// Clears the terminal, and says what is watched.
+fn headline(request: &Request, every: Duration) -> String {
+    let Request { method, hostname, name, .. } = request;
+    let what = format!("{method} {hostname} {}", name.as_deref().unwrap_or_default()).replace(char::is_control, "?");
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
+    format!("\x1b[H\x1b[2JEvery {} s: {}  {now}\n\n", every.as_secs_f64(), what.trim_end())
+}
+
+fn interval(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or("write seconds, from 0 to 86400, like 2 or 0.5")
 }
 
 /// The text of a reply to a request with outcome byte, and the exit code for it.
@@ -133,23 +202,6 @@ fn judged(reply: &[u8]) -> (Vec<u8>, u8) {
 }
 
 impl Args {
-    fn answer(mut self) -> anyhow::Result<Answer> {
-        let (timeout, local, debug) = (Duration::from_millis(self.timeout), self.local.take(), self.debug);
-        let proxy = Proxy { endpoint: self.endpoint.clone(), attempts: self.retries, timeout };
-        let request = self.request()?;
-        if let Some(config) = local {
-            return local::run(&request, config.as_deref(), timeout, debug).map(Answer::Reply);
-        }
-        match proxy.ask(request, &Log::stderr(Form::Client, debug)) {
-            Ok(reply) => Ok(Answer::Reply(reply)),
-            Err(error @ ClientError::NoReply { .. }) => {
-                output::complain(&error.to_string());
-                Ok(Answer::Silence)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     fn request(self) -> anyhow::Result<Request> {
         let password = match (&self.guest_password, &self.password_file) {
             (Some(password), _) => Some(password.clone()),

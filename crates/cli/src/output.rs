@@ -8,19 +8,24 @@ pub fn text(text: &str) -> ExitCode {
     bytes(&[text.as_bytes()])
 }
 
-/// Writes bytes to stdout and returns the exit code for that: a reader that has seen enough (`| head -1`) is no failure, a full
-/// disk is one.
+/// Writes bytes to stdout and returns the exit code for that.
 pub fn bytes(parts: &[&[u8]]) -> ExitCode {
+    write(parts).map_or_else(|error| lost(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Writes bytes to stdout.
+pub fn write(parts: &[&[u8]]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    let written = parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush());
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("cannot write to stdout: {error}"));
-            ExitCode::FAILURE
-        }
+    parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush())
+}
+
+/// The exit code when stdout takes nothing more: a reader that has seen enough (`| head -1`) is no failure, a full disk is one.
+pub fn lost(error: &io::Error) -> ExitCode {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return ExitCode::SUCCESS;
     }
+    complain(&format!("cannot write to stdout: {error}"));
+    ExitCode::FAILURE
 }
 
 /// One line (or a usage text) on stderr. Nothing can be done when stderr is gone, least of all a panic.

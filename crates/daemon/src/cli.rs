@@ -36,6 +36,10 @@ pub struct Options {
     #[arg(short = 'W', long, global = true)]
     pub warning: bool,
 
+    /// Print the configuration that is in force and what is wrong with it, and do nothing else.
+    #[arg(long, global = true)]
+    pub check_config: bool,
+
     /// Accepted for old init scripts; the program stays in the foreground.
     #[arg(long, hide = true, global = true)]
     pub daemon: bool,
@@ -88,11 +92,31 @@ pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> R
         let _ = writeln!(io::stdout(), "{VERSION}");
         return Err(ExitCode::SUCCESS);
     }
+    if parsed.options().check_config {
+        return Ok(parsed);
+    }
     match parsed.check() {
         Ok(()) => Ok(parsed),
         Err(reason) => Err(stop(T::command().error(ErrorKind::MissingRequiredArgument, reason))),
     }
 }
+
+/// Prints what `--check-config` found: what is in force on stdout, what is ignored on stderr, a line each. The exit code is 0, or
+/// [`IGNORED`] when there is something to complain about.
+#[must_use]
+pub fn tell(in_force: &str, complaints: &[String]) -> ExitCode {
+    let written = write!(io::stdout().lock(), "{in_force}");
+    // Nobody to tell when even that fails.
+    complaints.iter().for_each(|complaint| drop(writeln!(io::stderr(), "{complaint}")));
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ if complaints.is_empty() => ExitCode::SUCCESS,
+        _ => ExitCode::from(IGNORED),
+    }
+}
+
+/// Exit code of `--check-config` for a configuration that works but holds something that is ignored.
+pub const IGNORED: u8 = 2;
 
 /// A file that holds our process id while the program runs.
 #[derive(Debug)]

@@ -3,15 +3,20 @@
 //! Every section and key is optional. A daemon reads its own section (`[proxy]`, `[worker]`); what is not there it looks for in
 //! `[Default]`, the only section of the old files. Unknown keys are worth a warning, a value that makes no sense is an error;
 //! both name file and line.
+//!
+//! [`Settings`] notes what it is asked for: that is what the program knows. What else the file holds is unknown, and what was
+//! answered is what `--check-config` prints.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
-use vpoller_wire::ini::{self, Ini, IniError};
+use vpoller_wire::ini::{self, Entry, Ini, IniError};
 
 use crate::Program;
 
@@ -19,6 +24,8 @@ use crate::Program;
 pub const DEFAULT_FILE: &str = "/etc/vpoller/vpoller.conf";
 
 const OLD_SECTION: &str = "Default";
+/// Stands for a secret.
+const MASK: &str = "********";
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +81,15 @@ impl fmt::Display for Unknown {
     }
 }
 
+/// What `--check-config` tells of a configuration that can be used.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// What holds, as a configuration file.
+    pub in_force: String,
+    /// What is ignored, a line each.
+    pub warnings: Vec<String>,
+}
+
 /// The file to read: the given one, else the usual one, else (if only that exists) the program's own from the first releases.
 #[must_use]
 pub fn locate(program: Program, given: Option<&Path>) -> PathBuf {
@@ -94,6 +110,29 @@ pub struct Settings {
     ini: Ini,
     path: PathBuf,
     program: Program,
+    /// What was asked for, in that order.
+    asked: RefCell<Vec<Asked>>,
+}
+
+/// One setting that the program knows.
+#[derive(Clone, Debug)]
+struct Asked {
+    section: String,
+    key: String,
+    state: State,
+}
+
+/// What is known of a setting.
+#[derive(Clone, Debug)]
+enum State {
+    /// Only whether the file has it was of interest.
+    Looked,
+    /// It has no value.
+    Unset,
+    /// The value that is built in.
+    BuiltIn(String),
+    /// The value and the line that says so.
+    Given(String, usize),
 }
 
 impl Settings {
@@ -102,10 +141,13 @@ impl Settings {
     /// # Errors
     /// When it is missing, unreadable or not in the syntax.
     pub fn load(path: &Path, program: Program) -> Result<Self, ConfigError> {
-        if !path.exists() {
-            return Err(ConfigError::Missing(path.to_owned()));
+        match Ini::load(path) {
+            Ok(ini) => Ok(Self::new(ini, path, program)),
+            Err(IniError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                Err(ConfigError::Missing(path.to_owned()))
+            }
+            Err(error) => Err(error.into()),
         }
-        Ok(Self { ini: Ini::load(path)?, path: path.to_owned(), program })
     }
 
     /// Reads a text; `path` only names it in messages.
@@ -113,7 +155,11 @@ impl Settings {
     /// # Errors
     /// When the text is not in the syntax.
     pub fn parse(text: &str, path: &Path, program: Program) -> Result<Self, ConfigError> {
-        Ok(Self { ini: Ini::parse(text, path)?, path: path.to_owned(), program })
+        Ok(Self::new(Ini::parse(text, path)?, path, program))
+    }
+
+    fn new(ini: Ini, path: &Path, program: Program) -> Self {
+        Self { ini, path: path.to_owned(), program, asked: RefCell::default() }
     }
 
     /// The file it came from.
@@ -122,14 +168,36 @@ impl Settings {
         &self.path
     }
 
-    /// A value as written; `None` when it is not there or empty. `key` in lower case. The program's own section falls back
-    /// to `[Default]`.
+    /// The names of the sections that begin with `prefix`, each once, in the order of the file.
     #[must_use]
-    pub fn get(&self, section: &str, key: &str) -> Option<&str> {
-        self.places(section).into_iter().flatten().find_map(|place| self.ini.get(place, key).filter(|value| !value.is_empty()))
+    pub fn sections(&self, prefix: &str) -> Vec<&str> {
+        distinct(self.ini.sections().filter(|name| name.starts_with(prefix)))
     }
 
-    /// A value in the form that `parse` makes of it, or `default` when it is not there.
+    /// Whether the file has a value for a key; `key` in lower case.
+    #[must_use]
+    pub fn has(&self, section: &str, key: &str) -> bool {
+        self.note(section, key, State::Looked);
+        self.entry(section, key).is_some()
+    }
+
+    /// A value as written, `None` when it is not there or empty.
+    #[must_use]
+    pub fn text(&self, section: &str, key: &str) -> Option<String> {
+        let entry = self.entry(section, key);
+        self.note(section, key, entry.map_or(State::Unset, |entry| State::Given(entry.value.clone(), entry.line)));
+        entry.map(|entry| entry.value.clone())
+    }
+
+    /// A secret; nobody prints it.
+    #[must_use]
+    pub fn secret(&self, section: &str, key: &str) -> Option<String> {
+        let entry = self.entry(section, key);
+        self.note(section, key, entry.map_or(State::Unset, |entry| State::Given(MASK.to_owned(), entry.line)));
+        entry.map(|entry| entry.value.clone())
+    }
+
+    /// A value in the form that `parse` makes of it; `default` is a text too.
     ///
     /// # Errors
     /// When `parse` refuses; its text continues a sentence that quotes the value.
@@ -137,22 +205,30 @@ impl Settings {
         &self,
         section: &str,
         key: &str,
-        default: T,
+        default: impl fmt::Display,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
-        match self.get(section, key) {
-            Some(text) => parse(text).map_err(|reason| self.refuse(section, key, text, reason)),
-            None => Ok(default),
-        }
+        let entry = self.entry(section, key);
+        let (text, line) = entry.map_or_else(|| (default.to_string(), 0), |entry| (entry.value.clone(), entry.line));
+        self.note(section, key, entry.map_or_else(|| State::BuiltIn(text.clone()), |_| State::Given(text.clone(), line)));
+        parse(&text).map_err(|reason| {
+            ConfigError::Value(Box::new(ValueError {
+                path: self.path.clone(),
+                line,
+                section: entry.map_or(section, |entry| &entry.section).to_owned(),
+                key: key.to_owned(),
+                value: text,
+                reason,
+            }))
+        })
     }
 
-    /// An endpoint; `default` is one too, or its text.
+    /// An endpoint.
     ///
     /// # Errors
     /// When the value is none.
     pub fn endpoint(&self, section: &str, key: &str, default: impl fmt::Display) -> Result<Endpoint, ConfigError> {
-        let text = self.get(section, key).map_or_else(|| default.to_string(), str::to_owned);
-        text.parse().map_err(|error: EndpointError| self.refuse(section, key, &text, format!("is wrong: {error}")))
+        self.value(section, key, default, |text| text.parse().map_err(|error: EndpointError| format!("is wrong: {error}")))
     }
 
     /// A time in seconds (`10`, `0.5`, also `10s`, `500ms`, `5m`).
@@ -166,7 +242,7 @@ impl Settings {
         default: Duration,
         range: RangeInclusive<Duration>,
     ) -> Result<Duration, ConfigError> {
-        self.value(section, key, default, |text| match seconds(text) {
+        self.value(section, key, default.as_secs_f64(), |text| match seconds(text) {
             Some(time) if range.contains(&time) => Ok(time),
             _ => Err(format!("is no time from {:?} to {:?}; write seconds, like 10 or 0.5", range.start(), range.end())),
         })
@@ -191,50 +267,81 @@ impl Settings {
     /// # Errors
     /// When the value is none.
     pub fn boolean(&self, section: &str, key: &str, default: bool) -> Result<bool, ConfigError> {
+        let default = if default { "yes" } else { "no" };
         self.value(section, key, default, |text| ini::boolean(text).ok_or_else(|| "is neither yes nor no".to_owned()))
     }
 
-    /// What the file holds beyond `known` (sections with their keys, lower case) and the sections in `foreign`, which belong
-    /// to other programs. Keys of the program's own section are known in `[Default]` too.
+    /// What the file holds beyond what was asked for, less the sections in `foreign`, which belong to other programs; a name in it
+    /// that ends with a colon stands for all that begin so.
     #[must_use]
-    pub fn unknown(&self, known: &[(&str, &[&str])], foreign: &[&str]) -> Vec<Unknown> {
-        let own = |section: &str| if section == OLD_SECTION { self.program.section() } else { section }.to_owned();
+    pub fn unknown(&self, foreign: &[&str]) -> Vec<Unknown> {
+        let asked = self.asked.borrow();
+        let of_section =
+            |name: &str, asked: &Asked| asked.section == name || (name == OLD_SECTION && asked.section == self.program.section());
+        let is_foreign =
+            |name: &str| foreign.iter().any(|foreign| name == *foreign || (foreign.ends_with(':') && name.starts_with(foreign)));
         let mut found = Vec::new();
-        for entry in self.ini.entries() {
-            let section = own(&entry.section);
-            let keys = known.iter().find(|(name, _)| *name == section).map(|(_, keys)| *keys);
-            let fine = keys.map_or(foreign.contains(&section.as_str()), |keys| keys.contains(&entry.key.as_str()));
-            if !fine {
+        for entry in self.ini.entries().filter(|entry| !is_foreign(&entry.section)) {
+            let known = || asked.iter().filter(|asked| of_section(&entry.section, asked));
+            if !known().any(|asked| asked.key == entry.key) {
                 found.push(Unknown {
                     path: self.path.clone(),
                     line: entry.line,
                     section: entry.section.clone(),
                     key: entry.key.clone(),
-                    known_section: keys.is_some(),
+                    known_section: known().next().is_some(),
                 });
             }
         }
         found
     }
 
-    /// The sections that may hold a key of `section`, in the order they are asked.
-    fn places<'a>(&self, section: &'a str) -> [Option<&'a str>; 2] {
-        [Some(section), (section == self.program.section()).then_some(OLD_SECTION)]
+    /// What was asked for and what holds, as a configuration file that says the same; lines behind a value are those of the file.
+    #[must_use]
+    pub fn in_force(&self) -> String {
+        let asked = self.asked.borrow();
+        let mut text = format!("# {} as {} reads it; what has no line is built in\n", self.path.display(), self.program.binary());
+        let shown = asked.iter().filter(|asked| !matches!(asked.state, State::Looked));
+        for section in distinct(shown.map(|asked| asked.section.as_str())) {
+            text += &format!("\n[{section}]\n");
+            for Asked { key, state, .. } in asked.iter().filter(|asked| asked.section == section) {
+                text += &match state {
+                    State::Looked => continue,
+                    State::Unset => format!("# {key} =\n"),
+                    State::BuiltIn(value) => format!("{key} = {value}\n"),
+                    State::Given(value, line) => format!("{:<47} ; line {line}\n", format!("{key} = {value}")),
+                };
+            }
+        }
+        text
     }
 
-    fn refuse(&self, section: &str, key: &str, value: &str, reason: String) -> ConfigError {
-        let entry = self.places(section).into_iter().flatten().find_map(|place| {
-            self.ini.entries().filter(|entry| entry.section == place && entry.key == key && entry.value == value).last()
-        });
-        ConfigError::Value(Box::new(ValueError {
-            path: self.path.clone(),
-            line: entry.map_or(0, |entry| entry.line),
-            section: entry.map_or(section, |entry| &entry.section).to_owned(),
-            key: key.to_owned(),
-            value: value.to_owned(),
-            reason,
-        }))
+    /// The entry that decides: in the section itself, or, for the program's own one, in that of the old files. An empty value is
+    /// none.
+    fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
+        let places = [Some(section), (section == self.program.section()).then_some(OLD_SECTION)];
+        places.into_iter().flatten().find_map(|place| self.ini.entry(place, key).filter(|entry| !entry.value.is_empty()))
     }
+
+    /// What is asked for twice is noted once, in the first place; an answer is better than a look.
+    fn note(&self, section: &str, key: &str, state: State) {
+        let mut asked = self.asked.borrow_mut();
+        match asked.iter_mut().find(|asked| asked.section == section && asked.key == key) {
+            Some(known) if matches!(known.state, State::Looked) => known.state = state,
+            Some(_) => {}
+            None => asked.push(Asked { section: section.to_owned(), key: key.to_owned(), state }),
+        }
+    }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = Vec::new();
+    for name in names {
+        if !seen.contains(&name) {
+            seen.push(name);
+        }
+    }
+    seen
 }
 
 /// A time as people write it; without a unit it is seconds.
@@ -263,11 +370,11 @@ mod tests {
     fn own_section_first_then_the_old_one() {
         let settings =
             settings("[Default]\nfrontend = a\nmgmt = b\nproxy = w\n[proxy]\nfrontend = c\nbackend =\n[worker]\nmgmt = d\n");
-        assert_eq!(settings.get("proxy", "frontend"), Some("c"));
-        assert_eq!(settings.get("proxy", "mgmt"), Some("b"));
-        assert_eq!(settings.get("proxy", "backend"), None);
-        assert_eq!(settings.get("worker", "mgmt"), Some("d"));
-        assert_eq!(settings.get("worker", "proxy"), None, "[Default] belongs to the program that reads it");
+        assert_eq!(settings.text("proxy", "frontend").as_deref(), Some("c"));
+        assert_eq!(settings.text("proxy", "mgmt").as_deref(), Some("b"));
+        assert_eq!(settings.text("proxy", "backend"), None);
+        assert_eq!(settings.text("worker", "mgmt").as_deref(), Some("d"));
+        assert_eq!(settings.text("worker", "proxy"), None, "[Default] belongs to the program that reads it");
     }
 
     #[test]
@@ -290,16 +397,48 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_sections_are_told_apart() {
-        let settings = settings("[proxy]\nfrontent = a\nmgmt = b\n[worker]\nx = 1\n[Proxy]\nmgmt = c\n[Default]\nmgmt = d\n");
-        let warnings: Vec<_> = settings.unknown(&[("proxy", &["mgmt"])], &["worker"]).iter().map(ToString::to_string).collect();
+    fn what_nobody_asks_for_is_unknown() {
+        let settings = settings(
+            "[proxy]\nfrontent = a\nmgmt = b\n[worker]\nx = 1\n[Proxy]\nmgmt = c\n[Default]\nmgmt = d\nx = e\n[helper:a]\nx = f\n",
+        );
+        assert!(settings.has("proxy", "mgmt") && !settings.has("proxy", "backend"));
+        let warnings: Vec<_> = settings.unknown(&["worker", "helper:"]).iter().map(ToString::to_string).collect();
         assert_eq!(
             warnings,
             [
                 "configuration file /etc/vpoller/vpoller.conf: line 2: unknown key \"frontent\" in [proxy] is ignored",
                 "configuration file /etc/vpoller/vpoller.conf: line 7: \"mgmt\" is ignored, [Proxy] is no section of vPoller",
+                "configuration file /etc/vpoller/vpoller.conf: line 10: unknown key \"x\" in [Default] is ignored",
             ]
         );
+    }
+
+    #[test]
+    fn what_holds_can_be_printed_and_read_again() {
+        let read = |settings: &Settings| {
+            let time = settings.duration("proxy", "request_ttl", Duration::from_secs(10), Duration::ZERO..=Duration::MAX);
+            let endpoint = settings.endpoint("proxy", "mgmt", "tcp://*:9999").unwrap();
+            let truth = settings.boolean("cache", "enabled", true).unwrap();
+            (time.unwrap(), endpoint, truth, settings.text("proxy", "note"), settings.secret("proxy", "key"))
+        };
+        let first = settings("[Default]\nrequest_ttl = 500ms\n[cache]\nENABLED: off\n[proxy]\nkey = secret\n");
+        let held = read(&first);
+        let expected = "\
+# /etc/vpoller/vpoller.conf as vpoller-proxy reads it; what has no line is built in
+
+[proxy]
+request_ttl = 500ms                             ; line 2
+mgmt = tcp://*:9999
+# note =
+key = ********                                  ; line 6
+
+[cache]
+enabled = off                                   ; line 4
+";
+        assert_eq!(first.in_force(), expected);
+        let (time, endpoint, truth, note, _) = held;
+        let again = read(&settings(expected));
+        assert_eq!((time, endpoint, truth, note), (again.0, again.1, again.2, again.3));
     }
 
     #[test]

@@ -48,19 +48,19 @@ impl Listen {
     /// # Errors
     /// When the value is neither.
     pub fn read(settings: &Settings, section: &str, default: &str) -> Result<Self, ConfigError> {
-        let given = settings.get(section, KEY).is_some();
+        let given = settings.has(section, KEY);
         let parse = |text: &str| match text {
             _ if text.eq_ignore_ascii_case("off") => Ok(None),
             _ if !text.starts_with("tcp:") => Err("is neither \"off\" nor an endpoint like tcp://127.0.0.1:10001".to_owned()),
             _ => text.parse().map(Some).map_err(|error: EndpointError| format!("is wrong: {error}")),
         };
-        let endpoint = settings.value(section, KEY, default.parse().ok(), parse)?;
+        let endpoint = settings.value(section, KEY, default, parse)?;
         Ok(Self { endpoint, given })
     }
 }
 
 /// The key in both sections.
-pub const KEY: &str = "http";
+const KEY: &str = "http";
 
 /// Why there are no pages.
 #[derive(Debug, thiserror::Error)]

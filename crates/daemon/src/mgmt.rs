@@ -83,6 +83,9 @@ pub struct Allow {
 }
 
 impl Allow {
+    /// What holds where nothing is configured; this machine may in any case.
+    pub const BUILT_IN: &str = "127.0.0.1";
+
     /// Reads the value of `mgmt_allow`: `any`, or addresses and networks (`10.1.2.3, 10.0.0.0/8`) separated by commas.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use ini::{Ini as RustIni, ParseOption};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Ini {
     entries: Vec<Entry>,
+    sections: Vec<String>,
 }
 
 /// One `key = value`.
@@ -32,7 +33,7 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum IniError {
     /// The file cannot be read.
-    #[error("cannot read configuration file {}: {source}", path.display())]
+    #[error("cannot read configuration file {}: {source}{}", path.display(), advice(source.kind()))]
     Read {
         /// The file.
         path: PathBuf,
@@ -81,28 +82,48 @@ impl Ini {
             column: error.col + 1,
             reason: error.msg.into_owned(),
         })?;
-        let mut entries: Vec<Entry> = Vec::new();
+        let (mut entries, mut sections): (Vec<Entry>, _) = (Vec::new(), Vec::new());
         for (section, properties) in &parsed {
             let section = section.unwrap_or_default();
+            sections.push(section.to_owned());
             for (key, value) in properties.iter() {
                 let key = key.trim().to_lowercase();
-                let line = line_of(text, section, &key);
-                let value = without_comment(value).to_owned();
-                entries.push(Entry { section: section.to_owned(), key, value, line });
+                let earlier = entries.iter().filter(|entry| entry.section == section && entry.key == key).count();
+                let line = line_of(text, section, &key, earlier);
+                entries.push(Entry { section: section.to_owned(), key, value: value.trim().to_owned(), line });
             }
         }
-        Ok(Self { entries })
+        Ok(Self { entries, sections })
     }
 
     /// The value of a key, the last one when it is repeated; `key` in lower case.
     #[must_use]
     pub fn get(&self, section: &str, key: &str) -> Option<&str> {
-        self.entries.iter().rev().find(|entry| entry.section == section && entry.key == key).map(|entry| entry.value.as_str())
+        self.entry(section, key).map(|entry| entry.value.as_str())
+    }
+
+    /// As [`Ini::get`], with the place.
+    #[must_use]
+    pub fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.section == section && entry.key == key)
+    }
+
+    /// The name of every section, those without entries too.
+    pub fn sections(&self) -> impl Iterator<Item = &str> {
+        self.sections.iter().map(String::as_str)
     }
 
     /// All entries in file order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter()
+    }
+}
+
+fn advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => "; run this as a user who may read it",
+        io::ErrorKind::InvalidData => "; it must be a text in UTF-8",
+        _ => "",
     }
 }
 
@@ -123,7 +144,7 @@ fn logical_lines(text: &str) -> String {
     // Where the entry that may be continued stands, and how deep.
     let mut open: Option<(usize, usize)> = None;
     for line in text.lines() {
-        let content = line.trim();
+        let content = without_comment(line);
         let depth = line.len() - line.trim_start().len();
         let (kept, continued) = match open {
             _ if content.is_empty() || content.starts_with(['#', ';']) => ("", false),
@@ -151,26 +172,26 @@ fn logical_lines(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-fn without_comment(value: &str) -> &str {
-    let cut = value.find(" ;").or_else(|| value.find("\t;")).unwrap_or(value.len());
-    value.get(..cut).unwrap_or(value).trim()
+fn without_comment(line: &str) -> &str {
+    let cut = line.find(" ;").into_iter().chain(line.find("\t;")).min().unwrap_or(line.len());
+    line.get(..cut).unwrap_or(line).trim()
 }
 
-/// rust-ini does not say where an entry stood: find the last line of the section that begins with the key.
-fn line_of(text: &str, section: &str, key: &str) -> usize {
-    let (mut current, mut found) = (String::new(), 0);
+/// rust-ini does not say where an entry stood: find the line of the section that begins with the key, after so many earlier ones.
+fn line_of(text: &str, section: &str, key: &str, earlier: usize) -> usize {
+    let (mut current, mut left) = ("", earlier);
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();
         if let Some(rest) = line.strip_prefix('[') {
-            current = rest.split(']').next().unwrap_or_default().trim().to_owned();
-        } else if current == section
-            && let Some((name, _)) = line.split_once(['=', ':'])
-            && name.trim().to_lowercase() == key
-        {
-            found = number + 1;
+            current = rest.split(']').next().unwrap_or_default().trim();
+        } else if current == section && line.split_once(['=', ':']).is_some_and(|(name, _)| name.trim().to_lowercase() == key) {
+            if left == 0 {
+                return number + 1;
+            }
+            left -= 1;
         }
     }
-    found
+    0
 }
 
 #[cfg(test)]
@@ -208,7 +229,7 @@ mod tests {
     fn the_last_of_repeated_keys_wins_and_lines_are_known() {
         let ini = parse("[a]\nx = 1\nX = 2\n");
         assert_eq!(ini.get("a", "x"), Some("2"));
-        assert_eq!(ini.entries().last().map(|entry| entry.line), Some(3));
+        assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 3]);
     }
 
     #[test]

@@ -171,9 +171,15 @@ impl Request {
         self.malformed
     }
 
-    /// The request as a client sends it: every field present, `null` for what was not given.
+    /// The request as a client sends it.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        json::line(&self.to_json())
+    }
+
+    /// The request as a JSON object: every field present, `null` for what was not given. The password is in it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
         let properties = (!self.properties.is_empty()).then_some(&self.properties);
         let mut message = json!({
             "method": self.method,
@@ -197,7 +203,7 @@ impl Request {
             ];
             members.extend(extra.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        json::line(&message)
+        message
     }
 }
 

@@ -185,6 +185,31 @@ fn mistakes_are_told_with_exit_code_one() {
 }
 
 #[test]
+fn the_configuration_can_be_checked() {
+    let installation = Installation::new();
+    let check = |words: &[&str]| run(proxy(&[words, &["-f", installation.config().to_str().unwrap()]].concat()), LIMIT);
+    let fine = check(&["--check-config"]);
+    assert_eq!((fine.code, fine.stderr.as_str()), (0, ""));
+    let frontend = format!("{:<47} ; line 2", "frontend = tcp://127.0.0.1:*");
+    for line in [&frontend, "request_ttl = 10", "[proxy]"] {
+        assert!(fine.stdout.lines().any(|found| found == line), "{line}\n{}", fine.stdout);
+    }
+    assert!(!fine.stdout.contains("[worker]"), "that is the worker's");
+    fs::write(installation.config(), "[proxy]\nfrontent = x\n[other]\nkey = y\n").unwrap();
+    let complaints = check(&["start", "--check"]);
+    let expected =
+        ["line 2: unknown key \"frontent\" in [proxy]", "line 4: \"key\" is ignored, [other] is no section of vPoller"];
+    assert_eq!((complaints.code, complaints.stderr.lines().count()), (2, 2));
+    for (line, part) in complaints.stderr.lines().zip(expected) {
+        assert!(line.contains(part), "{line}");
+    }
+    fs::write(installation.config(), "[proxy]\naffinity = many\n").unwrap();
+    let wrong = check(&["--check-config"]);
+    assert_eq!((wrong.code, wrong.stdout.as_str()), (1, ""));
+    assert!(wrong.stderr.contains("line 2: [proxy] affinity = \"many\" is no number from 1 to 64"), "{}", wrong.stderr);
+}
+
+#[test]
 fn a_taken_port_ends_the_start() {
     let first = Installation::new();
     let _process = first.start(&[]);

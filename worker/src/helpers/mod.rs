@@ -5,6 +5,7 @@
 
 mod cclient;
 mod csv;
+pub mod external;
 mod zabbix;
 
 use serde_json::Value as Json;
@@ -31,7 +32,7 @@ pub struct Rendered {
     pub outcome: Outcome,
 }
 
-/// Every helper. All of them are always active.
+/// Every helper that is built in. All of them are always active; [`external`] has those of the configuration.
 pub const HELPERS: &[&dyn Helper] = &[
     &zabbix::Zabbix(zabbix::Mode::Quoted),
     &zabbix::CZabbix,

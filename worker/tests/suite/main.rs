@@ -6,6 +6,7 @@ mod cases;
 mod docs;
 mod esxi;
 mod events;
+mod helpers;
 mod limits;
 mod memory;
 mod program;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::process::{Finished, run};
-use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
+use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until};
 
 use crate::relay::Relay;
 use crate::worker::{Home, SOON, program};
@@ -89,39 +89,107 @@ fn interrupt_stops_it_too() {
 }
 
 #[test]
-fn hangup_reads_the_hosts_again() {
+fn changed_hosts_are_served_without_a_word() {
     let simulator = Simulator::start(&SimOptions::default());
     let relay = Relay::start();
     let home = Home::new(&relay.backend);
+    let folder = home.folder.path().join("vsphere");
+    fs::create_dir(&folder).unwrap();
+    home.configure(&relay.backend, &format!("vsphere_hosts_dir = {}", folder.display()));
     let host = home.register(simulator.address());
     let mut worker = home.start(1);
     let mut client = Client::new(&relay.frontend);
-    let about = |host: &str| json!({"method": "about", "hostname": host});
-    assert_eq!(client.ask(&about(&host), SOON)["success"], 0);
+    let mut msg =
+        |host: &str| client.ask(&json!({"method": "about", "hostname": host}), SOON)["msg"].as_str().unwrap().to_owned();
+    let agents = || home.status()["vsphere_agents"].clone();
+    assert_eq!(msg(&host), "Successfully retrieved properties");
     assert_eq!(simulator.sessions().len(), 1);
 
     let other = home.register("127.0.0.3:9".parse().unwrap());
-    worker.signal(1);
-    worker.wait_for_line("vSphere hosts read again: 1 unchanged, 1 new or changed, 0 closed", SOON);
-    assert!(client.ask(&about(&other), SOON)["msg"].as_str().unwrap().starts_with("Cannot collect properties: "));
-    assert_eq!((client.ask(&about(&host), SOON)["success"].clone(), simulator.sessions().len()), (json!(0), 1));
+    wait_until(SOON, "the new host", || agents() == json!([host, other]));
+    assert!(msg(&other).starts_with("Cannot collect properties: "));
+    let entry = "[Default]\nhostname = vc01-test.example.org\nusername = root\npassword = myp4ssw0rd\n";
+    fs::write(folder.join("my-vc0.conf"), entry).unwrap();
+    wait_until(SOON, "the host of the file", || agents() == json!([host, other, "vc01-test.example.org"]));
+    // Half a file is no reason to send a host away.
+    fs::write(folder.join("my-vc0.conf"), "[Default]\nhostname = vc01-test.example.org\n").unwrap();
+    worker.wait_for_line("[Default] username is missing; its vSphere host stays as it was", SOON);
+    assert_eq!(agents(), json!([host, other, "vc01-test.example.org"]));
+    fs::remove_file(folder.join("my-vc0.conf")).unwrap();
+    home.store().remove(&other).unwrap();
+    wait_until(SOON, "the end of both", || agents() == json!([host]));
+    assert_eq!(msg(&host), "Successfully retrieved properties");
+    let logins = |worker: &Process| worker.stderr().matches(&format!("Connecting vSphere Agent to {host}")).count();
+    assert_eq!((simulator.sessions().len(), logins(&worker)), (1, 1), "nobody touched this one");
 
     home.store().disable(&host).unwrap();
-    worker.signal(1);
-    worker.wait_for_line("1 unchanged, 0 new or changed, 1 closed", SOON);
     wait_until(SOON, "the logout", || simulator.sessions().is_empty());
-    assert_eq!(client.ask(&about(&host), SOON)["msg"], "Unknown or missing agent name");
-
+    assert_eq!(msg(&host), "Unknown or missing agent name");
     home.store().enable(&host).unwrap();
     home.store().update(&host, "root", &"wrong".into()).unwrap();
-    worker.signal(1);
-    worker.wait_for_lines("1 unchanged, 1 new or changed, 0 closed", 2, SOON);
-    let refused = client.ask(&about(&host), SOON)["msg"].as_str().unwrap().to_owned();
-    assert!(refused.contains("refuses the login of root"), "{refused}");
+    wait_until(SOON, "a refusal", || msg(&host).contains("refuses the login of root"));
     home.store().update(&host, "root", &"p4ssw0rd".into()).unwrap();
+    wait_until(SOON, "no pause is inherited from the wrong password", || msg(&host) == "Successfully retrieved properties");
+}
+
+#[test]
+fn hangup_reads_the_hosts_in_any_case() {
+    let home = Home::new(NO_PROXY);
+    let host = home.register("127.0.0.3:9".parse().unwrap());
+    let mut worker = home.start(1);
     worker.signal(1);
-    worker.wait_for_line("1 unchanged, 1 new or changed, 1 closed", SOON);
-    assert_eq!(client.ask(&about(&host), SOON)["success"], 0, "no pause is inherited from the wrong password");
+    worker.wait_for_line("vSphere hosts read again: 1 unchanged, 0 new or changed, 0 closed", SOON);
+    fs::write(home.path("vconnector.db"), "no database").unwrap();
+    worker.signal(1);
+    worker.wait_for_line("is no SQLite database or is damaged", SOON);
+    assert!(worker.stderr().contains("it was left untouched; the vSphere hosts stay as they were"), "{}", worker.stderr());
+    assert_eq!(home.status()["vsphere_agents"], json!([host]));
+    assert_eq!(fs::read_to_string(home.path("vconnector.db")).unwrap(), "no database");
+}
+
+#[test]
+fn the_configuration_can_be_checked() {
+    let home = Home::new(NO_PROXY);
+    let host = home.register("127.0.0.3:9".parse().unwrap());
+    let check = || execute(&["--check-config", "-f", &home.path("vpoller.conf")]);
+    let Finished { code, stdout, stderr } = check();
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    for line in [
+        &format!("{:<47} ; line 3", format!("proxy = {NO_PROXY}"))[..],
+        "mgmt_allow = 127.0.0.1",
+        "# 1 vSphere hosts in force",
+        &format!("# {host}: port 9, user root, password ********, certificate off, from the database"),
+    ] {
+        assert!(stdout.lines().any(|found| found == line), "{line}\n{stdout}");
+    }
+    assert!(!stdout.contains("p4ssw0rd"), "{stdout}");
+    // What is printed is a configuration with the same meaning.
+    fs::write(home.path("again.conf"), &stdout).unwrap();
+    let again = execute(&["start", "--check-config", "-f", &home.path("again.conf")]);
+    let settings = |text: &str| {
+        let lines = text.lines().skip(1).map(|line| line.split(" ; line").next().unwrap().trim().to_owned());
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!((again.code, again.stderr.as_str()), (0, ""));
+    assert_eq!(settings(&again.stdout), settings(&stdout));
+
+    home.configure(NO_PROXY, "helpers = mine\nproxi = x\n[helper:mine]\ncommand = /nonexistent\n[Cache]\nttl = 1");
+    let complaints = check();
+    assert_eq!((complaints.code, complaints.stderr.lines().count()), (2, 3), "{}", complaints.stderr);
+    for part in
+        ["line 7: unknown key \"proxi\" in [worker]", "line 11: \"ttl\" is ignored, [Cache]", "/nonexistent: No such file"]
+    {
+        assert!(complaints.stderr.contains(part), "{part}: {}", complaints.stderr);
+    }
+    home.configure(NO_PROXY, "[cache]\nttl = soon");
+    let wrong = check();
+    assert_eq!((wrong.code, wrong.stdout.as_str(), wrong.stderr.lines().count()), (1, "", 1), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("line 6: [cache] ttl = \"soon\""), "{}", wrong.stderr);
+    home.configure(NO_PROXY, "");
+    fs::remove_file(home.path("vconnector.db")).unwrap();
+    let hostless = check();
+    assert_eq!((hostless.code, hostless.stderr.lines().count()), (1, 1), "{}", hostless.stderr);
+    assert!(hostless.stdout.contains(NO_PROXY) && hostless.stderr.contains("vconnector.db does not exist; create it"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::peer::Peer;
-use crate::program::{self, run, run_command, shell};
+use crate::program::{self, on_terminal, run, run_command, shell};
 
 const PROGRAM: &str = "vpoller-client";
 const REPLY: &str = r#"{"success": 0, "msg": "Successfully retrieved properties", "result": [{"name": "Größe"}]}"#;
@@ -182,6 +182,55 @@ fn pretty_indents_json_and_nothing_else() {
         let peer = Peer::answering(reply);
         assert_eq!(run(PROGRAM, &["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "--pretty"]).stdout, text);
     }
+}
+
+#[test]
+fn watch_goes_on_until_its_reader_leaves() {
+    let mut replies = 0;
+    let peer = Peer::start(move |_| {
+        replies += 1;
+        Some(format!("{{\"success\": 0, \"n\": {replies}}}").into_bytes())
+    });
+    let ask = format!("$PROGRAM -e {} -m about -V vc01", peer.endpoint);
+    let finished = shell(PROGRAM, &format!("{ask} --watch 0.01 | head -n 3; echo ${{PIPESTATUS[0]}}"));
+    let lines: Vec<_> = finished.stdout.lines().collect();
+    assert_eq!(lines, ["{\"success\": 0, \"n\": 1}", "{\"success\": 0, \"n\": 2}", "{\"success\": 0, \"n\": 3}", "0"]);
+    assert_eq!(finished.stderr, "");
+    assert!(peer.count() >= 3);
+    for (wrong, part) in [("soon", "write seconds, from 0 to 86400"), ("-1", "unexpected argument")] {
+        let finished = run(PROGRAM, &["-m", "about", "-V", "vc01", "--watch", wrong]);
+        assert_eq!(finished.code, 1);
+        assert!(finished.stderr.contains(part), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn watch_ends_with_the_first_bad_reply_on_request() {
+    let mut replies = 0;
+    let peer = Peer::start(move |_| {
+        replies += 1;
+        Some(format!("{{\"success\": {}}}", i32::from(replies > 2)).into_bytes())
+    });
+    let arguments = ["-m", "about", "-V", "vc01", "-e", &peer.endpoint, "--watch=0.01", "--exit-code"];
+    let finished = run(PROGRAM, &arguments);
+    let expected = (1, "{\"success\": 0}\n{\"success\": 0}\n{\"success\": 1}\n");
+    assert_eq!((finished.code, finished.stdout.as_str()), expected);
+}
+
+#[test]
+fn watch_keeps_a_terminal_tidy() {
+    let mut replies = 0;
+    let peer = Peer::start(move |_| {
+        replies += 1;
+        Some(format!("{{\"success\": {}}}", i32::from(replies > 1)).into_bytes())
+    });
+    let arguments = ["-m", "vm.get", "-V", "vc01", "-n", "a\u{1b}b", "-e", &peer.endpoint, "--watch=0.5", "--exit-code"];
+    let finished = on_terminal(PROGRAM, &arguments, "there is no prompt", "", false);
+    assert_eq!(finished.code, 1);
+    let screens: Vec<_> = finished.stdout.split("\u{1b}[H\u{1b}[2J").collect();
+    assert_eq!((screens.len(), screens[0]), (3, ""), "{:?}", finished.stdout);
+    assert!(screens[1].starts_with("Every 0.5 s: vm.get vc01 a?b  20"), "{}", screens[1]);
+    assert!(screens[1].ends_with("\r\n\r\n{\"success\": 0}\r\n"), "{:?}", screens[1]);
 }
 
 #[test]

@@ -96,8 +96,8 @@ impl Bed {
 
     /// The checks of the shipped templates.
     pub fn checks(&self) -> String {
-        let path = workspace::root().join("tools/bench/checks.txt");
-        self.requests(&fs::read_to_string(path).expect("tools/bench/checks.txt"))
+        let path = workspace::root().join("contrib/bench-checks.txt");
+        self.requests(&fs::read_to_string(path).expect("contrib/bench-checks.txt"))
     }
 
     /// Runs vpoller-bench on these requests and returns its report.
