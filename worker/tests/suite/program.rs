@@ -184,7 +184,7 @@ fn the_configuration_can_be_checked() {
     home.configure(NO_PROXY, "[cache]\nttl = soon");
     let wrong = check();
     assert_eq!((wrong.code, wrong.stdout.as_str(), wrong.stderr.lines().count()), (1, "", 1), "{}", wrong.stderr);
-    assert!(wrong.stderr.contains("line 6: [cache] ttl = \"soon\""), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("line 7: [cache] ttl = \"soon\""), "{}", wrong.stderr);
     home.configure(NO_PROXY, "");
     fs::remove_file(home.path("vconnector.db")).unwrap();
     let hostless = check();
