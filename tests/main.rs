@@ -3,11 +3,14 @@
 
 mod compat;
 mod end_to_end;
+mod endurance;
+mod estate;
 mod failure;
 mod host;
 mod interop;
 mod layering;
 mod metrics;
 mod packaging;
+mod templates;
 mod zabbix;
 mod zabbix_server;

@@ -13,7 +13,13 @@ use crate::{Config, Manager, ProxyError};
 
 /// The broker between clients and workers of vPoller.
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-proxy", infer_long_args = true, disable_version_flag = true)]
+#[command(
+    name = "vpoller-proxy",
+    infer_long_args = true,
+    disable_version_flag = true,
+    override_usage = USAGE,
+    after_help = cli::EXIT_CODES
+)]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -26,6 +32,10 @@ pub struct Arguments {
     #[arg(value_name = "COMMAND")]
     command: Option<Word>,
 }
+
+const USAGE: &str = "vpoller-proxy [OPTIONS] start
+       vpoller-proxy [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-proxy [--file <FILE>] --check-config";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Word {

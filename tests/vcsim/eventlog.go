@@ -55,7 +55,7 @@ func (l *eventLog) add(event types.BaseEvent) types.BaseEvent {
 	own := copyEvent(event)
 	e := own.GetEvent()
 	if e.CreatedTime.IsZero() {
-		e.CreatedTime = l.world.clock.now()
+		e.CreatedTime = l.world.clock.now().UTC()
 	}
 	l.mu.Lock()
 	e.Key = firstEventKey + int32(len(l.events))

@@ -106,6 +106,10 @@ func (p *perfManager) QueryAvailablePerfMetric(ctx *simulator.Context, req *type
 		body.Fault_ = objectGone(req.Entity)
 		return body
 	}
+	if err := p.spoilt.trouble(types.PerfQuerySpec{Entity: req.Entity}); err != nil {
+		body.Fault_ = err
+		return body
+	}
 	body.Res = &types.QueryAvailablePerfMetricResponse{}
 	if req.IntervalId != realTime || hasRealTime(req.Entity.Type) {
 		body.Res.Returnval = p.available(entity)

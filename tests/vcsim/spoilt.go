@@ -30,7 +30,8 @@ type spoiltRule struct {
 	Short int `json:"short"`
 	// Absent leaves the series out.
 	Absent bool `json:"absent"`
-	// Fault fails every query that asks for it: the name of a fault.
+	// Fault fails every query that asks for it: the name of a fault. A rule
+	// about every counter also fails lists of what an object has.
 	Fault string `json:"fault"`
 	// Delay is for how many milliseconds a query that asks for it waits.
 	Delay int `json:"delay"`
@@ -108,10 +109,14 @@ func (s *spoilt) matching(entity ref, counter int32) []spoiltRule {
 	return found
 }
 
-// trouble waits, or says why a query fails.
+// trouble waits, or says why a query fails. One without metrics asks for all.
 func (s *spoilt) trouble(spec types.PerfQuerySpec) *soap.Fault {
+	metrics := spec.MetricId
+	if len(metrics) == 0 {
+		metrics = []types.PerfMetricId{{}}
+	}
 	longest := 0
-	for _, id := range spec.MetricId {
+	for _, id := range metrics {
 		for _, rule := range s.matching(spec.Entity, id.CounterId) {
 			if rule.Delay > longest {
 				longest = rule.Delay

@@ -36,6 +36,7 @@ type world struct {
 
 	// spoilt is what tests did to the statistics.
 	spoilt *spoilt
+
 	// events is what happened.
 	events *eventLog
 

@@ -133,6 +133,7 @@ fn form(form: Form) -> String {
             let prefix = if prefix == Prefix::First { "first" } else { "whole" };
             match rows {
                 Rows::Result => format!("lld {prefix}"),
+                Rows::Flat => format!("lld {prefix} flat"),
                 Rows::Inside(field) => format!("lld {prefix} of {field}"),
             }
         }
@@ -145,6 +146,7 @@ fn form_for_people(method: &Method) -> String {
         Form::Value { natural: Some(field) } => format!("the value of the first property, `{field}` when there is none"),
         Form::Disk => "the value of the first property of the disk that `key` names".to_owned(),
         Form::Count => "the number of rows whose command line contains `key`, of all rows when there is none".to_owned(),
+        Form::Lld { rows: Rows::Flat, .. } => "a discovery object, members of members with their names joined by dots".to_owned(),
         Form::Lld { .. } => "a discovery object".to_owned(),
     }
 }

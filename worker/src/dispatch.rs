@@ -2,11 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use serde_json::Map;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_daemon::pages::{self, Overview};
-use vpoller_wire::{Reply, Request, append_outcome, text};
+use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
 use crate::actions::Policy;
 use crate::agent::{self, Agent};
@@ -29,8 +31,11 @@ pub enum Step {
     /// It is answered.
     Now(Vec<u8>),
     /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
-    Later(Pin<Box<dyn Future<Output = Vec<u8>> + Send>>),
+    Later(Pending),
 }
+
+/// A reply that is not there yet.
+pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
 /// Answers requests with the help of the agents.
 #[derive(Clone)]
@@ -70,7 +75,8 @@ impl Dispatcher {
         Self { externals, ..self }
     }
 
-    /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
+    /// Takes a request on: parse, method, agent, required fields, lookup, action, reply, helper. Never waits: what cannot be had
+    /// from memory comes later.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
         let arrived = Instant::now();
@@ -88,14 +94,23 @@ impl Dispatcher {
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let (own, deadline) = (self.clone(), due(&request));
-        Step::Later(Box::pin(async move {
+        let runs_a_command = self.external(&request).is_some();
+        let mut reply: Pending = Box::pin(async move {
             let reply = own.perform(method, agent.as_deref(), &request).await;
             let bytes = own.complete(Some(method), &request, &reply, deadline).await;
             if let Some(agent) = agent {
                 agent.account(method, arrived, reply.is_success());
             }
             bytes
-        }))
+        });
+        // What memory knows is there at once, and costs no change of threads. Outside of a runtime even that cannot be found out.
+        if !runs_a_command
+            && Handle::try_current().is_ok()
+            && let Poll::Ready(bytes) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Step::Now(bytes);
+        }
+        Step::Later(reply)
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
@@ -136,7 +151,11 @@ impl Dispatcher {
     async fn perform(&self, method: &'static Method, agent: Option<&Agent>, request: &Request) -> Reply {
         match agent {
             Some(agent) if method.object != Object::Worker => agent.perform(method, request, self.policy).await,
-            _ => self.introduce(method, request),
+            _ => {
+                // Long documents are not made by the thread that the proxy waits for.
+                tokio::task::yield_now().await;
+                self.introduce(method, request)
+            }
         }
     }
 
@@ -215,8 +234,13 @@ fn is_any_worker(hostname: &str) -> bool {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
+    let shown = |text: Option<&String>| cut(text.map_or("None", String::as_str), seen::NAME).into_owned();
+    if method.required.contains(&Field::CounterName) {
+        let counter = request.counter_name.as_ref().or(request.counter_id.as_ref());
+        return format!("Retrieving performance metric {} for {}", shown(counter), shown(request.name.as_ref()));
+    }
     let one = |kind: &str| {
-        let name = cut(request.name.as_deref().unwrap_or("None"), seen::NAME);
+        let name = shown(request.name.as_ref());
         format!("Retrieving properties for {name} managed object of type {kind}")
     };
     match method.object {
@@ -230,6 +254,20 @@ fn intent(method: &Method, request: &Request) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_says_what_is_retrieved() {
+        let line = |method: &str| {
+            let method = methods::find(method).expect("a method");
+            intent(method, &Request::new(method.name, "vc01"))
+        };
+        assert_eq!(line("about"), "Retrieving vSphere About information");
+        assert_eq!(line("event.latest"), "Retrieving latest registered event");
+        assert_eq!(line("session.get"), "Retrieving established sessions");
+        assert_eq!(line("vm.discover"), "Discovering vim.VirtualMachine managed objects");
+        let silent = methods::METHODS.iter().filter(|method| method.object == Object::Service && method.intent.is_empty());
+        assert_eq!(silent.count(), 0);
+    }
 
     #[test]
     fn however_long_a_name_its_log_line_is_short() {

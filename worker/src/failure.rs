@@ -87,6 +87,46 @@ pub enum Failure {
     /// vCenter has no contact with the ESXi host.
     #[error("Host is not connected, cannot get VSAN health state")]
     VsanHostLost,
+    /// An object that is off has no performance values; carries a word for what it is.
+    #[error("{0} is not powered on, cannot get performance metrics")]
+    NotPoweredOn(&'static str),
+    /// vCenter has no contact with the object; carries a word for what it is.
+    #[error("{0} is not connected, cannot get performance metrics")]
+    NotConnected(&'static str),
+    /// The number of samples is none.
+    #[error("Invalid message, cannot retrieve performance metrics")]
+    InvalidSamples,
+    /// The object has historical performance values only, and the request names no interval.
+    #[error("No historical performance interval provided for entity {0}")]
+    NoInterval(String),
+    /// No historical interval has the name.
+    #[error("Historical interval {0} does not exists")]
+    UnknownInterval(String),
+    /// No historical interval has the number.
+    #[error("Historical interval with key {0} does not exist")]
+    UnknownIntervalKey(i32),
+    /// No performance counter has the name or number.
+    #[error("Unknown performance counter requested")]
+    UnknownCounter,
+    /// Performance values could not be read.
+    #[error("Cannot retrieve performance metrics for {entity}: {error}")]
+    Metrics {
+        /// Whose values.
+        entity: String,
+        /// Why.
+        error: ReadError,
+    },
+    /// The counters of an object could not be read.
+    #[error("Cannot retrieve performance counters for {name}: {error}")]
+    Counters {
+        /// The object as requested.
+        name: String,
+        /// Why.
+        error: ReadError,
+    },
+    /// The counters of the vSphere host could not be read.
+    #[error("Cannot get performance counter info: {0}")]
+    CounterInfo(ReadError),
     /// A defect of ours.
     #[error("Task {method} failed")]
     Task {
@@ -117,6 +157,18 @@ pub enum Failure {
     /// The worker ends before the request did.
     #[error("Worker is shutting down")]
     Stopping,
+}
+
+impl Failure {
+    /// The error of vSphere behind it, if there is one.
+    #[must_use]
+    pub fn read_error(&self) -> Option<&ReadError> {
+        match self {
+            Self::Collect(error) | Self::GuestProcesses(error) | Self::CounterInfo(error) => Some(error),
+            Self::Metrics { error, .. } | Self::Counters { error, .. } => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// How [`Failure::NoSnapshots`] begins.
@@ -162,6 +214,19 @@ mod tests {
         check(Failure::NoTools("vm02".into()), "vm02 is not running VMware Tools");
         check(Failure::NoGuestAccount("vm01".into()), "Need username and password for authentication in guest system vm01");
         check(ReadError::new("no route").into(), "Cannot collect properties: no route");
+        check(Failure::NotPoweredOn("Host"), "Host is not powered on, cannot get performance metrics");
+        check(Failure::NotConnected("VM"), "VM is not connected, cannot get performance metrics");
+        check(Failure::InvalidSamples, "Invalid message, cannot retrieve performance metrics");
+        check(Failure::NoInterval("ds1".into()), "No historical performance interval provided for entity ds1");
+        check(Failure::UnknownInterval("Past hour".into()), "Historical interval Past hour does not exists");
+        check(Failure::UnknownIntervalKey(7), "Historical interval with key 7 does not exist");
+        check(Failure::UnknownCounter, "Unknown performance counter requested");
+        let error = || ReadError::new("no route");
+        let metrics = Failure::Metrics { entity: "vm01".into(), error: error() };
+        check(metrics, "Cannot retrieve performance metrics for vm01: no route");
+        let counters = Failure::Counters { name: "vm01".into(), error: error() };
+        check(counters, "Cannot retrieve performance counters for vm01: no route");
+        check(Failure::CounterInfo(error()), "Cannot get performance counter info: no route");
         check(Failure::GuestProcesses(ReadError::new("InvalidGuestLogin")), "Cannot get guest processes: InvalidGuestLogin");
     }
 

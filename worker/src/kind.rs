@@ -57,6 +57,17 @@ impl Kind {
         Self::VmwareDistributedVirtualSwitch,
     ];
 
+    /// The words that method names begin with, and what they are about.
+    pub const WORDS: &[(&str, Self)] = &[
+        ("cluster", Self::ClusterComputeResource),
+        ("datacenter", Self::Datacenter),
+        ("datastore", Self::Datastore),
+        ("host", Self::HostSystem),
+        ("net", Self::Network),
+        ("resource.pool", Self::ResourcePool),
+        ("vm", Self::VirtualMachine),
+    ];
+
     /// The type of this name, as the vSphere API or as replies have it.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

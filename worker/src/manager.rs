@@ -26,7 +26,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
 use crate::agents::{self, Agents};
-use crate::config::Config;
+use crate::config::{Cache, Config};
 use crate::dispatch::Dispatcher;
 use crate::helpers::external::Externals;
 use crate::hosts::{self, Found, HostsError, Registered};
@@ -146,7 +146,7 @@ impl Manager {
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
-        let agents = Arc::new(Agents::new(inventories(&registered), concurrency * CAPACITY));
+        let agents = Arc::new(Agents::new(inventories(&registered, &config.cache), concurrency * CAPACITY));
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
         let sockets = (1..=concurrency).map(shared).collect::<Result<Vec<_>, _>>()?;
@@ -304,7 +304,7 @@ impl Manager {
             self.registered = registered;
             return;
         }
-        let gone = self.agents.exchange(inventories(&new), |name| kept.iter().any(|host| host.name == name));
+        let gone = self.agents.exchange(inventories(&new, &self.config.cache), |name| kept.iter().any(|host| host.name == name));
         tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
         self.agents.start(self.runtime.handle());
         // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
@@ -352,8 +352,8 @@ impl Manager {
     }
 }
 
-fn inventories(registered: &[Registered]) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
-    registered.iter().map(|host| (host.name.clone(), host.inventory()))
+fn inventories(registered: &[Registered], cache: &Cache) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
+    registered.iter().map(|host| (host.name.clone(), host.inventory(cache)))
 }
 
 /// What the manager and the thread of this number share.

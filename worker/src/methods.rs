@@ -148,6 +148,8 @@ pub enum Prefix {
 pub enum Rows {
     /// The result itself is the list.
     Result,
+    /// The same, but members that are objects are taken apart.
+    Flat,
     /// In this field of the result, or of its first row.
     Inside(&'static str),
 }
@@ -224,6 +226,44 @@ pub static METHODS: &[Method] = &[
         ..VALUE
     },
     Method {
+        name: "perf.counter.info",
+        intent: "performance counters",
+        doc: "Every performance counter of the vSphere host.",
+        ..COUNTERS
+    },
+    Method {
+        name: "perf.metric.info",
+        success: "Successfully retrieved performance metrics info",
+        intent: "performance counters",
+        doc: "The same list under its newer name.",
+        ..COUNTERS
+    },
+    Method {
+        name: "perf.interval.info",
+        reads: actions::performance::INTERVAL,
+        action: Action::Custom(actions::performance::intervals),
+        zabbix: LLD,
+        success: "Successfully retrieved performance historical intervals",
+        intent: "performance historical intervals",
+        doc: "The historical intervals: for how long samples are kept, and how far apart they are.",
+        ..VALUE
+    },
+    Method {
+        name: "perf.get",
+        reads: actions::performance::ROW,
+        action: Action::Custom(actions::performance::table),
+        zabbix: LLD,
+        success: METRICS,
+        intent: "performance metrics of many objects",
+        doc: "Many performance counters of many objects, one row for each object and instance, with a field for each counter. \
+              `counter-name` lists the counters, or `properties` where that is not given. `name` says which objects: nothing means \
+              all, `web*` those whose names fit, `cluster:…`, `datacenter:…`, `folder:…` and `host:…` those in there, anything else \
+              the one object. `key` is their type: `vm` (if there is none), `host`, `datastore`, `cluster`, `datacenter`. \
+              `instance` may be `*`. Objects that are off are left out unless `perf-interval` names a historical interval.",
+        example: "-n cluster:cluster01 -c cpu.usage.average,mem.usage.average",
+        ..VALUE
+    },
+    Method {
         name: "object.discover",
         required: &[Field::Key],
         reads: OBJECT,
@@ -295,6 +335,29 @@ pub static METHODS: &[Method] = &[
         ..OBJECT_ALARMS
     },
     Method {
+        name: "datacenter.perf.counter.info",
+        object: Object::One(Kind::Datacenter),
+        doc: "The performance counters that a datacenter has.",
+        example: "-n datacenter01",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "datacenter.perf.metric.info",
+        object: Object::One(Kind::Datacenter),
+        doc: "The series of performance values that a datacenter has: its counters and their instances, or those of one counter.",
+        example: "-n datacenter01 -c vmop.numPoweron.number.latest",
+        ..SERIES
+    },
+    Method {
+        name: "datacenter.perf.metric.get",
+        required: HISTORICAL,
+        object: Object::One(Kind::Datacenter),
+        action: Action::Custom(actions::performance::of_group),
+        doc: "The newest sample of a performance counter of a datacenter in a historical interval; `max-sample` asks for more.",
+        example: "-n datacenter01 -c vmop.numPoweron.number.latest -T \"Past day\"",
+        ..SAMPLES
+    },
+    Method {
         name: "datacenter.summary.get",
         object: Object::One(Kind::Datacenter),
         action: Action::Chosen(actions::totals::of_datacenter),
@@ -317,6 +380,29 @@ pub static METHODS: &[Method] = &[
         doc: "The alarms that are triggered on a cluster, or on anything below it.",
         example: "-n cluster01",
         ..OBJECT_ALARMS
+    },
+    Method {
+        name: "cluster.perf.counter.info",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "The performance counters that a cluster has.",
+        example: "-n cluster01",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "cluster.perf.metric.info",
+        object: Object::One(Kind::ClusterComputeResource),
+        doc: "The series of performance values that a cluster has: its counters and their instances, or those of one counter.",
+        example: "-n cluster01 -c cpu.usage.percent.average",
+        ..SERIES
+    },
+    Method {
+        name: "cluster.perf.metric.get",
+        required: HISTORICAL,
+        object: Object::One(Kind::ClusterComputeResource),
+        action: Action::Custom(actions::performance::of_group),
+        doc: "The newest sample of a performance counter of a cluster in a historical interval; `max-sample` asks for more.",
+        example: "-n cluster01 -c cpu.usage.percent.average -T \"Past day\"",
+        ..SAMPLES
     },
     Method {
         name: "cluster.summary.get",
@@ -400,6 +486,31 @@ pub static METHODS: &[Method] = &[
         doc: "The datastores available to an ESXi host.",
         example: "-n esxi01.example.org",
         ..RELATED
+    },
+    Method {
+        name: "host.perf.counter.info",
+        object: Object::One(Kind::HostSystem),
+        doc: "The performance counters that an ESXi host has.",
+        example: "-n esxi01.example.org",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "host.perf.metric.info",
+        required: NAME,
+        object: Object::One(Kind::HostSystem),
+        doc: "The series of performance values that an ESXi host has: its counters and their instances, or those of one counter.",
+        example: "-n esxi01.example.org -c net.received.kiloBytesPerSecond.average",
+        ..SERIES
+    },
+    Method {
+        name: "host.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::HostSystem),
+        action: Action::Custom(actions::performance::of_host),
+        doc: "The newest sample of a performance counter of an ESXi host, in real time or in a historical interval; `max-sample` asks for more. \
+              `instance` `*` means all, none the aggregate. Of a datastore, its values in real time are here, under its URL as instance.",
+        example: "-n esxi01.example.org -c net.received.kiloBytesPerSecond.average -i vmnic0",
+        ..SAMPLES
     },
     Method { name: "vm.discover", object: Object::Every(Kind::VirtualMachine), doc: "Every virtual machine.", ..DISCOVER },
     Method {
@@ -526,6 +637,30 @@ pub static METHODS: &[Method] = &[
         ..TOTALS
     },
     Method {
+        name: "vm.perf.counter.info",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "The performance counters that a virtual machine has.",
+        example: "-n vm01.example.org",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "vm.perf.metric.info",
+        object: Object::One(Kind::VirtualMachine),
+        doc: "The series of performance values that a virtual machine has: its counters and their instances, or those of one counter.",
+        example: "-n vm01.example.org -c cpu.ready.millisecond.summation",
+        ..SERIES
+    },
+    Method {
+        name: "vm.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::VirtualMachine),
+        action: Action::Custom(actions::performance::of_vm),
+        doc: "The newest sample of a performance counter of a virtual machine, in real time or in a historical interval; `max-sample` asks for \
+              more. `instance` `*` means all, none the aggregate.",
+        example: "-n vm01.example.org -c cpu.ready.millisecond.summation",
+        ..SAMPLES
+    },
+    Method {
         name: "datastore.discover",
         object: Object::Every(Kind::Datastore),
         doc: "Every datastore.",
@@ -564,6 +699,31 @@ pub static METHODS: &[Method] = &[
         doc: "The virtual machines that use a datastore.",
         example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
         ..RELATED
+    },
+    Method {
+        name: "datastore.perf.counter.info",
+        object: Object::One(Kind::Datastore),
+        doc: "The performance counters that a datastore has.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
+        ..COUNTERS_OF_OBJECT
+    },
+    Method {
+        name: "datastore.perf.metric.info",
+        required: NAME,
+        object: Object::One(Kind::Datastore),
+        doc: "The series of performance values that a datastore has: its counters and their instances, or those of one counter.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -c disk.used.kiloBytes.latest",
+        ..SERIES
+    },
+    Method {
+        name: "datastore.perf.metric.get",
+        required: COUNTED,
+        object: Object::One(Kind::Datastore),
+        action: Action::Custom(actions::performance::of_datastore),
+        doc: "The newest sample of a performance counter of a datastore in a historical interval; `max-sample` asks for more. In real time, \
+              ESXi hosts and virtual machines have the values of their datastores.",
+        example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -c disk.used.kiloBytes.latest -T \"Past day\"",
+        ..SAMPLES
     },
     Method {
         name: "vsan.health.get",
@@ -615,10 +775,13 @@ pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
 
 pub(crate) const DISK: &str = "disk";
 const NAME: &[Field] = &[Field::Name];
+const COUNTED: &[Field] = &[Field::Name, Field::CounterName];
+const HISTORICAL: &[Field] = &[Field::Name, Field::CounterName, Field::PerfInterval];
 const NAME_AND_URL: &[&str] = &["name", "info.url"];
 const OBJECT: &[&str] = &["ref", "name"];
 const ALARM: &[&str] = &["key", "info", "time", "entity", "acknowledged", "overallStatus", "acknowledgedByUser"];
 const ALARMS: &str = "Successfully retrieved alarms";
+const METRICS: &str = "Successfully retrieved performance metrics";
 const DISCOVERED: &str = "Successfully discovered objects";
 const RETRIEVED: &str = "Successfully retrieved properties";
 const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
@@ -651,6 +814,30 @@ const OBJECT_ALARMS: Method =
     Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix: LLD, success: ALARMS, ..RELATED };
 const TOTALS: Method =
     Method { reads: actions::totals::FIELDS, zabbix: Form::Value { natural: Some("hosts") }, success: RETRIEVED, ..RELATED };
+
+const COUNTERS: Method = Method {
+    reads: actions::performance::COUNTER,
+    action: Action::Custom(actions::performance::counters),
+    zabbix: Form::Lld { prefix: Prefix::Whole, rows: Rows::Flat },
+    success: "Successfully retrieved performance counters info",
+    ..VALUE
+};
+const COUNTERS_OF_OBJECT: Method =
+    Method { required: NAME, action: Action::Custom(actions::performance::counters_of_object), ..COUNTERS };
+const SERIES: Method = Method {
+    reads: actions::performance::SERIES,
+    action: Action::Custom(actions::performance::series_of_object),
+    zabbix: LLD,
+    success: METRICS,
+    ..VALUE
+};
+const SAMPLES: Method = Method {
+    reads: actions::performance::SAMPLE,
+    missing: Failure::NoSuchObject,
+    zabbix: Form::Value { natural: Some(actions::performance::VALUE) },
+    success: METRICS,
+    ..VALUE
+};
 
 const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
     let reads: &[&str] = if matches!(to, Kind::Datastore) { NAME_AND_URL } else { &["name"] };

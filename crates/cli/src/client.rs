@@ -41,7 +41,7 @@ pub struct Args {
     /// Property names, separated by commas
     #[arg(short, long, allow_hyphen_values = true)]
     properties: Option<String>,
-    /// Path of a guest disk, a part of a command line, a type of object, or which events
+    /// Guest disk, part of a command line, type of object, or events
     #[arg(short, long, allow_hyphen_values = true)]
     key: Option<String>,
     /// User in the guest system

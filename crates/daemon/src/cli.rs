@@ -17,35 +17,35 @@ use crate::status::VERSION;
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
     /// Log everything, each request included.
-    #[arg(short, long, short_alias = 'D', global = true)]
+    #[arg(short, long, short_alias = 'D')]
     pub debug: bool,
 
     /// Configuration file [default: /etc/vpoller/vpoller.conf].
-    #[arg(short, long, visible_alias = "config", value_name = "FILE", global = true)]
+    #[arg(short, long, visible_alias = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
 
     /// Append the log to a file instead of stderr; "-" is stderr.
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     /// Write the process id to a file.
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
 
     /// Log only what needs attention.
-    #[arg(short = 'W', long, global = true)]
+    #[arg(short = 'W', long)]
     pub warning: bool,
 
     /// Print the configuration that is in force and what is wrong with it, and do nothing else.
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub check_config: bool,
 
     /// Accepted for old init scripts; the program stays in the foreground.
-    #[arg(long, hide = true, global = true)]
+    #[arg(long, hide = true)]
     pub daemon: bool,
 
     /// Print the version.
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub version: bool,
 }
 
@@ -60,6 +60,12 @@ impl Options {
         }
     }
 }
+
+/// The exit codes of both daemons, for the end of their help.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 done, whatever the reply to stop and status;
+            1 wrong command line, or it could not start: the reason is on stderr;
+            2 with --check-config: the configuration works, but something in it is ignored";
 
 /// A daemon's command line.
 pub trait CommandLine: Parser {

@@ -53,7 +53,7 @@ pub enum Kind {
 }
 
 /// Members that tell the elements of a list apart, as labels in this order.
-pub(crate) const IDENTIFYING: [&str; 5] = ["host", "process", "socket", "number", "name"];
+pub(crate) const IDENTIFYING: [&str; 7] = ["host", "process", "socket", "number", "name", "type", "path"];
 /// Longer label values are cut; nobody's path or name is so long.
 const LONGEST_LABEL: usize = 200;
 

@@ -85,7 +85,7 @@ pub struct Request {
     pub username: Option<String>,
     /// Guest password.
     pub password: Option<Secret>,
-    /// Counter by name.
+    /// Counter by name; several separated by commas where a method takes them.
     pub counter_name: Option<String>,
     /// Counter by number.
     pub counter_id: Option<String>,
@@ -144,7 +144,7 @@ impl Request {
             key: reader.text(Field::Key),
             username: reader.text(Field::Username),
             password: reader.text(Field::Password).map(Secret),
-            counter_name: reader.text(Field::CounterName),
+            counter_name: reader.list(Field::CounterName),
             counter_id: reader.text(Field::CounterId),
             instance: reader.text(Field::Instance),
             max_sample: reader.text(Field::MaxSample),
@@ -159,10 +159,11 @@ impl Request {
         request
     }
 
-    /// Whether the member was in the message at all; `null` counts, as it always did.
+    /// Whether the member was in the message at all; `null` counts, as it always did. A counter may also be given the way of
+    /// older clients.
     #[must_use]
     pub fn has(&self, field: Field) -> bool {
-        self.present.contains(&field)
+        self.present.contains(&field) || (field == Field::CounterName && self.present.contains(&Field::CounterId))
     }
 
     /// The first member whose JSON type makes no sense (an object as a name, for instance).
@@ -274,10 +275,17 @@ impl Reader<'_> {
         self.raw(field).filter(|text| !is_absent(text))
     }
 
+    /// A text, or a list of texts and numbers, which becomes one text with commas.
+    fn list(&mut self, field: Field) -> Option<String> {
+        let Some(Value::Array(items)) = self.members.get(field.name()) else { return self.text(field) };
+        let parts: Vec<String> = items.iter().flat_map(|item| self.elements(item, field)).collect();
+        (!parts.is_empty()).then(|| parts.join(","))
+    }
+
     fn properties(&mut self) -> Vec<String> {
         match self.members.get(Field::Properties.name()) {
             Some(Value::String(text)) => split_properties(text),
-            Some(Value::Array(items)) => items.iter().flat_map(|item| self.property(item)).collect(),
+            Some(Value::Array(items)) => items.iter().flat_map(|item| self.elements(item, Field::Properties)).collect(),
             Some(Value::Null) | None => Vec::new(),
             Some(_) => {
                 self.malformed.get_or_insert(Field::Properties);
@@ -286,13 +294,14 @@ impl Reader<'_> {
         }
     }
 
-    fn property(&mut self, item: &Value) -> Vec<String> {
+    /// What one element of a list names.
+    fn elements(&mut self, item: &Value, field: Field) -> Vec<String> {
         match item {
             Value::String(text) => split_properties(text),
             Value::Null => Vec::new(),
             Value::Number(number) => vec![number.to_string()],
             _ => {
-                self.malformed.get_or_insert(Field::Properties);
+                self.malformed.get_or_insert(field);
                 Vec::new()
             }
         }
@@ -439,6 +448,18 @@ mod tests {
         assert_eq!(request.name.as_deref(), Some("12"));
         assert_eq!(request.timeout, Some(2500));
         assert_eq!(request.method, "about");
+    }
+
+    #[test]
+    fn counters_come_in_two_fields_and_as_lists() {
+        let request = parse(r#"{"counter-id": 148}"#);
+        assert_eq!((request.counter_id.as_deref(), request.counter_name.as_deref()), (Some("148"), None));
+        assert!(request.has(Field::CounterName) && !request.has(Field::Instance));
+        let named = |text: &str| parse(&format!(r#"{{"counter-name": {text}}}"#)).counter_name;
+        assert_eq!(named(r#"["cpu.usage", 148, null, "a, b"]"#).as_deref(), Some("cpu.usage,148,a,b"));
+        assert_eq!(named(r#""cpu.usage,148""#).as_deref(), Some("cpu.usage,148"));
+        assert_eq!((named("[]"), named("148").as_deref()), (None, Some("148")));
+        assert_eq!(parse(r#"{"counter-name": [{}]}"#).malformed(), Some(Field::CounterName));
     }
 
     #[test]

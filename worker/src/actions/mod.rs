@@ -11,6 +11,7 @@ mod get;
 pub(crate) mod guest;
 mod mask;
 pub(crate) mod object;
+pub(crate) mod performance;
 pub(crate) mod related;
 pub(crate) mod service;
 pub(crate) mod snapshots;

@@ -82,7 +82,9 @@ const NO_KEY: &str = "No key given to choose a disk by";
 fn shape(method: &Method, request: &Request, result: &Json) -> Result<Json, &'static str> {
     match method.zabbix {
         Form::Value { natural } => value(request, natural, result),
-        Form::Lld { prefix, rows } => Ok(discovery(&macro_prefix(method.name, prefix), discovered(result, rows))),
+        Form::Lld { prefix, rows } => {
+            Ok(discovery(&macro_prefix(method.name, prefix), discovered(result, rows), rows == Rows::Flat))
+        }
         Form::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
             Some(disk @ Json::Object(_)) => value(request, None, disk),
             _ => Err(NO_KEY),
@@ -109,14 +111,25 @@ const NAMES: [&str; 2] = ["name", "diskPath"];
 
 fn discovered(result: &Json, place: Rows) -> &[Json] {
     match place {
-        Rows::Result => rows(result),
+        Rows::Result | Rows::Flat => rows(result),
         Rows::Inside(field) => rows(result).first().and_then(|row| row.get(field)).map_or(&[], rows),
     }
 }
 
-fn discovery(prefix: &str, found: &[Json]) -> Json {
+fn discovery(prefix: &str, found: &[Json], flat: bool) -> Json {
     let name = |field: &str| format!("{{#VSPHERE.{prefix}.{}}}", field.to_uppercase());
-    let row = |fields: &Map<String, Json>| fields.iter().map(|(field, value)| (name(field), value.clone())).collect();
+    let row = |fields: &Map<String, Json>| {
+        let mut macros = Map::new();
+        for (field, value) in fields {
+            match value {
+                Json::Object(members) if flat => {
+                    macros.extend(members.iter().map(|(member, value)| (name(&format!("{field}.{member}")), value.clone())));
+                }
+                _ => drop(macros.insert(name(field), value.clone())),
+            }
+        }
+        macros
+    };
     let data = found.iter().filter_map(Json::as_object).map(|fields| Json::Object(row(fields))).collect();
     Json::Object(Map::from_iter([("data".to_owned(), Json::Array(data))]))
 }

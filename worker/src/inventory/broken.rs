@@ -1,8 +1,12 @@
 //! The inventory of a host that cannot be asked, because its settings are unusable: every question gets that answer.
 
-use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
+use std::sync::Arc;
 
-use super::{Event, EventFilter, GuestAccount, Inventory, ReadError, Reading, Row, Services, Wanted};
+use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
+
+use super::{
+    Event, EventFilter, Found, GuestAccount, Inventory, Performance, ReadError, Reading, Row, SampleQuery, Services, Wanted,
+};
 use crate::kind::Kind;
 
 /// Answers everything with the same error.
@@ -41,7 +45,33 @@ impl Inventory for Broken {
         self
     }
 
+    fn performance(&self) -> &dyn Performance {
+        self
+    }
+
     fn connect(&self) -> Reading<'_, ()> {
+        self.answer()
+    }
+}
+
+impl Performance for Broken {
+    fn counters(&self) -> Reading<'_, Arc<Catalogue>> {
+        self.answer()
+    }
+
+    fn intervals(&self) -> Reading<'_, Arc<[Interval]>> {
+        self.answer()
+    }
+
+    fn provider<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Provider> {
+        self.answer()
+    }
+
+    fn available<'a>(&'a self, _: &'a MoRef, _: Option<i32>) -> Reading<'a, Arc<[Metric]>> {
+        self.answer()
+    }
+
+    fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
         self.answer()
     }
 }

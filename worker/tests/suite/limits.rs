@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use vpoller_vsphere::{MoRef, Struct};
-use vpoller_worker::inventory::{Inventory, ReadError, Reading, Row, Services, Wanted};
+use vpoller_worker::inventory::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
 use vpoller_worker::{Agents, Dispatcher, Kind, Step};
 
 use crate::cases::answer;
@@ -58,6 +58,10 @@ impl Inventory for Odd {
 
     fn services(&self) -> &dyn Services {
         self.memory.services()
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        self.memory.performance()
     }
 
     fn connect(&self) -> Reading<'_, ()> {

@@ -10,8 +10,11 @@ use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 use vpoller_worker::Kind;
 use vpoller_worker::inventory::{
-    Event, EventFilter, GuestAccount, Inventory, ReadError, Reading, Row, Services, Severity, Wanted,
+    Event, EventFilter, GuestAccount, Inventory, Performance, ReadError, Reading, Row, Services, Severity, Wanted,
 };
+use vpoller_worker::perf::{Clock, Scheduler};
+
+use crate::statistics::{Statistics, TIME};
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {
@@ -25,6 +28,8 @@ pub struct Memory {
     processes: Vec<Value>,
     /// The rest of the file.
     file: Json,
+    performance: Scheduler,
+    statistics: Arc<Statistics>,
 }
 
 impl Memory {
@@ -33,8 +38,12 @@ impl Memory {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let list = |name: &str| file[name].as_array().unwrap().iter();
+        let rows: Vec<Row> = list("objects").map(row).collect();
+        let statistics = Arc::new(statistics(&rows));
         let mut memory = Self {
-            rows: list("objects").map(row).collect(),
+            performance: Scheduler::new("vc01.example.org", statistics.clone(), Clock::default()),
+            statistics,
+            rows,
             declared: BTreeMap::new(),
             about: structure("AboutInfo", file["about"].as_object().unwrap()),
             events: list("events").map(|json| event(json, &file["severities"])).collect(),
@@ -76,7 +85,11 @@ impl Memory {
                     found += 1;
                 }
                 assert!(found > 0, "there is no {kind} {name:?}");
+                self.statistics.set_down(down(&self.rows));
             }
+            "/clock" => assert_eq!(body["time"], TIME, "the statistics in memory know no other time"),
+            "/perf" => self.statistics.spoil(body),
+            "/deny" if body["type"] == "PerformanceManager" => self.statistics.deny(),
             "/deny" => {
                 assert_eq!((&body["type"], &body["path"]), (&Json::from("SessionManager"), &Json::from("sessionList")));
                 self.sessions = None;
@@ -119,6 +132,10 @@ impl Inventory for Memory {
 
     fn about(&self) -> Reading<'_, Struct> {
         Box::pin(async { Ok(self.about.clone()) })
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        &self.performance
     }
 
     fn services(&self) -> &dyn Services {
@@ -172,6 +189,22 @@ impl Services for Memory {
             }
         })
     }
+}
+
+/// The statistics of these objects.
+fn statistics(rows: &[Row]) -> Statistics {
+    let names = rows.iter().map(|row| (row.object.clone(), row.text("name").unwrap_or_default().to_owned())).collect();
+    let statistics = Statistics::new(names, None);
+    statistics.set_down(down(rows));
+    statistics
+}
+
+/// The objects that have no statistics of their own, because they are off.
+fn down(rows: &[Row]) -> Vec<MoRef> {
+    let is_not = |row: &Row, path, good| row.text(path).is_some_and(|state| state != good);
+    let is_down =
+        |row: &&Row| is_not(row, "runtime.powerState", "poweredOn") || is_not(row, "runtime.connectionState", "connected");
+    rows.iter().filter(is_down).map(|row| row.object.clone()).collect()
 }
 
 /// The type whose paths an object has.

@@ -123,7 +123,7 @@ impl Catalogue {
 }
 
 impl Interval {
-    pub(super) fn read(value: Value) -> Option<Self> {
+    fn read(value: Value) -> Option<Self> {
         let info = value.into_struct()?;
         Some(Self {
             key: int(&info, "key")?,

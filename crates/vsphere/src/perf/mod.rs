@@ -6,13 +6,13 @@
 mod answer;
 mod clock;
 mod counter;
+mod once;
 mod query;
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use tokio::sync::OnceCell;
 
 use crate::{Arg, Client, DateTime, Error, Fault, MoRef, Session, Struct, Value};
 
@@ -21,12 +21,18 @@ pub use clock::ServerClock;
 pub use counter::{Catalogue, Counter, Interval};
 pub use query::{Metric, PerfQuery};
 
-/// The performance manager of one vSphere host.
-#[derive(Debug)]
+use once::Once;
+
+/// The performance manager of one vSphere host. Clones share what is known.
+#[derive(Clone, Debug)]
 pub struct Performance {
     client: Client,
-    kept: Mutex<Arc<Kept>>,
+    kept: Arc<Mutex<Arc<Kept>>>,
+    available: Arc<Mutex<Shelf<(MoRef, Option<i32>), Arc<[Metric]>>>>,
 }
+
+/// Values by what they are about.
+type Shelf<K, T> = HashMap<K, Arc<Once<T>>>;
 
 /// Which statistics the objects of a type have.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -50,11 +56,11 @@ pub struct Identity {
 #[derive(Debug, Default)]
 struct Kept {
     generation: u64,
-    catalogue: OnceCell<Arc<Catalogue>>,
-    intervals: OnceCell<Arc<[Interval]>>,
-    limit: OnceCell<Option<usize>>,
-    /// By managed type: it depends on nothing else.
-    providers: Mutex<HashMap<Arc<str>, Provider>>,
+    catalogue: Arc<Once<Arc<Catalogue>>>,
+    intervals: Arc<Once<Arc<[Interval]>>>,
+    limit: Arc<Once<Option<usize>>>,
+    /// By managed type: they depend on nothing else.
+    providers: Mutex<Shelf<Arc<str>, Provider>>,
 }
 
 /// The setting that bounds historical queries.
@@ -66,7 +72,7 @@ impl Performance {
     /// The performance manager that this client reaches; nothing is sent.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, kept: Mutex::default() }
+        Self { client, kept: Arc::default(), available: Arc::default() }
     }
 
     /// Which server this is, and the session with it; logs in when there is none.
@@ -85,8 +91,9 @@ impl Performance {
     /// As [`Client::retrieve`].
     pub async fn counters(&self) -> Result<Arc<Catalogue>, Error> {
         let (kept, session) = self.kept().await?;
-        let read = || async { Ok(Arc::new(Catalogue::new(self.property(&session, "perfCounter").await?))) };
-        kept.catalogue.get_or_try_init(read).await.cloned()
+        let own = self.clone();
+        let read = async move { Ok(Arc::new(Catalogue::new(own.property(&session, "perfCounter").await?))) };
+        kept.catalogue.get(read).await
     }
 
     /// The intervals for which the server keeps rolled-up samples.
@@ -95,11 +102,9 @@ impl Performance {
     /// As [`Client::retrieve`].
     pub async fn intervals(&self) -> Result<Arc<[Interval]>, Error> {
         let (kept, session) = self.kept().await?;
-        let read = || async {
-            let values = self.property(&session, "historicalInterval").await?;
-            Ok(values.into_iter().filter_map(Interval::read).collect())
-        };
-        kept.intervals.get_or_try_init(read).await.cloned()
+        let own = self.clone();
+        let read = async move { Ok(Interval::read_all(own.property(&session, "historicalInterval").await?).into()) };
+        kept.intervals.get(read).await
     }
 
     /// Which statistics objects like this one have.
@@ -108,30 +113,31 @@ impl Performance {
     /// As [`Client::call`].
     pub async fn provider(&self, entity: &MoRef) -> Result<Provider, Error> {
         let (kept, session) = self.kept().await?;
-        let known = kept.providers().get(&entity.kind).copied();
-        if let Some(provider) = known {
-            return Ok(provider);
-        }
-        let values = self.client.call(&manager(&session)?, "QueryPerfProviderSummary", &[Arg::new("entity", entity)]).await?;
-        let summary = values.first().and_then(Value::as_struct);
-        let provider = Provider {
-            real_time: summary.and_then(|summary| summary.get("currentSupported")).and_then(Value::as_bool) == Some(true),
-            refresh_rate: summary.and_then(|summary| int(summary, "refreshRate")).filter(|seconds| *seconds > 0),
+        let (client, args) = (self.client.clone(), [Arg::new("entity", entity)]);
+        let read = async move {
+            let values = client.call(&manager(&session)?, "QueryPerfProviderSummary", &args).await?;
+            Ok(values.first().and_then(Value::as_struct).map(Provider::read).unwrap_or_default())
         };
-        kept.providers().insert(entity.kind.clone(), provider);
-        Ok(provider)
+        place(&kept.providers, &entity.kind).get(read).await
     }
 
     /// The series that an object has, at an interval or altogether. Dear to the server: not for every cycle.
     ///
     /// # Errors
     /// As [`Client::call`].
-    pub async fn available(&self, entity: &MoRef, interval: Option<i32>) -> Result<Vec<Metric>, Error> {
+    pub async fn available(&self, entity: &MoRef, interval: Option<i32>) -> Result<Arc<[Metric]>, Error> {
         let session = self.client.session().await?;
         let mut args = vec![Arg::new("entity", entity)];
         args.extend(interval.map(|seconds| Arg::new("intervalId", seconds)));
-        let values = self.client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await?;
-        Ok(values.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
+        let (own, key) = (self.clone(), (entity.clone(), interval));
+        let place = place(&self.available, &key);
+        let read = async move {
+            let values = own.client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await;
+            // The next one who asks gets a new answer.
+            own.available.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            Ok(values?.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
+        };
+        place.get(read).await
     }
 
     /// Samples of several objects in one call, see [`PerfQuery`]. Objects without samples may be absent from the answer.
@@ -166,7 +172,8 @@ impl Performance {
     /// When the server cannot be asked at all.
     pub async fn max_query_metrics(&self) -> Result<Option<usize>, Error> {
         let (kept, session) = self.kept().await?;
-        kept.limit.get_or_try_init(|| self.read_limit(&session)).await.copied()
+        let own = self.clone();
+        kept.limit.get(async move { own.read_limit(&session).await }).await
     }
 
     async fn read_limit(&self, session: &Session) -> Result<Option<usize>, Error> {
@@ -183,8 +190,17 @@ impl Performance {
     /// A property of the performance manager that is a list.
     async fn property(&self, session: &Session, path: &str) -> Result<Vec<Value>, Error> {
         let read = self.client.retrieve_objects(&[manager(session)?], &[path]).await?;
-        let value = read.into_iter().flat_map(|object| object.props).find(|(name, _)| &**name == path);
-        Ok(match value {
+        let Some(mut object) = read.into_iter().next() else { return Ok(Vec::new()) };
+        if let Some((_, fault)) = object.missing.pop() {
+            let (host, printed) = (self.client.config().host.clone(), object.obj.to_string());
+            return Err(Error::Fault {
+                host,
+                method: "RetrievePropertiesEx".to_owned(),
+                object: printed,
+                fault: Box::new(fault),
+            });
+        }
+        Ok(match object.props.pop() {
             Some((_, Value::List(items))) => items,
             _ => Vec::new(),
         })
@@ -201,10 +217,18 @@ impl Performance {
     }
 }
 
-impl Kept {
-    fn providers(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, Provider>> {
-        self.providers.lock().unwrap_or_else(PoisonError::into_inner)
+impl Provider {
+    fn read(summary: &Struct) -> Self {
+        Self {
+            real_time: summary.get("currentSupported").and_then(Value::as_bool) == Some(true),
+            refresh_rate: int(summary, "refreshRate").filter(|seconds| *seconds > 0),
+        }
     }
+}
+
+/// Where the value about this is kept.
+fn place<K: Clone + Eq + Hash, T>(shelf: &Mutex<Shelf<K, T>>, key: &K) -> Arc<Once<T>> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone()
 }
 
 fn manager(session: &Session) -> Result<MoRef, Error> {

@@ -1,10 +1,10 @@
 //! The managers of a vSphere host, asked each time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
-use vpoller_vsphere::{Class, DateTime, Error, MoRef, ObjectContent, Struct, Value};
+use vpoller_vsphere::{Class, DateTime, MoRef, ObjectContent, Performance, ServerClock, Struct, Value};
 
 use super::Direct;
 use crate::inventory::{Event, EventFilter, GuestAccount, ReadError, Reading, Services};
@@ -14,8 +14,7 @@ use crate::inventory::{Event, EventFilter, GuestAccount, ReadError, Reading, Ser
 pub(super) struct Kept {
     /// Custom attributes, by name.
     attributes: Memo<Vec<(String, i64)>>,
-    /// How far the host's clock is ahead of ours, in microseconds.
-    ahead: Memo<i64>,
+    clock: Memo<ServerClock>,
 }
 
 /// A value and when it was read.
@@ -41,11 +40,11 @@ impl Services for Direct {
 
     fn now(&self) -> Reading<'_, DateTime> {
         Box::pin(async {
-            let ahead = match self.kept.ahead.fresh(CLOCK, |ahead| *ahead) {
-                Some(ahead) => ahead,
-                None => self.kept.ahead.keep(self.ask_time().await?.unix_micros() - our_time(), |ahead| *ahead),
+            let clock = match self.kept.clock.fresh(CLOCK, |clock| *clock) {
+                Some(clock) => clock,
+                None => self.kept.clock.keep(self.read_clock().await?, |clock| *clock),
             };
-            Ok(DateTime::from_unix_micros(our_time() + ahead))
+            Ok(clock.at(tokio::time::Instant::now()))
         })
     }
 
@@ -117,10 +116,10 @@ impl Direct {
         Ok(found.unwrap_or_else(|| ObjectContent { obj: manager.clone(), props: Vec::new(), missing: Vec::new() }))
     }
 
-    async fn ask_time(&self) -> Result<DateTime, ReadError> {
-        let instance = MoRef::new("ServiceInstance", "ServiceInstance");
-        let called = self.client.call(&instance, "CurrentTime", &[]).await.map_err(|error: Error| self.error(&error))?;
-        called.first().and_then(Value::as_datetime).ok_or_else(|| ReadError::new("the host tells no time"))
+    async fn read_clock(&self) -> Result<ServerClock, ReadError> {
+        let asked = tokio::time::Instant::now();
+        let reading = Performance::new(self.client.clone()).current_time().await.map_err(|error| self.error(&error))?;
+        Ok(ServerClock::read(asked, reading, tokio::time::Instant::now()))
     }
 
     async fn ask_attributes(&self) -> Result<Vec<(String, i64)>, ReadError> {
@@ -133,12 +132,6 @@ impl Direct {
         };
         Ok(definitions.filter_map(attribute).collect())
     }
-}
-
-/// Microseconds since 1970 by our clock.
-fn our_time() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl<T> Default for Memo<T> {

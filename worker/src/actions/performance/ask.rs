@@ -1,0 +1,156 @@
+//! How counters, instances, intervals and numbers of samples are asked for.
+
+use vpoller_vsphere::{Catalogue, Counter, Interval, Provider};
+use vpoller_wire::Request;
+
+use crate::failure::Failure;
+use crate::inventory::Window;
+
+/// Seconds between real-time samples, should a provider not say.
+const REFRESH_RATE: i32 = 20;
+/// Real-time samples are kept for an hour.
+const REAL_TIME_KEPT: i32 = 3600;
+/// A datastore is known in statistics by the last part of its URL.
+const DATASTORES: &str = "ds:///vmfs/volumes/";
+
+/// The counter that a request names: by name, else by number in the field that older clients use.
+pub(super) fn counter<'c>(request: &Request, catalogue: &'c Catalogue) -> Result<(&'c Counter, String), Failure> {
+    let text = request.counter_name.as_ref().or(request.counter_id.as_ref()).ok_or(Failure::UnknownCounter)?;
+    let counter = catalogue.find(text).ok_or(Failure::UnknownCounter)?;
+    Ok((counter, text.clone()))
+}
+
+/// The instance that a request names, the aggregate when it names none.
+pub(super) fn instance(request: &Request) -> &str {
+    let text = request.instance.as_deref().unwrap_or_default();
+    text.strip_prefix(DATASTORES).map_or(text, |id| id.trim_end_matches('/'))
+}
+
+/// How many samples a request asks for.
+pub(super) fn samples(request: &Request) -> Result<usize, Failure> {
+    let Some(text) = &request.max_sample else { return Ok(1) };
+    text.trim().parse().ok().filter(|number| *number > 0).ok_or(Failure::InvalidSamples)
+}
+
+/// The time that a request is about: the historical interval that it names, else real time.
+pub(super) fn window(
+    request: &Request,
+    provider: Provider,
+    intervals: &[Interval],
+    samples: usize,
+    entity: &str,
+) -> Result<Window, Failure> {
+    let real_time = provider.refresh_rate.unwrap_or(REFRESH_RATE);
+    let window = |interval: i32, real_time, kept: i32| {
+        let most = usize::try_from(kept / interval.max(1)).unwrap_or(1).max(1);
+        Window { interval, real_time, samples: samples.min(most) }
+    };
+    match request.perf_interval.as_deref() {
+        None if provider.real_time => Ok(window(real_time, true, REAL_TIME_KEPT)),
+        None => Err(Failure::NoInterval(entity.to_owned())),
+        Some(text) if provider.real_time && text.trim().parse() == Ok(real_time) => Ok(window(real_time, true, REAL_TIME_KEPT)),
+        Some(text) => {
+            let interval = find(intervals, text)?;
+            Ok(window(interval.sampling_period, false, interval.length))
+        }
+    }
+}
+
+/// The interval that a text means: its number, its sampling period, or its name, however that is spaced.
+fn find<'i>(intervals: &'i [Interval], text: &str) -> Result<&'i Interval, Failure> {
+    let by = |fits: &dyn Fn(&Interval) -> bool| intervals.iter().find(|interval| fits(interval));
+    if let Ok(number) = text.trim().parse::<i32>() {
+        let found = by(&|interval| interval.key == number).or_else(|| by(&|interval| interval.sampling_period == number));
+        return found.ok_or(Failure::UnknownIntervalKey(number));
+    }
+    let plain = |name: &str| name.split_whitespace().collect::<String>().to_lowercase();
+    let found = by(&|interval| &*interval.name == text).or_else(|| by(&|interval| plain(&interval.name) == plain(text)));
+    found.ok_or_else(|| Failure::UnknownInterval(text.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vpoller_vsphere::{Struct, Value};
+
+    fn intervals() -> Vec<Interval> {
+        let interval = |key, period, name, length| {
+            let fields = [
+                ("key", Value::Int(key)),
+                ("samplingPeriod", Value::Int(period)),
+                ("name", Value::string(name)),
+                ("length", Value::Int(length)),
+            ];
+            Value::Struct(Struct {
+                kind: "PerfInterval".into(),
+                fields: fields.map(|(name, value)| (name.into(), value)).to_vec(),
+            })
+        };
+        let rows = vec![
+            interval(1, 300, "Past day", 86_400),
+            interval(2, 1800, "Past week", 604_800),
+            interval(300, 7200, "Past month", 2_592_000),
+        ];
+        Interval::read_all(rows)
+    }
+
+    fn check(interval: Option<&str>, real_time: bool, samples: usize, expected: Result<(i32, bool, usize), &str>) {
+        let mut request = Request::new("m", "vc01");
+        request.perf_interval = interval.map(str::to_owned);
+        let provider = Provider { real_time, refresh_rate: real_time.then_some(20) };
+        let found = window(&request, provider, &intervals(), samples, "vm01");
+        let found =
+            found.map(|window| (window.interval, window.real_time, window.samples)).map_err(|failure| failure.to_string());
+        assert_eq!(found, expected.map_err(str::to_owned), "{interval:?}");
+    }
+
+    #[test]
+    fn every_form_of_an_interval_is_understood() {
+        for text in ["Past day", "past day", "Past Day", "PastDay", " 1 ", "1"] {
+            check(Some(text), true, 1, Ok((300, false, 1)));
+        }
+        check(Some("1800"), false, 3, Ok((1800, false, 3)));
+        check(Some("300"), true, 1, Ok((7200, false, 1)));
+        check(Some("20"), true, 1, Ok((20, true, 1)));
+        check(None, true, 1, Ok((20, true, 1)));
+    }
+
+    #[test]
+    fn what_is_no_interval_is_said_in_the_words_of_the_contract() {
+        check(None, false, 1, Err("No historical performance interval provided for entity vm01"));
+        check(Some("Past hour"), true, 1, Err("Historical interval Past hour does not exists"));
+        check(Some("7"), true, 1, Err("Historical interval with key 7 does not exist"));
+        check(Some("20"), false, 1, Err("Historical interval with key 20 does not exist"));
+    }
+
+    #[test]
+    fn no_more_samples_are_asked_for_than_are_kept() {
+        check(None, true, 1_000_000, Ok((20, true, 180)));
+        check(Some("1"), true, 1_000_000, Ok((300, false, 288)));
+    }
+
+    #[test]
+    fn numbers_of_samples_are_numbers() {
+        let of = |text: Option<&str>| {
+            let mut request = Request::new("m", "vc01");
+            request.max_sample = text.map(str::to_owned);
+            samples(&request).map_err(|failure| failure.to_string())
+        };
+        assert_eq!((of(None), of(Some("3")), of(Some(" 2 "))), (Ok(1), Ok(3), Ok(2)));
+        for text in ["three", "1.5", "0", "-1", "99999999999999999999999"] {
+            assert_eq!(of(Some(text)), Err("Invalid message, cannot retrieve performance metrics".to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_datastore_is_an_instance_by_its_url_too() {
+        let of = |text: &str| {
+            let mut request = Request::new("m", "vc01");
+            request.instance = Some(text.to_owned());
+            instance(&request).to_owned()
+        };
+        assert_eq!(of("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/"), "5190e2a7-d2b7c58e-b1e2-90b11c29079d");
+        assert_eq!((of("vmnic0"), of("*")), ("vmnic0".to_owned(), "*".to_owned()));
+        assert_eq!(instance(&Request::new("m", "vc01")), "");
+    }
+}

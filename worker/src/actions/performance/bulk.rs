@@ -1,0 +1,119 @@
+//! Many counters of many objects in one table.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json};
+use vpoller_vsphere::{DateTime, Metric, Series};
+use vpoller_wire::split_properties;
+
+use super::super::{Performing, Task, unique};
+use super::{ROW, ask, objects};
+use crate::failure::Failure;
+use crate::inventory::{Found, Row, SampleQuery};
+use crate::kind::Kind;
+use crate::seen::{self, cut};
+
+/// One row for each object and instance, with the newest samples; with several samples asked for, one for each of their moments.
+pub(crate) fn table<'a>(task: &'a Task<'a>) -> Performing<'a> {
+    Box::pin(async move {
+        let performance = task.inventory.performance();
+        let kind = kind(task)?;
+        let count = ask::samples(task.request)?;
+        let catalogue = performance.counters().await.map_err(Failure::CounterInfo)?;
+        let texts = counters(task);
+        let column = |text| Column { text, counter: catalogue.find(text).map(|counter| counter.key) };
+        let columns: Vec<Column<'_>> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
+        if columns.iter().all(|column| column.counter.is_none()) {
+            return Err(Failure::UnknownCounter);
+        }
+        // Rolled-up samples are there for what is off now, too.
+        let rows = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
+        let Some(first) = rows.first() else { return task.answer(Json::Array(Vec::new())) };
+        let entity = first.text(NAME).unwrap_or(&first.object.id).to_owned();
+        let failed = |error| Failure::Metrics { entity: entity.clone(), error };
+        let provider = performance.provider(&first.object).await.map_err(failed)?;
+        let intervals = performance.intervals().await.map_err(failed)?;
+        let window = ask::window(task.request, provider, &intervals, count, &entity)?;
+        let instance = ask::instance(task.request);
+        let metrics = columns.iter().filter_map(|column| Some(Metric::new(column.counter?, instance))).collect();
+        let query = SampleQuery { objects: rows.iter().map(|row| row.object.clone()).collect(), metrics, window };
+        let found = performance.samples(query).await.map_err(failed)?;
+        // What fails fails by itself; it is told only when there is nothing else to tell.
+        if found.iter().flatten().all(Result::is_err)
+            && let Some(Err(error)) = found.iter().flatten().next()
+        {
+            return Err(failed(error.clone()));
+        }
+        let lines = rows.iter().zip(&found).flat_map(|(row, found)| lines(row, &columns, found, window.samples > 1));
+        task.answer(lines.collect())
+    })
+}
+
+const NAME: &str = "name";
+
+/// A counter as it was asked for.
+struct Column<'t> {
+    text: &'t str,
+    /// Its number, if it exists.
+    counter: Option<i32>,
+}
+
+/// The type of the objects, virtual machines when none is given.
+fn kind(task: &Task<'_>) -> Result<Kind, Failure> {
+    let Some(key) = task.request.key.as_deref() else { return Ok(Kind::VirtualMachine) };
+    let kind = Kind::WORDS.iter().find(|(word, _)| *word == key).map(|(_, kind)| *kind).or_else(|| Kind::parse(key));
+    let words = || Kind::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+    kind.ok_or_else(|| Failure::Key(format!("key must be a type of object, not \"{}\": {}", cut(key, seen::NAME), words())))
+}
+
+/// The counters as requested: a list where others have one counter, else in place of properties.
+fn counters(task: &Task<'_>) -> Vec<String> {
+    let request = task.request;
+    match request.counter_name.as_ref().or(request.counter_id.as_ref()) {
+        Some(list) => split_properties(list),
+        None => request.properties.clone(),
+    }
+}
+
+/// One row of the table.
+struct Line {
+    at: DateTime,
+    interval: i32,
+    /// By column.
+    values: BTreeMap<usize, i64>,
+}
+
+/// The rows of one object, by instance and, where moments are told apart, by moment.
+fn lines(object: &Row, columns: &[Column<'_>], found: &[Found], moments: bool) -> Vec<Json> {
+    let mut table: BTreeMap<(&str, i64), Line> = BTreeMap::new();
+    let known = columns.iter().enumerate().filter(|(_, column)| column.counter.is_some());
+    for ((column, _), found) in known.zip(found) {
+        for Series { metric, samples } in found.iter().flatten() {
+            for sample in samples {
+                let moment = if moments { sample.at.unix_micros() } else { 0 };
+                let new = || Line { at: sample.at, interval: sample.interval, values: BTreeMap::new() };
+                let line = table.entry((&metric.instance, moment)).or_insert_with(new);
+                line.at = if sample.at.unix_micros() > line.at.unix_micros() { sample.at } else { line.at };
+                line.values.insert(column, sample.value);
+            }
+        }
+    }
+    table.into_iter().map(|((instance, _), line)| line.to_json(object, instance, columns)).collect()
+}
+
+impl Line {
+    fn to_json(&self, object: &Row, instance: &str, columns: &[Column<'_>]) -> Json {
+        let name = object.text(NAME).map_or(Json::Null, Json::from);
+        let at = Json::from(self.at.to_string());
+        let fixed = [name, Json::from(&*object.object.id), Json::from(instance), Json::from(self.interval), at];
+        let mut fields: Map<String, Json> = ROW.iter().map(|field| (*field).to_owned()).zip(fixed).collect();
+        for (number, column) in columns.iter().enumerate() {
+            let value = self.values.get(&number).map(|value| Json::from(*value));
+            // Null shows that a counter does not exist here; one without a sample is left out.
+            if let Some(value) = value.or(column.counter.is_none().then_some(Json::Null)) {
+                fields.insert(column.text.to_owned(), value);
+            }
+        }
+        Json::Object(fields)
+    }
+}

@@ -1,0 +1,122 @@
+//! Which objects a request about many means.
+
+use std::collections::HashSet;
+
+use vpoller_vsphere::{MoRef, Value};
+use wildmatch::WildMatch;
+
+use super::super::Task;
+use super::samples::{CONNECTION, POWER};
+use crate::failure::Failure;
+use crate::inventory::{self, Ancestors, Row, upward};
+use crate::kind::Kind;
+
+/// What a request's `name` says about many objects.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Which<'r> {
+    /// Every object of the type.
+    All,
+    /// Those whose name fits a pattern.
+    Like(&'r str),
+    /// Those in another object.
+    In(Kind, &'r str),
+    /// The one of this name.
+    One(&'r str),
+}
+
+const NAME: &str = "name";
+const HOST: &str = "runtime.host";
+const MOUNTS: &str = "host";
+const PARENT: &str = "parent";
+
+/// No name of vSphere is as long.
+const LONGEST_PATTERN: usize = 1000;
+
+/// Words for what objects can be in.
+const PLACES: &[(&str, Kind)] =
+    &[("cluster", Kind::ComputeResource), ("datacenter", Kind::Datacenter), ("folder", Kind::Folder), ("host", Kind::HostSystem)];
+
+impl<'r> Which<'r> {
+    fn read(name: Option<&'r str>) -> Self {
+        let Some(name) = name else { return Self::All };
+        let place = name.split_once(':').and_then(|(word, rest)| {
+            let (_, kind) = PLACES.iter().find(|(place, _)| *place == word)?;
+            Some(Self::In(*kind, rest.trim()))
+        });
+        let is_pattern = name.len() <= LONGEST_PATTERN && name.contains(['*', '?']);
+        place.unwrap_or(if is_pattern { Self::Like(name) } else { Self::One(name) })
+    }
+}
+
+/// The objects of the type that the request's `name` means, each with its name; with `up`, only those that are up.
+pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Row>, Failure> {
+    let inventory = task.inventory;
+    let has_state = matches!(kind, Kind::VirtualMachine | Kind::HostSystem);
+    let states: &[&str] = if up && has_state { &[POWER, CONNECTION] } else { &[] };
+    let which = Which::read(task.request.name.as_deref());
+    let mut rows = match which {
+        Which::One(name) => {
+            let found = inventory::find(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
+            if found.is_empty() {
+                return Err(Failure::NoSuchObject(Some(name.to_owned())));
+            }
+            inventory.read(&found, &[&[NAME], states].concat()).await?
+        }
+        Which::All => inventory.list(kind, &[&[NAME], states].concat()).await?,
+        Which::Like(pattern) => {
+            let pattern = WildMatch::new(pattern);
+            let mut rows = inventory.list(kind, &[&[NAME], states].concat()).await?;
+            rows.retain(|row| row.text(NAME).is_some_and(|name| pattern.matches(name)));
+            rows
+        }
+        Which::In(place, name) => {
+            let found = inventory::find(inventory, place, name).await?;
+            let place = found.into_iter().next().ok_or_else(|| Failure::NoSuchObject(Some(name.to_owned())))?;
+            inside(task, kind, &place, states).await?
+        }
+    };
+    rows.retain(|row| states.is_empty() || (row.text(POWER) == Some("poweredOn") && row.text(CONNECTION) == Some("connected")));
+    Ok(rows)
+}
+
+/// The objects of the type in a place: below it, or on the ESXi hosts below it.
+async fn inside(task: &Task<'_>, kind: Kind, place: &MoRef, states: &[&str]) -> Result<Vec<Row>, Failure> {
+    let on_hosts = matches!(&*place.kind, "HostSystem" | "ComputeResource" | "ClusterComputeResource");
+    let via: &[&str] = match kind {
+        Kind::VirtualMachine if on_hosts => &[HOST],
+        Kind::Datastore if on_hosts => &[MOUNTS],
+        _ => &[],
+    };
+    let rows = task.inventory.list(kind, &[upward(kind), states, via].concat()).await?;
+    let hosts: Vec<MoRef> = rows.iter().flat_map(hosts_of).collect::<HashSet<_>>().into_iter().collect();
+    let hosts = if hosts.is_empty() { Vec::new() } else { task.inventory.read(&hosts, &[NAME, PARENT]).await? };
+    let above = Ancestors::of(task.inventory, &[rows.as_slice(), &hosts].concat()).await?;
+    let below = |row: &Row| row.object == *place || above.above(row).any(|ancestor| ancestor.object == *place);
+    let hosts: HashSet<&MoRef> = hosts.iter().filter(|host| below(host)).map(|host| &host.object).collect();
+    let is_inside = |row: &Row| below(row) || hosts_of(row).iter().any(|host| hosts.contains(host));
+    Ok(rows.into_iter().filter(is_inside).collect())
+}
+
+/// The ESXi host that a virtual machine runs on, or those that a datastore is mounted on.
+fn hosts_of(row: &Row) -> Vec<MoRef> {
+    let mounts = row.get(MOUNTS).and_then(Value::as_list).unwrap_or_default().iter();
+    let mounts = mounts.filter_map(|mount| mount.as_struct()?.get("key")?.as_moref());
+    row.get(HOST).and_then(Value::as_moref).into_iter().chain(mounts).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_which_objects() {
+        assert_eq!(Which::read(None), Which::All);
+        assert_eq!(Which::read(Some("web*")), Which::Like("web*"));
+        assert_eq!(Which::read(Some("cluster: cluster01")), Which::In(Kind::ComputeResource, "cluster01"));
+        assert_eq!(Which::read(Some("folder:/datacenter01/vm/Web")), Which::In(Kind::Folder, "/datacenter01/vm/Web"));
+        assert_eq!(Which::read(Some("moid:vm-12")), Which::One("moid:vm-12"));
+        assert_eq!(Which::read(Some("vm01.example.org")), Which::One("vm01.example.org"));
+        let long = "*".repeat(LONGEST_PATTERN + 1);
+        assert_eq!(Which::read(Some(&long)), Which::One(&long));
+    }
+}

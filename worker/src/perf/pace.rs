@@ -1,0 +1,166 @@
+//! How much is asked at a time: less after refusals and slow answers, slowly more again after good ones.
+
+use std::time::Duration;
+
+/// Objects in a call, as VMware advises.
+const MOST_OBJECTS: usize = 50;
+/// Calls at the same time.
+const MOST_CALLS: usize = 4;
+/// Series in a real-time call, and in a historical one where the server sets no limit.
+const MOST_SERIES: usize = 5000;
+const MOST_UNLIMITED: usize = 1000;
+/// An answer that took longer was too much at a time.
+const SLOW: Duration = Duration::from_secs(10);
+/// Good answers in a row after which a little more is asked, and after which a limit that the server showed is tried again.
+const GROW_AFTER: u32 = 10;
+const TRY_AFTER: u32 = 50;
+
+/// What may be asked at a time.
+#[derive(Debug)]
+pub(super) struct Pace {
+    pub objects: usize,
+    pub calls: usize,
+    historical: usize,
+    historical_most: usize,
+    /// Good answers since the last change.
+    good: u32,
+    tried: u32,
+    pub halvings: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            objects: MOST_OBJECTS,
+            calls: MOST_CALLS,
+            historical: MOST_UNLIMITED,
+            historical_most: MOST_UNLIMITED,
+            good: 0,
+            tried: 0,
+            halvings: 0,
+        }
+    }
+}
+
+impl Pace {
+    /// Another server, about which nothing is known.
+    pub fn start_anew(&mut self) {
+        *self = Self { halvings: self.halvings, ..Self::default() };
+    }
+
+    /// The server's own limit on the series of a historical call.
+    pub fn limit(&mut self, most: Option<usize>) {
+        let most = most.map_or(MOST_UNLIMITED, |most| most.max(1));
+        if most != self.historical_most {
+            (self.historical, self.historical_most) = (most, most);
+        }
+    }
+
+    /// Series that a call may have.
+    pub fn series(&self, real_time: bool) -> usize {
+        if real_time { MOST_SERIES } else { self.historical }
+    }
+
+    /// The server was slow, or too slow.
+    pub fn halve(&mut self) {
+        self.objects = (self.objects / 2).max(1);
+        self.calls = (self.calls / 2).max(1);
+        self.changed();
+    }
+
+    /// The server refused a call of so many objects and series as too large.
+    pub fn refused(&mut self, real_time: bool, objects: usize, series: usize) {
+        // Several refusals of one size, as of calls made at the same time, say no more than the first.
+        let (most, asked) = if real_time { (&mut self.objects, objects) } else { (&mut self.historical, series) };
+        let half = (asked / 2).max(1);
+        if half < *most {
+            *most = half;
+            self.changed();
+        }
+    }
+
+    /// A call was answered in this time.
+    pub fn answered(&mut self, took: Duration) {
+        if took > SLOW {
+            return self.halve();
+        }
+        self.good += 1;
+        if self.good < GROW_AFTER {
+            return;
+        }
+        self.good = 0;
+        self.tried += GROW_AFTER;
+        self.objects = grown(self.objects, 4, MOST_OBJECTS);
+        self.calls = (self.calls + 1).min(MOST_CALLS);
+        if self.tried >= TRY_AFTER {
+            self.tried = 0;
+            self.historical = grown(self.historical, 8, self.historical_most);
+        }
+    }
+
+    fn changed(&mut self) {
+        (self.good, self.tried) = (0, 0);
+        self.halvings += 1;
+    }
+}
+
+/// A part more, up to a bound.
+fn grown(number: usize, part: usize, most: usize) -> usize {
+    (number + (number / part).max(1)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Duration = Duration::from_millis(100);
+
+    fn answers(pace: &mut Pace, count: u32) {
+        (0..count).for_each(|_| pace.answered(QUICK));
+    }
+
+    #[test]
+    fn it_halves_at_once_and_grows_slowly() {
+        let mut pace = Pace::default();
+        pace.halve();
+        assert_eq!((pace.objects, pace.calls), (25, 2));
+        pace.answered(Duration::from_secs(11));
+        assert_eq!((pace.objects, pace.calls, pace.halvings), (12, 1, 2));
+        answers(&mut pace, 9);
+        assert_eq!((pace.objects, pace.calls), (12, 1));
+        answers(&mut pace, 1);
+        assert_eq!((pace.objects, pace.calls), (15, 2));
+        answers(&mut pace, 1000);
+        assert_eq!((pace.objects, pace.calls), (50, 4));
+    }
+
+    #[test]
+    fn it_never_stops_asking() {
+        let mut pace = Pace::default();
+        (0..20).for_each(|_| pace.halve());
+        (0..20).for_each(|size| pace.refused(false, 20 - size, 20 - size));
+        (0..20).for_each(|size| pace.refused(true, 20 - size, 20 - size));
+        assert_eq!((pace.objects, pace.calls, pace.series(false)), (1, 1, 1));
+    }
+
+    #[test]
+    fn the_servers_limit_holds_for_historical_calls() {
+        let mut pace = Pace::default();
+        assert_eq!((pace.series(true), pace.series(false)), (5000, 1000));
+        pace.limit(Some(64));
+        assert_eq!((pace.series(true), pace.series(false)), (5000, 64));
+        pace.refused(false, 10, 60);
+        pace.refused(false, 10, 60);
+        assert_eq!((pace.series(false), pace.halvings), (30, 1));
+        pace.limit(Some(64));
+        assert_eq!(pace.series(false), 30, "what the server showed counts more than what it says");
+        answers(&mut pace, 49);
+        assert_eq!(pace.series(false), 30);
+        answers(&mut pace, 1);
+        assert_eq!(pace.series(false), 33);
+        answers(&mut pace, 5000);
+        assert_eq!(pace.series(false), 64);
+        pace.limit(None);
+        assert_eq!(pace.series(false), 1000);
+    }
+}

@@ -1,0 +1,91 @@
+//! What a failed call asks for.
+
+use std::time::Duration;
+
+use vpoller_vsphere::{Class, Error, MoRef};
+
+use super::call::By;
+use super::group::REFUSED;
+
+/// What to do about a failed call.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Reaction {
+    /// Ask again without this object: it is gone, or not ours to read.
+    Without(MoRef),
+    /// Ask less from now on, and this in halves.
+    TooMuch,
+    /// Ask less for a while, and this in halves.
+    TooSlow,
+    /// Ask in halves until it is known what is to blame.
+    Isolate(By),
+    /// It is not the question; all who wait are told.
+    GiveUp,
+}
+
+impl Reaction {
+    pub fn to(error: &Error) -> Self {
+        let fault = error.fault();
+        if let Some(fault) = fault {
+            let object = fault.object().filter(|_| fault.is_a("ManagedObjectNotFound") || fault.is_a("NoPermission"));
+            if let Some(object) = object {
+                return Self::Without(object.clone());
+            }
+            if fault.is_a("RestrictedByAdministrator") {
+                return Self::TooMuch;
+            }
+        }
+        match (error, error.class()) {
+            (Error::Timeout { .. } | Error::Answer { .. } | Error::Status { status: 500, .. }, _) => Self::TooSlow,
+            (Error::Fault { .. }, Class::Argument) => Self::Isolate(By::Series),
+            (Error::Fault { .. }, Class::Object | Class::Permission) => Self::Isolate(By::Objects),
+            _ => Self::GiveUp,
+        }
+    }
+}
+
+/// For how long an error is repeated instead of asking again.
+pub(super) fn holds(error: &Error) -> Duration {
+    match (error, error.class()) {
+        (Error::Fault { .. }, Class::Argument) => REFUSED,
+        (Error::Fault { .. }, Class::Permission) => Duration::from_secs(60),
+        (Error::Fault { .. }, Class::Object) | (Error::Timeout { .. } | Error::Answer { .. }, _) => Duration::from_secs(10),
+        _ => Duration::from_secs(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vpoller_vsphere::{Fault, Struct, Value};
+
+    fn fault(kind: &str, object: Option<&MoRef>) -> Error {
+        let fields = object.map(|object| ("obj".into(), Value::Ref(object.clone()))).into_iter().collect();
+        let fault = Box::new(Fault::new(Struct { kind: kind.into(), fields }, String::new()));
+        Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault }
+    }
+
+    fn check(error: Error, reaction: Reaction, seconds: u64) {
+        assert_eq!((Reaction::to(&error), holds(&error).as_secs()), (reaction, seconds), "{error}");
+    }
+
+    #[test]
+    fn every_error_has_its_reaction() {
+        let vm = MoRef::new("VirtualMachine", "vm-1");
+        check(fault("ManagedObjectNotFound", Some(&vm)), Reaction::Without(vm.clone()), 10);
+        check(fault("ManagedObjectNotFound", None), Reaction::Isolate(By::Objects), 10);
+        check(fault("NoPermission", Some(&vm)), Reaction::Without(vm), 60);
+        check(fault("RestrictedByAdministrator", None), Reaction::TooMuch, 60);
+        check(fault("InvalidArgument", None), Reaction::Isolate(By::Series), 600);
+        check(fault("SystemError", None), Reaction::Isolate(By::Objects), 10);
+        check(fault("HostCommunication", None), Reaction::Isolate(By::Objects), 10);
+        check(fault("RequestCanceled", None), Reaction::GiveUp, 1);
+        let (host, what) = ("vc01".to_owned(), "QueryPerf".to_owned());
+        let limit = Duration::from_secs(30);
+        check(Error::Timeout { host: host.clone(), what: what.clone(), limit }, Reaction::TooSlow, 10);
+        check(Error::Answer { host: host.clone(), what: what.clone(), cause: String::new() }, Reaction::TooSlow, 10);
+        let status = |status| Error::Status { host: host.clone(), what: what.clone(), status, excerpt: String::new() };
+        check(status(500), Reaction::TooSlow, 1);
+        check(status(503), Reaction::GiveUp, 1);
+        check(Error::SessionLost { host, reason: String::new() }, Reaction::GiveUp, 1);
+    }
+}
