@@ -10,6 +10,7 @@ mod failure;
 mod host;
 mod interop;
 mod layering;
+mod metrics;
 mod packaging;
 mod templates;
 mod zabbix;

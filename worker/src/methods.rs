@@ -6,7 +6,7 @@
 //! How to add one: (1) a row here, in the order of the index; (2) only if it is a new kind of work, a function in `actions/`;
 //! (3) a folder with `request.json` and the expected outputs under `tests/methods/`.
 
-use vpoller_wire::Field;
+use vpoller_wire::{Field, text};
 
 use crate::actions::{self, Perform};
 use crate::failure::{Failure, NO_SNAPSHOTS};
@@ -55,6 +55,8 @@ pub enum Object {
     One(Kind),
     /// The one managed object that `name` names, of the type in `key`.
     Any,
+    /// The worker itself; needs no vSphere host.
+    Worker,
 }
 
 impl Object {
@@ -62,7 +64,7 @@ impl Object {
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
         match self {
-            Self::Service | Self::Any => None,
+            Self::Service | Self::Any | Self::Worker => None,
             Self::Every(kind) | Self::One(kind) => Some(kind),
         }
     }
@@ -79,6 +81,8 @@ pub enum Action {
     Get,
     /// The objects that a property of the one object refers to.
     Related(Relation),
+    /// What the worker tells about itself; the requested members of its status, all of it when none is requested.
+    Status,
     /// Anything else.
     Custom(Perform),
     /// The same, answering what `reads` names or, of that, what is requested.
@@ -163,7 +167,7 @@ impl Form {
 }
 
 /// Every method, in the order of the documentation.
-pub const METHODS: &[Method] = &[
+pub static METHODS: &[Method] = &[
     Method {
         name: "about",
         object: Object::Service,
@@ -732,12 +736,31 @@ pub const METHODS: &[Method] = &[
         example: "-n esxi01.example.org",
         ..RELATED
     },
+    Method {
+        name: text::STATUS,
+        object: Object::Worker,
+        intent: "status of the worker",
+        reads: &[],
+        action: Action::Status,
+        success: "vPoller Worker status",
+        doc: "What the worker that serves a vSphere host tells about itself, its agents included; of any worker when the host is \
+              `@worker`, of the proxy when it is `@proxy`. Properties are paths in the status document.",
+        example: "-p agents.vc01.example.org.state",
+        ..VALUE
+    },
 ];
 
 /// Finds a method by its name or one of its older names.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name || method.aliases.contains(&name))
+}
+
+/// The place of a method in the table, for what is counted by method; found without a search.
+#[must_use]
+pub(crate) fn place(method: &'static Method) -> Option<usize> {
+    let bytes = std::ptr::from_ref(method).addr().checked_sub(METHODS.as_ptr().addr())?;
+    Some(bytes / size_of::<Method>()).filter(|place| *place < METHODS.len())
 }
 
 /// The names, older ones included, of methods whose request must reach one worker at most.
