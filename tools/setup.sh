@@ -16,12 +16,14 @@ ZABBIX_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3 zabbix-server-pgsql zabbix-fr
 # C++ for libzmq, libsodium for CURVE.
 BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 # The simulated vCenter is Go on Debian's govmomi; a C host and valgrind check the module; python3-zmq and ruby-ffi-rzmq are foreign peers;
-# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services; PHP, fping and locales are what
-# Zabbix's frontend and server use; Chromium looks at the pages; the rest is for shell tests.
+# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services, groff and two more shells
+# manual pages and completions; PHP, fping and locales are what Zabbix's frontend and server use; Chromium looks at the pages; the rest is
+# for shell tests.
 TEST_PACKAGES=(
     golang-go golang-github-vmware-govmomi-dev
     valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
+    groff-base zsh fish
     php-cli php-pgsql php-bcmath php-gd php-mbstring php-xml fping locales tzdata fonts-dejavu-core chromium chromium-driver
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)

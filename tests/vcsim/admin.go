@@ -261,7 +261,7 @@ func (w *world) setProperty(obj mo.Reference, path string, raw json.RawMessage) 
 		}
 		changes = append(changes, c)
 	}
-	return w.update(obj, changes...)
+	return w.updateListed(obj, path, changes)
 }
 
 // plainValue takes a value out of its pointer; nothing is left of a nil one.

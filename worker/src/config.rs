@@ -69,6 +69,21 @@ pub struct Cache {
     pub housekeeping: Duration,
     /// How old an answer may be while vSphere cannot be reached.
     pub max_stale: Duration,
+    /// How long changes are let accumulate before the next ones are fetched.
+    pub pace: Duration,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            maxsize: 0,
+            ttl: Duration::from_secs(3600),
+            housekeeping: Duration::from_secs(480 * 60),
+            max_stale: Duration::from_secs(120),
+            pace: Duration::from_secs(1),
+        }
+    }
 }
 
 impl Config {
@@ -139,17 +154,20 @@ impl Cache {
             let old_form = settings.has(SECTION, old);
             if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
         };
+        let default = Self::default();
         let (section, key) = place("enabled", "cache_enabled");
-        let enabled = settings.boolean(section, key, true)?;
+        let enabled = settings.boolean(section, key, default.enabled)?;
         let (section, key) = place("maxsize", "cache_maxsize");
-        let maxsize = settings.number(section, key, 0, 0..=usize::MAX)?;
+        let maxsize = settings.number(section, key, default.maxsize, 0..=usize::MAX)?;
         let (section, key) = place("ttl", "cache_ttl");
-        let ttl = settings.duration(section, key, Duration::from_secs(3600), Duration::ZERO..=365 * DAY)?;
+        let ttl = settings.duration(section, key, default.ttl, Duration::ZERO..=365 * DAY)?;
         // Minutes, as the original had it.
         let (section, key) = place("housekeeping", "cache_housekeeping");
-        let housekeeping = Duration::from_secs(60 * settings.number(section, key, 480, 0..=525_600)?);
-        let max_stale = settings.duration(CACHE, "max_stale", Duration::from_secs(120), Duration::ZERO..=DAY)?;
-        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale })
+        let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
+        let housekeeping = Duration::from_secs(60 * minutes);
+        let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
+        let pace = settings.duration(CACHE, "pace", default.pace, Duration::ZERO..=Duration::from_secs(60))?;
+        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale, pace })
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_wire::{Field, Reply, Request, append_outcome};
 
@@ -27,8 +29,11 @@ pub enum Step {
     /// It is answered.
     Now(Vec<u8>),
     /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
-    Later(Pin<Box<dyn Future<Output = Vec<u8>> + Send>>),
+    Later(Pending),
 }
+
+/// A reply that is not there yet.
+pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
 /// Answers requests with the help of the agents.
 #[derive(Clone)]
@@ -60,7 +65,8 @@ impl Dispatcher {
         Self { externals, ..self }
     }
 
-    /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
+    /// Takes a request on: parse, method, agent, required fields, lookup, action, reply, helper. Never waits: what cannot be had
+    /// from memory comes later.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
         if body.len() > LARGEST_REQUEST {
@@ -77,10 +83,19 @@ impl Dispatcher {
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let (own, deadline) = (self.clone(), due(&request));
-        Step::Later(Box::pin(async move {
+        let runs_a_command = self.external(&request).is_some();
+        let mut reply: Pending = Box::pin(async move {
             let reply = agent.perform(method, &request, own.policy).await;
             own.complete(Some(method), &request, &reply, deadline).await
-        }))
+        });
+        // What memory knows is there at once, and costs no change of threads. Outside of a runtime even that cannot be found out.
+        if !runs_a_command
+            && Handle::try_current().is_ok()
+            && let Poll::Ready(bytes) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Step::Now(bytes);
+        }
+        Step::Later(reply)
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.

@@ -25,12 +25,13 @@ pub mod perf;
 mod reread;
 mod seen;
 pub mod sets;
+mod snapshot;
 mod socket;
 
 pub use actions::{Answer, Perform, Performing, Policy, Task};
 pub use agent::Agent;
 pub use agents::Agents;
-pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};
+pub use dispatch::{Dispatcher, LARGEST_REQUEST, Pending, Step};
 pub use failure::Failure;
 pub use hosts::{Found, HostsError, Registered};
 pub use kind::Kind;

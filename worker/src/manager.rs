@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Map, Value as Json, json};
 use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
-use vpoller_daemon::cli::PidFile;
+use vpoller_daemon::cli::{PidFile, PidFileError};
 use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
@@ -24,7 +24,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
 use crate::agents::{self, Agents};
-use crate::config::Config;
+use crate::config::{Cache, Config};
 use crate::dispatch::Dispatcher;
 use crate::helpers::external::Externals;
 use crate::hosts::{self, Found, HostsError, Registered};
@@ -42,6 +42,9 @@ pub enum WorkerError {
     /// A socket cannot be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The file with the process id cannot be written.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
     /// The system refuses something.
     #[error("cannot {action}: {source}")]
     System {
@@ -94,7 +97,7 @@ pub fn run(
     pidfile: Option<&Path>,
 ) -> Result<(), WorkerError> {
     let mut manager = Manager::start(config, concurrency)?;
-    let _pidfile = pidfile.map(PidFile::write).transpose().map_err(WorkerError::system("write the pid file"))?;
+    let _pidfile = pidfile.map(PidFile::write).transpose()?;
     let result = manager.serve(signals, log);
     manager.stop();
     result
@@ -139,7 +142,7 @@ impl Manager {
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
-        let agents = Arc::new(Agents::new(inventories(&registered), concurrency * CAPACITY));
+        let agents = Arc::new(Agents::new(inventories(&registered, &config.cache), concurrency * CAPACITY));
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
         let runtime = runtime()?;
@@ -291,7 +294,7 @@ impl Manager {
             self.registered = registered;
             return;
         }
-        let gone = self.agents.exchange(inventories(&new), |name| kept.iter().any(|host| host.name == name));
+        let gone = self.agents.exchange(inventories(&new, &self.config.cache), |name| kept.iter().any(|host| host.name == name));
         tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
         self.agents.start(self.runtime.handle());
         // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
@@ -359,8 +362,8 @@ impl Manager {
     }
 }
 
-fn inventories(registered: &[Registered]) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
-    registered.iter().map(|host| (host.name.clone(), host.inventory()))
+fn inventories(registered: &[Registered], cache: &Cache) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
+    registered.iter().map(|host| (host.name.clone(), host.inventory(cache)))
 }
 
 fn runtime() -> Result<Runtime, WorkerError> {

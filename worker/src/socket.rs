@@ -126,6 +126,8 @@ impl Port {
         tracing::info!("Worker process is starting");
         self.modules.iter().for_each(|module| tracing::info!("Loading {module}"));
         tracing::info!("Creating Worker sockets");
+        // Answers that are in memory are computed on this thread.
+        let _runtime = self.runtime.enter();
         let mut line = Line::open(&self)?;
         if self.number == 1 {
             self.agents.hosts().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));

@@ -12,6 +12,7 @@ mod http;
 pub mod ports;
 pub mod process;
 pub mod relay;
+pub mod responder;
 pub mod simulator;
 pub mod stack;
 pub mod wait;

@@ -84,21 +84,27 @@ impl Stack {
         let folder = tempfile::tempdir().expect("folder of a stack");
         let stack = Self { proxy: None, workers: Vec::new(), folder, ports: ports::free() };
         stack.connector(&["init"]);
-        for host in hosts {
-            stack.connector(&["-H", &host.name, "-U", &host.user, "-P", &host.password, "--port", &host.port.to_string(), "add"]);
-            if !host.trust.is_empty() {
-                let trust: Vec<&str> =
-                    ["-H", &host.name, "trust"].into_iter().chain(host.trust.iter().map(String::as_str)).collect();
-                stack.connector(&trust);
-            }
-            stack.connector(&["-H", &host.name, "enable"]);
-        }
+        hosts.iter().for_each(|host| stack.register(host));
         let [frontend, backend, management] = stack.ports;
         let text = format!(
             "[proxy]\nfrontend = tcp://127.0.0.1:{frontend}\nbackend = tcp://127.0.0.1:{backend}\nmgmt = tcp://127.0.0.1:{management}\n"
         );
         fs::write(stack.folder.path().join("proxy.conf"), text).expect("proxy.conf");
         stack
+    }
+
+    /// Registers and enables one more host.
+    ///
+    /// # Panics
+    /// When `vconnector-cli` fails.
+    #[track_caller]
+    pub fn register(&self, host: &Host) {
+        self.connector(&["-H", &host.name, "-U", &host.user, "-P", &host.password, "--port", &host.port.to_string(), "add"]);
+        if !host.trust.is_empty() {
+            let trust: Vec<&str> = ["-H", &host.name, "trust"].into_iter().chain(host.trust.iter().map(String::as_str)).collect();
+            self.connector(&trust);
+        }
+        self.connector(&["-H", &host.name, "enable"]);
     }
 
     /// Starts the proxy, for the first time or again.
