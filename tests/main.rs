@@ -6,6 +6,7 @@ mod compat;
 mod end_to_end;
 mod endurance;
 mod failure;
+mod first_release;
 mod host;
 mod interop;
 mod layering;
