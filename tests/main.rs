@@ -7,6 +7,7 @@ mod end_to_end;
 mod endurance;
 mod estate;
 mod failure;
+mod first_release;
 mod host;
 mod interop;
 mod layering;
