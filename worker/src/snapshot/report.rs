@@ -37,7 +37,7 @@ impl Known {
 
     /// One word for what readers get.
     fn word(&self, now: Instant) -> &'static str {
-        match (self.current.load().is_some(), self.fresh.is_good(now), self.fresh.lost().is_some()) {
+        match (self.current.load().is_some(), self.fresh.is_good(now), self.fresh.is_stale()) {
             (false, _, _) => "empty",
             (true, true, false) => "live",
             (true, true, true) => "stale",
@@ -68,7 +68,7 @@ impl Counters {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
             "updates": count(&self.updates),
-            "objects": count(&self.objects),
+            "objects_changed": count(&self.objects),
             "loads": count(&self.loads),
             "load_seconds": count(&self.load_ms) as f64 / 1000.0,
             "losses": count(&self.losses),
