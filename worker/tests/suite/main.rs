@@ -8,6 +8,7 @@ mod esxi;
 mod events;
 mod helpers;
 mod limits;
+mod local;
 mod memory;
 mod program;
 mod relay;
