@@ -167,6 +167,17 @@ expect "event" '"key":10' "$(admin POST /event '{"_type":"GeneralUserEvent","mes
 expect "sessions dropped" '"dropped":1' "$(admin POST /sessions/drop)"
 expect "read after the drop" NotAuthenticatedFault "$(props VirtualMachine vm-101 name)"
 
+echo "churn"
+start -fixtures none -vm 2
+login p4ssw0rd >/dev/null
+soap "<CreateFilter xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
+<spec>$(view_spec VirtualMachine summary.quickStats.overallCpuUsage)</spec><partialUpdates>false</partialUpdates></CreateFilter>" >/dev/null
+first=$(wait_for_updates '')
+version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+expect "churn" '"ok":true' "$(admin POST /churn '{"together":0.1}')"
+expect "update of the churn" 'summary.quickStats.overallCpuUsage' "$(wait_for_updates "$version")"
+expect "churn below nothing" 'must not be negative' "$(admin POST /churn '{"rate":-1}')"
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')

@@ -21,6 +21,7 @@ use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::inventory::{self, Inventory, ReadError};
 use crate::kind::Kind;
+use crate::latency::Latencies;
 use crate::methods::{Method, Object};
 use crate::seen::{self, Seen, cut};
 
@@ -37,6 +38,7 @@ pub struct Agent {
     lost: Notify,
     state: Mutex<State>,
     counters: Counters,
+    latencies: Latencies,
     /// Ambiguous names that were warned about.
     ambiguous: Seen,
     /// The task that keeps the login.
@@ -93,6 +95,7 @@ impl Agent {
             lost: Notify::new(),
             state: Mutex::default(),
             counters: Counters::default(),
+            latencies: Latencies::default(),
             ambiguous: Seen::default(),
             keeper: Mutex::default(),
         }
@@ -139,7 +142,7 @@ impl Agent {
     /// Lookup, then action.
     async fn work(&self, method: &'static Method, request: &Request, policy: Policy) -> Result<Answer, Failure> {
         let object = match method.object {
-            Object::Service | Object::Every(_) => None,
+            Object::Service | Object::Every(_) | Object::Worker => None,
             Object::One(kind) => Some(self.find(method, kind, request.name.as_deref()).await?),
             Object::Any => Some(match Target::of(request)? {
                 Target::Named(kind, name) => self.find(method, kind, Some(name)).await?,
@@ -164,6 +167,11 @@ impl Agent {
             tracing::warn!("[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant");
         }
         found.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Counts a request that was taken on at that moment and is answered now.
+    pub(crate) fn account(&self, method: &'static Method, since: Instant, success: bool) {
+        self.latencies.count(method, since.elapsed(), success);
     }
 
     fn note(&self, outcome: &Result<Answer, Failure>) {
@@ -307,9 +315,10 @@ impl Agent {
             Phase::Connected => "connected",
             Phase::Failed => "failed",
         };
-        json!({
+        let mut status = json!({
             "host": &*self.host,
             "state": phase,
+            "connected": state.phase == Phase::Connected,
             "last_error": state.last_error,
             "in_work": self.busy.load(Ordering::Relaxed),
             "limit": self.limit.load(Ordering::Relaxed),
@@ -319,7 +328,11 @@ impl Agent {
             "refused": count(&self.counters.refused),
             "restarts": count(&self.counters.restarts),
             "vsphere": self.inventory.health(),
-        })
+        });
+        if let Some(members) = status.as_object_mut() {
+            members.extend(self.latencies.status().map(|(name, value)| (name.to_owned(), value)));
+        }
+        status
     }
 }
 

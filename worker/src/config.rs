@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
@@ -19,6 +20,7 @@ const SECTION: &str = "worker";
 const CACHE: &str = "cache";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
+const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10001";
 /// Begins the names of sections that make a helper.
 const HELPER: &str = "helper:";
 /// The only task module there ever was.
@@ -42,6 +44,8 @@ pub struct Config {
     pub mgmt: Endpoint,
     /// Who may stop the worker.
     pub mgmt_allow: Allow,
+    /// Where metrics and status are shown.
+    pub http: Listen,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
     /// Those of them that are commands of the user's own.
@@ -111,6 +115,7 @@ impl Config {
             proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
+            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             helpers: settings.text(SECTION, "helpers").as_deref().map(list),
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),

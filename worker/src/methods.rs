@@ -8,7 +8,7 @@
 
 mod row;
 
-use vpoller_wire::Field;
+use vpoller_wire::{Field, text};
 
 pub use self::row::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
 use crate::actions;
@@ -16,7 +16,7 @@ use crate::failure::{Failure, NO_SNAPSHOTS};
 use crate::kind::Kind;
 
 /// Every method, in the order of the documentation.
-pub const METHODS: &[Method] = &[
+pub static METHODS: &[Method] = &[
     Method {
         name: "about",
         object: Object::Service,
@@ -585,12 +585,31 @@ pub const METHODS: &[Method] = &[
         example: "-n esxi01.example.org",
         ..RELATED
     },
+    Method {
+        name: text::STATUS,
+        object: Object::Worker,
+        intent: "status of the worker",
+        reads: &[],
+        action: Action::Status,
+        success: "vPoller Worker status",
+        doc: "What the worker that serves a vSphere host tells about itself, its agents included; of any worker when the host is \
+              `@worker`, of the proxy when it is `@proxy`. Properties are paths in the status document.",
+        example: "-p agents.vc01.example.org.state",
+        ..VALUE
+    },
 ];
 
 /// Finds a method by its name or one of its older names.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name || method.aliases.contains(&name))
+}
+
+/// The place of a method in the table, for what is counted by method; found without a search.
+#[must_use]
+pub(crate) fn place(method: &'static Method) -> Option<usize> {
+    let bytes = std::ptr::from_ref(method).addr().checked_sub(METHODS.as_ptr().addr())?;
+    Some(bytes / size_of::<Method>()).filter(|place| *place < METHODS.len())
 }
 
 /// The names, older ones included, of methods whose request must reach one worker at most.

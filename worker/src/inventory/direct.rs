@@ -5,16 +5,15 @@ mod services;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, Semaphore};
-use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, Session, State, Struct};
+use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Struct};
 
 use self::events::Desk;
 use self::services::Kept;
 
-use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
+use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted, health};
 use crate::kind::Kind;
 use crate::perf::{Clock, Scheduler};
 
@@ -117,21 +116,9 @@ impl Inventory for Direct {
     }
 
     fn health(&self) -> Json {
-        let stats = self.client.stats();
-        let errors: serde_json::Map<_, _> = Class::ALL
-            .into_iter()
-            .filter(|class| stats.errors(*class) > 0)
-            .map(|class| (class.name().to_owned(), Json::from(stats.errors(class))))
-            .collect();
-        json!({
-            "session": session_word(&self.client.state()),
-            "logins": stats.logins,
-            "calls": stats.calls(),
-            "bytes_in": stats.bytes_in(),
-            "bytes_out": stats.bytes_out(),
-            "errors": errors,
-            "perf": self.performance.status(),
-        })
+        let mut health = health::of(&self.client);
+        health.insert("perf".to_owned(), json!(self.performance.status()));
+        Json::Object(health)
     }
 }
 
@@ -159,18 +146,6 @@ fn rows(found: Vec<ObjectContent>, paths: &[&str]) -> Vec<Row> {
         Row { object: obj, values: props }
     };
     found.into_iter().map(row).collect()
-}
-
-/// One word and, while the client waits, for how long.
-fn session_word(state: &State) -> Json {
-    let waiting = |word, next_try: &Duration| json!(format!("{word}, next attempt in {} s", next_try.as_secs()));
-    match state {
-        State::Idle => json!("none"),
-        State::Connecting => json!("connecting"),
-        State::Connected { .. } => json!("open"),
-        State::AuthFailed { next_try, .. } => waiting("refused", next_try),
-        State::Unreachable { next_try, .. } => waiting("unreachable", next_try),
-    }
 }
 
 /// The object that no longer exists, if that is what went wrong.

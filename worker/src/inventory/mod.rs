@@ -8,6 +8,7 @@ mod broken;
 mod cached;
 mod direct;
 mod error;
+mod health;
 mod lookup;
 mod path;
 mod performance;

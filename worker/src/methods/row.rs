@@ -50,6 +50,8 @@ pub enum Object {
     One(Kind),
     /// The one managed object that `name` names, of the type in `key`.
     Any,
+    /// The worker itself; needs no vSphere host.
+    Worker,
 }
 
 impl Object {
@@ -57,7 +59,7 @@ impl Object {
     #[must_use]
     pub const fn kind(self) -> Option<Kind> {
         match self {
-            Self::Service | Self::Any => None,
+            Self::Service | Self::Any | Self::Worker => None,
             Self::Every(kind) | Self::One(kind) => Some(kind),
         }
     }
@@ -74,6 +76,8 @@ pub enum Action {
     Get,
     /// The objects that a property of the one object refers to.
     Related(Relation),
+    /// What the worker tells about itself; the requested members of its status, all of it when none is requested.
+    Status,
     /// Anything else.
     Custom(Perform),
     /// The same, answering what `reads` names or, of that, what is requested.

@@ -68,7 +68,7 @@ impl Counters {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
             "updates": count(&self.updates),
-            "objects": count(&self.objects),
+            "objects_changed": count(&self.objects),
             "loads": count(&self.loads),
             "load_seconds": count(&self.load_ms) as f64 / 1000.0,
             "losses": count(&self.losses),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_wire::text;
 use vpoller_worker::config::Cache;
 use vpoller_worker::methods::METHODS;
 
@@ -145,6 +146,7 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
                 "name": HOST, "uuid": null, "nodeUuid": "72c0d73b-3b63-5e2e-ac04-a8b2d2509866", "health": "unknown",
             }])),
         ),
+        (text::STATUS, json!({"properties": "agents.0.limit"}), Result(json!({"agents.0.limit": 64}))),
     ]
 }
 
