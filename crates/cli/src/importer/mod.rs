@@ -120,12 +120,12 @@ fn synchronize(args: &Args, config: &Config, api: &mut Api<'_>, console: &Consol
 
 /// Everything that vSphere has of the types that matter, by one request each.
 fn ask(config: &Config, console: &Console) -> Result<BTreeMap<Kind, Vec<Row>>, String> {
-    let proxy = Proxy { endpoint: config.endpoint.clone(), attempts: config.retries, timeout: config.timeout };
+    let mut proxy = Proxy::new(config.endpoint.clone(), config.retries, config.timeout);
     let mut answers = BTreeMap::new();
     for kind in inventory::needed(config) {
         let mut request = Request::new(kind.method(), config.vcenter.clone());
         request.properties = kind.reads().iter().map(|path| (*path).to_owned()).collect();
-        let reply = match proxy.ask(request, console.log()) {
+        let reply = match proxy.ask(&request, console.log()) {
             Ok(reply) => reply,
             Err(error @ ClientError::NoReply { .. }) => {
                 let reply = String::from_utf8_lossy(&Reply::failure(text::NO_RESPONSE).to_bytes(json::Style::Line)).into_owned();
