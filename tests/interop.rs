@@ -1,6 +1,6 @@
 //! Clients that are not ours, and clients in other languages that are: what the documents show runs, and so does what our pages show.
 
-mod machine;
+pub(crate) mod machine;
 pub(crate) mod page;
 
 use std::process::Command;

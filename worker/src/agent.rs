@@ -212,12 +212,16 @@ impl Agent {
 
     /// A panic is reported and survived.
     async fn supervise(self: Arc<Self>) {
+        let (mut started, mut pause) = (Instant::now(), FIRST_PAUSE);
         while let Err(cause) = Caught::new(self.keep()).await {
             self.counters.restarts.fetch_add(1, Ordering::Relaxed);
             let text = format!("the agent stopped by a defect and was restarted: {cause}");
             tracing::error!("[{}] {text}", self.host);
             self.set(Phase::Failed, Some(text));
-            tokio::time::sleep(FIRST_PAUSE).await;
+            // One that comes at once each time must not make a load on vSphere of it.
+            pause = if started.elapsed() >= LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            tokio::time::sleep(pause).await;
+            started = Instant::now();
         }
     }
 

@@ -210,11 +210,7 @@ fn run_one(arguments: Vec<OsString>) -> ExitCode {
     let program = arguments.into_iter().enumerate().filter(|(place, _)| *place != 1).map(|(_, argument)| argument);
     let run = match Run::try_parse_from(program) {
         Ok(run) => run,
-        Err(error) => {
-            // Nobody to tell when even that fails.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return cli::explain::<Run>(&error),
     };
     match run.execute() {
         Ok(reply) => print(&String::from_utf8_lossy(&reply)),

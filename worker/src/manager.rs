@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
-use vpoller_daemon::cli::PidFile;
+use vpoller_daemon::cli::{PidFile, PidFileError};
 use vpoller_daemon::http::{Http, HttpError};
 use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
@@ -45,6 +45,9 @@ pub enum WorkerError {
     /// A socket cannot be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The file with the process id cannot be written.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
     /// The pages cannot be shown where the configuration wants them.
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -100,7 +103,7 @@ pub fn run(
     pidfile: Option<&Path>,
 ) -> Result<(), WorkerError> {
     let mut manager = Manager::start(config, concurrency)?;
-    let _pidfile = pidfile.map(PidFile::write).transpose().map_err(WorkerError::system("write the pid file"))?;
+    let _pidfile = pidfile.map(PidFile::write).transpose()?;
     let result = manager.serve(signals, log);
     manager.stop();
     result

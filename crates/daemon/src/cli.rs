@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
 
 use crate::log::Verbosity;
 use crate::status::VERSION;
@@ -84,16 +84,7 @@ pub trait CommandLine: Parser {
 /// # Errors
 /// The exit code: 0 after help and version, 1 after a mistake.
 pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
-    let stop = |error: clap::Error| {
-        let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-        // Nobody to tell when even that fails.
-        let _ = error.print();
-        if !help && !error.render().to_string().contains("Usage:") {
-            let _ = writeln!(io::stderr(), "{}", T::command().render_usage());
-        }
-        if help { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    };
-    let parsed = T::try_parse_from(arguments).map_err(stop)?;
+    let parsed = T::try_parse_from(arguments).map_err(|error| explain::<T>(&error))?;
     if parsed.options().version {
         let _ = writeln!(io::stdout(), "{VERSION}");
         return Err(ExitCode::SUCCESS);
@@ -103,8 +94,22 @@ pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> R
     }
     match parsed.check() {
         Ok(()) => Ok(parsed),
-        Err(reason) => Err(stop(T::command().error(ErrorKind::MissingRequiredArgument, reason))),
+        Err(reason) => Err(explain::<T>(&T::command().error(ErrorKind::MissingRequiredArgument, reason))),
     }
+}
+
+/// Prints help, or what does not fit and what would, which clap leaves out for a wrong value. Gives the exit code for it.
+#[must_use]
+pub fn explain<T: CommandFactory>(error: &clap::Error) -> ExitCode {
+    // Nobody to tell when even that fails.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if !error.render().to_string().contains("Usage:") {
+        let _ = writeln!(io::stderr(), "{}", T::command().render_usage());
+    }
+    ExitCode::FAILURE
 }
 
 /// Prints what `--check-config` found: what is in force on stdout, what is ignored on stderr, a line each. The exit code is 0, or
@@ -124,6 +129,14 @@ pub fn tell(in_force: &str, complaints: &[String]) -> ExitCode {
 /// Exit code of `--check-config` for a configuration that works but holds something that is ignored.
 pub const IGNORED: u8 = 2;
 
+/// Why there is no file with our process id.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the pid file {}: {source}", path.display())]
+pub struct PidFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
 /// A file that holds our process id while the program runs.
 #[derive(Debug)]
 pub struct PidFile {
@@ -135,9 +148,12 @@ impl PidFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn write(path: &Path) -> io::Result<Self> {
-        fs::write(path, format!("{}\n", std::process::id()))?;
-        Ok(Self { path: path.to_owned() })
+    pub fn write(path: &Path) -> Result<Self, PidFileError> {
+        let path = path.to_owned();
+        match fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(Self { path }),
+            Err(source) => Err(PidFileError { path, source }),
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Freshness {
 #[derive(Debug, Default)]
 struct State {
     confirmed: Option<Instant>,
+    /// Whether what is known may be out of date.
+    stale: bool,
     lost: Option<ReadError>,
 }
 
@@ -44,17 +46,27 @@ impl Freshness {
     /// vSphere told its state, or that it has not changed.
     pub fn confirm(&self, now: Instant) {
         let mut state = self.state();
-        *state = State { confirmed: Some(now), lost: None };
+        *state = State { confirmed: Some(now), stale: false, lost: None };
         self.good_until.store(self.millis(now + self.patience).max(1), Ordering::Release);
     }
 
     /// vSphere cannot be reached any more.
     pub fn lose(&self, error: ReadError) {
         let mut state = self.state();
-        state.lost = Some(error);
+        (state.stale, state.lost) = (true, Some(error));
         if let Some(confirmed) = state.confirmed {
             self.good_until.store(self.millis(confirmed + self.max_stale).max(1), Ordering::Release);
         }
+    }
+
+    /// vSphere can be reached again; what changed meanwhile is not known yet.
+    pub fn found(&self) {
+        self.state().lost = None;
+    }
+
+    /// Whether what is known may be out of date.
+    pub fn is_stale(&self) -> bool {
+        self.state().stale
     }
 
     /// What was known is void.
@@ -101,8 +113,10 @@ mod tests {
         fresh.lose(ReadError::new("connection refused"));
         assert!(fresh.is_good(at(189)) && !fresh.is_good(at(190)));
         assert_eq!((fresh.age(at(75)), fresh.lost()), (Some(5 * SECOND), Some(ReadError::new("connection refused"))));
+        fresh.found();
+        assert!(fresh.lost().is_none() && fresh.is_stale() && !fresh.is_good(at(190)));
         fresh.confirm(at(300));
-        assert!(fresh.is_good(at(301)) && fresh.lost().is_none());
+        assert!(fresh.is_good(at(301)) && !fresh.is_stale());
         fresh.void();
         assert!(!fresh.is_good(at(301)) && fresh.age(at(301)).is_none());
     }

@@ -37,7 +37,7 @@ impl Known {
 
     /// One word for what readers get.
     fn word(&self, now: Instant) -> &'static str {
-        match (self.current.load().is_some(), self.fresh.is_good(now), self.fresh.lost().is_some()) {
+        match (self.current.load().is_some(), self.fresh.is_good(now), self.fresh.is_stale()) {
             (false, _, _) => "empty",
             (true, true, false) => "live",
             (true, true, true) => "stale",

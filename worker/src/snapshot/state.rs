@@ -31,7 +31,19 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
-    /// A version without objects that watches the same paths.
+    /// A version without objects, with the columns of the base set and of these paths.
+    pub fn emptied_to(&self, watched: &[Key]) -> Self {
+        let mut emptied = self.emptied();
+        let learned = |(family, table): (&str, &Table)| {
+            let learned = table.layout.columns().filter(|(_, column)| !column.base);
+            learned.map(|(_, column)| Key::new(family, &column.path)).collect::<Vec<_>>()
+        };
+        let learned: Vec<Key> = self.tables().flat_map(learned).collect();
+        emptied.unwatch(&learned, watched);
+        emptied
+    }
+
+    /// A version without objects, with the same columns.
     pub fn emptied(&self) -> Self {
         let table = |(family, table): (&Arc<str>, &Arc<Table>)| {
             (Arc::clone(family), Arc::new(Table::with(family, Arc::clone(&table.layout))))

@@ -36,6 +36,9 @@ async fn the_examples_of_methods_work() {
                 "-T" => "perf-interval",
                 "-U" => "username",
                 "-P" => "password",
+                "-c" => "counter-name",
+                "-i" => "instance",
+                "-T" => "perf-interval",
                 other => panic!("{}: {other} is no option of an example", method.name),
             };
             request[field] = json!(option[1]);
@@ -72,7 +75,18 @@ async fn the_item_keys_of_the_page_about_zabbix_work() {
             "vpoller.json" => "vpoller.helpers.zabbix.json",
             other => panic!("there is no item key {other}"),
         };
-        let fields = ["method", "hostname", "name", "properties", "key", "username", "password"];
+        let fields = [
+            "method",
+            "hostname",
+            "name",
+            "properties",
+            "key",
+            "username",
+            "password",
+            "counter-name",
+            "instance",
+            "perf-interval",
+        ];
         let mut request = json!({"helper": helper, "outcome": true});
         for (field, parameter) in fields.iter().zip(parameters(inside)) {
             request[*field] = json!(parameter);
