@@ -18,7 +18,8 @@ fn get(host: &str, name: &str) -> Json {
 fn raw(frontend: &str, frames: &[&[u8]], limit: Duration) -> Option<Vec<u8>> {
     let context = zmq::Context::new();
     let socket = context.socket(zmq::DEALER).unwrap();
-    socket.set_linger(0).unwrap();
+    // What nobody answers must be sent all the same before this socket goes.
+    socket.set_linger(i32::try_from(SOON.as_millis()).unwrap()).unwrap();
     socket.connect(frontend).unwrap();
     socket.send_multipart(frames, 0).unwrap();
     (socket.poll(zmq::POLLIN, i64::try_from(limit.as_millis()).unwrap()).unwrap() > 0)
