@@ -422,7 +422,7 @@ fn a_thousand_machines(bed: &Bed) {
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         let counts = frontend.take_counts();
         let calls: usize = counts.values().sum();
-        println!(
+        eprintln!(
             "{:?}, {what} run, {MANY} machines: {took:.1?}, {calls} API calls {counts:?}, {requests} vPoller requests",
             bed.series
         );
