@@ -1,9 +1,12 @@
 #!/bin/sh
-# contrib/install.sh install | uninstall: puts services, scripts and sample configuration in place, or takes them away again.
+# contrib/install.sh install | uninstall: puts services, scripts, manual pages, completions and sample configuration in place, or
+# takes them away again.
 # `make install` calls it and says where things go: DESTDIR, PREFIX, BINDIR, SYSCONFDIR, SCRIPTDIR.
 set -eu
 cd "$(dirname "$0")"
 : "${DESTDIR:=}" "${PREFIX:=/usr/local}" "${BINDIR:=$PREFIX/bin}" "${SYSCONFDIR:=/etc}" "${SCRIPTDIR:=$PREFIX/lib/zabbix/externalscripts}"
+# zsh looks into one folder for packages and into another one for everybody else.
+if [ "$PREFIX" = /usr ]; then zsh=vendor-completions; else zsh=site-functions; fi
 
 # Mode, file, and where it goes. "keep" is configuration: never written over, never removed.
 files() {
@@ -20,7 +23,10 @@ files() {
 755 init.d/vpoller-workers $SYSCONFDIR/init.d/vpoller-workers
 644 logrotate.d/vpoller $SYSCONFDIR/logrotate.d/vpoller
 644 supervisord/vpoller.conf $PREFIX/share/vpoller/supervisord/vpoller.conf
+644 prometheus/vpoller.yml $PREFIX/share/vpoller/prometheus/vpoller.yml
+644 bench-checks.txt $PREFIX/share/vpoller/bench-checks.txt
 644 vcli.source $PREFIX/share/vpoller/vcli.source
+644 zabbix-vsphere-import.yaml $PREFIX/share/vpoller/zabbix-vsphere-import.yaml
 755 docker/vpoller-start $PREFIX/share/vpoller/docker/vpoller-start
 755 externalscripts/vpoller-zabbix $SCRIPTDIR/vpoller-zabbix
 755 externalscripts/cvpoller-zabbix $SCRIPTDIR/cvpoller-zabbix
@@ -28,6 +34,10 @@ files() {
 keep vpoller.conf $SYSCONFDIR/vpoller/vpoller.conf
 keep vpoller_module.conf $SYSCONFDIR/zabbix/vpoller_module.conf
 TXT
+    for page in man/*; do echo "644 $page $PREFIX/share/man/man${page##*.}/${page#man/}"; done
+    for file in completions/bash/*; do echo "644 $file $PREFIX/share/bash-completion/completions/${file##*/}"; done
+    for file in completions/zsh/*; do echo "644 $file $PREFIX/share/zsh/$zsh/${file##*/}"; done
+    for file in completions/fish/*; do echo "644 $file $PREFIX/share/fish/vendor_completions.d/${file##*/}"; done
 }
 
 # The files name our programs where a package has them.

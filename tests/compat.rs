@@ -4,12 +4,11 @@
 //! needs no code. `vc01.example.org` stands for the simulated vCenter.
 
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vpoller_testkit::{Client, Host, Process, SimOptions, Simulator, Stack, ports, workspace};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, workspace};
 
 const HOST: &str = "vc01.example.org";
 
@@ -123,50 +122,4 @@ fn every_documented_method_is_known() {
         })
         .collect();
     assert_eq!(unknown, [""; 0]);
-}
-
-const SOON: Duration = Duration::from_secs(20);
-
-/// The three files of the first release, with other ports and names, and what its article asks for.
-#[test]
-fn the_files_of_the_first_release_serve() {
-    // A file names no port, so the vSphere host is at 443 of an address of its own.
-    let [a, b, ..] = std::process::id().to_le_bytes();
-    let address = SocketAddr::from((Ipv4Addr::new(127, 41, a, b.max(1)), 443));
-    let _simulator = Simulator::start(&SimOptions { listen: address, ..SimOptions::default() });
-    let host = address.ip().to_string();
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).display().to_string();
-    let [frontend, backend, proxy_mgmt, worker_mgmt] = ports::free().map(|port: u16| format!("tcp://127.0.0.1:{port}"));
-    let vsphere = path("vsphere");
-    fs::create_dir(&vsphere).unwrap();
-    for (file, text) in [
-        ("vpoller-proxy.conf", format!("[Default]\nfrontend = {frontend}\nbackend  = {backend}\nmgmt     = {proxy_mgmt}\n")),
-        (
-            "vpoller-worker.conf",
-            format!(
-                "[Default]\nproxy             = {backend}\nmgmt              = {worker_mgmt}\nvsphere_hosts_dir = {vsphere}\n"
-            ),
-        ),
-        ("vsphere/my-vc0.conf", format!("[Default]\nhostname = {host}\nusername = root\npassword = p4ssw0rd\ntimeout  = 3\n")),
-    ] {
-        fs::write(folder.path().join(file), text).unwrap();
-    }
-    let mut proxy = Process::workspace("vpoller-proxy", ["start", "-f", &path("vpoller-proxy.conf")]);
-    proxy.wait_for_line("Proxy process is ready and running", SOON);
-    let mut worker = Process::workspace("vpoller-worker", ["-c", "1", "start", "-f", &path("vpoller-worker.conf")]);
-    worker.wait_for_line("Worker process is ready and running", SOON);
-    let datastore = "ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/";
-    let mut client = Client::new(frontend);
-    for (method, name, property, value) in [
-        ("vm.get", "vm01.example.org", "runtime.bootTime", json!("2015-02-10 15:48:40+00:00")),
-        ("host.get", "esxi01.example.org", "hardware.memorySize", json!(68_719_476_736_i64)),
-        ("host.get", "esxi01.example.org", "runtime.bootTime", json!("2015-02-10 15:48:40+00:00")),
-        ("datastore.get", datastore, "info.name", json!("datastore1")),
-        ("datastore.get", datastore, "info.freeSpace", json!(549_755_813_888_i64)),
-        ("datastore.get", datastore, "summary.capacity", json!(2_199_023_255_552_i64)),
-    ] {
-        let reply = client.ask(&json!({"method": method, "hostname": host, "name": name, "properties": [property]}), SOON);
-        assert_eq!(reply["result"][0][property], value, "{method} {property}: {reply}");
-    }
 }

@@ -115,6 +115,45 @@ fn a_restarted_proxy_gets_its_workers_back() {
     assert_own(&stack.ask(&question(&host.name, "vm-00001")), "vm-00001");
 }
 
+/// Hosts come, go, are disabled and get other passwords while everybody asks about another one.
+#[test]
+fn changed_hosts_cost_no_answer_about_others() {
+    let (simulator, host, mut stack) = loaded_stack();
+    let other_simulator = Simulator::start(&SimOptions { listen: ([127, 0, 0, 2], 0).into(), ..SimOptions::default() });
+    let other = Host::at(other_simulator.address());
+    let mut logins = None;
+    under_load(&mut stack, &host.name, |stack| {
+        logins = Some(simulator.calls_of("Login"));
+        let says = |stack: &Stack, part: &str| {
+            let what = format!("{part:?} about the other host");
+            wait_until(Duration::from_secs(20), &what, || {
+                // Both workers, whichever the proxy prefers, have to have noticed.
+                let agents = |worker: &vpoller_testkit::stack::Worker| worker.status()["result"]["vsphere_agents"].to_string();
+                let known = part != "Unknown or missing agent name";
+                stack.workers.iter().all(|worker| agents(worker).contains(&other.name) == known)
+                    && stack.ask(&question(&other.name, "vm01.example.org"))["msg"].as_str().is_some_and(|msg| msg.contains(part))
+            });
+        };
+        stack.register(&other);
+        says(stack, "Successfully retrieved object properties");
+        let credentials = ["-H", &other.name, "-U", &other.user, "-P"];
+        stack.connector(&[&credentials[..], &["wrong", "update"]].concat());
+        stack.workers[0].process.signal(libc::SIGHUP);
+        says(stack, "refuses the login");
+        stack.connector(&[&credentials[..], &[&other.password, "update"]].concat());
+        says(stack, "Successfully retrieved object properties");
+        stack.connector(&["-H", &other.name, "disable"]);
+        says(stack, "Unknown or missing agent name");
+        stack.connector(&["-H", &other.name, "enable"]);
+        stack.workers[1].process.signal(libc::SIGHUP);
+        says(stack, "Successfully retrieved object properties");
+        stack.connector(&["-H", &other.name, "remove"]);
+        says(stack, "Unknown or missing agent name");
+    });
+    assert_eq!(Some(simulator.calls_of("Login")), logins, "the sessions of the host that nobody touched");
+    wait_until(Duration::from_secs(10), "the logout of the other host", || other_simulator.sessions().is_empty());
+}
+
 /// How many clients wait for a vCenter that hangs.
 const BLOCKED: usize = 8;
 

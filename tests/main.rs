@@ -1,12 +1,18 @@
 //! Integration tests of the whole product.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test reports")]
 
+mod command_lines;
 mod compat;
 mod end_to_end;
+mod endurance;
+mod estate;
 mod failure;
+mod first_release;
 mod host;
 mod interop;
 mod layering;
+mod metrics;
 mod packaging;
+mod templates;
 mod zabbix;
 mod zabbix_server;

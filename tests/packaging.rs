@@ -3,6 +3,7 @@
 mod debian;
 mod install;
 mod notify;
+mod pages;
 mod sandbox;
 mod scripts;
 

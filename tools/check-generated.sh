@@ -13,7 +13,8 @@ differs() { # FILE OLD NEW HOW
 }
 
 old=$(mktemp) new=$(mktemp)
-trap 'rm -f "$old" "$new"' EXIT
+pages=$(mktemp -d)
+trap 'rm -rf "$old" "$new" "$pages"' EXIT
 
 cp include/vpoller.h "$old"
 touch module/src/abi.rs # its build script writes the header
@@ -23,4 +24,13 @@ differs include/vpoller.h "$old" include/vpoller.h "it has been written anew: co
 cargo build --quiet --locked -p vpoller-worker
 "$target/debug/vpoller-worker" --methods-markdown >"$new"
 differs docs/methods.md docs/methods.md "$new" "run: $target/debug/vpoller-worker --methods-markdown >docs/methods.md"
+
+cargo build --quiet --locked -p vpoller-pages
+"$target/debug/vpoller-pages" "$pages"
+for folder in man completions; do
+    if ! diff -ru "contrib/$folder" "$pages/$folder"; then
+        echo "contrib/$folder is not what the command lines say; run: $target/debug/vpoller-pages contrib" >&2
+        status=1
+    fi
+done
 exit "$status"

@@ -14,6 +14,7 @@ chmod 755 "$stage"
 
 make --no-print-directory install RELEASE="$build" DESTDIR="$root" PREFIX=/usr SYSCONFDIR=/etc >/dev/null
 mv "$root/usr/share/doc/vpoller/LICENSE" "$root/usr/share/doc/vpoller/copyright"
+find "$root/usr/share/man" -type f -exec gzip -9n {} +
 install -d "$root/etc/vpoller/workers" "$root/var/log/vpoller" "$root/var/lib/vconnector" "$root/DEBIAN"
 
 # What the programs need from the system, as Debian's tool sees it; it wants to run in a source package.

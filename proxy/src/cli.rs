@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
+use vpoller_daemon::cli::{self, CommandLine, Options, PidFile, PidFileError};
 use vpoller_daemon::signal::Signals;
 use vpoller_daemon::{Program, config, critical, log, mgmt, notify};
 use vpoller_wire::endpoint::Endpoint;
@@ -13,7 +13,13 @@ use crate::{Config, Manager, ProxyError};
 
 /// The broker between clients and workers of vPoller.
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-proxy", infer_long_args = true, disable_version_flag = true)]
+#[command(
+    name = "vpoller-proxy",
+    infer_long_args = true,
+    disable_version_flag = true,
+    override_usage = USAGE,
+    after_help = cli::EXIT_CODES
+)]
 pub struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -26,6 +32,10 @@ pub struct Arguments {
     #[arg(value_name = "COMMAND")]
     command: Option<Word>,
 }
+
+const USAGE: &str = "vpoller-proxy [OPTIONS] start
+       vpoller-proxy [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-proxy [--file <FILE>] --check-config";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Word {
@@ -87,10 +97,8 @@ fn start(options: &Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Early::Config(error)) => fail(&error),
         Err(Early::Setup(error)) => fail(&error),
-        Err(Early::Proxy(error)) => {
-            critical!("{error}");
-            ExitCode::FAILURE
-        }
+        Err(Early::PidFile(error)) => log_end(&error),
+        Err(Early::Proxy(error)) => log_end(&error),
     }
 }
 
@@ -98,7 +106,13 @@ fn start(options: &Options) -> ExitCode {
 enum Early {
     Config(config::ConfigError),
     Setup(String),
+    PidFile(PidFileError),
     Proxy(ProxyError),
+}
+
+fn log_end(error: &impl std::fmt::Display) -> ExitCode {
+    critical!("{error}");
+    ExitCode::FAILURE
 }
 
 fn try_start(options: &Options) -> Result<(), Early> {
@@ -111,8 +125,7 @@ fn try_start(options: &Options) -> Result<(), Early> {
     checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
     let manager = Manager::start(&config).map_err(Early::Proxy)?;
     // Not before the sockets are ours: a second start must leave the first one's file alone.
-    let pid_file = |path| PidFile::write(path).map_err(|error| Early::Setup(format!("cannot write {}: {error}", path.display())));
-    let _pid_file = options.pidfile.as_deref().map(pid_file).transpose()?;
+    let _pid_file = options.pidfile.as_deref().map(PidFile::write).transpose().map_err(Early::PidFile)?;
     notify::ready();
     manager.run(Some(&signals), || log.reopen()).map_err(Early::Proxy)
 }

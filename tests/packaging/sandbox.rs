@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
 use vpoller_testkit::{Host, Process, SimOptions, Simulator, wait_until, workspace};
 
 use super::{Configured, LIMIT, output};
@@ -51,6 +51,8 @@ fn the_daemons_make_no_forbidden_call() {
     let simulator = Simulator::start(&SimOptions::default());
     let host = Host::at(simulator.address());
     let configured = Configured::new(std::slice::from_ref(&host));
+    let mut settings = fs::OpenOptions::new().append(true).open(configured.file("vpoller.conf")).unwrap();
+    settings.write_all(b"helpers = mine\n[helper:mine]\ncommand = /usr/bin/python3 -c \"print('printed outside')\"\n").unwrap();
     let programs = ["vpoller-proxy", "vpoller-worker"];
     let mut traced = programs.map(|program| {
         let mut command = Command::new("strace");
@@ -59,12 +61,13 @@ fn the_daemons_make_no_forbidden_call() {
         Process::spawn(command)
     });
     traced[1].wait_for_line("Worker process is ready and running", LIMIT);
-    wait_until(LIMIT, "an answer from vSphere", || {
+    let ask = |more: &[&str]| {
         let mut client = Command::new(workspace::binary("vpoller-client"));
-        client.args(["-e", &configured.frontend, "-V", &host.name, "-m", "vm.discover"]);
-        let reply: Value = serde_json::from_str(&output(&mut client)).unwrap();
-        reply["success"] == 0
-    });
+        client.args(["-e", &configured.frontend, "-V", &host.name, "-m", "vm.discover"]).args(more);
+        output(&mut client)
+    };
+    wait_until(LIMIT, "an answer from vSphere", || ask(&[]).starts_with("{\"success\": 0"));
+    assert_eq!(ask(&["-H", "mine"]), "printed outside\n");
     let allowed = allowed();
     for ((program, endpoint), process) in programs.into_iter().zip(&configured.management).zip(&mut traced) {
         output(Command::new(workspace::binary(program)).args(["--endpoint", endpoint, "stop"]));

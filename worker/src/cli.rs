@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, ValueEnum};
+use clap::{CommandFactory, Parser, ValueEnum};
 use vpoller_daemon::cli::{self, CommandLine, Options};
 use vpoller_daemon::config as daemon_config;
 use vpoller_daemon::mgmt::{self, Command};
@@ -21,7 +21,13 @@ use crate::{catalogue, hosts, manager};
 
 /// Answers vPoller requests from VMware vSphere.
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-worker", infer_long_args = true, disable_version_flag = true, after_help = AFTER_HELP)]
+#[command(
+    name = "vpoller-worker",
+    infer_long_args = true,
+    disable_version_flag = true,
+    override_usage = USAGE,
+    after_help = cli::EXIT_CODES
+)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -47,7 +53,10 @@ struct Arguments {
     methods_markdown: bool,
 }
 
-const AFTER_HELP: &str = "\"vpoller-worker run --help\" tells how to execute one request in place, without proxy.";
+const USAGE: &str = "vpoller-worker [OPTIONS] start
+       vpoller-worker [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-worker [--file <FILE>] --check-config
+       vpoller-worker run --method <METHOD> --vsphere-host <HOST>   (see vpoller-worker run --help)";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Word {
@@ -72,6 +81,12 @@ impl CommandLine for Arguments {
             _ => Ok(()),
         }
     }
+}
+
+/// The command line with `run` as what it looks like, for manual page and completion.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command().subcommand(Run::command().name("run").disable_version_flag(true))
 }
 
 /// The whole program: reads the command line, does what it says, gives the exit code.
@@ -195,11 +210,7 @@ fn run_one(arguments: Vec<OsString>) -> ExitCode {
     let program = arguments.into_iter().enumerate().filter(|(place, _)| *place != 1).map(|(_, argument)| argument);
     let run = match Run::try_parse_from(program) {
         Ok(run) => run,
-        Err(error) => {
-            // Nobody to tell when even that fails.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        }
+        Err(error) => return cli::explain::<Run>(&error),
     };
     match run.execute() {
         Ok(reply) => print(&String::from_utf8_lossy(&reply)),
@@ -271,7 +282,6 @@ fn report(error: AnyError) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parsed(line: &str) -> Result<Arguments, ExitCode> {
         cli::parse(line.split(' ').map(OsString::from))

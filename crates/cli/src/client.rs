@@ -157,6 +157,7 @@ impl View {
             let asked = Instant::now();
             let (reply, code) = match way.ask(request) {
                 Ok(reply) => self.print(reply),
+                Err(error) if error.is::<local::Told>() => return ExitCode::FAILURE,
                 Err(error) => return output::fail(&error),
             };
             let head = watched.map_or_else(String::new, |every| headline(request, every));

@@ -46,14 +46,22 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
     }
     let status = child.wait().with_context(|| format!("cannot wait for {WORKER}"))?;
     let mut reply = reply?;
-    if !status.success() {
-        bail!("{WORKER} failed ({status})");
+    match status.code() {
+        Some(0) => {}
+        // It has said itself what is wrong.
+        Some(1) => bail!(Told),
+        _ => bail!("{WORKER} failed ({status})"),
     }
     if reply.last() == Some(&b'\n') {
         reply.pop();
     }
     Ok(reply)
 }
+
+/// The worker's program failed, and its own words are on stderr.
+#[derive(Debug, thiserror::Error)]
+#[error("{WORKER} failed")]
+pub struct Told;
 
 /// The same options as our own, in the form that lets a value begin with a hyphen.
 fn options(request: &Request) -> Vec<String> {

@@ -35,6 +35,14 @@ pub fn complain(text: &str) {
 
 /// Says why the program could not do its work, causes included, and returns the exit code for it.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
-    complain(&format!("{error:#}"));
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // Many an error tells its cause itself.
+        if !text.contains(&cause) {
+            text += if text.is_empty() { "" } else { ": " };
+            text += &cause;
+        }
+    }
+    complain(&text);
     ExitCode::FAILURE
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{Args, Parser};
+use clap::{Args, CommandFactory, Parser};
 
 use crate::log::Verbosity;
 use crate::status::VERSION;
@@ -17,35 +17,35 @@ use crate::status::VERSION;
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
     /// Log everything, each request included.
-    #[arg(short, long, short_alias = 'D', global = true)]
+    #[arg(short, long, short_alias = 'D')]
     pub debug: bool,
 
     /// Configuration file [default: /etc/vpoller/vpoller.conf].
-    #[arg(short, long, visible_alias = "config", value_name = "FILE", global = true)]
+    #[arg(short, long, visible_alias = "config", value_name = "FILE")]
     pub file: Option<PathBuf>,
 
     /// Append the log to a file instead of stderr; "-" is stderr.
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     /// Write the process id to a file.
-    #[arg(short, long, value_name = "FILE", global = true)]
+    #[arg(short, long, value_name = "FILE")]
     pub pidfile: Option<PathBuf>,
 
     /// Log only what needs attention.
-    #[arg(short = 'W', long, global = true)]
+    #[arg(short = 'W', long)]
     pub warning: bool,
 
     /// Print the configuration that is in force and what is wrong with it, and do nothing else.
-    #[arg(long, global = true)]
+    #[arg(long)]
     pub check_config: bool,
 
     /// Accepted for old init scripts; the program stays in the foreground.
-    #[arg(long, hide = true, global = true)]
+    #[arg(long, hide = true)]
     pub daemon: bool,
 
     /// Print the version.
-    #[arg(short, long, global = true)]
+    #[arg(short, long)]
     pub version: bool,
 }
 
@@ -60,6 +60,12 @@ impl Options {
         }
     }
 }
+
+/// The exit codes of both daemons, for the end of their help.
+pub const EXIT_CODES: &str = "\
+Exit codes: 0 done, whatever the reply to stop and status;
+            1 wrong command line, or it could not start: the reason is on stderr;
+            2 with --check-config: the configuration works, but something in it is ignored";
 
 /// A daemon's command line.
 pub trait CommandLine: Parser {
@@ -78,16 +84,7 @@ pub trait CommandLine: Parser {
 /// # Errors
 /// The exit code: 0 after help and version, 1 after a mistake.
 pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> Result<T, ExitCode> {
-    let stop = |error: clap::Error| {
-        let help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
-        // Nobody to tell when even that fails.
-        let _ = error.print();
-        if !help && !error.render().to_string().contains("Usage:") {
-            let _ = writeln!(io::stderr(), "{}", T::command().render_usage());
-        }
-        if help { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-    };
-    let parsed = T::try_parse_from(arguments).map_err(stop)?;
+    let parsed = T::try_parse_from(arguments).map_err(|error| explain::<T>(&error))?;
     if parsed.options().version {
         let _ = writeln!(io::stdout(), "{VERSION}");
         return Err(ExitCode::SUCCESS);
@@ -97,8 +94,22 @@ pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> R
     }
     match parsed.check() {
         Ok(()) => Ok(parsed),
-        Err(reason) => Err(stop(T::command().error(ErrorKind::MissingRequiredArgument, reason))),
+        Err(reason) => Err(explain::<T>(&T::command().error(ErrorKind::MissingRequiredArgument, reason))),
     }
+}
+
+/// Prints help, or what does not fit and what would, which clap leaves out for a wrong value. Gives the exit code for it.
+#[must_use]
+pub fn explain<T: CommandFactory>(error: &clap::Error) -> ExitCode {
+    // Nobody to tell when even that fails.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return ExitCode::SUCCESS;
+    }
+    if !error.render().to_string().contains("Usage:") {
+        let _ = writeln!(io::stderr(), "{}", T::command().render_usage());
+    }
+    ExitCode::FAILURE
 }
 
 /// Prints what `--check-config` found: what is in force on stdout, what is ignored on stderr, a line each. The exit code is 0, or
@@ -118,6 +129,14 @@ pub fn tell(in_force: &str, complaints: &[String]) -> ExitCode {
 /// Exit code of `--check-config` for a configuration that works but holds something that is ignored.
 pub const IGNORED: u8 = 2;
 
+/// Why there is no file with our process id.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write the pid file {}: {source}", path.display())]
+pub struct PidFileError {
+    path: PathBuf,
+    source: io::Error,
+}
+
 /// A file that holds our process id while the program runs.
 #[derive(Debug)]
 pub struct PidFile {
@@ -129,9 +148,12 @@ impl PidFile {
     ///
     /// # Errors
     /// What the system says.
-    pub fn write(path: &Path) -> io::Result<Self> {
-        fs::write(path, format!("{}\n", std::process::id()))?;
-        Ok(Self { path: path.to_owned() })
+    pub fn write(path: &Path) -> Result<Self, PidFileError> {
+        let path = path.to_owned();
+        match fs::write(&path, format!("{}\n", std::process::id())) {
+            Ok(()) => Ok(Self { path }),
+            Err(source) => Err(PidFileError { path, source }),
+        }
     }
 }
 

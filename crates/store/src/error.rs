@@ -1,5 +1,6 @@
 //! Why the database cannot be used, with what to do about it.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +73,7 @@ pub enum Error {
         column: &'static str,
     },
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}{}", .path.display(), advice(source))]
     Io {
         /// What was attempted.
         action: &'static str,
@@ -91,6 +92,13 @@ pub enum Error {
     },
 }
 
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run this as the file's owner",
+        _ => "",
+    }
+}
+
 impl Error {
     /// Turns what SQLite reports into what the reader can do about it.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
@@ -99,6 +107,11 @@ impl Error {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, cause: source.to_string() },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
+            // SQLite does not say why; the system does.
+            Some(ErrorCode::CannotOpen) => match File::open(&path) {
+                Err(error) => Self::io("open", &path)(error),
+                Ok(_) => Self::Sqlite { path, source },
+            },
             _ => Self::Sqlite { path, source },
         }
     }

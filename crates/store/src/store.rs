@@ -50,17 +50,16 @@ impl Store {
         let path = path.as_ref();
         let new = file::make(path)?;
         let store = Self::connect(path)?;
-        store.write(|transaction| {
-            match any_table(transaction).map_err(|error| store.fail(error))? {
-                None => {}
-                Some(table) if table == "hosts" => return Err(Error::Exists(path.to_owned())),
-                Some(table) => return Err(Error::Foreign { path: path.to_owned(), table }),
-            }
-            if !new {
-                file::restrict(path)?;
-            }
-            transaction.execute_batch(HOSTS).map_err(|error| store.fail(error))
-        })?;
+        let (transaction, fail) = (store.begin()?, |error| store.fail(error));
+        match any_table(&transaction).map_err(fail)? {
+            None => {}
+            Some(table) if table == "hosts" => return Err(Error::Exists(path.to_owned())),
+            Some(table) => return Err(Error::Foreign { path: path.to_owned(), table }),
+        }
+        if !new {
+            file::restrict(path)?;
+        }
+        transaction.execute_batch(HOSTS).and_then(|()| transaction.commit()).map_err(fail)?;
         Ok(store)
     }
 
@@ -218,21 +217,21 @@ impl Store {
         }
     }
 
-    /// Runs one change as a whole, our own table being there.
+    /// Runs one change as a whole, our own table being there. One that changes no row leaves the file as it was.
     fn change(&self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<usize>) -> Result<usize, Error> {
-        self.write(|transaction| {
-            let result = transaction.execute_batch(SETTINGS).and_then(|()| change(transaction));
-            result.map_err(|error| self.fail(error))
-        })
+        let transaction = self.begin()?;
+        let fail = |error| self.fail(error);
+        let rows = transaction.execute_batch(SETTINGS).and_then(|()| change(&transaction)).map_err(fail)?;
+        if rows > 0 {
+            transaction.commit().map_err(fail)?;
+        }
+        Ok(rows)
     }
 
-    fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Error>) -> Result<T, Error> {
-        // Taking the write lock at once is what makes the busy timeout hold for the whole change.
-        let fail = |error| self.fail(error);
-        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate).map_err(fail)?;
-        let result = change(&transaction)?;
-        transaction.commit().map_err(fail)?;
-        Ok(result)
+    /// Takes the write lock at once, which is what makes the busy timeout hold for the whole change.
+    fn begin(&self) -> Result<Transaction<'_>, Error> {
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
+        transaction.map_err(|error| self.fail(error))
     }
 
     /// The column names of a table; none when there is no such table.

@@ -41,15 +41,13 @@ pub enum IniError {
         source: io::Error,
     },
     /// The file does not follow the syntax.
-    #[error("configuration file {}: line {line}, column {column}: {reason}; write \"key = value\" below a \"[section]\"", path.display())]
+    #[error("configuration file {}: line {line}: {reason}; write \"key = value\" below a \"[section]\"", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// Column, from 1.
-        column: usize,
-        /// What the parser expected.
+        /// What is wrong with it.
         reason: String,
     },
 }
@@ -76,12 +74,11 @@ impl Ini {
             enabled_indented_mutiline_value: false,
             enabled_preserve_key_leading_whitespace: false,
         };
-        let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| IniError::Syntax {
-            path: path.to_owned(),
-            line: error.line + 1,
-            column: error.col + 1,
-            reason: error.msg.into_owned(),
-        })?;
+        let fault = |line, reason| IniError::Syntax { path: path.to_owned(), line, reason };
+        if let Some((line, reason)) = misshapen(text) {
+            return Err(fault(line, reason.to_owned()));
+        }
+        let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| fault(error.line + 1, error.msg.into_owned()))?;
         let (mut entries, mut sections): (Vec<Entry>, _) = (Vec::new(), Vec::new());
         for (section, properties) in &parsed {
             let section = section.unwrap_or_default();
@@ -172,6 +169,19 @@ fn logical_lines(text: &str) -> String {
     lines.join("\n") + "\n"
 }
 
+/// The first line that is neither a section nor an entry, and why: rust-ini would name another place, in words about itself.
+fn misshapen(text: &str) -> Option<(usize, &'static str)> {
+    text.lines().enumerate().find_map(|(number, line)| {
+        let reason = match line.strip_prefix('[') {
+            _ if line.is_empty() => return None,
+            Some(rest) => (!rest.contains(']')).then_some("the name of the section has no ] behind it"),
+            None if line.starts_with(['=', ':']) => Some("there is no key in it"),
+            None => (!line.contains(['=', ':'])).then_some("there is neither = nor : in it"),
+        };
+        reason.map(|reason| (number + 1, reason))
+    })
+}
+
 fn without_comment(line: &str) -> &str {
     let cut = line.find(" ;").into_iter().chain(line.find("\t;")).min().unwrap_or(line.len());
     line.get(..cut).unwrap_or(line).trim()
@@ -234,8 +244,14 @@ mod tests {
 
     #[test]
     fn errors_name_file_and_place() {
-        let error = Ini::parse("[a]\nno separator\n", Path::new("/etc/x.conf")).unwrap_err().to_string();
-        assert!(error.contains("/etc/x.conf") && error.contains("line "), "{error}");
+        for (text, place) in [
+            ("[a]\nno separator\n", "line 2: there is neither = nor : in it; write "),
+            ("[a]\nx = 1\n\n[b\ny = 2\n", "line 4: the name of the section has no ] behind it; write "),
+            ("[a]\n= 1\n", "line 2: there is no key in it; write "),
+        ] {
+            let error = Ini::parse(text, Path::new("/etc/x.conf")).unwrap_err().to_string();
+            assert!(error.contains("/etc/x.conf: ") && error.contains(place), "{error}");
+        }
     }
 
     proptest! {

@@ -31,11 +31,11 @@ async fn the_examples_of_methods_work() {
                 "-n" => "name",
                 "-p" => "properties",
                 "-k" => "key",
-                "-U" => "username",
-                "-P" => "password",
                 "-c" => "counter-name",
                 "-i" => "instance",
                 "-T" => "perf-interval",
+                "-U" => "username",
+                "-P" => "password",
                 other => panic!("{}: {other} is no option of an example", method.name),
             };
             request[field] = json!(option[1]);

@@ -1,14 +1,15 @@
 //! Every method against a standalone ESXi host: it works there too, or its error says why not.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_wire::text;
+use vpoller_worker::config::Cache;
 use vpoller_worker::methods::METHODS;
-use vpoller_worker::{Agents, Dispatcher};
 
-use crate::cases::{answer, registered};
+use crate::cases::{answer, direct, registered};
+use crate::snapshot::{Followed, quick};
 
 /// What is expected of a request.
 enum Expected {
@@ -145,6 +146,7 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
                 "name": HOST, "uuid": null, "nodeUuid": "72c0d73b-3b63-5e2e-ac04-a8b2d2509866", "health": "unknown",
             }])),
         ),
+        (text::STATUS, json!({"properties": "agents.0.limit"}), Result(json!({"agents.0.limit": 64}))),
     ]
 }
 
@@ -156,14 +158,19 @@ fn no_method_is_left_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standalone_host_is_served_too() {
+    for cache in [direct(), quick()] {
+        serves_everything(cache).await;
+    }
+}
+
+async fn serves_everything(cache: Cache) {
     let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
     let registered = registered(&simulator);
-    let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory())], 64));
-    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    let followed = Followed::start(&registered, cache).await;
     let mut wrong = Vec::new();
     for (method, mut request, expected) in table() {
         (request["method"], request["hostname"]) = (json!(method), json!(registered.name));
-        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
+        let reply: Json = serde_json::from_slice(&answer(&followed.dispatcher, request.to_string().as_bytes()).await).unwrap();
         let right = match expected {
             Result(result) => reply["result"] == result,
             Something => reply["result"].as_array().is_some_and(|rows| !rows.is_empty()),
@@ -174,5 +181,5 @@ async fn a_standalone_host_is_served_too() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    agents.stop().await;
+    followed.stop().await;
 }

@@ -314,7 +314,10 @@ fn local_runs_the_worker_that_stands_beside() {
     install("#!/bin/sh\necho no such file >&2\nexit 1\n");
     let finished = run("--local -m about -V vc01");
     assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
-    assert_eq!(finished.stderr, "no such file\nvpoller-worker failed (exit status: 1)\n");
+    assert_eq!(finished.stderr, "no such file\n", "the worker's program has said it");
+    install("#!/bin/sh\nkill -9 $$\n");
+    let finished = run("--local -m about -V vc01");
+    assert_eq!((finished.code, finished.stderr.as_str()), (1, "vpoller-worker failed (signal: 9 (SIGKILL))\n"));
 
     fs::remove_file(&worker).unwrap();
     let mut command = Command::new(&client);

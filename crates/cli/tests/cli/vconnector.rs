@@ -261,7 +261,7 @@ fn files_that_are_not_ours_to_read_or_write_are_reported() {
     let database = empty();
     fs::set_permissions(database.path.parent().unwrap(), fs::Permissions::from_mode(0o755)).unwrap();
     for (mode, line, text) in [
-        (0o000, "get", "Cannot read database: cannot use "),
+        (0o000, "get", "Cannot read database: cannot open "),
         (0o444, "-H vc01 enable", "cannot be written; run this as the file's owner"),
     ] {
         fs::set_permissions(&database.path, fs::Permissions::from_mode(mode)).unwrap();
