@@ -10,6 +10,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 RELEASE := $(TARGET)/release
 
 DESTDIR ?=
+BENCH ?=
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 MODULEDIR ?= $(PREFIX)/lib/zabbix/modules
@@ -62,9 +63,11 @@ check: setup ## format, lints, documentation, generated files, licences
 	tools/check-generated.sh
 	tools/check-licences.sh
 
-bench: setup build ## the figures of docs/performance.md, into target/bench
+bench: setup build ## the figures of docs/performance.md, into target/bench (BENCH="--quick", or the names of rows)
 	@tests/vcsim/build.sh
-	tools/netns-run tools/bench.sh $(RELEASE)
+	@tests/reference/build.sh
+	$(CARGO) build --release --locked -p vpoller-testkit --bin vpoller-scenarios
+	$(RELEASE)/vpoller-scenarios $(BENCH)
 
 install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)
 	@test -f $(RELEASE)/vpoller.so || { echo "nothing to install: run make build first" >&2; exit 1; }

@@ -23,7 +23,10 @@ files() {
 755 init.d/vpoller-workers $SYSCONFDIR/init.d/vpoller-workers
 644 logrotate.d/vpoller $SYSCONFDIR/logrotate.d/vpoller
 644 supervisord/vpoller.conf $PREFIX/share/vpoller/supervisord/vpoller.conf
+644 prometheus/vpoller.yml $PREFIX/share/vpoller/prometheus/vpoller.yml
+644 bench-checks.txt $PREFIX/share/vpoller/bench-checks.txt
 644 vcli.source $PREFIX/share/vpoller/vcli.source
+644 zabbix-vsphere-import.yaml $PREFIX/share/vpoller/zabbix-vsphere-import.yaml
 755 docker/vpoller-start $PREFIX/share/vpoller/docker/vpoller-start
 755 externalscripts/vpoller-zabbix $SCRIPTDIR/vpoller-zabbix
 755 externalscripts/cvpoller-zabbix $SCRIPTDIR/cvpoller-zabbix

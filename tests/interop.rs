@@ -1,7 +1,7 @@
 //! Clients that are not ours, and clients in other languages that are: what the documents show runs, and so does what our pages show.
 
-pub mod machine;
-mod page;
+pub(crate) mod machine;
+pub(crate) mod page;
 
 use std::process::Command;
 use std::time::Duration;

@@ -98,6 +98,13 @@ fn agent_daemon_answers_and_says_what_is_wrong() {
             assert!(answer.starts_with("ZBX_NOTSUPPORTED") && answer.contains(cause), "{series:?} {key}: {answer}");
         }
         assert_eq!(agent.get("vpoller.echo[\"a, b\",unique]"), "a, b");
+        assert_eq!(agent.get("vpoller.status[status]"), "running");
+        assert_eq!(agent.get("vpoller.status[counters.expired.waiting]"), "0");
+        assert_eq!(agent.get(&format!("vpoller.status[agents.{0}.state,{0}]", bed.host)), "connected");
+        let whole: serde_json::Value = serde_json::from_str(&agent.get("vpoller.status[,@worker]")).expect("a document");
+        assert_eq!(whole["agents"][0]["host"], bed.host.as_str());
+        let missing = agent.get("vpoller.status[nobody]");
+        assert_eq!(missing, "ZBX_NOTSUPPORTED: The status of the proxy has no member nobody", "{series:?}");
         assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?} after mistakes");
         assert!(agent.process.is_running());
         agent.process.signal(libc::SIGTERM);

@@ -28,7 +28,7 @@ def satisfied(expression, allowed):
         if words[at] == "(":
             value, at = either(at + 1)
             return value, at + 1
-        value, at = words[at] in allowed, at + 1
+        value, at = words[at].removesuffix("+") in allowed, at + 1  # "or later" only ever allows more
         if at < len(words) and words[at] == "WITH":  # an exception only ever allows more
             at += 2
         return value, at

@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 MIN_RUST=1.89
 ZABBIX_SERIES=(6.0 7.0)
 ZABBIX=$PWD/target/zabbix
+PROMETHEUS=$PWD/target/prometheus
 # Unpacked, never installed: these packages refuse each other's company, and nothing of them shall run as a service or stand in /etc.
 ZABBIX_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3 zabbix-server-pgsql zabbix-frontend-php)
 
@@ -241,6 +242,27 @@ provide_locale() {
     localedef -i en_US -f UTF-8 "$folder/en_US.UTF-8" || gap "the locale en_US.UTF-8 could not be made"
 }
 
+# --- Prometheus ------------------------------------------------------------------------------------------------------
+# It judges our metrics. Unpacked and not installed, for the same reasons.
+
+provide_prometheus() {
+    [ -e "$PROMETHEUS/.complete" ] && return
+    mkdir -p "$PROMETHEUS"
+    if [ "$HAVE_APT" = yes ] && refresh_lists && [ -n "$(apt-cache madison prometheus 2>/dev/null)" ]; then
+        local work
+        work=$(mktemp -d)
+        say "downloading Prometheus into $PROMETHEUS"
+        if (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq prometheus) && dpkg-deb -x "$work"/prometheus_*.deb "$PROMETHEUS"; then
+            rm -f "$PROMETHEUS/unavailable"
+            touch "$PROMETHEUS/.complete"
+        fi
+        rm -rf "$work"
+    fi
+    [ -e "$PROMETHEUS/.complete" ] && return
+    echo "no package of Prometheus was found by make setup" >"$PROMETHEUS/unavailable"
+    gap "no package of Prometheus is available here: its test cannot run"
+}
+
 # --- all of it -------------------------------------------------------------------------------------------------------
 
 WHAT=${1:-all}
@@ -258,5 +280,6 @@ if [ "$WHAT" = build ]; then exit 0; fi
 provide_zabbix
 provide_postgresql
 provide_locale
+provide_prometheus
 [ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
-say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix)"
+say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix, Prometheus in target/prometheus)"

@@ -11,6 +11,8 @@ use core::ffi::{c_char, c_int, c_uint, c_void};
 use core::mem::{offset_of, size_of};
 use core::ptr::null;
 
+use vpoller_wire::text::STATUS_KEY;
+
 use crate::call::Call;
 use crate::item::{self, Answer, Key};
 use crate::slot::Slot;
@@ -132,7 +134,7 @@ const _: () = assert!(size_of::<Result22>() == 56 && size_of::<Result30>() == 64
 const _: () = assert!(size_of::<RequestHead>() == 24 && offset_of!(Request70, timeout) == 48);
 
 /// The list of item keys in memory that Zabbix may write to.
-struct ItemList(UnsafeCell<[Metric; 5]>);
+struct ItemList(UnsafeCell<[Metric; 6]>);
 
 // SAFETY: Rust code never looks into the list; Zabbix does, from its main process only, which has one thread at that time.
 unsafe impl Sync for ItemList {}
@@ -141,6 +143,7 @@ static ITEMS: ItemList = ItemList(UnsafeCell::new([
     metric(c"vpoller".as_ptr(), vpoller, null()),
     metric(c"vpoller.raw".as_ptr(), vpoller_raw, null()),
     metric(c"vpoller.json".as_ptr(), vpoller_json, null()),
+    metric(STATUS_KEY.as_ptr(), vpoller_status, null()),
     metric(c"vpoller.echo".as_ptr(), vpoller_echo, c"vPoller".as_ptr()),
     Metric { key: null(), flags: 0, function: None, test_param: null() },
 ]));
@@ -205,6 +208,12 @@ unsafe extern "C" fn vpoller_raw(request: *const RequestHead, result: *mut c_voi
 unsafe extern "C" fn vpoller_json(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: as above.
     unsafe { answer(Key::Json, request, result) }
+}
+
+/// `vpoller.status[...]`.
+unsafe extern "C" fn vpoller_status(request: *const RequestHead, result: *mut c_void) -> c_int {
+    // SAFETY: as above.
+    unsafe { answer(Key::Status, request, result) }
 }
 
 /// `vpoller.echo[...]`.

@@ -1,7 +1,7 @@
 //! From an item's parameters to a request, and from the reply to the item's value or error.
 
 use serde_json::Value;
-use vpoller_wire::{Outcome, Request, Secret, split_outcome};
+use vpoller_wire::{Outcome, Request, Secret, split_outcome, text};
 
 use crate::call::Call;
 use crate::config::{Errors, Settings};
@@ -17,6 +17,8 @@ pub enum Key {
     Raw,
     /// `vpoller.json`: the whole result.
     Json,
+    /// `vpoller.status`: what vPoller tells about itself.
+    Status,
     /// `vpoller.echo`: its own first parameter.
     Echo,
 }
@@ -59,17 +61,35 @@ pub fn answer(state: &State, key: Key, call: &Call) -> Answer {
 
 fn attempt(state: &State, key: Key, call: &Call) -> Result<Answer, ItemError> {
     let settings = state.settings().map_err(ItemError::Configuration)?;
-    let helper = match key {
+    let request = match key {
         Key::Echo => return call.parameters.first().cloned().map(Answer::Value).ok_or(ItemError::EchoArguments),
         // The one that ends the text with NUL, as every worker ever made knows it.
-        Key::Value => "vpoller.helpers.czabbix",
-        Key::Raw => "vpoller.helpers.zabbix.raw",
-        Key::Json => "vpoller.helpers.zabbix.json",
+        Key::Value => request(&call.parameters, "vpoller.helpers.czabbix"),
+        Key::Raw => request(&call.parameters, RAW),
+        Key::Json => request(&call.parameters, JSON),
+        Key::Status => status_request(&call.parameters),
     };
-    let request = request(&call.parameters, helper).ok_or(ItemError::Arguments)?;
+    let request = request.ok_or(ItemError::Arguments)?;
     let Settings { proxies, retries, errors, .. } = settings;
     let reply = link::ask(proxies, *retries, request, state.time_for(call))?;
     read(&reply, *errors)
+}
+
+const RAW: &str = "vpoller.helpers.zabbix.raw";
+const JSON: &str = "vpoller.helpers.zabbix.json";
+
+/// The request for a member of a status document: the path, and whose document it is; the proxy's when that is not said. Without
+/// a path it is the whole document.
+fn status_request(parameters: &[String]) -> Option<Request> {
+    if !(1..=2).contains(&parameters.len()) {
+        return None;
+    }
+    let given = |index: usize| parameters.get(index).map(|text| text.trim()).filter(|text| !text.is_empty());
+    let mut request = Request::new(text::STATUS, given(1).unwrap_or(text::PROXY_ITSELF));
+    request.properties = given(0).map(str::to_owned).into_iter().collect();
+    request.helper = Some(if request.properties.is_empty() { JSON } else { RAW }.to_owned());
+    request.outcome = true;
+    Some(request)
 }
 
 /// The request that the parameters of a key stand for; `None` when they are too few or too many.
@@ -157,6 +177,20 @@ mod tests {
             })
         );
         assert_eq!(sent(&["about", "vc01", "", "", "", "", ""])["password"], Value::Null, "seven were once the most");
+    }
+
+    #[test]
+    fn a_status_is_asked_of_the_proxy_unless_somebody_else_is_named() {
+        let asked = |texts: &[&str]| {
+            let request = status_request(&parameters(texts))?;
+            Some((request.hostname, request.properties, request.helper.unwrap()))
+        };
+        let wanted = |host: &str, path: &[&str], helper: &str| Some((host.to_owned(), parameters(path), helper.to_owned()));
+        assert_eq!(asked(&["pending"]), wanted("@proxy", &["pending"], RAW));
+        assert_eq!(asked(&["agents.vc01.state", " vc01 "]), wanted("vc01", &["agents.vc01.state"], RAW));
+        assert_eq!(asked(&[""]), wanted("@proxy", &[], JSON));
+        // `zabbix_agentd -p` asks without parameters, and must not lead to a request.
+        assert_eq!((asked(&[]), asked(&["a", "b", "c"])), (None, None));
     }
 
     #[test]

@@ -22,9 +22,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vpoller_wire::Route;
 use vpoller_wire::control::{self, Control};
 use vpoller_wire::envelope::Envelope;
+use vpoller_wire::{Route, text};
 
 pub use counters::{Counters, Dropped, Expired};
 pub use farm::{Identity, MAX_CAPACITY};
@@ -93,6 +93,8 @@ pub enum Action {
         /// The frames.
         frames: Vec<Vec<u8>>,
     },
+    /// A client asks about the proxy itself: answer it with the status.
+    Introduce(Envelope),
     /// Tell the operator.
     Log(Note),
 }
@@ -190,12 +192,17 @@ impl Broker {
             self.counters.dropped.malformed_requests += 1;
             return;
         };
-        self.counters.received += 1;
-        let number = self.next_number;
-        self.next_number += 1;
         let size = envelope.body.len();
         let route = if size > self.rules.max_request { Route::default() } else { Route::read(&envelope.body) };
         let trailing = envelope.trailing;
+        if route.hostname == text::PROXY_ITSELF && !trailing {
+            self.counters.introduced += 1;
+            self.actions.push_back(Action::Introduce(envelope));
+            return;
+        }
+        self.counters.received += 1;
+        let number = self.next_number;
+        self.next_number += 1;
         let mut pending = Pending::new(envelope, route, self.rules.request_ttl, now);
         if pending.host.len() > MAX_HOST_NAME {
             pending.host = Arc::from("");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
 
@@ -21,12 +22,14 @@ pub struct Config {
     pub mgmt: Endpoint,
     /// Who may shut the proxy down from another machine.
     pub mgmt_allow: Allow,
+    /// Where metrics and status are shown.
+    pub http: Listen,
     /// The broker's rules.
     pub rules: Rules,
 }
 
 impl Config {
-    /// The built-in configuration with other endpoints.
+    /// The built-in configuration with other endpoints, and without HTTP.
     ///
     /// # Errors
     /// When a text is no endpoint.
@@ -36,6 +39,7 @@ impl Config {
             backend: backend.parse()?,
             mgmt: mgmt.parse()?,
             mgmt_allow: Allow::default(),
+            http: Listen::OFF,
             rules: Rules::default(),
         })
     }
@@ -59,6 +63,7 @@ impl Config {
             backend: settings.endpoint(SECTION, "backend", DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
+            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             rules: Rules {
                 affinity: settings.number(SECTION, "affinity", rules.affinity, 1..=64)?,
                 request_ttl: settings.duration(SECTION, "request_ttl", rules.request_ttl, ttl)?,
@@ -89,6 +94,7 @@ const SECTION: &str = "proxy";
 const DEFAULT_FRONTEND: &str = "tcp://*:10123";
 const DEFAULT_BACKEND: &str = "tcp://*:10124";
 const DEFAULT_MGMT: &str = "tcp://*:9999";
+const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10125";
 const MIB: usize = 1024 * 1024;
 /// Sections of the same file that other programs read.
 const FOREIGN: &[&str] = &["worker", "cache", "helper:"];

@@ -1,26 +1,26 @@
 //! The main thread: starts the broker's thread, answers management, passes on the wish to stop.
 
 use std::io;
-use std::sync::mpsc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
 use vpoller_daemon::Program;
+use vpoller_daemon::http::{Http, HttpError};
 use vpoller_daemon::log::LogError;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
+use vpoller_daemon::pages::Overview;
 use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
-use vpoller_daemon::status::{Identity, VERSION};
+use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
 
 use crate::Config;
 use crate::process::{self, Order, Process};
-use crate::status::{self, Endpoints};
+use crate::status::{Endpoints, Standing};
 
-/// The broker's thread looks into its mailbox at every turn of its loop; one that needs longer than this does not work.
-const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 /// What the broker's thread may take beyond the time it gives its requests, to send the last answers.
 const MARGIN: Duration = Duration::from_secs(2);
 const THREAD_NAME: &str = "VPollerProxy-1";
@@ -31,6 +31,9 @@ pub enum ProxyError {
     /// A socket could not be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The pages cannot be shown where the configuration wants them.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The system refused something.
     #[error("cannot {action}: {source}")]
     System {
@@ -60,12 +63,11 @@ impl ProxyError {
 
 /// A running proxy.
 pub struct Manager {
-    identity: Identity,
     endpoints: Endpoints,
     management: Management,
-    orders: mpsc::Sender<Order>,
-    /// Wakes the broker's thread.
-    bell: Wake,
+    standing: Arc<Standing>,
+    /// Serves as long as the proxy lives.
+    _http: Option<Http>,
     /// Rung when the broker's thread ends.
     ended: Wake,
     watchdog: Watchdog,
@@ -90,11 +92,13 @@ impl Manager {
         let pulse = Pulse::new(THREAD_NAME);
         let watchdog = Watchdog::new(Instant::now(), vec![pulse.clone()]);
         tracing::info!("Starting Proxy process");
+        let standing = Arc::new(Standing::new(orders, bell.clone()));
+        let http = Self::open_pages(config, &standing)?;
         let thread = {
-            let (config, bell, ended) = (config.clone(), bell.clone(), ended.clone());
+            let (config, ended, standing) = (config.clone(), ended.clone(), Arc::clone(&standing));
             let body = move || {
                 let _ended = RingAtEnd(ended);
-                let process = Process::bind(&context, &config, bell, mailbox, pulse)?;
+                let process = Process::bind(&context, &config, bell, mailbox, pulse, standing)?;
                 // The manager waits for this; it is gone only when the whole program is.
                 let _ = ready.send((process.frontend().to_owned(), process.backend().to_owned()));
                 process.run()
@@ -114,8 +118,21 @@ impl Manager {
         if process::open_to_everybody(config) {
             tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
         }
+        // This is the only place that sets it.
+        let _ = standing.endpoints.set(endpoints.clone());
         tracing::info!("Proxy Manager is ready and running");
-        Ok(Self { identity: Identity::now(), endpoints, management, orders, bell, ended, watchdog, thread })
+        Ok(Self { endpoints, management, standing, _http: http, ended, watchdog, thread })
+    }
+
+    fn open_pages(config: &Config, standing: &Arc<Standing>) -> Result<Option<Http>, HttpError> {
+        let overview: Arc<dyn Overview> = Arc::<Standing>::clone(standing);
+        let http = Http::start(&config.http, Program::Proxy.section(), &overview)?;
+        if let Some(http) = &http {
+            tracing::info!("Metrics and status are at {}", http.url());
+            // This is the only place that sets it.
+            let _ = standing.http.set(http.url());
+        }
+        Ok(http)
     }
 
     /// Where clients connect, with the port that the system chose.
@@ -144,7 +161,7 @@ impl Manager {
     pub fn run(mut self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
         let mut stop_by: Option<Instant> = None;
         while !self.wait(signals, stop_by)? {
-            let asked = self.management.serve(|| self.status(stop_by.is_some())).map_err(ProxyError::failed("management"))?;
+            let asked = self.management.serve(|| self.standing.document()).map_err(ProxyError::failed("management"))?;
             let mut stop = asked;
             while let Some(signal) = signals.and_then(Signals::next) {
                 match signal {
@@ -186,21 +203,9 @@ impl Manager {
         tracing::info!("Proxy Manager is shutting down");
         notify::stopping();
         tracing::info!("Stopping Proxy process");
-        self.order(Order::Stop);
+        self.standing.stopping.store(true, Ordering::Relaxed);
+        self.standing.order(Order::Stop);
         Instant::now() + process::STOP_LIMIT + MARGIN
-    }
-
-    fn status(&self, stopping: bool) -> Map<String, Value> {
-        let (answer, answered) = mpsc::channel();
-        self.order(Order::Report(answer));
-        let report = answered.recv_timeout(ANSWER_LIMIT).ok();
-        status::document(&self.identity, &self.endpoints, stopping, report.as_ref())
-    }
-
-    fn order(&self, order: Order) {
-        // A thread that ended takes no orders; its end is noticed elsewhere.
-        let _ = self.orders.send(order);
-        self.bell.wake();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The broker's thread: owns the frontend and the backend socket, feeds the state machine, carries out what it says.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,6 +10,7 @@ use vpoller_daemon::wake::Wake;
 use zmq::{Context, Socket};
 
 use crate::broker::{Action, Broker, Fault, MAX_CAPACITY, Note, Report, Severity};
+use crate::status::Standing;
 use crate::{Config, ProxyError};
 
 /// How long requests in flight may still be answered after a stop was asked for.
@@ -58,6 +60,7 @@ pub struct Process {
     mailbox: Receiver<Order>,
     /// Beats at every turn; the broker's heartbeats see to it that a turn never takes long.
     pulse: Pulse,
+    standing: Arc<Standing>,
     broker: Broker,
 }
 
@@ -69,6 +72,7 @@ impl Process {
         bell: Wake,
         mailbox: Receiver<Order>,
         pulse: Pulse,
+        standing: Arc<Standing>,
     ) -> Result<Self, ProxyError> {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
@@ -87,7 +91,7 @@ impl Process {
             set_up_router(socket)
         })?;
         let broker = Broker::new(config.rules, first_number(), Instant::now());
-        Ok(Self { frontend, backend, bell, mailbox, pulse, broker })
+        Ok(Self { frontend, backend, bell, mailbox, pulse, standing, broker })
     }
 
     /// Where clients connect.
@@ -184,10 +188,10 @@ impl Process {
     fn act(&mut self) -> Result<(), ProxyError> {
         while let Some(action) = self.broker.next_action() {
             match action {
-                Action::ToClient(frames) => {
-                    if let Some(fault) = send(&self.frontend.socket, frames).map_err(ProxyError::failed("frontend"))? {
-                        self.broker.client_lost(fault);
-                    }
+                Action::ToClient(frames) => self.answer(frames)?,
+                Action::Introduce(question) => {
+                    let body = self.standing.answer(&question.body, &self.broker.report(Instant::now()));
+                    self.answer(question.reply(body))?;
                 }
                 Action::ToWorker { what, frames } => {
                     if let Some(fault) = send(&self.backend.socket, frames).map_err(ProxyError::failed("backend"))? {
@@ -196,6 +200,13 @@ impl Process {
                 }
                 Action::Log(note) => log(&note),
             }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, frames: Vec<Vec<u8>>) -> Result<(), ProxyError> {
+        if let Some(fault) = send(&self.frontend.socket, frames).map_err(ProxyError::failed("frontend"))? {
+            self.broker.client_lost(fault);
         }
         Ok(())
     }

@@ -1,9 +1,24 @@
-//! The status document of the proxy.
+//! What the proxy tells about itself: over management, over HTTP, and to clients that ask for the host
+//! [`PROXY_ITSELF`](vpoller_wire::text::PROXY_ITSELF).
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use vpoller_daemon::metrics::{Kind, Known};
+use vpoller_daemon::pages::{self, Overview};
 use vpoller_daemon::status::Identity;
+use vpoller_daemon::wake::Wake;
+use vpoller_wire::json::Style;
+use vpoller_wire::{Outcome, Reply, Request, append_outcome, json};
 
 use crate::broker::Report;
+use crate::process::Order;
+
+/// The broker's thread looks into its mailbox at every turn of its loop; one that needs longer than this does not work.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Where the proxy's sockets are, for people.
 #[derive(Clone, Debug, Default)]
@@ -13,41 +28,194 @@ pub struct Endpoints {
     pub mgmt: String,
 }
 
-/// The `result` of a status reply. Without a report, the broker did not answer, and nothing is said to be running.
-pub fn document(identity: &Identity, endpoints: &Endpoints, stopping: bool, report: Option<&Report>) -> Map<String, Value> {
-    let status = match report {
-        // Wrapper scripts look for the word "running" anywhere in the reply: keep it out of the others.
-        None => "not responding",
-        Some(_) if stopping => "stopping",
-        Some(_) => "running",
-    };
-    let mut members = identity.members(status);
-    for (name, endpoint) in [("mgmt", &endpoints.mgmt), ("frontend", &endpoints.frontend), ("backend", &endpoints.backend)] {
-        members.insert(name.to_owned(), json!(endpoint));
-    }
-    if let Some(Ok(Value::Object(report))) = report.map(serde_json::to_value) {
-        members.extend(report);
-    }
-    members
+/// What every thread needs that is to tell how the proxy stands.
+pub struct Standing {
+    identity: Identity,
+    pub endpoints: OnceLock<Endpoints>,
+    /// Where the pages are.
+    pub http: OnceLock<String>,
+    pub stopping: AtomicBool,
+    orders: Sender<Order>,
+    /// Wakes the broker's thread.
+    bell: Wake,
 }
 
+impl Standing {
+    pub fn new(orders: Sender<Order>, bell: Wake) -> Self {
+        Self {
+            identity: Identity::now(),
+            endpoints: OnceLock::new(),
+            http: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+            orders,
+            bell,
+        }
+    }
+
+    /// Gives the broker's thread an order.
+    pub fn order(&self, order: Order) {
+        // A thread that ended takes no orders; its end is noticed elsewhere.
+        let _ = self.orders.send(order);
+        self.bell.wake();
+    }
+
+    /// The `result` of a status reply. Without a report, the broker did not answer, and nothing is said to be running.
+    fn with(&self, report: Option<&Report>) -> Map<String, Value> {
+        let status = match report {
+            // Wrapper scripts look for the word "running" anywhere in the reply: keep it out of the others.
+            None => "not responding",
+            Some(_) if self.stopping.load(Ordering::Relaxed) => "stopping",
+            Some(_) => "running",
+        };
+        let mut members = self.identity.members(status);
+        let endpoints = self.endpoints.get().cloned().unwrap_or_default();
+        for (name, endpoint) in [("mgmt", endpoints.mgmt), ("frontend", endpoints.frontend), ("backend", endpoints.backend)] {
+            members.insert(name.to_owned(), json!(endpoint));
+        }
+        members.insert("http".to_owned(), json!(self.http.get()));
+        if let Some(Ok(Value::Object(report))) = report.map(serde_json::to_value) {
+            members.extend(report);
+        }
+        members
+    }
+
+    /// The reply to a client that asks the proxy about itself, whatever it calls the method: the members that its properties
+    /// name. A client that takes the outcome byte gets the bare value of the first one.
+    pub fn answer(&self, body: &[u8], report: &Report) -> Vec<u8> {
+        let request = match Request::parse(body) {
+            Ok(request) => request,
+            Err(error) => return Reply::failure(error.to_string()).to_bytes(Style::Line),
+        };
+        let reply = match pages::selection(self.with(Some(report)), request.properties.iter().map(String::as_str)) {
+            Ok(result) => Reply::success("vPoller Proxy status", result),
+            Err(path) => Reply::failure(format!("The status of the proxy has no member {path}")),
+        };
+        if request.outcome { bare(&request, &reply) } else { reply.to_bytes(Style::Line) }
+    }
+}
+
+fn bare(request: &Request, reply: &Reply) -> Vec<u8> {
+    let (mut bytes, outcome) = match reply {
+        Reply::Failure { msg, .. } => (msg.clone().into_bytes(), Outcome::Failure),
+        Reply::Success { result, .. } => {
+            let value = request.properties.first().map_or(Some(result), |path| result.get(path));
+            let bytes = match value {
+                None | Some(Value::Null) => Vec::new(),
+                Some(Value::String(text)) => text.clone().into_bytes(),
+                Some(other) => json::line(other),
+            };
+            (bytes, Outcome::Value)
+        }
+    };
+    append_outcome(&mut bytes, outcome);
+    bytes
+}
+
+impl Overview for Standing {
+    fn document(&self) -> Map<String, Value> {
+        let (answer, answered) = mpsc::channel();
+        self.order(Order::Report(answer));
+        self.with(answered.recv_timeout(ANSWER_LIMIT).ok().as_ref())
+    }
+
+    fn readiness(&self, document: &Map<String, Value>) -> Result<String, String> {
+        pages::health(document)?;
+        let workers = document.get("workers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        match workers.iter().filter(|worker| worker.get("leaving") == Some(&Value::Bool(false))).count() {
+            0 => Err("no worker is connected".to_owned()),
+            count => Ok(format!("{count} worker connections")),
+        }
+    }
+
+    fn prefix(&self) -> &'static str {
+        "vpoller_proxy"
+    }
+
+    fn known(&self) -> &'static [Known] {
+        KNOWN
+    }
+}
+
+const fn known(name: &'static str, kind: Kind, label: &'static str, help: &'static str) -> Known {
+    Known { name, kind, label, help }
+}
+
+/// What is known of the proxy's metrics.
+const KNOWN: &[Known] = &[
+    known("vpoller_proxy_status", Kind::Word, "status", "What the proxy says of itself."),
+    known("vpoller_proxy_version", Kind::Word, "version", "Release of the proxy."),
+    known("vpoller_proxy_pid", Kind::Gauge, "", "Process id."),
+    known("vpoller_proxy_pending", Kind::Gauge, "", "Requests not answered yet."),
+    known("vpoller_proxy_waiting", Kind::Gauge, "", "Requests that wait for a worker."),
+    known("vpoller_proxy_bytes", Kind::Gauge, "", "Memory of all requests not answered yet."),
+    known("vpoller_proxy_queues", Kind::Gauge, "host", "Requests that wait for a worker, by vSphere host."),
+    known("vpoller_proxy_received", Kind::Counter, "", "Requests from clients."),
+    known("vpoller_proxy_answered", Kind::Counter, "", "Replies of workers handed to clients."),
+    known("vpoller_proxy_introduced", Kind::Counter, "", "Questions about the proxy itself."),
+    known("vpoller_proxy_redispatched", Kind::Counter, "", "Requests given to a further worker because theirs was lost."),
+    known("vpoller_proxy_workers_lost", Kind::Counter, "", "Workers that fell silent or whose connection broke."),
+    known("vpoller_proxy_refused", Kind::Counter, "reason", "Errors that the proxy answered with."),
+    known("vpoller_proxy_expired", Kind::Counter, "place", "Requests whose client gave up: still waiting, or at a worker."),
+    known("vpoller_proxy_dropped", Kind::Counter, "kind", "Messages that led to nothing."),
+    known("vpoller_proxy_worker_version", Kind::Word, "version", "Release of a worker."),
+    known("vpoller_proxy_worker_capacity", Kind::Gauge, "", "Requests a worker's connection takes at once."),
+    known("vpoller_proxy_worker_in_flight", Kind::Gauge, "", "Requests a worker's connection has."),
+    known("vpoller_proxy_worker_answered", Kind::Counter, "", "Requests a worker's connection answered."),
+    known("vpoller_proxy_worker_last_heard_seconds", Kind::Gauge, "", "Time since a worker was last heard."),
+    known("vpoller_proxy_worker_leaving", Kind::Gauge, "", "Whether a worker takes nothing more."),
+];
+
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::broker::{Broker, Rules};
     use std::time::Instant;
+    use vpoller_wire::split_outcome;
+
+    fn standing() -> (Standing, Report) {
+        let now = Instant::now();
+        let (orders, _) = mpsc::channel();
+        let standing = Standing::new(orders, Wake::new().unwrap());
+        let endpoints = Endpoints { mgmt: "tcp://*:9999".into(), ..Endpoints::default() };
+        standing.endpoints.set(endpoints).unwrap();
+        (standing, Broker::new(Rules::default(), 1, now).report(now))
+    }
 
     #[test]
     fn running_is_said_only_when_it_is_true() {
-        let now = Instant::now();
-        let report = Broker::new(Rules::default(), 1, now).report(now);
-        let (identity, endpoints) = (Identity::now(), Endpoints { mgmt: "tcp://*:9999".into(), ..Endpoints::default() });
-        let text = |stopping, report| Value::Object(document(&identity, &endpoints, stopping, report)).to_string();
-        let running = text(false, Some(&report));
+        let (standing, report) = standing();
+        let text = |report| Value::Object(standing.with(report)).to_string();
+        let running = text(Some(&report));
         assert!(running.contains(r#""status":"running""#) && running.contains(r#""mgmt":"tcp://*:9999""#), "{running}");
         assert!(running.contains(r#""counters":{"received":0"#), "{running}");
-        for other in [text(true, Some(&report)), text(false, None)] {
+        let silent = text(None);
+        standing.stopping.store(true, Ordering::Relaxed);
+        for other in [text(Some(&report)), silent] {
             assert!(!other.contains("running"), "{other}");
+        }
+        assert_eq!(standing.readiness(&standing.with(Some(&report))), Err("stopping".to_owned()));
+    }
+
+    #[test]
+    fn clients_get_the_document_or_a_member_of_it() {
+        let (standing, report) = standing();
+        let answer = |body: &str| standing.answer(body.as_bytes(), &report);
+        let text = |body: &str| String::from_utf8(answer(body)).unwrap();
+        let whole: Value = serde_json::from_str(&text(r#"{"method": "x", "hostname": "@proxy"}"#)).unwrap();
+        assert_eq!((&whole["success"], &whole["result"]["status"]), (&json!(0), &json!("running")));
+        assert_eq!(
+            text(r#"{"properties": ["pending,mgmt"]}"#),
+            r#"{"success": 0, "msg": "vPoller Proxy status", "result": {"pending": 0, "mgmt": "tcp://*:9999"}}"#
+        );
+        for (path, expected, outcome) in [
+            ("mgmt", "tcp://*:9999", Outcome::Value),
+            ("counters.expired", r#"{"waiting": 0, "in_flight": 0}"#, Outcome::Value),
+            ("http", "", Outcome::Value),
+            ("nobody", "The status of the proxy has no member nobody", Outcome::Failure),
+        ] {
+            let reply = answer(&format!(r#"{{"properties": ["{path}"], "outcome": true}}"#));
+            assert_eq!(split_outcome(&reply), (expected.as_bytes(), outcome), "{path}");
         }
     }
 }

@@ -26,7 +26,7 @@ type admin struct {
 // errNotFound makes an endpoint answer 404 instead of 400.
 var errNotFound = errors.New("not found")
 
-func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
+func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.ServeMux {
 	a := &admin{world: w, site: s, calls: calls}
 	mux := http.NewServeMux()
 	mux.Handle("/calls", get(func() interface{} { return a.calls.report() }))
@@ -37,6 +37,7 @@ func adminMux(w *world, s *site, calls *callCounter) *http.ServeMux {
 	mux.Handle("/sessions", get(func() interface{} { return a.sessions() }))
 	mux.Handle("/sessions/drop", post(a.dropSessions))
 	mux.Handle("/set", post(a.set))
+	mux.Handle("/churn", post(churn.setFrom))
 	mux.Handle("/clock", post(a.setClock))
 	mux.Handle("/perf", post(a.spoilPerf))
 	mux.Handle("/deny", post(a.deny))
@@ -261,7 +262,7 @@ func (w *world) setProperty(obj mo.Reference, path string, raw json.RawMessage) 
 		}
 		changes = append(changes, c)
 	}
-	return w.update(obj, changes...)
+	return w.updateListed(obj, path, changes)
 }
 
 // plainValue takes a value out of its pointer; nothing is left of a nil one.

@@ -27,7 +27,7 @@ type front struct {
 	quotedCookie bool
 }
 
-func newFront(w *world, s *site, next http.Handler, opts *options) *front {
+func newFront(w *world, s *site, churn *churner, next http.Handler, opts *options) *front {
 	f := &front{
 		world:        w,
 		next:         next,
@@ -35,7 +35,7 @@ func newFront(w *world, s *site, next http.Handler, opts *options) *front {
 		delay:        opts.delay,
 		quotedCookie: opts.quotedCookie,
 	}
-	f.admin = adminMux(w, s, f.calls)
+	f.admin = adminMux(w, s, churn, f.calls)
 	return f
 }
 

@@ -69,10 +69,11 @@ func run(opts *options) error {
 		return err
 	}
 	w.identify(opts.instanceUUID, server.URL.Host)
-	front := newFront(w, places, server.Config.Handler, opts)
+	churn := newChurner(w, places)
+	front := newFront(w, places, churn, server.Config.Handler, opts)
 	server.Config.Handler = front
-	churn := startChurn(w, places, opts.churn)
-	defer churn.stop()
+	churn.set(opts.churn)
+	defer churn.set(pace{})
 
 	if err := printReady(server.URL); err != nil {
 		return err

@@ -18,7 +18,7 @@ type options struct {
 	fixtures         string
 	esx              bool
 	size             scale
-	churn            float64
+	churn            pace
 	delay            time.Duration
 	guestDelay       time.Duration
 	apiVersion       string
@@ -50,7 +50,8 @@ func parseOptions(args []string) (*options, error) {
 	flags.IntVar(&opts.size.hosts, "host", 0, "add `N` hosts to cluster01")
 	flags.IntVar(&opts.size.clusters, "cluster", 0, "add `N` clusters of one host to datacenter01")
 	flags.IntVar(&opts.size.datacenters, "dc", 0, "add `N` datacenters of one host")
-	flags.Float64Var(&opts.churn, "churn", 0, "change `RATE` properties of filler VMs per second")
+	flags.Float64Var(&opts.churn.Rate, "churn", 0, "change `RATE` properties of filler VMs per second")
+	flags.Float64Var(&opts.churn.Together, "churn-together", 0, "change the CPU usage of all filler VMs every `SECONDS`")
 	flags.IntVar(&delay, "delay", 0, "answer every call `MS` milliseconds late")
 	flags.IntVar(&guestDelay, "guest-delay", 0, "answer guest process lists `MS` milliseconds late")
 	flags.StringVar(&opts.apiVersion, "api-version", "", "advertise API `VERSION`")
@@ -83,7 +84,7 @@ func parseOptions(args []string) (*options, error) {
 	if (opts.tlsCert == "") != (opts.tlsKey == "") {
 		return nil, errors.New("-tlscert and -tlskey belong together")
 	}
-	if delay < 0 || guestDelay < 0 || opts.churn < 0 || opts.size.fillers < 0 ||
+	if delay < 0 || guestDelay < 0 || opts.churn.Rate < 0 || opts.churn.Together < 0 || opts.size.fillers < 0 ||
 		opts.size.hosts < 0 || opts.size.clusters < 0 || opts.size.datacenters < 0 {
 		return nil, errors.New("numbers must not be negative")
 	}

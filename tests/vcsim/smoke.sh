@@ -142,6 +142,11 @@ admin POST /set '{"type":"VirtualMachine","name":"ns01.example.org","path":"gues
 expect "guest without Tools" GuestOperationsUnavailableFault "$(processes vm-102 p4ssw0rd)"
 count "snapshots" 4 '<createTime>' "$(props VirtualMachine vm-101 snapshot)"
 count "alarms" 3 '<AlarmState>' "$(props Folder group-d1 triggeredAlarmState)"
+count "events" 1 '<returnval xsi:type="GeneralUserEvent"\|type="GeneralUserEvent">' "$(soap '<QueryEvents xmlns="urn:vim25">
+<_this type="EventManager">EventManager</_this><filter><category>user</category></filter></QueryEvents>')"
+collector_of_events=$(soap '<CreateCollectorForEvents xmlns="urn:vim25"><_this type="EventManager">EventManager</_this>
+<filter><category>error</category></filter></CreateCollectorForEvents>' | sed -n 's/.*type="EventHistoryCollector">\([^<]*\)<.*/\1/p')
+count "latest page" 2 '<Event ' "$(props EventHistoryCollector "$collector_of_events" latestPage)"
 count "intervals" 4 '<PerfInterval>' "$(props PerformanceManager PerfMgr historicalInterval)"
 expect "performance data" '<sampleInfoCSV>20,' "$(soap '<QueryPerf xmlns="urn:vim25"><_this type="PerformanceManager">PerfMgr</_this>
 <querySpec><entity type="VirtualMachine">vm-101</entity><maxSample>1</maxSample><metricId><counterId>2</counterId><instance/></metricId>
@@ -156,8 +161,22 @@ version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
 expect "set" '"changed":1' "$(admin POST /set '{"type":"VirtualMachine","name":"vm01.example.org","path":"runtime.powerState","value":"poweredOff"}')"
 expect "update" '>poweredOff<' "$(wait_for_updates "$version")"
 expect "calls" '"WaitForUpdatesEx":2' "$(admin GET /calls)"
+admin POST /deny '{"type":"VirtualMachine","path":"config.annotation","privilege":"System.Read"}' >/dev/null
+expect "denied property" 'NoPermission' "$(props VirtualMachine vm-101 config.annotation)"
+expect "event" '"key":10' "$(admin POST /event '{"_type":"GeneralUserEvent","message":"x"}')"
 expect "sessions dropped" '"dropped":1' "$(admin POST /sessions/drop)"
 expect "read after the drop" NotAuthenticatedFault "$(props VirtualMachine vm-101 name)"
+
+echo "churn"
+start -fixtures none -vm 2
+login p4ssw0rd >/dev/null
+soap "<CreateFilter xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
+<spec>$(view_spec VirtualMachine summary.quickStats.overallCpuUsage)</spec><partialUpdates>false</partialUpdates></CreateFilter>" >/dev/null
+first=$(wait_for_updates '')
+version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+expect "churn" '"ok":true' "$(admin POST /churn '{"together":0.1}')"
+expect "update of the churn" 'summary.quickStats.overallCpuUsage' "$(wait_for_updates "$version")"
+expect "churn below nothing" 'must not be negative' "$(admin POST /churn '{"rate":-1}')"
 
 echo "ESXi host"
 start -esx

@@ -11,6 +11,7 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 use vpoller_vsphere::{Class, MoRef};
 use vpoller_wire::{Reply, Request};
 
@@ -20,6 +21,7 @@ use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::inventory::{self, Inventory, ReadError};
 use crate::kind::Kind;
+use crate::latency::Latencies;
 use crate::methods::{Method, Object};
 use crate::seen::{self, Seen, cut};
 
@@ -36,6 +38,7 @@ pub struct Agent {
     lost: Notify,
     state: Mutex<State>,
     counters: Counters,
+    latencies: Latencies,
     /// Ambiguous names that were warned about.
     ambiguous: Seen,
     /// The task that keeps the login.
@@ -74,6 +77,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 const LONGEST_RESERVE: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A connection that stood for this long is made again without a pause.
+const STEADY: Duration = Duration::from_secs(10);
 /// Longer than any logout should take; the process ends anyway.
 const CLOSING: Duration = Duration::from_secs(3);
 
@@ -90,6 +95,7 @@ impl Agent {
             lost: Notify::new(),
             state: Mutex::default(),
             counters: Counters::default(),
+            latencies: Latencies::default(),
             ambiguous: Seen::default(),
             keeper: Mutex::default(),
         }
@@ -136,7 +142,7 @@ impl Agent {
     /// Lookup, then action.
     async fn work(&self, method: &'static Method, request: &Request, policy: Policy) -> Result<Answer, Failure> {
         let object = match method.object {
-            Object::Service | Object::Every(_) => None,
+            Object::Service | Object::Every(_) | Object::Worker => None,
             Object::One(kind) => Some(self.find(method, kind, request.name.as_deref()).await?),
             Object::Any => Some(match Target::of(request)? {
                 Target::Named(kind, name) => self.find(method, kind, Some(name)).await?,
@@ -163,11 +169,13 @@ impl Agent {
         found.into_iter().next().ok_or_else(missing)
     }
 
+    /// Counts a request that was taken on at that moment and is answered now.
+    pub(crate) fn account(&self, method: &'static Method, since: Instant, success: bool) {
+        self.latencies.count(method, since.elapsed(), success);
+    }
+
     fn note(&self, outcome: &Result<Answer, Failure>) {
-        let Err(failure) = outcome else {
-            self.set(Phase::Connected, None);
-            return;
-        };
+        let Err(failure) = outcome else { return };
         self.counters.failures.fetch_add(1, Ordering::Relaxed);
         match failure {
             Failure::Deadline { .. } => {
@@ -204,12 +212,16 @@ impl Agent {
 
     /// A panic is reported and survived.
     async fn supervise(self: Arc<Self>) {
+        let (mut started, mut pause) = (Instant::now(), FIRST_PAUSE);
         while let Err(cause) = Caught::new(self.keep()).await {
             self.counters.restarts.fetch_add(1, Ordering::Relaxed);
             let text = format!("the agent stopped by a defect and was restarted: {cause}");
             tracing::error!("[{}] {text}", self.host);
             self.set(Phase::Failed, Some(text));
-            tokio::time::sleep(FIRST_PAUSE).await;
+            // One that comes at once each time must not make a load on vSphere of it.
+            pause = if started.elapsed() >= LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            tokio::time::sleep(pause).await;
+            started = Instant::now();
         }
     }
 
@@ -220,30 +232,57 @@ impl Agent {
         let mut pause = FIRST_PAUSE;
         loop {
             self.set(Phase::Connecting, None);
-            match self.inventory.connect().await {
+            let wait = match self.inventory.connect().await {
                 Ok(()) => {
                     self.set(Phase::Connected, None);
-                    pause = FIRST_PAUSE;
-                    self.lost.notified().await;
+                    let since = Instant::now();
+                    let ended = self.stay().await;
+                    match ended.filter(|_| since.elapsed() < STEADY) {
+                        Some(error) => Self::patience(&error, pause),
+                        None => {
+                            pause = FIRST_PAUSE;
+                            continue;
+                        }
+                    }
                 }
                 Err(error) => {
                     self.set(Phase::Failed, Some(error.to_string()));
-                    let wait = self.report(&error, pause);
-                    tokio::time::sleep(wait).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    self.report(&error);
+                    Self::patience(&error, pause)
                 }
-            }
+            };
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    /// Logs a failed login, once per attempt that was really made, and says how long to wait.
-    fn report(&self, error: &ReadError, pause: Duration) -> Duration {
-        let Some(retry_after) = error.retry_after() else {
-            tracing::error!("Cannot connect to {}: {error}", self.host);
-            return pause;
+    /// While the connection stands, follows what vSphere tells. Ends when a request or the following fails; the latter's error.
+    async fn stay(&self) -> Option<ReadError> {
+        let Err(error) = tokio::select! {
+            () = self.lost.notified() => return None,
+            ended = self.inventory.follow() => ended,
         };
-        tracing::debug!("Not connecting to {}: {error}", self.host);
-        retry_after.max(FIRST_PAUSE)
+        self.set(Phase::Failed, Some(error.to_string()));
+        tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect: {error}", self.host);
+        Some(error)
+    }
+
+    /// Logs a failed login, once per attempt that was really made.
+    fn report(&self, error: &ReadError) {
+        if error.retry_after().is_none() {
+            tracing::error!("Cannot connect to {}: {error}", self.host);
+        } else {
+            tracing::debug!("Not connecting to {}: {error}", self.host);
+        }
+    }
+
+    /// How long to wait after a failure. Where the client paces its attempts itself, it is asked again soon.
+    fn patience(error: &ReadError, pause: Duration) -> Duration {
+        match error.retry_after() {
+            Some(pause) => pause.max(FIRST_PAUSE),
+            None if unreachable(error) => FIRST_PAUSE,
+            None => pause,
+        }
     }
 
     /// Gives up the login for good.
@@ -276,9 +315,10 @@ impl Agent {
             Phase::Connected => "connected",
             Phase::Failed => "failed",
         };
-        json!({
+        let mut status = json!({
             "host": &*self.host,
             "state": phase,
+            "connected": state.phase == Phase::Connected,
             "last_error": state.last_error,
             "in_work": self.busy.load(Ordering::Relaxed),
             "limit": self.limit.load(Ordering::Relaxed),
@@ -288,7 +328,11 @@ impl Agent {
             "refused": count(&self.counters.refused),
             "restarts": count(&self.counters.restarts),
             "vsphere": self.inventory.health(),
-        })
+        });
+        if let Some(members) = status.as_object_mut() {
+            members.extend(self.latencies.status().map(|(name, value)| (name.to_owned(), value)));
+        }
+        status
     }
 }
 

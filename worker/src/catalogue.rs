@@ -45,9 +45,9 @@ pub fn markdown() -> String {
         match method.object {
             Object::Every(kind) | Object::One(kind) => fact("object", &format!("`{}`", kind.printed())),
             Object::Any => fact("object", "of the type in `key`"),
-            Object::Service => {}
+            Object::Service | Object::Worker => {}
         }
-        let chosen = matches!(method.action, Action::About | Action::Chosen(_));
+        let chosen = matches!(method.action, Action::About | Action::Status | Action::Chosen(_));
         let condition = if chosen { "answered when nothing is asked for" } else { "always answered" };
         fact(condition, &answered(method));
         fact("Zabbix", &form_for_people(method));
@@ -87,6 +87,7 @@ fn answered(method: &Method) -> String {
         },
         (Action::Custom(_), Form::Lld { rows: Rows::Inside(field), .. }) => inside(field, method.reads),
         (Action::Custom(_), Form::Disk) => inside(DISK, method.reads),
+        (Action::Status, _) => "the whole status document".to_owned(),
         _ => code(method.reads),
     }
 }
@@ -96,6 +97,7 @@ const NAME: &str = "name";
 fn object(object: Object) -> String {
     match object {
         Object::Service => "service".to_owned(),
+        Object::Worker => "worker".to_owned(),
         Object::Every(kind) => format!("every {}", kind.wire()),
         Object::One(kind) => format!("one {}", kind.wire()),
         Object::Any => "one of any type".to_owned(),
@@ -107,6 +109,7 @@ fn action(action: &Action) -> String {
         Action::About => "members".to_owned(),
         Action::Discover => "discover".to_owned(),
         Action::Get => "get".to_owned(),
+        Action::Status => "status".to_owned(),
         Action::Custom(_) => "custom".to_owned(),
         Action::Chosen(_) => "chosen".to_owned(),
         Action::Related(relation) => {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
@@ -19,6 +20,7 @@ const SECTION: &str = "worker";
 const CACHE: &str = "cache";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
+const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10001";
 /// Begins the names of sections that make a helper.
 const HELPER: &str = "helper:";
 /// The only task module there ever was.
@@ -42,6 +44,8 @@ pub struct Config {
     pub mgmt: Endpoint,
     /// Who may stop the worker.
     pub mgmt_allow: Allow,
+    /// Where metrics and status are shown.
+    pub http: Listen,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
     /// Those of them that are commands of the user's own.
@@ -69,6 +73,21 @@ pub struct Cache {
     pub housekeeping: Duration,
     /// How old an answer may be while vSphere cannot be reached.
     pub max_stale: Duration,
+    /// How long changes are let accumulate before the next ones are fetched.
+    pub pace: Duration,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            maxsize: 0,
+            ttl: Duration::from_secs(3600),
+            housekeeping: Duration::from_secs(480 * 60),
+            max_stale: Duration::from_secs(120),
+            pace: Duration::from_secs(1),
+        }
+    }
 }
 
 impl Config {
@@ -96,6 +115,7 @@ impl Config {
             proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
+            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
             helpers: settings.text(SECTION, "helpers").as_deref().map(list),
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
@@ -139,17 +159,20 @@ impl Cache {
             let old_form = settings.has(SECTION, old);
             if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
         };
+        let default = Self::default();
         let (section, key) = place("enabled", "cache_enabled");
-        let enabled = settings.boolean(section, key, true)?;
+        let enabled = settings.boolean(section, key, default.enabled)?;
         let (section, key) = place("maxsize", "cache_maxsize");
-        let maxsize = settings.number(section, key, 0, 0..=usize::MAX)?;
+        let maxsize = settings.number(section, key, default.maxsize, 0..=usize::MAX)?;
         let (section, key) = place("ttl", "cache_ttl");
-        let ttl = settings.duration(section, key, Duration::from_secs(3600), Duration::ZERO..=365 * DAY)?;
+        let ttl = settings.duration(section, key, default.ttl, Duration::ZERO..=365 * DAY)?;
         // Minutes, as the original had it.
         let (section, key) = place("housekeeping", "cache_housekeeping");
-        let housekeeping = Duration::from_secs(60 * settings.number(section, key, 480, 0..=525_600)?);
-        let max_stale = settings.duration(CACHE, "max_stale", Duration::from_secs(120), Duration::ZERO..=DAY)?;
-        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale })
+        let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
+        let housekeeping = Duration::from_secs(60 * minutes);
+        let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
+        let pace = settings.duration(CACHE, "pace", default.pace, Duration::ZERO..=Duration::from_secs(60))?;
+        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale, pace })
     }
 }
 

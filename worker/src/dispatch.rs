@@ -2,9 +2,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
+use serde_json::Map;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
-use vpoller_wire::{Field, Reply, Request, append_outcome};
+use vpoller_daemon::pages::{self, Overview};
+use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
 use crate::actions::Policy;
 use crate::agent::{self, Agent};
@@ -27,8 +31,11 @@ pub enum Step {
     /// It is answered.
     Now(Vec<u8>),
     /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
-    Later(Pin<Box<dyn Future<Output = Vec<u8>> + Send>>),
+    Later(Pending),
 }
+
+/// A reply that is not there yet.
+pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
 /// Answers requests with the help of the agents.
 #[derive(Clone)]
@@ -39,13 +46,15 @@ pub struct Dispatcher {
     externals: Arc<Externals>,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
+    /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
+    overview: Option<Arc<dyn Overview>>,
 }
 
 impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default() }
+        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default(), overview: None }
     }
 
     /// The same with a say in what may be shown.
@@ -54,15 +63,23 @@ impl Dispatcher {
         Self { policy, ..self }
     }
 
+    /// The same of a worker that tells about itself.
+    #[must_use]
+    pub fn with_overview(self, overview: Arc<dyn Overview>) -> Self {
+        Self { overview: Some(overview), ..self }
+    }
+
     /// The same with helpers of the user's own.
     #[must_use]
     pub fn with_helpers(self, externals: Arc<Externals>) -> Self {
         Self { externals, ..self }
     }
 
-    /// Takes a request on: parse, method, agent, required fields; then (later) lookup, action, reply, helper. Never waits.
+    /// Takes a request on: parse, method, agent, required fields, lookup, action, reply, helper. Never waits: what cannot be had
+    /// from memory comes later.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
+        let arrived = Instant::now();
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
@@ -77,10 +94,23 @@ impl Dispatcher {
         };
         tracing::info!("[{}] {}", request.hostname, intent(method, &request));
         let (own, deadline) = (self.clone(), due(&request));
-        Step::Later(Box::pin(async move {
-            let reply = agent.perform(method, &request, own.policy).await;
-            own.complete(Some(method), &request, &reply, deadline).await
-        }))
+        let runs_a_command = self.external(&request).is_some();
+        let mut reply: Pending = Box::pin(async move {
+            let reply = own.perform(method, agent.as_deref(), &request).await;
+            let bytes = own.complete(Some(method), &request, &reply, deadline).await;
+            if let Some(agent) = agent {
+                agent.account(method, arrived, reply.is_success());
+            }
+            bytes
+        });
+        // What memory knows is there at once, and costs no change of threads. Outside of a runtime even that cannot be found out.
+        if !runs_a_command
+            && Handle::try_current().is_ok()
+            && let Poll::Ready(bytes) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        {
+            return Step::Now(bytes);
+        }
+        Step::Later(reply)
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
@@ -88,7 +118,7 @@ impl Dispatcher {
         let admitted = Request::parse(body).map_err(Failure::from);
         let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
-            Ok(((method, agent), request)) => agent.perform(method, &request, self.policy).await,
+            Ok(((method, agent), request)) => self.perform(method, agent.as_deref(), &request).await,
             Err(failure) => failure.into(),
         }
     }
@@ -102,16 +132,41 @@ impl Dispatcher {
         }
     }
 
-    /// The method and the agent for a request, whose properties are complete then.
-    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Arc<Agent>), Failure> {
+    /// The method and the agent for a request, whose properties are complete then; about the worker itself any agent may be
+    /// asked, or none.
+    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Option<Arc<Agent>>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
-        let agent = self.agents.get(&request.hostname).ok_or(Failure::UnknownAgent)?;
+        let agent = self.agents.get(&request.hostname);
+        if agent.is_none() && !(method.object == Object::Worker && is_any_worker(&request.hostname)) {
+            return Err(Failure::UnknownAgent);
+        }
         let complete = method.required.iter().all(|field| request.has(*field));
         if !complete || request.malformed().is_some() {
             return Err(Failure::InvalidTask);
         }
         sets::expand(&mut request.properties, method.object.kind())?;
         Ok((method, agent))
+    }
+
+    async fn perform(&self, method: &'static Method, agent: Option<&Agent>, request: &Request) -> Reply {
+        match agent {
+            Some(agent) if method.object != Object::Worker => agent.perform(method, request, self.policy).await,
+            _ => {
+                // Long documents are not made by the thread that the proxy waits for.
+                tokio::task::yield_now().await;
+                self.introduce(method, request)
+            }
+        }
+    }
+
+    /// What the worker tells about itself.
+    fn introduce(&self, method: &Method, request: &Request) -> Reply {
+        let agents = || Map::from_iter([("agents".to_owned(), self.agents.status())]);
+        let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
+        match pages::selection(document, request.properties.iter().map(String::as_str)) {
+            Ok(members) => Reply::success(method.success, members),
+            Err(path) => Failure::NoMember(cut(path, seen::NAME).into_owned()).into(),
+        }
     }
 
     /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.
@@ -173,6 +228,10 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
     helpers::plain(&failure.into()).bytes
 }
 
+fn is_any_worker(hostname: &str) -> bool {
+    hostname.is_empty() || hostname == text::ANY_WORKER
+}
+
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
     let shown = |text: Option<&String>| cut(text.map_or("None", String::as_str), seen::NAME).into_owned();
@@ -188,13 +247,27 @@ fn intent(method: &Method, request: &Request) -> String {
         Object::Every(kind) => format!("Discovering {} managed objects", kind.printed()),
         Object::One(kind) => one(&kind.printed()),
         Object::Any => one(&cut(request.key.as_deref().unwrap_or("None"), seen::NAME)),
-        Object::Service => format!("Retrieving {}", method.intent),
+        Object::Service | Object::Worker => format!("Retrieving {}", method.intent),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_says_what_is_retrieved() {
+        let line = |method: &str| {
+            let method = methods::find(method).expect("a method");
+            intent(method, &Request::new(method.name, "vc01"))
+        };
+        assert_eq!(line("about"), "Retrieving vSphere About information");
+        assert_eq!(line("event.latest"), "Retrieving latest registered event");
+        assert_eq!(line("session.get"), "Retrieving established sessions");
+        assert_eq!(line("vm.discover"), "Discovering vim.VirtualMachine managed objects");
+        let silent = methods::METHODS.iter().filter(|method| method.object == Object::Service && method.intent.is_empty());
+        assert_eq!(silent.count(), 0);
+    }
 
     #[test]
     fn however_long_a_name_its_log_line_is_short() {

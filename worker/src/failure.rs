@@ -34,6 +34,9 @@ pub enum Failure {
     /// A required field is missing, or one has a type that makes no sense.
     #[error("{}", text::INVALID_TASK_REQUEST)]
     InvalidTask,
+    /// The status document has no such member.
+    #[error("The status of the worker has no member {0}")]
+    NoMember(String),
     /// The properties name a set that does not exist for this type of object.
     #[error("Unknown property set {name}; there are: {known}")]
     NoSet {

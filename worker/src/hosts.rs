@@ -13,8 +13,8 @@ use vpoller_daemon::config::{ConfigError, Settings};
 use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 
-use crate::config::Config;
-use crate::inventory::{Broken, Direct, Inventory, ReadError};
+use crate::config::{Cache, Config};
+use crate::inventory::{Broken, Cached, Direct, Inventory, ReadError};
 
 /// Why the vSphere hosts are not known.
 #[derive(Debug, thiserror::Error)]
@@ -143,9 +143,10 @@ impl Registered {
         text.replace(char::is_control, "?")
     }
 
-    /// What answers for this host. Settings that cannot be used answer each request with what is wrong with them.
+    /// What answers for this host: from memory if the cache is enabled and its agent runs, else from vSphere itself. Settings
+    /// that cannot be used answer each request with what is wrong with them.
     #[must_use]
-    pub fn inventory(&self) -> Arc<dyn Inventory> {
+    pub fn inventory(&self, cache: &Cache) -> Arc<dyn Inventory> {
         if self.undecided {
             let name = &self.name;
             tracing::warn!(
@@ -154,7 +155,10 @@ impl Registered {
             );
         }
         match Client::new(self.config.clone()) {
-            Ok(client) => Arc::new(Direct::new(client)),
+            Ok(client) if cache.enabled => {
+                Arc::new(Cached::new(client, &Cache { ttl: self.cache_ttl.unwrap_or(cache.ttl), ..*cache }))
+            }
+            Ok(client) => Arc::new(Direct::new(client).forgetful()),
             Err(error) => {
                 let error = ReadError::of(&self.name, &error);
                 tracing::error!("Cannot connect to {}: {error}", self.name);

@@ -7,6 +7,7 @@ use vpoller_wire::{Reply, Request};
 
 use crate::actions::Policy;
 use crate::agents::Agents;
+use crate::config::Cache;
 use crate::dispatch::{Dispatcher, Step};
 use crate::helpers::external::Externals;
 use crate::hosts::Registered;
@@ -46,7 +47,9 @@ impl Local {
     /// Serves these registered vSphere hosts.
     #[must_use]
     pub fn of(hosts: impl IntoIterator<Item = Registered>) -> Self {
-        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory()));
+        // Requests come one by one here; following a vCenter's changes for them would cost more than it saves.
+        let cache = Cache { enabled: false, ..Cache::default() };
+        let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory(&cache)));
         let agents = Arc::new(Agents::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
     }

@@ -6,30 +6,33 @@ use std::io;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value as Json, json};
 use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
 use vpoller_daemon::cli::{PidFile, PidFileError};
+use vpoller_daemon::http::{Http, HttpError};
 use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
+use vpoller_daemon::pages::Overview;
 use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
-use vpoller_daemon::status::{Identity, VERSION};
+use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
 use crate::agents::{self, Agents};
-use crate::config::Config;
+use crate::config::{Cache, Config};
 use crate::dispatch::Dispatcher;
 use crate::helpers::external::Externals;
 use crate::hosts::{self, Found, HostsError, Registered};
 use crate::inventory::Inventory;
 use crate::methods;
+use crate::overview::Standing;
 use crate::reread::Reread;
 use crate::socket::{CAPACITY, Port, Shared};
 
@@ -45,6 +48,9 @@ pub enum WorkerError {
     /// The file with the process id cannot be written.
     #[error(transparent)]
     PidFile(#[from] PidFileError),
+    /// The pages cannot be shown where the configuration wants them.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The system refuses something.
     #[error("cannot {action}: {source}")]
     System {
@@ -104,7 +110,6 @@ pub fn run(
 }
 
 struct Manager {
-    identity: Identity,
     config: Config,
     /// As the database had them when the agents were made.
     registered: Vec<Registered>,
@@ -119,7 +124,9 @@ struct Manager {
     management: Option<Management>,
     threads: Vec<Thread>,
     wake: Wake,
-    restarts: u64,
+    standing: Arc<Standing>,
+    /// Serves as long as the worker does.
+    http: Option<Http>,
 }
 
 /// A socket thread and what it was made of, to make it again.
@@ -142,50 +149,56 @@ impl Manager {
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
-        let agents = Arc::new(Agents::new(inventories(&registered), concurrency * CAPACITY));
+        let agents = Arc::new(Agents::new(inventories(&registered, &config.cache), concurrency * CAPACITY));
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
+        let sockets = (1..=concurrency).map(shared).collect::<Result<Vec<_>, _>>()?;
+        let externals = Arc::new(Externals::new(&config.externals));
+        let mgmt = management.endpoint();
+        let standing = Arc::new(Standing::new(config, mgmt, Arc::clone(&agents), Arc::clone(&externals), sockets.clone()));
+        let http = open_pages(config, &standing)?;
         let runtime = runtime()?;
         agents.start(runtime.handle());
         let mut manager = Self {
-            identity: Identity::now(),
             config: config.clone(),
             registered,
             reread,
             told,
             reloading: false,
-            externals: Arc::new(Externals::new(&config.externals)),
+            externals,
             agents,
             runtime,
             management: Some(management),
             threads: Vec::new(),
             wake,
-            restarts: 0,
+            standing,
+            http,
         };
-        manager.start_threads(&context, concurrency)?;
+        manager.start_threads(&context, sockets)?;
         tracing::info!("Worker Manager is ready and running");
         notify::ready();
         Ok(manager)
     }
 
-    fn start_threads(&mut self, context: &zmq::Context, concurrency: usize) -> Result<(), WorkerError> {
+    fn start_threads(&mut self, context: &zmq::Context, sockets: Vec<Arc<Shared>>) -> Result<(), WorkerError> {
         tracing::info!("Starting Worker processes");
-        tracing::info!("Concurrency: {concurrency} (processes)");
+        tracing::info!("Concurrency: {} (processes)", sockets.len());
         let announcement = self.announcement();
-        for number in 1..=concurrency {
-            let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
+        for (number, shared) in (1..).zip(sockets) {
+            let overview: Arc<dyn Overview> = Arc::<Standing>::clone(&self.standing);
             let port = Port {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
                 dispatcher: Dispatcher::new(Arc::clone(&self.agents))
                     .with_policy(self.config.policy)
-                    .with_helpers(Arc::clone(&self.externals)),
+                    .with_helpers(Arc::clone(&self.externals))
+                    .with_overview(overview),
                 agents: Arc::clone(&self.agents),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
                 modules: self.config.modules(),
-                shared: Arc::new(Shared::new(wake, Pulse::new(&name(number)))),
+                shared,
             };
             let running = Some(spawn(&port, &self.wake)?);
             self.threads.push(Thread { port, running, ended: None });
@@ -196,7 +209,7 @@ impl Manager {
     fn announcement(&self) -> Announcement {
         let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Announcement {
-            process: format!("{}:{}:{moment:x}", self.identity.hostname(), std::process::id()),
+            process: format!("{}:{}:{moment:x}", self.standing.identity.hostname(), std::process::id()),
             version: VERSION.to_owned(),
             hosts: Vec::new(),
             capacity: CAPACITY,
@@ -224,7 +237,7 @@ impl Manager {
                     Signal::Reload => reload = true,
                 }
             }
-            if management.serve(|| self.status()).map_err(WorkerError::Management)? {
+            if management.serve(|| self.standing.document()).map_err(WorkerError::Management)? {
                 return Ok(());
             }
             let now = Instant::now();
@@ -294,7 +307,7 @@ impl Manager {
             self.registered = registered;
             return;
         }
-        let gone = self.agents.exchange(inventories(&new), |name| kept.iter().any(|host| host.name == name));
+        let gone = self.agents.exchange(inventories(&new, &self.config.cache), |name| kept.iter().any(|host| host.name == name));
         tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
         self.agents.start(self.runtime.handle());
         // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
@@ -310,7 +323,7 @@ impl Manager {
             if thread.running.as_ref().is_some_and(JoinHandle::is_finished) {
                 tracing::error!("{} ended; it is started again", name(thread.port.number));
                 (thread.running, thread.ended) = (None, Some(Instant::now()));
-                self.restarts += 1;
+                self.standing.restarts.fetch_add(1, Ordering::Relaxed);
             }
             if thread.running.is_none() && thread.ended.is_some_and(|ended| ended.elapsed() >= RESTART_PAUSE) {
                 match spawn(&thread.port, &self.wake) {
@@ -324,33 +337,13 @@ impl Manager {
         }
     }
 
-    fn status(&self) -> Map<String, Json> {
-        let all = self.threads.iter().all(|thread| thread.running.as_ref().is_some_and(|running| !running.is_finished()));
-        let mut members = self.identity.members(if all { "running" } else { "degraded" });
-        let mgmt = self.management.as_ref().map(Management::endpoint);
-        let own = [
-            ("proxy", json!(self.config.proxy.as_str())),
-            ("mgmt", json!(mgmt)),
-            ("db", json!(self.config.db)),
-            ("concurrency", json!(self.threads.len())),
-            ("helpers", json!(self.config.helpers)),
-            ("external_helpers", self.externals.status()),
-            ("tasks", json!(self.config.tasks)),
-            ("vsphere_agents", json!(self.agents.hosts())),
-            ("agents", self.agents.status()),
-            ("processes", self.threads.iter().map(|thread| thread.port.shared.status()).collect()),
-            ("restarts", json!(self.restarts)),
-        ];
-        members.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        members
-    }
-
     fn stop(mut self) {
         notify::stopping();
         tracing::info!("Received shutdown signal");
         tracing::info!("Worker Manager is shutting down");
         tracing::info!("Closing Worker Manager sockets");
         drop(self.management.take());
+        drop(self.http.take());
         tracing::info!("Stopping Worker processes");
         self.threads.iter().for_each(|thread| thread.port.shared.finish());
         for running in self.threads.iter_mut().filter_map(|thread| thread.running.take()) {
@@ -362,8 +355,25 @@ impl Manager {
     }
 }
 
-fn inventories(registered: &[Registered]) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
-    registered.iter().map(|host| (host.name.clone(), host.inventory()))
+fn inventories(registered: &[Registered], cache: &Cache) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
+    registered.iter().map(|host| (host.name.clone(), host.inventory(cache)))
+}
+
+/// What the manager and the thread of this number share.
+fn shared(number: usize) -> Result<Arc<Shared>, WorkerError> {
+    let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
+    Ok(Arc::new(Shared::new(wake, Pulse::new(&name(number)))))
+}
+
+fn open_pages(config: &Config, standing: &Arc<Standing>) -> Result<Option<Http>, HttpError> {
+    let overview: Arc<dyn Overview> = Arc::<Standing>::clone(standing);
+    let http = Http::start(&config.http, Program::Worker.section(), &overview)?;
+    if let Some(http) = &http {
+        tracing::info!("Metrics and status are at {}", http.url());
+        // This is the only place that sets it.
+        let _ = standing.http.set(http.url());
+    }
+    Ok(http)
 }
 
 fn runtime() -> Result<Runtime, WorkerError> {
@@ -381,21 +391,23 @@ fn name(number: usize) -> String {
 }
 
 fn spawn(port: &Port, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
-    let (work, bell) = (port.clone(), Ring(wake.clone()));
+    let (work, bell) = (port.clone(), Ending(wake.clone(), Arc::clone(&port.shared)));
     let body = move || {
         let _bell = bell;
         if let Err(error) = work.run() {
             tracing::error!("{error}");
         }
     };
+    port.shared.set_running(true);
     thread::Builder::new().name(name(port.number)).spawn(body).map_err(WorkerError::system("start a thread"))
 }
 
 /// Rings when a thread ends, however it ends.
-struct Ring(Wake);
+struct Ending(Wake, Arc<Shared>);
 
-impl Drop for Ring {
+impl Drop for Ending {
     fn drop(&mut self) {
+        self.1.set_running(false);
         self.0.wake();
     }
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use tokio::runtime::Handle;
 use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket as sockets;
@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     /// Beats at every turn, which our heartbeats to the proxy keep from ever taking long.
     pub pulse: Pulse,
     stop: AtomicBool,
+    running: AtomicBool,
     /// The hosts changed since they were announced.
     changed: AtomicBool,
     in_work: AtomicUsize,
@@ -77,6 +78,7 @@ impl Shared {
             wake,
             pulse,
             stop: AtomicBool::new(false),
+            running: AtomicBool::new(false),
             changed: AtomicBool::new(false),
             in_work: AtomicUsize::new(0),
             requests: AtomicU64::new(0),
@@ -101,19 +103,30 @@ impl Shared {
         self.wake.wake();
     }
 
+    /// Notes that the thread begins, or has ended.
+    pub fn set_running(&self, running: bool) {
+        self.running.store(running, Ordering::Relaxed);
+    }
+
+    /// Whether there is a thread.
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+
     /// What the status page says.
-    pub fn status(&self) -> Json {
-        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        json!({
-            "link": *self.link.lock().unwrap_or_else(PoisonError::into_inner),
-            "in_work": self.in_work.load(Ordering::Relaxed),
-            "requests": count(&self.requests),
-            "replies": count(&self.replies),
-            "dropped": count(&self.dropped),
-            "refused": count(&self.refused),
-            "unsent": count(&self.unsent),
-            "reconnects": count(&self.replaced),
-        })
+    pub fn status(&self) -> Map<String, Json> {
+        let count = |counter: &AtomicU64| json!(counter.load(Ordering::Relaxed));
+        let members = [
+            ("link", json!(*self.link.lock().unwrap_or_else(PoisonError::into_inner))),
+            ("in_work", json!(self.in_work.load(Ordering::Relaxed))),
+            ("requests", count(&self.requests)),
+            ("replies", count(&self.replies)),
+            ("dropped", count(&self.dropped)),
+            ("refused", count(&self.refused)),
+            ("unsent", count(&self.unsent)),
+            ("reconnects", count(&self.replaced)),
+        ];
+        members.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
     }
 }
 
@@ -126,6 +139,8 @@ impl Port {
         tracing::info!("Worker process is starting");
         self.modules.iter().for_each(|module| tracing::info!("Loading {module}"));
         tracing::info!("Creating Worker sockets");
+        // Answers that are in memory are computed on this thread.
+        let _runtime = self.runtime.enter();
         let mut line = Line::open(&self)?;
         if self.number == 1 {
             self.agents.hosts().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));

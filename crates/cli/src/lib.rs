@@ -1,6 +1,6 @@
 //! vPoller's command line tools; the programs in `src/bin` only parse their arguments and call one function here.
 //!
-//! Options, texts, output and exit codes of `vpoller-client`, `vpoller-cclient` and `vconnector-cli` are those of the original
+//! Options, texts, output and exit codes of `vpoller-client`, `vpoller-cclient`, `vconnector-cli` and `zabbix-vsphere-import` are those of the original
 //! tools of these names, because scripts depend on them. What is new stands behind options of its own.
 #![forbid(unsafe_code)]
 
@@ -9,6 +9,7 @@ mod ask;
 pub mod bench;
 pub mod cclient;
 pub mod client;
+pub mod importer;
 mod local;
 mod log;
 mod output;

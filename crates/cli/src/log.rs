@@ -1,4 +1,4 @@
-//! Log lines of the tools, on stderr or in a file, in the two forms of the original.
+//! Log lines of the tools, on stderr or in a file, in the forms of the original.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -17,6 +17,8 @@ pub enum Form {
     Client,
     /// `2014-09-06 10:33:28,420 - INFO - vconnector-cli[4711]: text`
     Connector,
+    /// `[2014-09-06 10:33:28,420] - INFO - text`
+    Importer,
 }
 
 /// Where a program's log lines go.
@@ -57,6 +59,11 @@ impl Log {
         self.line("WARNING", text);
     }
 
+    /// Why the work ends without being done.
+    pub fn error(&self, text: impl fmt::Display) {
+        self.line("ERROR", text);
+    }
+
     fn line(&self, level: &str, text: impl fmt::Display) {
         let line = self.form.line(&Zoned::now(), level, &text.to_string());
         match self.file.as_ref() {
@@ -79,6 +86,7 @@ impl Form {
             Self::Connector => {
                 format!("{time},{milliseconds:03} - {level} - vconnector-cli[{}]: {text}", std::process::id())
             }
+            Self::Importer => format!("[{time},{milliseconds:03}] - {level} - {text}"),
         }
     }
 }
@@ -91,6 +99,7 @@ mod tests {
     fn lines_have_the_forms_of_the_original() {
         let now: Zoned = "2014-09-06T10:33:28.420[UTC]".parse().unwrap();
         assert_eq!(Form::Client.line(&now, "INFO", "a\nb"), "[2014-09-06 10:33:28,420 - INFO/MainProcess] a\\nb");
+        assert_eq!(Form::Importer.line(&now, "WARNING", "a"), "[2014-09-06 10:33:28,420] - WARNING - a");
         let expected =
             format!("2014-09-06 10:33:28,420 - INFO - vconnector-cli[{}]: Enabling vSphere Agent vc01", std::process::id());
         assert_eq!(Form::Connector.line(&now, "INFO", "Enabling vSphere Agent vc01"), expected);

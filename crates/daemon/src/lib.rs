@@ -1,15 +1,18 @@
 //! What `vpoller-proxy` and `vpoller-worker` share.
 //!
 //! Log lines ([`log`]), the command line ([`cli`]), the configuration file ([`config`]), signals ([`signal`]), waking a thread
-//! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]) and what both
-//! say about themselves ([`status`]). No method and no vSphere type is known here.
+//! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]), what both say about
+//! themselves ([`status`]) and show over HTTP ([`http`], [`pages`], [`metrics`]). No method and no vSphere type is known here.
 #![deny(unsafe_code)]
 
 pub mod cli;
 pub mod config;
+pub mod http;
 pub mod log;
+pub mod metrics;
 pub mod mgmt;
 pub mod notify;
+pub mod pages;
 pub mod signal;
 pub mod socket;
 pub mod status;

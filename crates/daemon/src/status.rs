@@ -5,11 +5,13 @@ use std::fs;
 use jiff::Zoned;
 use serde_json::{Map, Value, json};
 
+use crate::metrics::{IDENTIFYING, scalar};
+
 /// The version all of vPoller carries.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The `status` of a daemon that does its work; the word appears nowhere in the document of one that does not.
-const RUNNING: &str = "running";
+pub(crate) const RUNNING: &str = "running";
 
 /// When this process started, and on which machine.
 #[derive(Clone, Debug)]
@@ -53,6 +55,28 @@ impl Identity {
     }
 }
 
+/// The member of a document that a path names: member names joined by dots, where a name may hold dots itself. An element of a
+/// list is named by what identifies it (`agents.vc01.example.org.state`), or by its place (`agents.0.state`). The empty path is
+/// the whole.
+#[must_use]
+pub fn select<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    if path.is_empty() {
+        return Some(value);
+    }
+    let below = |name: &str, inner: &'a Value| {
+        let rest = path.strip_prefix(name)?;
+        if rest.is_empty() { Some(inner) } else { select(inner, rest.strip_prefix('.').filter(|rest| !rest.is_empty())?) }
+    };
+    match value {
+        Value::Object(members) => members.iter().find_map(|(name, inner)| below(name, inner)),
+        Value::Array(elements) => elements.iter().enumerate().find_map(|(place, element)| {
+            let named = IDENTIFYING.iter().filter_map(|key| scalar(element.get(*key)?)).find_map(|name| below(&name, element));
+            named.or_else(|| below(&place.to_string(), element))
+        }),
+        _ => None,
+    }
+}
+
 /// What the kernel says about itself; the word `unknown` where /proc is not mounted.
 fn kernel(name: &str) -> String {
     match fs::read_to_string(format!("/proc/sys/kernel/{name}")) {
@@ -74,5 +98,23 @@ mod tests {
         // As Python's asctime: "Sat Sep  6 10:33:28 2014".
         assert_eq!(text("running_since").len(), 24, "{}", text("running_since"));
         assert_eq!(text("version"), VERSION);
+    }
+
+    #[test]
+    fn paths_name_members_and_elements() {
+        let document = json!({
+            "agents": [{"host": "vc01", "state": "idle"}, {"host": "vc01.example.org", "state": "up", "x": {"a.b": 1, "a": 2}}],
+            "queues": {"vc01.example.org": 3},
+        });
+        let check = |path: &str, expected: Option<Value>| assert_eq!(select(&document, path).cloned(), expected, "{path}");
+        check("agents.vc01.example.org.state", Some(json!("up")));
+        check("agents.vc01.state", Some(json!("idle")));
+        check("agents.1.x.a.b", Some(json!(1)));
+        check("agents.1.x.a", Some(json!(2)));
+        check("queues.vc01.example.org", Some(json!(3)));
+        check("", Some(document.clone()));
+        for nothing in ["x", "agents.2", "agents.vc01.", "queues.", "queues.vc01", ".", "agents..state"] {
+            check(nothing, None);
+        }
     }
 }

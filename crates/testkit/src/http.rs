@@ -1,4 +1,5 @@
-//! Minimal blocking HTTP requests, for the simulator's own pages, the API of Zabbix and for looking at what a server presents.
+//! Minimal blocking HTTP requests: for the pages of the simulator and of the daemons, the API of Zabbix, and for looking at what a
+//! server presents.
 //!
 //! Blocking and without a runtime, so that it works in plain tests and inside asynchronous ones. Certificates are not checked.
 
@@ -15,8 +16,24 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 /// No answer takes longer, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// Reads a page by plain HTTP, such as `http://127.0.0.1:10001/metrics`.
+///
+/// # Panics
+/// When it does not answer in HTTP.
+#[must_use]
+#[track_caller]
+pub fn get(url: &str) -> (u16, String) {
+    let target = url.strip_prefix("http://").unwrap_or(url);
+    let (host, path) = target.split_once('/').unwrap_or((target, ""));
+    let read = || {
+        let address = host.parse().map_err(io::Error::other)?;
+        exchange(connect(address)?, &format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
+    };
+    read().unwrap_or_else(|error| panic!("{url}: {error}"))
+}
+
 /// Sends one request by HTTPS and returns the status and the body.
-pub fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
     let config = Arc::new(trusting_client());
     let session = ClientConnection::new(config, ServerName::IpAddress(address.ip().into())).map_err(io::Error::other)?;
     let stream = StreamOwned::new(session, connect(address)?);
@@ -24,7 +41,7 @@ pub fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> io:
 }
 
 /// Posts by plain HTTP, with more headers, and returns the status and the body.
-pub fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<(u16, String)> {
+pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<(u16, String)> {
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\n{more}Content-Length: {}\r\n\r\n", body.len());
     exchange(connect(address)?, &(head + body))
@@ -56,7 +73,7 @@ fn parse(answer: &str) -> Option<(u16, String)> {
 }
 
 /// TLS settings of a client that takes any certificate.
-pub fn trusting_client() -> ClientConfig {
+pub(crate) fn trusting_client() -> ClientConfig {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()

@@ -6,12 +6,14 @@
 //! code under test (no other crate of the workspace is used), because a test double made with it would prove nothing.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the whole crate is test support: a panic is its error report")]
 
+pub mod bench;
 pub mod certificates;
 pub mod client;
-mod http;
+pub mod http;
 pub mod ports;
 pub mod process;
 pub mod relay;
+pub mod responder;
 pub mod simulator;
 pub mod stack;
 pub mod wait;

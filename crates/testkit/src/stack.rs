@@ -87,7 +87,7 @@ impl Stack {
         hosts.iter().for_each(|host| stack.register(host));
         let [frontend, backend, management] = stack.ports;
         let text = format!(
-            "[proxy]\nfrontend = tcp://127.0.0.1:{frontend}\nbackend = tcp://127.0.0.1:{backend}\nmgmt = tcp://127.0.0.1:{management}\n"
+            "[proxy]\nfrontend = tcp://127.0.0.1:{frontend}\nbackend = tcp://127.0.0.1:{backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n"
         );
         fs::write(stack.folder.path().join("proxy.conf"), text).expect("proxy.conf");
         stack
@@ -124,14 +124,30 @@ impl Stack {
     /// As [`Stack::start_worker`], connected to any other endpoint.
     #[track_caller]
     pub fn start_worker_behind(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
+        let worker = self.spawn_worker(backend, options);
+        worker.process.wait_for_line("Worker process is ready and running", SOON);
+        worker
+    }
+
+    /// Starts a worker that logs as usual, but to nowhere: a long load would fill the disk. Waits until it says that it runs.
+    #[track_caller]
+    pub fn start_worker_without_log(&mut self) -> &mut Worker {
+        let backend = self.backend();
+        let worker = self.spawn_worker(&backend, &["-o", "/dev/null"]);
+        wait_until(SOON, "the worker", || worker.status()["result"]["status"] == json!("running"));
+        worker
+    }
+
+    fn spawn_worker(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
         let [management] = ports::free();
         let name = format!("worker{}.conf", self.workers.len());
         let database = self.database().display().to_string();
-        let text = format!("[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\n");
+        let text = format!(
+            "[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n"
+        );
         fs::write(self.folder.path().join(&name), text).expect("worker.conf");
         let path = self.path(&name);
-        let mut process = Process::workspace("vpoller-worker", options.iter().copied().chain(["start", "-f", &path]));
-        process.wait_for_line("Worker process is ready and running", SOON);
+        let process = Process::workspace("vpoller-worker", options.iter().copied().chain(["start", "-f", &path]));
         self.workers.push(Worker { process, management });
         self.workers.last_mut().expect("the worker just added")
     }

@@ -9,7 +9,8 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("this crate lies two levels below the top").to_owned()
 }
 
-/// The folder with the programs of this build, e.g. `target/debug`: where the running test's own file is, less `deps`.
+/// The folder with the programs of this build, e.g. `target/debug`: where the running test's own file is, less `deps`
+/// or `examples`.
 ///
 /// # Panics
 /// When the running program's own path is unknown.
@@ -17,7 +18,8 @@ pub fn root() -> PathBuf {
 pub fn build_dir() -> PathBuf {
     let own = env::current_exe().expect("path of the running test");
     let folder = own.parent().expect("a program lies in a folder");
-    if folder.ends_with("deps") { folder.parent().expect("deps lies in a folder").to_owned() } else { folder.to_owned() }
+    let within = folder.ends_with("deps") || folder.ends_with("examples");
+    if within { folder.parent().expect("it lies in a folder").to_owned() } else { folder.to_owned() }
 }
 
 /// A program of the workspace by name, built by the same profile as the running test.

@@ -1,7 +1,7 @@
 //! When to try again after a failure.
 //!
 //! Refused credentials wait minutes, because vCenter locks accounts after a few failures, and only a login that works ends
-//! their pauses; an unreachable or overloaded server waits seconds, growing. Until the pause is over, callers fail at once
+//! their pauses; an unreachable or overloaded server waits seconds, slowly growing. Until the pause is over, callers fail at once
 //! instead of queueing up. The clock and the randomness are passed in.
 
 use std::time::Duration;
@@ -15,6 +15,8 @@ use crate::{Class, Error};
 const AUTH: (Duration, Duration) = (Duration::from_secs(200), Duration::from_secs(900));
 /// Pauses after other failures.
 const OTHER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// By how much those grow each time: a server that was away for a while is found again within a sixth of that.
+const GROWTH: f64 = 1.15;
 
 /// The memory of failures in a row.
 #[derive(Debug, Default)]
@@ -96,10 +98,16 @@ fn refusal(error: &Error) -> bool {
 
 /// The length of the pause after the `count`th failure in a row.
 fn pause_after(account: bool, count: u32, jitter: f64) -> Duration {
-    let (first, most) = if account { AUTH } else { OTHER };
-    let doubled = first.saturating_mul(1u32.checked_shl(count.saturating_sub(1)).unwrap_or(u32::MAX)).min(most);
-    // Clients that lost the same server must not come back in the same moment; an account's pause is kept in full.
-    if account { doubled } else { doubled.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0)) }
+    let earlier = count.saturating_sub(1);
+    if account {
+        // Kept in full.
+        let (first, most) = AUTH;
+        return first.saturating_mul(1u32.checked_shl(earlier).unwrap_or(u32::MAX)).min(most);
+    }
+    let (first, most) = OTHER;
+    let grown = first.as_secs_f64() * GROWTH.powi(i32::try_from(earlier).unwrap_or(i32::MAX));
+    // Clients that lost the same server must not come back in the same moment.
+    most.mul_f64((grown / most.as_secs_f64()).min(1.0)).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -132,10 +140,26 @@ mod tests {
     #[test]
     fn pauses_grow_to_their_limit() {
         let seconds = |pauses: Vec<Duration>| pauses.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
-        assert_eq!(seconds(pauses(&unreachable(), 1.0, 8)), [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
-        assert_eq!(seconds(pauses(&unreachable(), 0.0, 3)), [0.5, 1.0, 2.0]);
+        let tenths = |pauses: Vec<Duration>| pauses.iter().map(|pause| pause.as_millis() / 100).collect::<Vec<_>>();
+        assert_eq!(tenths(pauses(&unreachable(), 1.0, 8)), [10, 11, 13, 15, 17, 20, 23, 26]);
+        assert_eq!(tenths(pauses(&unreachable(), 0.0, 3)), [5, 5, 6]);
+        assert_eq!(pauses(&unreachable(), 1.0, 40).pop(), Some(OTHER.1));
         assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [200.0, 400.0, 800.0, 900.0, 900.0, 900.0]);
         assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(AUTH.1));
+    }
+
+    #[test]
+    fn a_server_that_is_back_is_found_soon() {
+        for jitter in [0.0, 0.5, 1.0] {
+            for outage in [5.0, 20.0, 100.0, 250.0] {
+                let mut passed = 0.0;
+                let last = pauses(&unreachable(), jitter, 100).into_iter().map(|pause| pause.as_secs_f64()).find(|pause| {
+                    passed += pause;
+                    passed >= outage
+                });
+                assert!(last.is_some_and(|last| last <= 1.0 + outage / 6.0), "{last:?} after {outage} s");
+            }
+        }
     }
 
     #[test]

@@ -7,10 +7,10 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
-use crate::soap::{self, Answer};
+use crate::soap::{self, Answer, Element};
 use crate::stats::{Call, Counters};
 use crate::transport::{Post, Reply, Transport};
-use crate::{Arg, Config, Error, MoRef, Value};
+use crate::{Arg, Config, Error, MoRef, Value, read};
 
 /// Answers above this size are read on a thread of their own: they would keep a shared one busy for milliseconds.
 const LARGE: usize = 256 << 10;
@@ -36,8 +36,8 @@ pub(crate) struct Context<'a> {
 }
 
 /// Results, and the session cookie if one was set.
-pub(crate) struct Outcome {
-    pub values: Vec<Value>,
+pub(crate) struct Outcome<T = Value> {
+    pub values: Vec<T>,
     pub cookie: Option<HeaderValue>,
 }
 
@@ -61,6 +61,18 @@ impl Caller {
 
     /// Calls a method.
     pub async fn call(&self, context: Context<'_>, this: &MoRef, method: &str, args: &[Arg]) -> Result<Outcome, Error> {
+        self.call_for(context, this, method, args, read::value).await
+    }
+
+    /// Calls a method whose results are read by `element`.
+    pub async fn call_for<T: Send + 'static>(
+        &self,
+        context: Context<'_>,
+        this: &MoRef,
+        method: &str,
+        args: &[Arg],
+        element: Element<T>,
+    ) -> Result<Outcome<T>, Error> {
         let operation = format!("{}-{}", self.prefix, self.operations.fetch_add(1, Ordering::Relaxed));
         let body = soap::request(this, method, args, &operation);
         let (bytes_out, started) = (body.len(), Instant::now());
@@ -69,7 +81,7 @@ impl Caller {
         let result = match self.transport.post(post).await {
             Ok(reply) => {
                 bytes_in = reply.body.len();
-                self.read(reply, this, method).await
+                self.read(reply, this, method, element).await
             }
             Err(error) => Err(error),
         };
@@ -95,11 +107,17 @@ impl Caller {
         self.transport.unexpected(path, reply)
     }
 
-    async fn read(&self, mut reply: Reply, this: &MoRef, method: &str) -> Result<Outcome, Error> {
+    async fn read<T: Send + 'static>(
+        &self,
+        mut reply: Reply,
+        this: &MoRef,
+        method: &str,
+        element: Element<T>,
+    ) -> Result<Outcome<T>, Error> {
         let cookie = reply.cookie.take();
         let body = std::mem::take(&mut reply.body);
         let (what, depth, large) = (method.to_owned(), self.max_depth, body.len() > LARGE);
-        let read = move || (soap::answer(&String::from_utf8_lossy(&body), &what, depth), body);
+        let read = move || (soap::answer(&String::from_utf8_lossy(&body), &what, depth, element), body);
         let (answer, body) = if large {
             tokio::task::spawn_blocking(read).await.map_err(|error| self.broken(method, error.to_string()))?
         } else {

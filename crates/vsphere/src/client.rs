@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use crate::collect::{looks_lost, page};
 use crate::gate::Gate;
-use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, ObjectContent, Session, Stats, Value};
+use crate::soap::Element;
+use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, read};
 
 /// Types that the view of everything holds; subtypes are in it too (clusters, distributed port groups, vApps).
 const VIEW_TYPES: [&str; 9] = [
@@ -26,6 +27,8 @@ const VIEW_TYPES: [&str; 9] = [
 ];
 /// Longest time for closing a session.
 const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
+/// What shows the loss of a session when the server says so in missing sets only.
+const UNREADABLE: &str = "no property can be read, NotAuthenticated";
 /// Guest operations take seconds; so many run at the same time at most, leaving room for other calls.
 const GUEST_CALLS: usize = 4;
 
@@ -72,10 +75,10 @@ pub enum State {
 
 /// How a call is made.
 #[derive(Clone, Copy)]
-struct Manner {
-    limit: Duration,
+pub(crate) struct Manner {
+    pub limit: Duration,
     /// Whether it may be sent again when its connection broke.
-    repeat: bool,
+    pub repeat: bool,
 }
 
 impl Client {
@@ -143,6 +146,14 @@ impl Client {
         self.shared.view(session).await
     }
 
+    /// As [`Client::view`], when the server does not know the view any more that was made before.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn renew_view(&self, session: &Session, gone: &MoRef) -> Result<MoRef, Error> {
+        self.shared.renew_view(session, gone).await
+    }
+
     /// Calls any method. The results are the elements of an array result, or one value, or none. Arguments come in the
     /// order of the API definition.
     ///
@@ -175,11 +186,39 @@ impl Client {
         args: &[Arg],
         limit: Duration,
     ) -> Result<Vec<Value>, Error> {
-        let result = self.shared.call(session, this, method, args, Manner { limit, repeat: false }).await;
+        self.call_for(session, this, method, args, Manner { limit, repeat: false }, read::value).await
+    }
+
+    /// As [`Client::call_in`], in a manner of its own and with results read by `element`.
+    pub(crate) async fn call_for<T: Send + 'static>(
+        &self,
+        session: &Session,
+        this: &MoRef,
+        method: &str,
+        args: &[Arg],
+        manner: Manner,
+        element: Element<T>,
+    ) -> Result<Vec<T>, Error> {
+        let result = self.shared.call_for(session, this, method, args, manner, element).await;
         if let Err(error @ Error::SessionLost { .. }) = &result {
             self.shared.gate.forget(session, error);
         }
         result
+    }
+
+    /// An error, unless the server still knows the session.
+    pub(crate) async fn expect_alive(&self, session: &Session) -> Result<(), Error> {
+        if self.shared.alive(session).await? {
+            return Ok(());
+        }
+        let error = self.shared.gate.lost(UNREADABLE);
+        self.shared.gate.forget(session, &error);
+        Err(error)
+    }
+
+    /// The object that a call made.
+    pub(crate) fn reference(&self, values: &[Value], what: &str) -> Result<MoRef, Error> {
+        self.shared.reference(values, what)
     }
 
     /// Lists the processes in a virtual machine's guest as `GuestProcessInfo`. Slow. Never repeated when its connection
@@ -271,14 +310,27 @@ impl Shared {
         args: &[Arg],
         manner: Manner,
     ) -> Result<Vec<Value>, Error> {
+        self.call_for(session, this, method, args, manner, read::value).await
+    }
+
+    /// As [`Shared::call`], with results read by `element`.
+    async fn call_for<T: Send + 'static>(
+        &self,
+        session: &Session,
+        this: &MoRef,
+        method: &str,
+        args: &[Arg],
+        manner: Manner,
+        element: Element<T>,
+    ) -> Result<Vec<T>, Error> {
         let waits = manner.limit > self.gate.config.request_timeout;
         let _permit = if waits { None } else { Some(self.permit(&self.calls, method, manner.limit).await?) };
         let context = session.context(manner.limit);
         let mut started = Instant::now();
-        let mut result = self.gate.caller.call(context, this, method, args).await;
+        let mut result = self.gate.caller.call_for(context, this, method, args, element).await;
         if manner.repeat && matches!(result, Err(Error::Connection { established: true, .. })) {
             started = Instant::now();
-            result = self.gate.caller.call(context, this, method, args).await;
+            result = self.gate.caller.call_for(context, this, method, args, element).await;
         }
         self.gate.note(started, result.as_ref().err());
         match result {
@@ -339,7 +391,7 @@ impl Shared {
     /// The objects, unless they only show that the session is lost.
     async fn trusted(&self, session: &Session, objects: Vec<ObjectContent>) -> Result<Vec<ObjectContent>, Error> {
         if looks_lost(&objects) && !self.alive(session).await? {
-            return Err(self.gate.lost("no property can be read, NotAuthenticated"));
+            return Err(self.gate.lost(UNREADABLE));
         }
         Ok(objects)
     }
@@ -351,10 +403,14 @@ impl Shared {
         if !read.as_ref().is_err_and(|error| error.fault().is_some_and(gone)) {
             return read;
         }
-        // Somebody destroyed our view; only if it is still that one it must be made anew.
-        session.view().lock().await.take_if(|kept| *kept == view);
-        let view = self.view(session).await?;
+        let view = self.renew_view(session, &view).await?;
         self.retrieve(session, &[FilterSpec::view(&view, kind, paths)]).await
+    }
+
+    /// A view in the place of one that somebody destroyed; of several who notice only one makes it.
+    async fn renew_view(&self, session: &Session, gone: &MoRef) -> Result<MoRef, Error> {
+        session.view().lock().await.take_if(|kept| kept == gone);
+        self.view(session).await
     }
 
     async fn view(&self, session: &Session) -> Result<MoRef, Error> {

@@ -10,11 +10,14 @@ use crate::{Arg, ArgValue, Error, Fault, Limits, MoRef, Struct, Value, read};
 
 /// What a server answers.
 #[derive(Debug)]
-pub(crate) enum Answer {
+pub(crate) enum Answer<T> {
     /// The elements of an array result, or one value, or none.
-    Results(Vec<Value>),
+    Results(Vec<T>),
     Fault(Fault),
 }
+
+/// Reads one element of a result, which the schema declares to be of the kind: [`read::value`], or straight into a type.
+pub(crate) type Element<T> = fn(&mut Reader<'_>, &Tag<'_>, Kind) -> Result<T, Broken>;
 
 /// Writes the call of a method. `operation` is a short word that the server puts into its log beside what the call costs.
 pub(crate) fn request(this: &MoRef, method: &str, args: &[Arg], operation: &str) -> String {
@@ -73,10 +76,10 @@ fn write_ref(out: &mut String, name: &str, reference: &MoRef) {
 }
 
 /// Reads the answer to a call of `method`, to the very end: an answer that was cut is an error.
-pub(crate) fn answer(body: &str, method: &str, max_depth: usize) -> Result<Answer, Broken> {
+pub(crate) fn answer<T>(body: &str, method: &str, max_depth: usize, element: Element<T>) -> Result<Answer<T>, Broken> {
     let mut reader = Reader::new(body, max_depth);
     let answer = match reader.child()? {
-        Some(tag) if tag.name() == "Envelope" => envelope(&mut reader, method)?,
+        Some(tag) if tag.name() == "Envelope" => envelope(&mut reader, method, element)?,
         Some(tag) => return Err(format!("it is no SOAP message, its root is the element {}", tag.name())),
         None => return Err("it holds no XML element".to_owned()),
     };
@@ -90,8 +93,13 @@ pub(crate) fn answer(body: &str, method: &str, max_depth: usize) -> Result<Answe
 /// # Errors
 /// The fault in it, or why it cannot be read.
 pub fn read_recorded(answer: &str, method: &str) -> Result<Vec<Value>, Error> {
+    recorded(answer, method, read::value)
+}
+
+/// The elements of a recorded answer, or the fault in it, or why it cannot be read.
+pub(crate) fn recorded<T>(answer: &str, method: &str, element: Element<T>) -> Result<Vec<T>, Error> {
     let host = || "a recording".to_owned();
-    match self::answer(answer, method, Limits::default().depth) {
+    match self::answer(answer, method, Limits::default().depth, element) {
         Ok(Answer::Results(values)) => Ok(values),
         Ok(Answer::Fault(fault)) => {
             Err(Error::Fault { host: host(), method: method.to_owned(), object: "an object".to_owned(), fault: Box::new(fault) })
@@ -101,7 +109,7 @@ pub fn read_recorded(answer: &str, method: &str) -> Result<Vec<Value>, Error> {
 }
 
 /// The message in the body of the envelope that is open.
-fn envelope(reader: &mut Reader<'_>, method: &str) -> Result<Option<Answer>, Broken> {
+fn envelope<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Result<Option<Answer<T>>, Broken> {
     let mut answer = None;
     while let Some(part) = reader.child()? {
         if part.name() != "Body" {
@@ -111,7 +119,7 @@ fn envelope(reader: &mut Reader<'_>, method: &str) -> Result<Option<Answer>, Bro
         while let Some(message) = reader.child()? {
             answer = Some(match message.name() {
                 "Fault" => Answer::Fault(fault(reader)?),
-                name if name.strip_suffix("Response") == Some(method) => Answer::Results(results(reader, method)?),
+                name if name.strip_suffix("Response") == Some(method) => Answer::Results(results(reader, method, element)?),
                 other => return Err(format!("it holds the element {other} instead of {method}Response")),
             });
         }
@@ -119,11 +127,11 @@ fn envelope(reader: &mut Reader<'_>, method: &str) -> Result<Option<Answer>, Bro
     Ok(answer)
 }
 
-fn results(reader: &mut Reader<'_>, method: &str) -> Result<Vec<Value>, Broken> {
+fn results<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Result<Vec<T>, Broken> {
     let kind = schema::result(method).map_or(Kind::Any, |result| result.kind);
     let mut results = Vec::new();
     while let Some(tag) = reader.child()? {
-        results.push(read::value(reader, &tag, kind)?);
+        results.push(element(reader, &tag, kind)?);
     }
     Ok(results)
 }
@@ -183,6 +191,10 @@ mod tests {
              xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
             <soapenv:Header/><soapenv:Body>{content}</soapenv:Body></soapenv:Envelope>"#
         )
+    }
+
+    fn answer(body: &str, method: &str, max_depth: usize) -> Result<Answer<Value>, Broken> {
+        super::answer(body, method, max_depth, read::value)
     }
 
     fn read_fault(content: &str) -> Fault {

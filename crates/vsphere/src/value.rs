@@ -210,6 +210,7 @@ impl Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn object(kind: &str, fields: &[(&str, Value)]) -> Value {
@@ -226,6 +227,15 @@ mod tests {
         assert_eq!(MoRef::parse("ContainerView:session[52]1"), Some(MoRef::new("ContainerView", "session[52]1")));
         for text in ["", "Folder", "Folder:", ":x", "folder:x", "a b:c", "ds:///vmfs/volumes/1/", "moid:vm-1", "vim..Folder:x"] {
             assert_eq!(MoRef::parse(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_reads_as_a_reference_prints_as_one(text in "(vim\\.)?[A-Za-z.]{0,12}:?.{0,8}") {
+            if let Some(reference) = MoRef::parse(&text) {
+                prop_assert_eq!(MoRef::parse(&reference.to_string()), Some(reference));
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! Texts and endpoints that are part of the contract and used by more than one program.
 
+use std::ffi::CStr;
+
 /// Where clients connect when nothing else is configured.
 pub const DEFAULT_FRONTEND: &str = "tcp://localhost:10123";
 /// Where workers connect when nothing else is configured.
@@ -18,3 +20,11 @@ pub const UNKNOWN_METHOD: &str = "Unknown or missing task/method name";
 pub const UNKNOWN_AGENT: &str = "Unknown or missing agent name";
 /// A request that lacks a field the method demands.
 pub const INVALID_TASK_REQUEST: &str = "Invalid task request";
+/// The `hostname` under which the proxy answers for itself; no vSphere host has such a name.
+pub const PROXY_ITSELF: &str = "@proxy";
+/// The `hostname` under which any worker answers for itself.
+pub const ANY_WORKER: &str = "@worker";
+/// The service method that asks a daemon about itself.
+pub const STATUS: &str = "vpoller.status";
+/// The item key for that.
+pub const STATUS_KEY: &CStr = c"vpoller.status";

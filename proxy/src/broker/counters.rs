@@ -13,6 +13,8 @@ pub struct Counters {
     pub received: u64,
     /// Replies of workers handed to clients.
     pub answered: u64,
+    /// Questions about the proxy itself, which it answered; not among `received`.
+    pub introduced: u64,
     /// Requests sent to a further worker because theirs was lost.
     pub redispatched: u64,
     /// Workers lost: silent, or their connection gone.

@@ -34,6 +34,8 @@ pub struct Report {
 pub struct WorkerReport {
     /// Its process.
     pub process: String,
+    /// Which of the process's connections it is, from 1.
+    pub socket: usize,
     /// Its version.
     pub version: String,
     /// The vSphere hosts it can serve.
@@ -54,8 +56,14 @@ impl Broker {
     /// How things stand.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report {
-        let mut workers: Vec<_> = self.farm.iter().map(|(_, worker)| worker_report(worker, now)).collect();
+        // In an order that lasts as long as the connections do.
+        let mut connections: Vec<_> = self.farm.iter().collect();
+        connections.sort_by_key(|(identity, _)| *identity);
+        let mut workers: Vec<_> = connections.into_iter().map(|(_, worker)| worker_report(worker, now)).collect();
         workers.sort_by(|a, b| a.process.cmp(&b.process));
+        for same in workers.chunk_by_mut(|a, b| a.process == b.process) {
+            (1..).zip(same).for_each(|(socket, worker)| worker.socket = socket);
+        }
         let names = |processes: &[std::sync::Arc<str>]| processes.iter().map(ToString::to_string).collect();
         let mut depths: Vec<_> = self.queue.depths().map(|(host, depth)| (host.to_string(), depth)).collect();
         depths.sort_by_key(|(_, depth)| std::cmp::Reverse(*depth));
@@ -78,6 +86,7 @@ fn worker_report(worker: &super::farm::Worker, now: Instant) -> WorkerReport {
     let quiet = now.saturating_duration_since(worker.last_heard);
     WorkerReport {
         process: worker.process.to_string(),
+        socket: 0,
         version: worker.version.clone(),
         hosts,
         capacity: worker.capacity,

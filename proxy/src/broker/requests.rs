@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use vpoller_wire::envelope::Envelope;
+use vpoller_wire::text;
 
 use super::farm::{Farm, Identity, Standing};
 use super::note::Note;
@@ -134,10 +135,10 @@ impl Broker {
             if now < since + hold { Verdict::Wait(Some(since + hold)) } else { otherwise }
         };
         let send = |worker: Option<Identity>| worker.map_or(Verdict::Wait(None), Verdict::Send);
-        let hostless = pending.host.is_empty() || pending.method.is_empty();
+        let hostless = pending.host.is_empty() || pending.method.is_empty() || &*pending.host == text::ANY_WORKER;
         Some(match self.farm.standing(&pending.host) {
             Standing::NoWorker(since) => held(since, Verdict::Refuse(Refusal::NoWorker)),
-            // A worker gives the documented error.
+            // A worker gives the documented error, or tells about itself.
             _ if hostless => send(self.farm.choose_any()),
             Standing::Served => send(self.farm.choose(&pending.host)),
             Standing::Gone(since, others) => held(since, Verdict::Refuse(Refusal::HostGone(others))),

@@ -53,6 +53,10 @@ impl World {
                     self.answers.push((text(&frames[0]), text(&body)));
                 }
                 Action::ToWorker { what, frames } => self.deliver(what, &frames),
+                Action::Introduce(question) => {
+                    let client = text(&question.route[0]);
+                    self.answers.push((client, "the proxy's status".to_owned()));
+                }
                 Action::Log(note) => {
                     assert!(!note.to_string().is_empty());
                     self.notes.push(note);
@@ -159,6 +163,37 @@ impl World {
         let accounted = counters.answered + counters.refused_total() + expired + self.broker.pending() as u64;
         assert_eq!(counters.received, accounted, "{counters:?}");
     }
+}
+
+#[test]
+fn questions_about_the_proxy_need_no_worker() {
+    let mut world = World::new(Rules::default());
+    world.ask("client", text::PROXY_ITSELF);
+    world.takes_answer("client", "the proxy's status");
+    assert_eq!((world.broker.counters().introduced, world.broker.counters().received), (1, 0));
+    world.broker.stop(world.now);
+    world.ask("client", text::PROXY_ITSELF);
+    world.takes_answer("client", "the proxy's status");
+    world.check_books();
+}
+
+#[test]
+fn any_worker_tells_about_itself() {
+    let mut world = World::new(Rules::default());
+    world.join("a", &["vc01"]);
+    world.ask("client", text::ANY_WORKER);
+    let (_, number) = world.last_sent();
+    world.reply("a", number, "fine");
+    world.takes_answer("client", "fine");
+    world.check_books();
+}
+
+#[test]
+fn connections_of_a_process_are_numbered() {
+    let mut world = World::settled();
+    ["a1", "b1", "a2"].iter().for_each(|worker| world.join(worker, &["vc01"]));
+    let workers: Vec<_> = world.broker.report(world.now).workers.iter().map(|w| (w.process.clone(), w.socket)).collect();
+    assert_eq!(workers, [("a", 1), ("a", 2), ("b", 1)].map(|(process, socket)| (process.to_owned(), socket)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::{self, Command};
 use vpoller_daemon::socket::SocketError;
 use vpoller_proxy::broker::Rules;
@@ -35,9 +36,17 @@ impl Proxy {
     }
 
     pub fn at(frontend: &str, backend: &str, rules: Rules) -> Self {
-        let config = Config { rules, ..Config::at(frontend, backend, ANY_PORT).unwrap() };
+        Self::of(&Config { rules, ..Config::at(frontend, backend, ANY_PORT).unwrap() })
+    }
+
+    pub fn with_pages() -> Self {
+        let http = Listen { endpoint: Some(ANY_PORT.parse().unwrap()), given: true };
+        Self::of(&Config { http, ..Config::at(ANY_PORT, ANY_PORT, ANY_PORT).unwrap() })
+    }
+
+    fn of(config: &Config) -> Self {
         // Children that other tests fork hold the ports of a proxy that just ended until they execute their program.
-        let manager = wait_for(LIMIT, "the proxy's ports", || match Manager::start(&config) {
+        let manager = wait_for(LIMIT, "the proxy's ports", || match Manager::start(config) {
             Err(ProxyError::Socket(SocketError::Bind { source: zmq::Error::EADDRINUSE, .. })) => None,
             started => Some(started.unwrap()),
         });

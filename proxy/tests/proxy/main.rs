@@ -5,4 +5,5 @@ mod failure;
 mod harness;
 mod management;
 mod program;
+mod telling;
 mod traffic;

@@ -22,7 +22,7 @@ impl Installation {
         let folder = tempfile::tempdir().unwrap();
         let installation = Self { folder };
         let text = format!(
-            "[proxy]\nfrontend = tcp://127.0.0.1:*\nbackend = tcp://127.0.0.1:*\nmgmt = {}\n[worker]\nmgmt = tcp://*:1\n",
+            "[proxy]\nfrontend = tcp://127.0.0.1:*\nbackend = tcp://127.0.0.1:*\nmgmt = {}\nhttp = off\n[worker]\nmgmt = tcp://*:1\n",
             installation.mgmt()
         );
         fs::write(installation.config(), text).unwrap();

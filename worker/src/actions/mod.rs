@@ -65,6 +65,8 @@ pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {
         Action::Discover => discover::discover(task),
         Action::Get => get::get(task),
         Action::Related(relation) => related::related(task, relation),
+        // Answered before it comes to an agent, because no agent knows the worker.
+        Action::Status => Box::pin(async { Err(Failure::InvalidTask) }),
         Action::Custom(perform) | Action::Chosen(perform) => perform(task),
     }
 }

@@ -1,18 +1,17 @@
 //! Objects that another object refers to.
 
 use serde_json::{Map, Value as Json, json};
-use vpoller_vsphere::{MoRef, Value};
+use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
-use crate::inventory::Row;
+use crate::inventory::{Reached, Row};
 use crate::methods::{Relation, Shape};
 
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<'a> {
     Box::pin(async move {
-        let own = task.read(&[NAME, relation.via]).await?;
-        let reached = reach(task, &own, relation.via, relation.reads).await?;
+        let (own, reached) = reach(task, &[NAME], relation.via, relation.reads).await?;
         let list = || reached.iter().map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
         let name = || own.get(NAME).map_or(Json::Null, Value::to_json);
         task.answer(match relation.shape {
@@ -29,9 +28,8 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
 /// The virtual machines directly in a resource pool, with requested properties and the name that was asked for.
 pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
-        let own = task.read(&[VM]).await?;
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
-        let reached = reach(task, &own, VM, &columns.reads).await?;
+        let (_, reached) = reach(task, &[], VM, &columns.reads).await?;
         let with_pool = |row: &Row| {
             let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
@@ -44,24 +42,11 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
 const NAME: &str = "name";
 const VM: &str = "vm";
 
-/// Paths of the objects that the property refers to.
-async fn reach(task: &Task<'_>, own: &Row, via: &str, paths: &[&str]) -> Result<Vec<Row>, Failure> {
-    let references = own.get(via).map(references).ok_or(Failure::MissingProperties)?;
-    if references.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(task.inventory.read(&references, paths).await?)
-}
-
-/// A reference, the references of a list, or those that structs in a list have as their key (the mounts of a datastore).
-fn references(value: &Value) -> Vec<MoRef> {
-    let one = |value: &Value| match value {
-        Value::Ref(reference) => Some(reference.clone()),
-        Value::Struct(object) => object.get("key").and_then(Value::as_moref).cloned(),
-        _ => None,
-    };
-    match value {
-        Value::List(items) => items.iter().filter_map(one).collect(),
-        other => one(other).into_iter().collect(),
-    }
+/// The object's own paths, and other paths of the objects that its property refers to.
+async fn reach(task: &Task<'_>, own: &[&str], via: &str, paths: &[&str]) -> Result<(Row, Vec<Row>), Failure> {
+    let Reached { row, references } = task.inventory.reach(task.object()?, own, via).await?;
+    let row = row.ok_or_else(|| task.no_object())?;
+    let references = references.ok_or(Failure::MissingProperties)?;
+    let reached = if references.is_empty() { Vec::new() } else { task.inventory.read(&references, paths).await? };
+    Ok((row, reached))
 }

@@ -5,16 +5,15 @@ mod services;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, Semaphore};
-use vpoller_vsphere::{Class, Client, Error, MoRef, ObjectContent, Session, State, Struct};
+use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Struct};
 
 use self::events::Desk;
 use self::services::Kept;
 
-use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
+use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted, health};
 use crate::kind::Kind;
 use crate::perf::{Clock, Scheduler};
 
@@ -48,21 +47,28 @@ impl Direct {
         Self { client, guests: Semaphore::new(GUEST_OPERATIONS), desk: Arc::default(), kept: Kept::default(), performance }
     }
 
-    async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+    /// Asks for samples, too, each time.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { performance: self.performance.forgetful(), ..self }
+    }
+
+    /// These paths of every object of the type.
+    pub(crate) async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let found = self.client.retrieve_all(kind.wire(), paths).await;
         let found = found.map_err(|error| ReadError::of(&kind.printed(), &error))?;
-        Ok(found.into_iter().map(Row::from).collect())
+        Ok(rows(found, paths))
     }
 
     /// Reads the objects that still exist.
-    async fn read_rows(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+    pub(crate) async fn read_rows(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let mut wanted = objects.to_vec();
         for _ in 0..=VANISHED {
             if wanted.is_empty() {
                 return Ok(Vec::new());
             }
             match self.client.retrieve_objects(&wanted, paths).await {
-                Ok(found) => return Ok(ordered(objects, found)),
+                Ok(found) => return Ok(ordered(objects, rows(found, paths))),
                 Err(error) => match vanished(&error).filter(|gone| wanted.contains(gone)) {
                     Some(gone) => wanted.retain(|object| *object != gone),
                     None => return Err(ReadError::of(&subject(&wanted), &error)),
@@ -110,50 +116,36 @@ impl Inventory for Direct {
     }
 
     fn health(&self) -> Json {
-        let stats = self.client.stats();
-        let errors: serde_json::Map<_, _> = Class::ALL
-            .into_iter()
-            .filter(|class| stats.errors(*class) > 0)
-            .map(|class| (class.name().to_owned(), Json::from(stats.errors(class))))
-            .collect();
-        json!({
-            "session": session_word(&self.client.state()),
-            "logins": stats.logins,
-            "calls": stats.calls(),
-            "bytes_in": stats.bytes_in(),
-            "bytes_out": stats.bytes_out(),
-            "errors": errors,
-            "perf": self.performance.status(),
-        })
+        let mut health = health::of(&self.client);
+        health.insert("perf".to_owned(), json!(self.performance.status()));
+        Json::Object(health)
     }
 }
 
 impl Direct {
+    /// The client that asks.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
     async fn session(&self) -> Result<Arc<Session>, ReadError> {
         self.client.session().await.map_err(|error| self.error(&error))
     }
 
-    fn error(&self, error: &Error) -> ReadError {
+    /// An error that concerns the vSphere host as a whole.
+    pub(crate) fn error(&self, error: &Error) -> ReadError {
         ReadError::of(&self.client.config().host, error)
     }
 }
 
-impl From<ObjectContent> for Row {
-    fn from(found: ObjectContent) -> Self {
-        Self { object: found.obj, values: found.props }
-    }
-}
-
-/// One word and, while the client waits, for how long.
-fn session_word(state: &State) -> Json {
-    let waiting = |word, next_try: &Duration| json!(format!("{word}, next attempt in {} s", next_try.as_secs()));
-    match state {
-        State::Idle => json!("none"),
-        State::Connecting => json!("connecting"),
-        State::Connected { .. } => json!("open"),
-        State::AuthFailed { next_try, .. } => waiting("refused", next_try),
-        State::Unreachable { next_try, .. } => waiting("unreachable", next_try),
-    }
+/// What was read, the values of each object in the order of the paths.
+fn rows(found: Vec<ObjectContent>, paths: &[&str]) -> Vec<Row> {
+    let places: HashMap<&str, usize> = paths.iter().enumerate().rev().map(|(place, path)| (*path, place)).collect();
+    let row = |ObjectContent { obj, mut props, .. }: ObjectContent| {
+        props.sort_by_key(|(path, _)| places.get(&**path).copied().unwrap_or(usize::MAX));
+        Row { object: obj, values: props }
+    };
+    found.into_iter().map(row).collect()
 }
 
 /// The object that no longer exists, if that is what went wrong.
@@ -163,20 +155,22 @@ fn vanished(error: &Error) -> Option<MoRef> {
 }
 
 /// Rows in the order of the objects; an object named twice gets one row for each.
-fn ordered(objects: &[MoRef], found: Vec<ObjectContent>) -> Vec<Row> {
-    let mut by_object: HashMap<MoRef, Row> = found.into_iter().map(|content| (content.obj.clone(), content.into())).collect();
-    let mut last: Vec<Row> = Vec::with_capacity(objects.len());
+fn ordered(objects: &[MoRef], found: Vec<Row>) -> Vec<Row> {
+    let mut by_object: HashMap<MoRef, Row> = found.into_iter().map(|row| (row.object.clone(), row)).collect();
+    let mut places: HashMap<&MoRef, usize> = HashMap::with_capacity(objects.len());
+    let mut rows: Vec<Row> = Vec::with_capacity(objects.len());
     for object in objects {
-        let again = || last.iter().find(|row| row.object == *object).cloned();
+        let again = || places.get(object).and_then(|place| rows.get(*place)).cloned();
         if let Some(row) = by_object.remove(object).or_else(again) {
-            last.push(row);
+            places.entry(object).or_insert(rows.len());
+            rows.push(row);
         }
     }
-    last
+    rows
 }
 
 /// What an error about a read of objects is about: the one object, or their type.
-fn subject(objects: &[MoRef]) -> String {
+pub(crate) fn subject(objects: &[MoRef]) -> String {
     match objects {
         [one] => one.to_string(),
         [first, ..] => vpoller_vsphere::printed_type(&first.kind).into_owned(),

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use vpoller_vsphere::{Class, Error, Fault};
+use vpoller_vsphere::{Class, Error};
 
 /// A failed read. `Display` is one line: the cause, with the property and the object where they are known.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -12,6 +12,7 @@ pub struct ReadError {
     text: String,
     class: Option<Class>,
     retry_after: Option<Duration>,
+    invalid: Option<String>,
 }
 
 /// Longer causes are cut: they go into item values and log lines.
@@ -22,17 +23,40 @@ impl ReadError {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let one_line = text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None }
+        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None, invalid: None }
     }
 
     /// The error of a call about `subject`, such as `vim.VirtualMachine:vm-12`.
     #[must_use]
     pub fn of(subject: &str, error: &Error) -> Self {
-        let text = match error.fault() {
-            Some(fault) => describe(fault, subject),
-            None => chain(error),
+        let read = match error.fault() {
+            Some(fault) => match (fault.kind.as_str(), fault.property()) {
+                ("InvalidProperty", Some(path)) => return Self::invalid_property(path, subject),
+                _ => Self::new(&fault.to_string()),
+            },
+            None => Self::new(&chain(error)),
         };
-        Self { class: Some(error.class()), retry_after: error.next_try(), ..Self::new(&text) }
+        Self { class: Some(error.class()), retry_after: error.next_try(), ..read }
+    }
+
+    /// The error of a read of a path that `subject`, an object or a type, does not have.
+    #[must_use]
+    pub fn invalid_property(path: &str, subject: &str) -> Self {
+        let read = Self::new(&format!("InvalidProperty: {path} is no property of {subject}"));
+        Self { class: Some(Class::Argument), invalid: Some(path.to_owned()), ..read }
+    }
+
+    /// The path that does not exist, if that is what is wrong.
+    #[must_use]
+    pub fn invalid_path(&self) -> Option<&str> {
+        self.invalid.as_deref()
+    }
+
+    /// The same error with a remark at its end.
+    #[must_use]
+    pub fn remarked(self, remark: &str) -> Self {
+        let text = Self::new(&format!("{}; {remark}", self.text)).text;
+        Self { text, ..self }
     }
 
     /// What kind of reaction the error asks for, where vSphere said.
@@ -45,13 +69,6 @@ impl ReadError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
-    }
-}
-
-fn describe(fault: &Fault, subject: &str) -> String {
-    match (fault.kind.as_str(), fault.property()) {
-        ("InvalidProperty", Some(path)) => format!("InvalidProperty: {path} is no property of {subject}"),
-        _ => fault.to_string(),
     }
 }
 

@@ -6,6 +6,8 @@
 //! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
 //! object id is preferred, because it does not change from one request to the next.
 
+use std::borrow::Cow;
+
 use vpoller_vsphere::MoRef;
 
 use super::path::{self, InventoryPath};
@@ -56,46 +58,86 @@ impl Wanted {
     #[must_use]
     pub fn paths(&self, kind: Kind) -> Vec<&'static str> {
         match self {
-            Self::Moid(_) => vec!["name"],
+            Self::Moid(_) => vec![NAME],
             Self::Url(_) => URLS.to_vec(),
             Self::Uuid(_) => kind.uuids().to_vec(),
-            Self::Name(text) if is_uuid(text) => [&["name"], kind.uuids()].concat(),
-            Self::Name(_) => vec!["name"],
+            Self::Name(text) if is_uuid(text) => [&[NAME], kind.uuids()].concat(),
+            Self::Name(_) => vec![NAME],
         }
     }
 
     /// The objects that are meant, the preferred one first. `rows` must hold [`Wanted::paths`].
     #[must_use]
     pub fn choose(&self, kind: Kind, rows: &[Row]) -> Vec<MoRef> {
-        let by = |paths: &[&str], same: &dyn Fn(&str) -> bool| -> Vec<MoRef> {
-            let mut classes = paths.iter().map(|path| matching(rows, path, same));
-            classes.find(|found| !found.is_empty()).unwrap_or_default()
+        self.resolve(kind, &Rows(rows))
+    }
+
+    /// The objects that are meant, the preferred one first, of those of the type that the index knows.
+    pub(crate) fn resolve(&self, kind: Kind, index: &dyn Index) -> Vec<MoRef> {
+        let by = |paths: &[&str], text: &str| -> Vec<MoRef> {
+            let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
+            let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+            sort(&mut found);
+            found
         };
         match self {
-            Self::Moid(id) => rows.iter().filter(|row| *row.object.id == **id).map(|row| row.object.clone()).collect(),
-            Self::Url(url) => by(&URLS, &|text| text.trim_end_matches('/') == url.trim_end_matches('/')),
-            Self::Uuid(uuid) => by(kind.uuids(), &|text| text.eq_ignore_ascii_case(uuid)),
-            Self::Name(name) => match by(&["name"], &|text| text == name) {
-                found if found.is_empty() && is_uuid(name) => by(kind.uuids(), &|text| text.eq_ignore_ascii_case(name)),
+            Self::Moid(id) => index.by_id(id),
+            Self::Url(url) => by(&URLS, url),
+            Self::Uuid(uuid) => by(kind.uuids(), uuid),
+            Self::Name(name) => match by(&[NAME], name) {
+                found if found.is_empty() && is_uuid(name) => by(kind.uuids(), name),
                 found => found,
             },
         }
     }
 }
 
+/// Where objects of one type are looked up.
+pub(crate) trait Index {
+    /// The object of this managed object id.
+    fn by_id(&self, id: &str) -> Vec<MoRef>;
+
+    /// The objects whose text at this path, made [`comparable`], is this one.
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef>;
+}
+
+/// Rows, looked through one by one.
+struct Rows<'r>(&'r [Row]);
+
+impl Index for Rows<'_> {
+    fn by_id(&self, id: &str) -> Vec<MoRef> {
+        self.0.iter().filter(|row| *row.object.id == *id).map(|row| row.object.clone()).collect()
+    }
+
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
+        let is_meant = |row: &&Row| row.text(path).is_some_and(|own| comparable(path, own) == text);
+        self.0.iter().filter(is_meant).map(|row| row.object.clone()).collect()
+    }
+}
+
+const NAME: &str = "name";
 /// An inaccessible datastore may have only the second one.
 const URLS: [&str; 2] = ["info.url", "summary.url"];
+
+/// The paths by which objects of a type are looked up.
+pub(crate) fn indexed(kind: Kind) -> Vec<&'static str> {
+    let urls = if kind == Kind::Datastore { &URLS[..] } else { &[] };
+    [&[NAME], kind.uuids(), urls].concat()
+}
+
+/// A text as it is compared: names as they are, UUIDs in any case, URLs with or without a slash at their end.
+pub(crate) fn comparable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
+    match path {
+        NAME => Cow::Borrowed(text),
+        _ if URLS.contains(&path) => Cow::Borrowed(text.trim_end_matches('/')),
+        _ if text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(text.to_ascii_lowercase()),
+        _ => Cow::Borrowed(text),
+    }
+}
 
 /// Whether a reference can be one to an object of the type.
 fn of_kind(reference: &MoRef, kind: Kind) -> bool {
     Kind::parse(&reference.kind).is_some_and(|named| named.is_a(kind))
-}
-
-fn matching(rows: &[Row], path: &str, same: &dyn Fn(&str) -> bool) -> Vec<MoRef> {
-    let found = rows.iter().filter(|row| row.text(path).is_some_and(same)).map(|row| row.object.clone());
-    let mut found: Vec<MoRef> = found.collect();
-    sort(&mut found);
-    found
 }
 
 /// Puts the preferred object first.

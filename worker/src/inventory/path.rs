@@ -99,6 +99,7 @@ fn parents<'r>(rows: impl Iterator<Item = &'r Row>, known: &HashMap<MoRef, Row>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_path_starts_with_a_slash() {
@@ -107,5 +108,26 @@ mod tests {
         assert_eq!(InventoryPath::parse("/").map(|path| path.name).as_deref(), Some(""));
         assert_eq!(InventoryPath::parse("datacenter01/vm"), None);
         assert_eq!(InventoryPath::parse(""), None);
+    }
+
+    fn row(id: &str, parent: &str) -> Row {
+        let folder = |id: &str| MoRef::new("Folder", id);
+        let values = vec![(NAME.into(), Value::string(id)), (PARENT.into(), Value::Ref(folder(parent)))];
+        Row { object: folder(id), values }
+    }
+
+    #[test]
+    fn a_circle_ends() {
+        let known = [row("a", "b"), row("b", "a")].map(|row| (row.object.clone(), row));
+        let ancestors = Ancestors(HashMap::from(known));
+        assert_eq!(ancestors.above(&row("x", "a")).count(), DEPTH);
+        assert_eq!(ancestors.above(&row("x", "gone")).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn only_what_begins_with_a_slash_is_a_path(text in ".*") {
+            prop_assert_eq!(InventoryPath::parse(&text).is_some(), text.starts_with('/'));
+        }
     }
 }

@@ -5,7 +5,7 @@ use vpoller_wire::Secret;
 
 use super::Reading;
 
-/// The managers of one vSphere host. Their answers are never kept as those about the inventory are.
+/// The managers of one vSphere host.
 pub trait Services: Send + Sync {
     /// The folder that everything is in.
     fn root(&self) -> Reading<'_, MoRef>;

@@ -11,7 +11,7 @@ use vpoller_vsphere::{DateTime, EntitySeries, Error, MoRef, Series, printed_type
 
 use super::call::Call;
 use super::cell::{Answered, Cell};
-use super::entity::FORGET;
+use super::entity::{FORGET, Queued};
 use super::group::{Group, Key, Room};
 use super::pace::Pace;
 use super::reaction::holds;
@@ -22,6 +22,8 @@ use crate::inventory::{ReadError, SampleQuery};
 /// Every series of one vSphere host that somebody asks for.
 #[derive(Debug, Default)]
 pub(super) struct Board {
+    /// Nothing is kept: every question is asked.
+    pub forgetful: bool,
     pub(super) groups: HashMap<Key, Group>,
     /// Groups in which objects wait, in turn.
     turn: VecDeque<Key>,
@@ -29,6 +31,8 @@ pub(super) struct Board {
     pub(super) again: VecDeque<Call>,
     pub pace: Pace,
     under_way: usize,
+    /// No more series than this are kept.
+    at_most: usize,
     /// A call for an object that is kept apart is under way: one at a time, as such calls tend to hang.
     apart_under_way: bool,
     done: Status,
@@ -42,6 +46,8 @@ pub(super) struct Moment {
     pub there: DateTime,
 }
 
+/// A request for more objects than this lets others go first.
+const MANY: usize = 50;
 /// Series kept at most: some 40 MB.
 const MOST_SERIES: usize = 250_000;
 
@@ -52,13 +58,14 @@ impl Board {
     /// When more series are in demand than can be kept.
     pub fn ask(&mut self, query: &SampleQuery, waiter: &Arc<Waiter>, now: Instant) -> Result<(), ReadError> {
         self.make_room(query.objects.len().saturating_mul(query.metrics.len()), now)?;
+        let queue = if query.objects.len() > MANY { Queued::Behind } else { Queued::Ahead };
         for (place, object) in query.objects.iter().enumerate() {
             let key = Key { kind: object.kind.clone(), window: query.window };
             if !self.groups.contains_key(&key) {
                 self.groups.insert(key.clone(), Group::default());
             }
             let Some(group) = self.groups.get_mut(&key) else { continue };
-            for answered in group.ask(object, place, waiter, now) {
+            for answered in group.ask(object, place, waiter, queue, now) {
                 self.done.asked += 1;
                 match answered {
                     Answered::Now => self.done.hits += 1,
@@ -95,7 +102,9 @@ impl Board {
         self.done.isolating += u64::from(call.isolating);
         self.done.objects += count(call.parts.len());
         self.done.series += count(call.series());
-        self.done.prefetched += call.parts.iter().map(|part| count(part.ahead.len())).sum::<u64>();
+        let ahead = call.parts.iter().map(|part| part.ahead.len()).sum();
+        self.done.prefetched += count(ahead);
+        self.at_most += ahead;
         Some(call)
     }
 
@@ -117,7 +126,7 @@ impl Board {
             let key = self.turn.pop_front()?;
             let Some(group) = self.groups.get_mut(&key) else { continue };
             let room = Room { objects: self.pace.objects, series: self.pace.series(key.window.real_time) };
-            let horizon = now.here + key.window.holds(None, now.there);
+            let horizon = (!self.forgetful).then(|| now.here + key.window.holds(None, now.there));
             let mut call = group.call(&key, room, now.here, horizon);
             if call.is_none() && !self.apart_under_way {
                 call = group.call_apart(&key, room);
@@ -149,6 +158,7 @@ impl Board {
     }
 
     fn settle(&mut self, call: &Call, found: Vec<EntitySeries>, now: Moment) {
+        let forgetful = self.forgetful;
         let Some(group) = self.groups.get_mut(&call.key) else { return };
         let mut found: HashMap<MoRef, Vec<Series>> = found.into_iter().map(|entity| (entity.entity, entity.series)).collect();
         for part in &call.parts {
@@ -161,8 +171,8 @@ impl Board {
                     group.given(metric);
                 }
                 let Some(entity) = group.entities.get_mut(&part.object.id) else { continue };
-                let until = now.here + call.key.window.holds(newest, now.there);
-                entity.cell(metric, now.here).settle(own, call.key.window.samples, until, ahead);
+                let holds = if forgetful { Duration::ZERO } else { call.key.window.holds(newest, now.there) };
+                entity.cell(metric, now.here).settle(own, call.key.window.samples, now.here + holds, ahead);
             }
             if let Some(entity) = group.entities.get_mut(&part.object.id) {
                 entity.tell();
@@ -209,8 +219,14 @@ impl Board {
     }
 
     fn make_room(&mut self, series: usize, now: Instant) -> Result<(), ReadError> {
+        self.at_most = self.at_most.saturating_add(series);
         let mut after = FORGET;
-        while self.kept() + series > MOST_SERIES {
+        while self.at_most > MOST_SERIES {
+            // Asked again and again, series are counted again and again; what is really kept takes longer to count.
+            self.at_most = self.kept().saturating_add(series);
+            if self.at_most <= MOST_SERIES {
+                break;
+            }
             if after.is_zero() {
                 let text = format!("more than {MOST_SERIES} performance series are asked for; ask for fewer counters or objects");
                 return Err(ReadError::new(&text));

@@ -17,12 +17,25 @@ pub(super) struct Entity {
     pub cells: Vec<Cell>,
     /// Requests that wait for some of its series, each with its place among the request's objects.
     waiting: Vec<(Weak<Waiter>, usize)>,
-    /// It stands in a queue for a call.
-    pub queued: bool,
+    /// Where it waits for a call.
+    pub queued: Queued,
     /// How many of the popular series were considered for it.
     pub considered: usize,
     /// It made calls fail: until then it is asked by itself.
     pub alone_until: Option<Instant>,
+}
+
+/// Where an object waits for a call.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Queued {
+    #[default]
+    Nowhere,
+    /// With all the objects of a request for many.
+    Behind,
+    /// With those of which a few are asked for at a time, which go first.
+    Ahead,
+    /// With those that get a call to themselves.
+    Apart,
 }
 
 /// Nobody asked for anything this long: it is forgotten.
@@ -34,7 +47,7 @@ const APART: Duration = Duration::from_secs(120);
 
 impl Entity {
     pub fn new(object: MoRef) -> Self {
-        Self { object, cells: Vec::new(), waiting: Vec::new(), queued: false, considered: 0, alone_until: None }
+        Self { object, cells: Vec::new(), waiting: Vec::new(), queued: Queued::Nowhere, considered: 0, alone_until: None }
     }
 
     /// The place of a series, made when it is new.
@@ -130,7 +143,7 @@ impl Entity {
 
     /// Whether it can be forgotten without anybody missing an answer.
     pub fn is_at_rest(&self) -> bool {
-        !self.queued && self.cells.iter().all(|cell| cell.stage == Stage::Idle)
+        self.queued == Queued::Nowhere && self.cells.iter().all(|cell| cell.stage == Stage::Idle)
     }
 
     /// Forgets the series that nobody asked for in this time; earlier, what was only guessed.

@@ -9,7 +9,7 @@ use vpoller_vsphere::{Metric, MoRef};
 
 use super::call::{Call, Part};
 use super::cell::{Answered, Stage};
-use super::entity::Entity;
+use super::entity::{Entity, Queued};
 use super::waiter::Waiter;
 use crate::inventory::{ReadError, Window};
 
@@ -29,8 +29,9 @@ pub(super) struct Group {
     askers: HashMap<Arc<Metric>, usize>,
     /// Series that were asked of several objects: probably all of them will be.
     popular: Vec<Arc<Metric>>,
-    /// Objects that wait for a call, and those of them that have one to themselves.
-    queue: VecDeque<Arc<str>>,
+    /// Objects that wait for a call. One may stand in two queues; the second time it comes up it wants nothing.
+    ahead: VecDeque<Arc<str>>,
+    behind: VecDeque<Arc<str>>,
     apart: VecDeque<Arc<str>>,
     /// Series that the server refuses for this type.
     refused: HashMap<Metric, Refused>,
@@ -61,7 +62,7 @@ pub(super) const REFUSED: Duration = Duration::from_secs(600);
 
 impl Group {
     /// A request asks for series of an object. The waiter is told when something has to be waited for.
-    pub fn ask(&mut self, object: &MoRef, place: usize, waiter: &Arc<Waiter>, now: Instant) -> Vec<Answered> {
+    pub fn ask(&mut self, object: &MoRef, place: usize, waiter: &Arc<Waiter>, queue: Queued, now: Instant) -> Vec<Answered> {
         let metrics: Vec<Arc<Metric>> = waiter.metrics.iter().map(|metric| self.intern(metric)).collect();
         let entity = self.entities.entry(object.id.clone()).or_insert_with(|| Entity::new(object.clone()));
         let mut answers = Vec::with_capacity(metrics.len());
@@ -85,7 +86,7 @@ impl Group {
             Some(found) => waiter.fill(place, found),
             None => entity.wait(waiter, place),
         }
-        self.enqueue(&object.id, now);
+        self.enqueue(&object.id, queue, now);
         answers
     }
 
@@ -100,31 +101,40 @@ impl Group {
         }
     }
 
-    /// Puts an object that waits for a call into its queue.
-    fn enqueue(&mut self, id: &Arc<str>, now: Instant) {
-        let Some(entity) = self.entities.get_mut(id).filter(|entity| !entity.queued && entity.wants()) else { return };
-        entity.queued = true;
-        let queue = if entity.is_alone(now) { &mut self.apart } else { &mut self.queue };
-        queue.push_back(id.clone());
+    /// Puts an object that waits for a call into a queue.
+    fn enqueue(&mut self, id: &Arc<str>, queue: Queued, now: Instant) {
+        let Some(entity) = self.entities.get_mut(id).filter(|entity| entity.wants()) else { return };
+        let queue = if entity.is_alone(now) { Queued::Apart } else { queue };
+        // One that waits behind may go ahead, not the other way round.
+        if entity.queued == Queued::Nowhere || (entity.queued, queue) == (Queued::Behind, Queued::Ahead) {
+            entity.queued = queue;
+            match queue {
+                Queued::Ahead => self.ahead.push_back(id.clone()),
+                Queued::Apart => self.apart.push_back(id.clone()),
+                Queued::Behind | Queued::Nowhere => self.behind.push_back(id.clone()),
+            }
+        }
     }
 
     /// Whether any object waits for a call; `apart` says whether one that is kept apart could have it.
     pub fn wants(&self, apart: bool) -> bool {
-        !self.queue.is_empty() || (apart && !self.apart.is_empty())
+        !self.ahead.is_empty() || !self.behind.is_empty() || (apart && !self.apart.is_empty())
     }
 
     /// Objects that wait for a call.
     pub fn waiting(&self) -> usize {
-        self.queue.len() + self.apart.len()
+        self.ahead.len() + self.behind.len() + self.apart.len()
     }
 
-    /// The next call: objects for which somebody waits, then, as room is left, what will be asked for before `horizon`.
-    pub fn call(&mut self, key: &Key, room: Room, now: Instant, horizon: Instant) -> Option<Call> {
+    /// The next call: objects for which somebody waits, then, as room is left, what will be asked for before `horizon`, if there
+    /// is one.
+    pub fn call(&mut self, key: &Key, room: Room, now: Instant, horizon: Option<Instant>) -> Option<Call> {
         let mut left = room.series;
         let mut parts = self.take_wanted(room.objects, &mut left, now);
         if parts.is_empty() {
             return None;
         }
+        let Some(horizon) = horizon else { return Some(Call::new(key.clone(), parts)) };
         for part in &mut parts {
             self.take_ahead(part, &mut left, now, horizon);
         }
@@ -142,10 +152,10 @@ impl Group {
     pub fn call_apart(&mut self, key: &Key, room: Room) -> Option<Call> {
         while let Some(id) = self.apart.pop_front() {
             let Some(entity) = self.entities.get_mut(&id) else { continue };
-            entity.queued = false;
+            entity.queued = Queued::Nowhere;
             let wanted = entity.take_wanted(room.series);
             if entity.wants() {
-                entity.queued = true;
+                entity.queued = Queued::Apart;
                 self.apart.push_front(id);
             }
             if !wanted.is_empty() {
@@ -159,21 +169,22 @@ impl Group {
     fn take_wanted(&mut self, objects: usize, left: &mut usize, now: Instant) -> Vec<Part> {
         let mut parts = Vec::new();
         while parts.len() < objects && *left > 0 {
-            let Some(id) = self.queue.pop_front() else { break };
+            let Some(id) = self.ahead.pop_front().or_else(|| self.behind.pop_front()) else { break };
             let Some(entity) = self.entities.get_mut(&id) else { continue };
             if entity.is_alone(now) {
+                entity.queued = Queued::Apart;
                 self.apart.push_back(id);
                 continue;
             }
-            entity.queued = false;
+            entity.queued = Queued::Nowhere;
             let wanted = entity.take_wanted(*left);
             *left -= wanted.len();
             if !wanted.is_empty() {
                 parts.push(Part { object: entity.object.clone(), wanted, ahead: Vec::new() });
             }
             if entity.wants() {
-                entity.queued = true;
-                self.queue.push_front(id);
+                entity.queued = Queued::Ahead;
+                self.ahead.push_front(id);
                 break;
             }
         }
@@ -192,7 +203,10 @@ impl Group {
             return Vec::new();
         }
         let inside: HashSet<&Arc<str>> = parts.iter().map(|part| &part.object.id).collect();
-        let others = self.entities.iter().filter(|(id, entity)| !entity.queued && !entity.is_alone(now) && !inside.contains(id));
+        let others = self
+            .entities
+            .iter()
+            .filter(|(id, entity)| entity.queued == Queued::Nowhere && !entity.is_alone(now) && !inside.contains(id));
         let due = others.filter_map(|(id, entity)| Some((entity.due(now, horizon, self.popular.len())?, id, &entity.object)));
         let mut due: Vec<_> = due.collect();
         if due.len() > most {
@@ -259,10 +273,9 @@ impl Group {
 
     /// Fails whatever waits for a call.
     pub fn fail_waiting(&mut self, error: &Arc<ReadError>, until: Instant) {
-        self.queue.clear();
-        self.apart.clear();
-        for entity in self.entities.values_mut().filter(|entity| entity.queued) {
-            entity.queued = false;
+        [&mut self.ahead, &mut self.behind, &mut self.apart].into_iter().for_each(VecDeque::clear);
+        for entity in self.entities.values_mut().filter(|entity| entity.queued != Queued::Nowhere) {
+            entity.queued = Queued::Nowhere;
             entity.cells.iter_mut().filter(|cell| cell.stage == Stage::Wanted).for_each(|cell| cell.fail(error.clone(), until));
             entity.tell();
         }

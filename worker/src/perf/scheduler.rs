@@ -65,6 +65,13 @@ impl Scheduler {
         Self { shared: Arc::new(shared) }
     }
 
+    /// Keeps nothing and asks nothing ahead; questions at the same time still share calls.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        self.shared.board().forgetful = true;
+        self
+    }
+
     async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<Found>>, ReadError> {
         let shared = &self.shared;
         let waiter = Arc::new(Waiter::new(query.metrics.clone(), query.objects.len()));

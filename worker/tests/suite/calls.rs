@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_worker::{Agents, Dispatcher, Policy};
 
-use crate::cases::{answer, registered};
+use crate::cases::{answer, direct, registered};
 
 /// A simulator and what asks it, in this process.
 pub struct Desk {
@@ -25,7 +25,7 @@ impl Desk {
 
     /// The simulator, asked by another way than the straight one.
     pub fn of(simulator: Simulator, registered: vpoller_worker::Registered) -> Self {
-        let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory())], 64));
+        let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory(&direct()))], 64));
         Self { simulator, dispatcher: Dispatcher::new(Arc::clone(&agents)), agents, host: registered.name }
     }
 

@@ -14,12 +14,14 @@ use serde_json::{Map, Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
+use vpoller_worker::config::Cache;
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::inventory::Inventory;
 use vpoller_worker::methods::METHODS;
 use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 use crate::memory::Memory;
+use crate::snapshot::{Followed, quick};
 
 pub const HOST: &str = "vc01.example.org";
 
@@ -107,15 +109,16 @@ fn without_numbers(json: &Json) -> Json {
 }
 
 /// What is wrong with a case, at the inventory of that name.
-async fn check(name: &str, dispatcher: &Dispatcher, mut case: Case) -> Option<String> {
+async fn check(name: &str, dispatcher: &Dispatcher, case: &Case) -> Option<String> {
     let seen = observe(dispatcher, &case.content["request"]).await;
     let expected = json!({"reply": case.content["reply"], "helpers": case.content["helpers"]});
     if without_numbers(&seen) == without_numbers(&expected) {
         return None;
     }
     if std::env::var_os("UPDATE_CASES").is_some() && name == MEMORY {
-        case.content.as_object_mut().unwrap().extend(seen.as_object().unwrap().clone());
-        fs::write(&case.path, serde_json::to_string_pretty(&case.content).unwrap() + "\n").unwrap();
+        let mut content = case.content.clone();
+        content.as_object_mut().unwrap().extend(seen.as_object().unwrap().clone());
+        fs::write(&case.path, serde_json::to_string_pretty(&content).unwrap() + "\n").unwrap();
     }
     Some(format!("{} ({name}):\nexpected {expected}\n     got {seen}", case.path.display()))
 }
@@ -134,13 +137,23 @@ async fn cases_hold_in_memory() {
     for case in cases_for(MEMORY) {
         let mut memory = Memory::documents();
         case.state().iter().for_each(|(page, body)| memory.change(page, body));
-        wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), case).await);
+        wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), &case).await);
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cases_hold_at_the_simulator() {
+    at_the_simulator(&direct(), 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cases_hold_for_what_is_followed() {
+    // The second time some paths are asked for again, the third time memory knows all that it ever does.
+    at_the_simulator(&quick(), 3).await;
+}
+
+async fn at_the_simulator(cache: &Cache, times: usize) {
     let (special, usual): (Vec<_>, Vec<_>) = cases_for(SIMULATOR).partition(|case| !case.state().is_empty());
     // Cases of the same state share a simulator.
     let mut groups: BTreeMap<String, Vec<Case>> = BTreeMap::from([(String::new(), usual)]);
@@ -153,14 +166,21 @@ async fn cases_hold_at_the_simulator() {
         for (page, body) in group.first().map(Case::state).unwrap_or_default() {
             simulator.page("POST", page, &body.to_string());
         }
-        let agents = Arc::new(Agents::new([(HOST.to_owned(), registered(&simulator).inventory())], 64));
-        let dispatcher = Dispatcher::new(Arc::clone(&agents));
-        for case in group {
-            wrong.extend(check(SIMULATOR, &dispatcher, case).await);
+        let agent = Followed::start(&registered(&simulator), *cache).await;
+        for _ in 0..times {
+            for case in &group {
+                wrong.extend(check(SIMULATOR, &agent.dispatcher, case).await);
+            }
+            agent.until("paths to be watched", |cache| !cache["paths"].to_string().contains("\"wanted\"")).await;
         }
-        agents.stop().await;
+        agent.stop().await;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// No answer from memory.
+pub fn direct() -> Cache {
+    Cache { enabled: false, ..Cache::default() }
 }
 
 /// The simulator under the name of the documents.

@@ -1,14 +1,15 @@
 //! Every method against a standalone ESXi host: it works there too, or its error says why not.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_wire::text;
+use vpoller_worker::config::Cache;
 use vpoller_worker::methods::METHODS;
-use vpoller_worker::{Agents, Dispatcher};
 
-use crate::cases::{answer, registered};
+use crate::cases::{answer, direct, registered};
+use crate::snapshot::{Followed, quick};
 
 /// What is expected of a request.
 enum Expected {
@@ -31,6 +32,8 @@ const NO_CLUSTER: &str = "Cannot find object cluster01";
 /// Method, further fields, what is expected.
 fn table() -> Vec<(&'static str, Json, Expected)> {
     let named = |name: &str| json!({"name": name, "properties": null});
+    let sample =
+        |name: &str, counter: &str, interval: &str| json!({"name": name, "counter-name": counter, "perf-interval": interval});
     let vms = || json!([{"name": VM}, {"name": "esxi-vm02"}]);
     vec![
         ("about", json!({"properties": "apiType"}), Result(json!([{"apiType": "HostAgent"}]))),
@@ -45,6 +48,16 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ),
         ("alarm.get", json!({}), Result(json!([]))),
         ("session.get", json!({}), Something),
+        ("perf.counter.info", json!({}), Something),
+        ("perf.metric.info", json!({}), Something),
+        (
+            "perf.interval.info",
+            json!({}),
+            Result(json!([{
+                "key": 1, "samplingPeriod": 300, "name": "PastDay", "length": 129_600, "level": 1, "enabled": true,
+            }])),
+        ),
+        ("perf.get", json!({"counter-name": "cpu.usage.average"}), Something),
         ("object.discover", json!({"key": "ComputeResource"}), Something),
         (
             "object.get",
@@ -58,6 +71,9 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("datacenter.discover", json!({}), Result(json!([{"name": "ha-datacenter"}]))),
         ("datacenter.get", named("ha-datacenter"), Result(json!([{"name": "ha-datacenter"}]))),
         ("datacenter.alarm.get", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.counter.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.info", named("ha-datacenter"), Result(json!([]))),
+        ("datacenter.perf.metric.get", sample("ha-datacenter", "cpu.usage", "PastDay"), Result(json!([]))),
         (
             "datacenter.summary.get",
             json!({"name": "ha-datacenter", "properties": "hosts,vms.on,cpu.total,datastores"}),
@@ -66,6 +82,9 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("cluster.discover", json!({}), Result(json!([]))),
         ("cluster.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("cluster.alarm.get", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.counter.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.info", named("cluster01"), Failure(NO_CLUSTER)),
+        ("cluster.perf.metric.get", sample("cluster01", "cpu.usage", "1"), Failure("Cannot find object: cluster01")),
         ("cluster.summary.get", named("cluster01"), Failure(NO_CLUSTER)),
         ("resource.pool.discover", json!({}), Result(json!([{"name": "Resources"}]))),
         ("resource.pool.get", named("Resources"), Result(json!([{"name": "Resources"}]))),
@@ -83,6 +102,10 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("host.vm.get", named(HOST), Result(vms())),
         ("host.net.get", named(HOST), Result(json!({"name": HOST, "network": [{"name": "VM Network"}]}))),
         ("host.datastore.get", named(HOST), Result(json!([{"name": STORE, "info.url": URL}]))),
+        ("host.perf.counter.info", named(HOST), Something),
+        ("host.perf.metric.info", named(HOST), Something),
+        ("host.perf.metric.get", sample(HOST, "cpu.usage.average", ""), Something),
+        ("host.perf.metric.get", sample(HOST, "mem.usage.average", "Past day"), Something),
         ("vm.discover", json!({}), Result(vms())),
         ("vm.get", named(VM), Result(json!([{"name": VM}]))),
         (
@@ -101,11 +124,21 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
         ("vm.cpu.usage.percent", named(VM), Something),
         ("vm.snapshot.get", named(VM), Failure("No snapshots found for: esxi-vm01")),
         ("vm.snapshot.summary.get", named(VM), Result(json!([{"name": VM, "count": 0, "age": 0, "size": 0}]))),
+        ("vm.perf.counter.info", named(VM), Something),
+        ("vm.perf.metric.info", named(VM), Something),
+        ("vm.perf.metric.get", sample(VM, "cpu.usage.average", ""), Something),
         ("datastore.discover", json!({}), Result(json!([{"name": STORE}]))),
         ("datastore.get", named(URL), Result(json!([{"name": STORE, "info.url": URL}]))),
         ("datastore.alarm.get", named(STORE), Result(json!([]))),
         ("datastore.host.get", named(STORE), Result(json!([{"name": HOST}]))),
         ("datastore.vm.get", named(STORE), Result(vms())),
+        ("datastore.perf.counter.info", named(STORE), Result(json!([]))),
+        ("datastore.perf.metric.info", named(STORE), Result(json!([]))),
+        (
+            "datastore.perf.metric.get",
+            sample(STORE, "disk.used", ""),
+            Failure("No historical performance interval provided for entity esxi-datastore1"),
+        ),
         (
             "vsan.health.get",
             named(HOST),
@@ -113,6 +146,7 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
                 "name": HOST, "uuid": null, "nodeUuid": "72c0d73b-3b63-5e2e-ac04-a8b2d2509866", "health": "unknown",
             }])),
         ),
+        (text::STATUS, json!({"properties": "agents.0.limit"}), Result(json!({"agents.0.limit": 64}))),
     ]
 }
 
@@ -124,14 +158,19 @@ fn no_method_is_left_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_standalone_host_is_served_too() {
+    for cache in [direct(), quick()] {
+        serves_everything(cache).await;
+    }
+}
+
+async fn serves_everything(cache: Cache) {
     let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
     let registered = registered(&simulator);
-    let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory())], 64));
-    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    let followed = Followed::start(&registered, cache).await;
     let mut wrong = Vec::new();
     for (method, mut request, expected) in table() {
         (request["method"], request["hostname"]) = (json!(method), json!(registered.name));
-        let reply: Json = serde_json::from_slice(&answer(&dispatcher, request.to_string().as_bytes()).await).unwrap();
+        let reply: Json = serde_json::from_slice(&answer(&followed.dispatcher, request.to_string().as_bytes()).await).unwrap();
         let right = match expected {
             Result(result) => reply["result"] == result,
             Something => reply["result"].as_array().is_some_and(|rows| !rows.is_empty()),
@@ -142,5 +181,5 @@ async fn a_standalone_host_is_served_too() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    agents.stop().await;
+    followed.stop().await;
 }

@@ -127,6 +127,15 @@ async fn session_keys_can_be_masked() {
     desk.agents.stop().await;
 }
 
+/// A simulator that is reached through a relay.
+fn behind_relay() -> (Relay, Desk) {
+    let simulator = Simulator::start(&SimOptions::default());
+    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+    let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
+    (config.address, config.tls) = (Some(relay.address()), Tls::Off);
+    (relay, Desk::of(simulator, Registered::new("vc01.example.org", config)))
+}
+
 /// A page of events that no simulator gives: an unknown type with an unknown member, one without a key, one that is plain text,
 /// one whose time is none.
 const CANNED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -144,11 +153,7 @@ const CANNED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_cannot_be_read_costs_no_other() {
-    let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
-    let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
-    (config.address, config.tls) = (Some(relay.address()), Tls::Off);
-    let desk = Desk::of(simulator, Registered::new("vc01.example.org", config));
+    let (relay, desk) = behind_relay();
     events(&desk, "").await;
     relay.add(Rule::new(Fault::Answer(200, CANNED.to_owned())).of("RetrievePropertiesEx").times(1));
     let seen = desk.result("event.get", json!({"key": "9", "properties": "spin"})).await;
@@ -172,11 +177,7 @@ async fn an_event_that_cannot_be_read_costs_no_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requester_that_gives_up_leaves_no_collector_behind() {
-    let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
-    let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
-    (config.address, config.tls) = (Some(relay.address()), Tls::Off);
-    let desk = Desk::of(simulator, Registered::new("vc01.example.org", config));
+    let (relay, desk) = behind_relay();
     desk.result("about", json!({})).await;
     relay.add(Rule::new(Fault::Delay(Duration::from_millis(500))).of("CreateCollectorForEvents").times(1));
     let late = desk.reply("event.get", json!({"timeout": 100})).await;

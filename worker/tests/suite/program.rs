@@ -177,14 +177,14 @@ fn the_configuration_can_be_checked() {
     let complaints = check();
     assert_eq!((complaints.code, complaints.stderr.lines().count()), (2, 3), "{}", complaints.stderr);
     for part in
-        ["line 6: unknown key \"proxi\" in [worker]", "line 10: \"ttl\" is ignored, [Cache]", "/nonexistent: No such file"]
+        ["line 7: unknown key \"proxi\" in [worker]", "line 11: \"ttl\" is ignored, [Cache]", "/nonexistent: No such file"]
     {
         assert!(complaints.stderr.contains(part), "{part}: {}", complaints.stderr);
     }
     home.configure(NO_PROXY, "[cache]\nttl = soon");
     let wrong = check();
     assert_eq!((wrong.code, wrong.stdout.as_str(), wrong.stderr.lines().count()), (1, "", 1), "{}", wrong.stderr);
-    assert!(wrong.stderr.contains("line 6: [cache] ttl = \"soon\""), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("line 7: [cache] ttl = \"soon\""), "{}", wrong.stderr);
     home.configure(NO_PROXY, "");
     fs::remove_file(home.path("vconnector.db")).unwrap();
     let hostless = check();

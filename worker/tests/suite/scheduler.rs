@@ -437,6 +437,37 @@ async fn memory_is_bounded() {
     assert_eq!(bench.status().kept, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_one_object_does_not_wait_for_those_who_ask_for_thousands() {
+    let bench = bench_of((0..3000).map(vm), |statistics| statistics.delay = seconds(1));
+    let many = tokio::spawn({
+        let scheduler = bench.scheduler.clone();
+        let query =
+            SampleQuery { objects: (0..2000).map(vm).collect(), metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
+        async move { scheduler.samples(query).await }
+    });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    // One that is in that request, far behind, and one that is not.
+    let found = bench.together([(1990, USAGE), (2500, USAGE)]).await;
+    assert!(found.iter().all(|found| value(found) > 0));
+    // Four calls were under way; they were in the next four, after which four more were made.
+    assert!(bench.status().calls <= 12, "{:?}", bench.status());
+    assert!(many.await.unwrap().unwrap().iter().all(|found| value(&found[0]) > 0));
+    assert_eq!(bench.sizes().len(), 41, "2001 objects");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_memory_every_question_is_asked() {
+    let bench = bench(3);
+    let forgetful = Arc::new(Scheduler::new("vc01", bench.statistics.clone(), bench.clock.clone()).forgetful());
+    let bench = Bench { scheduler: forgetful, ..bench };
+    for _ in 0..3 {
+        bench.together([(0, USAGE), (1, USAGE), (1, READY)]).await.iter().for_each(|found| assert!(value(found) > 0));
+    }
+    assert_eq!(bench.sizes(), [2, 2, 2]);
+    assert_eq!((bench.status().hits, bench.status().prefetched), (0, 0));
+}
+
 /// Counters for the measure below, all of them known to `tests/statistics.json`.
 const TWENTY: [(i32, &str); 20] = [
     (2, ""),

@@ -76,6 +76,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("datastore.perf.metric.info", "name", "lld"),
     ("datastore.perf.metric.get", "name counter-name", "value of value"),
     ("vsan.health.get", "name", "value of health"),
+    ("vpoller.status", "", "value"),
 ];
 
 fn form(form: Form) -> String {

@@ -37,7 +37,7 @@ impl Home {
     /// Writes the configuration, `more` below the usual lines of `[worker]`.
     pub fn configure(&self, backend: &str, more: &str) {
         let db = self.path("vconnector.db");
-        let text = format!("[worker]\ndb = {db}\nproxy = {backend}\nmgmt = {}\n{more}\n", self.mgmt());
+        let text = format!("[worker]\ndb = {db}\nproxy = {backend}\nmgmt = {}\nhttp = tcp://127.0.0.1:*\n{more}\n", self.mgmt());
         fs::write(self.folder.path().join("vpoller.conf"), text).unwrap();
     }
 

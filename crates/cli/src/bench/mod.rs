@@ -1,38 +1,43 @@
-//! `vpoller-bench`: how many requests a second an installation answers, and how fast.
+//! `vpoller-bench`: how many requests a second an installation answers, how fast, and at what cost.
 //!
-//! A closed loop: each of N clients asks, waits for the reply, asks again, until M requests are done. The rate is therefore that
-//! of N patient clients, which is what Zabbix pollers are. With `--echo` the same requests go through the same proxy to a worker
-//! that gives them back unread: the ratio of the two rates tells what the workers cost.
+//! A closed loop: each of N clients asks, waits for the reply, asks again. The rate is therefore that of N patient clients, which
+//! is what Zabbix pollers are. With `--rate` it is an open loop: requests are due at that rate whatever becomes of the others,
+//! and a reply's time counts from then. With `--echo` the same requests go through the same proxy to a worker that gives them back
+//! unread: the ratio of the two tells what the workers cost.
 //!
 //! Exit codes: 0 every request was answered with success; 1 wrong command line, or it could not run; 2 some requests failed.
 
 mod echo;
 mod load;
+mod mix;
 mod report;
 mod template;
+mod usage;
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{ArgAction, Parser};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
 use crate::output;
-use load::{Expected, Load};
+use load::{Expected, Extent, Load, Measured};
+use mix::Mix;
+use report::{Report, Round};
 use template::Template;
+use usage::Processes;
 
 /// Measure how many requests vPoller answers, and how fast
 #[derive(Debug, Parser)]
 #[command(name = "vpoller-bench", version, infer_long_args = true, disable_version_flag = true, after_help = EXIT_CODES)]
 pub struct Args {
-    /// A request as JSON; {0-99} inside a text counts through that range. Given several times, they take turns
+    /// A request as JSON; inside its texts, {0-99} counts through that range, and {vm.discover} or
+    /// {datastore.discover:info.url} through what that method lists. Given several times, they take turns
     #[arg(short, long, value_name = "JSON", required_unless_present_any = ["file", "echo"])]
     request: Vec<Template>,
-    /// File with one request a line
+    /// File with one such request a line, each with its weight before it if that is not 1
     #[arg(short, long)]
     file: Option<PathBuf>,
     /// The proxy's frontend
@@ -41,9 +46,16 @@ pub struct Args {
     /// Number of clients that ask at the same time
     #[arg(short = 'n', long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
     clients: u16,
-    /// Number of requests in all
-    #[arg(short, long, default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    count: u64,
+    /// Number of requests in all; 10000 unless --duration is given
+    #[arg(short, long, value_parser = clap::value_parser!(u64).range(1..=MOST_REQUESTS))]
+    count: Option<u64>,
+    /// End after this time instead
+    #[arg(short, long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    duration: Option<u32>,
+    /// Requests a second of all clients together, whether others are answered or not; without, each client asks again
+    /// when it has its reply
+    #[arg(long, value_parser = rate)]
+    rate: Option<f64>,
     /// Number of requests before that, not measured
     #[arg(short, long, default_value = "100")]
     warmup: u64,
@@ -53,6 +65,15 @@ pub struct Args {
     /// Also measure the proxy alone, with a worker of our own connected to its backend at this endpoint
     #[arg(long, value_name = "BACKEND")]
     echo: Option<Endpoint>,
+    /// Measure so often, requests and echo in turns; ratios are medians then
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    rounds: u16,
+    /// Report processor time and memory of the worker with this management endpoint; it must run on this machine
+    #[arg(long, value_name = "MGMT")]
+    worker: Vec<Endpoint>,
+    /// The same for a process
+    #[arg(long, value_name = "PID")]
+    worker_pid: Vec<u32>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -75,39 +96,82 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn measure(args: &Args) -> anyhow::Result<report::Report> {
-    let templates = args.templates()?;
+fn measure(args: &Args) -> anyhow::Result<Report> {
+    let mut mix = Mix::of(args.request.clone());
+    if let Some(path) = &args.file {
+        mix = mix.add_file(path)?;
+    }
+    mix.discover(&args.endpoint, args.timeout())?;
+    let processes = Processes::find(&args.worker_pid, &args.worker)?;
     let context = zmq::Context::new();
-    let measure = |templates: &[Template], expected: Expected| {
-        let timeout = Duration::from_millis(args.timeout);
-        let load = Load { context: &context, endpoint: &args.endpoint, templates, timeout, expected, clients: args.clients };
-        load.run(args.warmup)?;
-        load.run(args.count)
-    };
-    let requests = if templates.is_empty() { None } else { Some(measure(&templates, Expected::Success)?) };
-    let echo = match &args.echo {
-        Some(backend) => {
-            let worker = echo::Worker::start(&context, backend)?;
-            let templates = if templates.is_empty() { vec![Template::about()] } else { templates };
-            let templates: Vec<_> = templates.into_iter().map(|template| template.addressed_to(worker.host())).collect();
-            Some(measure(&templates, Expected::Echo)?)
+    let echo = args.echo.as_ref().map(|backend| echo::Worker::start(&context, backend)).transpose()?;
+    let echo_mix = echo.as_ref().map(|worker| {
+        let mix = if mix.is_empty() { Mix::of(vec![Template::about()]) } else { mix.clone() };
+        mix.addressed_to(worker.host())
+    });
+    let bench = Bench { args, context: &context };
+    let mut rounds = Vec::new();
+    for number in 0..u64::from(args.rounds) {
+        let mut round = Round::default();
+        if !mix.is_empty() {
+            bench.warm_up(number, &mix, Expected::Success)?;
+            let before = processes.usage()?;
+            round.requests = Some(bench.measure(number, &mix, Expected::Success)?);
+            round.usage = if processes.is_empty() { None } else { Some((before, processes.usage()?)) };
         }
-        None => None,
-    };
-    Ok(report::Report { clients: args.clients, requests, echo })
+        if let Some(mix) = &echo_mix {
+            bench.warm_up(number, mix, Expected::Echo)?;
+            round.echo = Some(bench.measure(number, mix, Expected::Echo)?);
+        }
+        rounds.push(round);
+    }
+    Ok(Report { clients: args.clients, rate: args.rate, rounds, pids: processes.ids().to_vec() })
 }
 
-impl Args {
-    fn templates(&self) -> anyhow::Result<Vec<Template>> {
-        let mut templates = self.request.clone();
-        if let Some(path) = &self.file {
-            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                let place = || format!("{} line {}", path.display(), number + 1);
-                templates.push(line.parse().with_context(place)?);
-            }
-            anyhow::ensure!(!templates.is_empty(), "{} holds no request", path.display());
+struct Bench<'a> {
+    args: &'a Args,
+    context: &'a zmq::Context,
+}
+
+impl Bench<'_> {
+    /// Before the first round only.
+    fn warm_up(&self, round: u64, mix: &Mix, expected: Expected) -> anyhow::Result<()> {
+        match round {
+            0 => self.load(mix, expected, None).run(Extent { count: self.args.warmup, time: None }, 0).map(drop),
+            _ => Ok(()),
         }
-        Ok(templates)
+    }
+
+    fn measure(&self, round: u64, mix: &Mix, expected: Expected) -> anyhow::Result<Measured> {
+        let extent = self.args.extent();
+        // Every round goes on where the one before ended.
+        let first = if self.args.duration.is_some() { 0 } else { round * extent.count };
+        self.load(mix, expected, self.args.rate).run(extent, first)
+    }
+
+    fn load<'a>(&'a self, mix: &'a Mix, expected: Expected, rate: Option<f64>) -> Load<'a> {
+        let Args { endpoint, clients, .. } = self.args;
+        Load { context: self.context, endpoint, mix, timeout: self.args.timeout(), expected, clients: *clients, rate }
+    }
+}
+
+const MOST_REQUESTS: u64 = 100_000_000;
+const REQUESTS: u64 = 10_000;
+
+impl Args {
+    fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout)
+    }
+
+    fn extent(&self) -> Extent {
+        let time = self.duration.map(|seconds| Duration::from_secs(seconds.into()));
+        Extent { count: self.count.unwrap_or(if time.is_some() { MOST_REQUESTS } else { REQUESTS }), time }
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate) if (0.001..=1_000_000.0).contains(&rate) => Ok(rate),
+        _ => Err("is no number of requests a second from 0.001 to 1000000".to_owned()),
     }
 }

@@ -3,51 +3,143 @@
 use serde_json::{Value, json};
 
 use super::load::Measured;
+use super::usage::Usage;
 
 /// What was measured, of the workers and of the proxy alone.
 pub struct Report {
     /// How many clients asked at the same time.
     pub clients: u16,
+    /// Requests a second that were meant; none in a closed loop.
+    pub rate: Option<f64>,
+    /// The rounds, in which requests and echo take turns.
+    pub rounds: Vec<Round>,
+    /// The workers' processes, if they were watched.
+    pub pids: Vec<u32>,
+}
+
+/// One round.
+#[derive(Default)]
+pub struct Round {
     /// The requests as given; nothing when only the echo was asked for.
     pub requests: Option<Measured>,
+    /// What the workers had used before and after the requests.
+    pub usage: Option<(Usage, Usage)>,
     /// The same requests to the echo worker.
     pub echo: Option<Measured>,
+}
+
+impl Round {
+    fn ratio(&self) -> Option<f64> {
+        Some(self.requests.as_ref()?.rate() / self.echo.as_ref()?.rate())
+    }
+
+    /// How the median latencies compare.
+    fn p50_ratio(&self) -> Option<f64> {
+        Some(f64::from(self.requests.as_ref()?.percentile(50)) / f64::from(self.echo.as_ref()?.percentile(50).max(1)))
+    }
+
+    /// Seconds of the workers' processor time for a thousand requests.
+    fn cpu_per_1000(&self) -> Option<f64> {
+        let (before, after) = self.usage?;
+        Some((after.cpu - before.cpu) * 1000.0 / (self.requests.as_ref()?.count().max(1) as f64))
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "requests": self.requests.as_ref().map(Measured::json),
+            "echo": self.echo.as_ref().map(Measured::json),
+            "ratio": self.ratio(),
+            "p50_ratio": self.p50_ratio(),
+            "cpu_seconds_per_1000": self.cpu_per_1000(),
+        })
+    }
 }
 
 impl Report {
     /// Requests without a reply or with a failure as reply.
     pub fn failures(&self) -> u64 {
-        self.requests.iter().chain(&self.echo).map(|measured| measured.silent + measured.refused).sum()
+        let all = self.rounds.iter().flat_map(|round| round.requests.iter().chain(&round.echo));
+        all.map(|measured| measured.silent + measured.refused).sum()
     }
 
-    fn ratio(&self) -> Option<f64> {
-        Some(self.requests.as_ref()?.rate() / self.echo.as_ref()?.rate())
+    /// Everything of one kind together.
+    fn all(&self, kind: impl Fn(&Round) -> &Option<Measured>) -> Option<Measured> {
+        let mut parts = self.rounds.iter().filter_map(|round| kind(round).clone());
+        let mut all = parts.next()?;
+        parts.for_each(|part| all.add(part));
+        all.latencies.sort_unstable();
+        Some(all)
+    }
+
+    /// The median of the rounds, and the smallest and largest.
+    fn spread(&self, figure: impl Fn(&Round) -> Option<f64>) -> Option<[f64; 3]> {
+        let mut all: Vec<f64> = self.rounds.iter().filter_map(figure).collect();
+        all.sort_unstable_by(f64::total_cmp);
+        let middle = all.len() / 2;
+        let upper = *all.get(middle)?;
+        let lower = if all.len().is_multiple_of(2) { *all.get(middle - 1)? } else { upper };
+        Some([(lower + upper) / 2.0, *all.first()?, *all.last()?])
+    }
+
+    fn memory(&self) -> Option<[u64; 2]> {
+        let first = self.rounds.iter().find_map(|round| round.usage)?.0;
+        let last = self.rounds.iter().rev().find_map(|round| round.usage)?.1;
+        Some([first.memory, last.memory])
     }
 
     /// A few lines.
     pub fn text(&self) -> String {
-        let mut text = format!("clients   {}\n", self.clients);
-        for (title, measured) in [("requests", &self.requests), ("echo", &self.echo)] {
-            text += &measured.as_ref().map(|measured| measured.text(title)).unwrap_or_default();
+        let rate = self.rate.map(|rate| format!(", {rate} requests a second")).unwrap_or_default();
+        let mut text = format!("clients   {}{rate}\n", self.clients);
+        for (title, measured) in [("requests", self.all(|round| &round.requests)), ("echo", self.all(|round| &round.echo))] {
+            text += &measured.map(|measured| measured.text(title)).unwrap_or_default();
         }
-        text + &self.ratio().map(|ratio| format!("ratio     {ratio:.3} of the echo's rate\n")).unwrap_or_default()
+        let rounds = |[_, least, most]: [f64; 3]| match self.rounds.len() {
+            1 => String::new(),
+            count => format!(" (median of {count} rounds, {least:.3} to {most:.3})"),
+        };
+        for (title, spread, what) in [
+            ("ratio", self.spread(Round::ratio), "of the echo's rate"),
+            ("p50", self.spread(Round::p50_ratio), "times the echo's"),
+            ("worker", self.spread(Round::cpu_per_1000), "CPU seconds per 1,000 requests"),
+        ] {
+            text += &spread.map(|spread| format!("{title:<9} {:.3} {what}{}\n", spread[0], rounds(spread))).unwrap_or_default();
+        }
+        let mebibytes = |bytes: u64| bytes as f64 / 1_048_576.0;
+        let memory = self
+            .memory()
+            .map(|[before, after]| format!("  memory  {:.1} MiB before, {:.1} MiB after\n", mebibytes(before), mebibytes(after)));
+        text + &memory.unwrap_or_default()
     }
 
     /// One JSON object.
     pub fn json(&self) -> String {
-        let part = |measured: &Option<Measured>| measured.as_ref().map(Measured::json);
+        let part = |measured: Option<Measured>| measured.as_ref().map(Measured::json);
+        let median = |spread: Option<[f64; 3]>| spread.map(|[median, ..]| median);
+        let worker = (!self.pids.is_empty()).then(|| {
+            json!({
+                "pids": self.pids,
+                "cpu_seconds_per_1000": median(self.spread(Round::cpu_per_1000)),
+                "memory_bytes": self.memory(),
+            })
+        });
         let all = json!({
             "clients": self.clients,
-            "requests": part(&self.requests),
-            "echo": part(&self.echo),
-            "ratio": self.ratio(),
+            "rate": self.rate,
+            "requests": part(self.all(|round| &round.requests)),
+            "echo": part(self.all(|round| &round.echo)),
+            "ratio": median(self.spread(Round::ratio)),
+            "p50_ratio": median(self.spread(Round::p50_ratio)),
+            "worker": worker,
+            "rounds": self.rounds.iter().map(Round::json).collect::<Vec<_>>(),
         });
         format!("{all}\n")
     }
 }
 
 impl Measured {
-    fn count(&self) -> u64 {
+    /// Requests, answered or not.
+    pub fn count(&self) -> u64 {
         self.latencies.len() as u64 + self.silent
     }
 
@@ -64,8 +156,9 @@ impl Measured {
 
     fn text(&self, title: &str) -> String {
         let ms = |percent| f64::from(self.percentile(percent)) / 1000.0;
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         format!(
-            "{title:<9} {} in {:.3} s, {:.1}/s\n  latency p50 {:.3} ms, p90 {:.3} ms, p99 {:.3} ms, max {:.3} ms\n  failed  {} without a reply, {} refused\n",
+            "{title:<9} {} in {:.3} s, {:.1}/s\n  latency p50 {:.3} ms, p90 {:.3} ms, p99 {:.3} ms, max {:.3} ms\n  failed  {} without a reply, {} refused{reason}\n",
             self.count(),
             self.elapsed.as_secs_f64(),
             self.rate(),
@@ -88,6 +181,7 @@ impl Measured {
             },
             "no_reply": self.silent,
             "refused": self.refused,
+            "reason": self.reason,
         })
     }
 }
@@ -98,7 +192,15 @@ mod tests {
     use std::time::Duration;
 
     fn measured(latencies: Vec<u32>) -> Measured {
-        Measured { elapsed: Duration::from_secs(2), latencies, silent: 1, refused: 2 }
+        Measured { elapsed: Duration::from_secs(2), latencies, silent: 1, refused: 2, reason: Some("no".to_owned()) }
+    }
+
+    fn report(rounds: Vec<Round>) -> Report {
+        Report { clients: 4, rate: None, rounds, pids: vec![7] }
+    }
+
+    fn used(cpu: f64) -> Option<(Usage, Usage)> {
+        Some((Usage { cpu: 1.0, memory: 1 << 20 }, Usage { cpu: 1.0 + cpu, memory: 3 << 19 }))
     }
 
     #[test]
@@ -112,22 +214,43 @@ mod tests {
 
     #[test]
     fn reports_both_measurements_and_their_ratio() {
-        let report = Report { clients: 4, requests: Some(measured(vec![1000; 10])), echo: Some(measured(vec![250; 40])) };
+        let round = Round { requests: Some(measured(vec![1000; 10])), usage: used(0.011), echo: Some(measured(vec![250; 40])) };
+        let report = report(vec![round]);
         assert_eq!(report.failures(), 6);
         insta::assert_snapshot!(report.text(), @r"
         clients   4
         requests  11 in 2.000 s, 5.0/s
           latency p50 1.000 ms, p90 1.000 ms, p99 1.000 ms, max 1.000 ms
-          failed  1 without a reply, 2 refused
+          failed  1 without a reply, 2 refused: no
         echo      41 in 2.000 s, 20.0/s
           latency p50 0.250 ms, p90 0.250 ms, p99 0.250 ms, max 0.250 ms
-          failed  1 without a reply, 2 refused
+          failed  1 without a reply, 2 refused: no
         ratio     0.250 of the echo's rate
+        p50       4.000 times the echo's
+        worker    1.000 CPU seconds per 1,000 requests
+          memory  1.0 MiB before, 1.5 MiB after
         ");
         let json: Value = serde_json::from_str(&report.json()).unwrap();
         assert_eq!(json["requests"]["per_second"], 5.0);
         assert_eq!(json["requests"]["latency_us"]["p99"], 1000);
         assert_eq!(json["echo"]["no_reply"], 1);
-        assert_eq!(json["ratio"], 0.25);
+        assert_eq!((&json["ratio"], &json["p50_ratio"]), (&json!(0.25), &json!(4.0)));
+        assert_eq!(json["worker"]["memory_bytes"], json!([1 << 20, 3 << 19]));
+    }
+
+    #[test]
+    fn ratios_of_several_rounds_are_medians() {
+        let round = |latency, cpu| Round {
+            requests: Some(measured(vec![latency; 10])),
+            usage: used(cpu),
+            echo: Some(measured(vec![100; 10])),
+        };
+        let report = report(vec![round(300, 0.3), round(100, 0.1), round(200, 0.2)]);
+        let text = report.text();
+        assert!(text.contains("p50       2.000 times the echo's (median of 3 rounds, 1.000 to 3.000)\n"), "{text}");
+        assert!(text.contains("requests  33 in 6.000 s, 5.0/s\n"), "{text}");
+        let json: Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!((&json["p50_ratio"], &json["rounds"][0]["p50_ratio"]), (&json!(2.0), &json!(3.0)));
+        assert_eq!(json["requests"]["latency_us"]["p50"], 200);
     }
 }

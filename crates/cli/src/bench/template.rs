@@ -1,35 +1,78 @@
 //! A request with places to fill in, so that a load is not the same object over and over.
 
+use std::collections::HashMap;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 use vpoller_wire::{Request, json};
 
-/// A JSON request; `{0-99}` inside one of its texts stands for the numbers of that range, one after the other.
+/// A JSON request. Inside its texts, `{0-99}` stands for the numbers of that range and `{vm.discover}` for the names that this
+/// method lists, one after the other; `{datastore.discover:info.url}` takes another property than the name.
 #[derive(Clone, Debug)]
 pub struct Template {
     request: Value,
     parts: Vec<Part>,
+    lists: Lists,
 }
+
+/// What was found for places that list something.
+type Lists = HashMap<Place, Arc<[String]>>;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Part {
     Text(String),
-    Range { first: u64, count: u64 },
+    Range {
+        first: u64,
+        count: u64,
+    },
+    /// Empty until it was looked up.
+    List(Place, Arc<[String]>),
+}
+
+/// A place for what a method lists.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Place {
+    /// The vSphere host of the request.
+    pub hostname: String,
+    /// The method that lists.
+    pub method: String,
+    /// The property that is filled in.
+    pub property: String,
 }
 
 impl Template {
     /// The smallest request there is.
     pub fn about() -> Self {
-        let request = serde_json::json!({"method": "about", "hostname": ""});
-        Self { parts: split(&text(&request)), request }
+        Self::of(serde_json::json!({"method": "about", "hostname": ""}), Lists::new())
     }
 
-    /// The same request for another vSphere host.
+    fn of(request: Value, lists: Lists) -> Self {
+        let hostname = request.get("hostname").and_then(Value::as_str).unwrap_or_default();
+        Self { parts: split(&text(&request), hostname, &lists), request, lists }
+    }
+
+    /// The same request for another vSphere host, with the same objects in it.
     pub fn addressed_to(mut self, host: &str) -> Self {
+        let moved = |(place, list): (Place, _)| (Place { hostname: host.to_owned(), ..place }, list);
+        let lists = self.lists.into_iter().map(moved).collect();
         self.request["hostname"] = host.into();
-        Self { parts: split(&text(&self.request)), request: self.request }
+        Self::of(self.request, lists)
+    }
+
+    /// Has every place that lists something looked up.
+    ///
+    /// # Errors
+    /// What `look_up` says.
+    pub fn resolve(&mut self, mut look_up: impl FnMut(&Place) -> anyhow::Result<Arc<[String]>>) -> anyhow::Result<()> {
+        for part in &mut self.parts {
+            if let Part::List(place, list) = part {
+                *list = look_up(place)?;
+                self.lists.insert(place.clone(), Arc::clone(list));
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of the `turn`th request.
@@ -39,6 +82,10 @@ impl Template {
             match part {
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
                 Part::Range { first, count } => out.extend_from_slice((first + turn % count).to_string().as_bytes()),
+                Part::List(_, list) => {
+                    let at = usize::try_from(turn % (list.len().max(1) as u64)).unwrap_or_default();
+                    out.extend_from_slice(list.get(at).map_or("", String::as_str).as_bytes());
+                }
             }
         }
         out
@@ -53,7 +100,7 @@ impl FromStr for Template {
         if !request.is_object() {
             bail!("the request is no JSON object");
         }
-        let template = Self { parts: split(&text(&request)), request };
+        let template = Self::of(request, Lists::new());
         let read = Request::parse(&template.fill(0)).context("the request is not usable")?;
         if read.method.is_empty() || read.hostname.is_empty() {
             bail!("the request lacks \"method\" or \"hostname\"");
@@ -62,22 +109,28 @@ impl FromStr for Template {
     }
 }
 
+/// A text as it stands inside the quotes of JSON.
+pub fn inside_quotes(text: &str) -> String {
+    let quoted = String::from_utf8(json::line(&Value::from(text))).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
 fn text(request: &Value) -> String {
     String::from_utf8_lossy(&json::line(request)).into_owned()
 }
 
-/// Cuts at `{first-last}`. JSON's own braces are followed by a quote or a brace, never by a digit.
-fn split(text: &str) -> Vec<Part> {
+/// Cuts at `{first-last}` and `{method}`. JSON's own braces are followed by a quote or a brace, never by a digit or a letter.
+fn split(text: &str, hostname: &str, lists: &Lists) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
     while let Some(at) = rest.find('{') {
         let (before, candidate) = rest.split_at(at);
         plain.push_str(before);
-        match range(candidate) {
-            Some((range, after)) => {
+        match range(candidate).or_else(|| list(candidate, hostname, lists)) {
+            Some((part, after)) => {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
-                parts.push(range);
+                parts.push(part);
                 rest = after;
             }
             None => {
@@ -99,6 +152,18 @@ fn range(text: &str) -> Option<(Part, &str)> {
     Some((Part::Range { first, count }, after))
 }
 
+fn list<'a>(text: &'a str, hostname: &str, lists: &Lists) -> Option<(Part, &'a str)> {
+    let (inner, after) = text.strip_prefix('{')?.split_once('}')?;
+    let (method, property) = inner.split_once(':').unwrap_or((inner, "name"));
+    let is_method = method.contains('.') && method.chars().all(|c| c.is_ascii_lowercase() || c == '.');
+    let is_property = !property.is_empty() && !property.contains(['"', ' ', '{']);
+    (is_method && is_property).then(|| {
+        let place = Place { hostname: hostname.to_owned(), method: method.to_owned(), property: property.to_owned() };
+        let found = lists.get(&place).cloned().unwrap_or_default();
+        (Part::List(place, found), after)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,6 +175,27 @@ mod tests {
         let names: Vec<_> = (0..4).map(|turn| Request::parse(&template.fill(turn)).unwrap().name.unwrap()).collect();
         assert_eq!(names, ["vm8-0", "vm9-1", "vm8-2", "vm9-0"]);
         assert_eq!(Request::parse(&template.fill(0)).unwrap().key.as_deref(), Some("{x} {-1}"));
+    }
+
+    #[test]
+    fn lists_are_looked_up_once_and_kept_for_the_echo() {
+        let source =
+            r#"{"method": "vm.get", "hostname": "vc01", "name": "{vm.discover}", "key": "{datastore.discover:info.url}"}"#;
+        let mut template: Template = source.parse().unwrap();
+        let mut asked = Vec::new();
+        let names = ["vm 1", "vm \"2\" {x}"].map(inside_quotes);
+        template
+            .resolve(|place| {
+                asked.push(format!("{} {} {}", place.hostname, place.method, place.property));
+                Ok(names.to_vec().into())
+            })
+            .unwrap();
+        assert_eq!(asked, ["vc01 vm.discover name", "vc01 datastore.discover info.url"]);
+        for template in [template.clone(), template.addressed_to("echo")] {
+            let read = |turn| Request::parse(&template.fill(turn)).unwrap();
+            assert_eq!((read(1).name.as_deref(), read(1).key.as_deref()), (Some("vm \"2\" {x}"), Some("vm \"2\" {x}")));
+            assert_eq!(read(2).name.as_deref(), Some("vm 1"));
+        }
     }
 
     #[test]

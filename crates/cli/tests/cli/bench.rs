@@ -73,6 +73,62 @@ fn a_file_holds_one_request_a_line() {
 }
 
 #[test]
+fn names_are_discovered_and_shares_kept() {
+    let peer = Peer::answering(r#"{"success": 0, "msg": "x", "result": [{"name": "vm \"1\""}, {"name": "vm2"}, {"name": 3}]}"#);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mix");
+    let get = r#"{"method": "vm.get", "hostname": "vc01", "name": "{vm.discover}"}"#;
+    std::fs::write(&file, format!("# two to one\n2 {get}\n1 {{\"method\": \"about\", \"hostname\": \"vc01\"}}\n")).unwrap();
+    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-f", file.to_str().unwrap(), "-c", "12", "-n", "1", "-w", "0"]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    let discovery = peer.request();
+    assert_eq!((&discovery["method"], &discovery["hostname"]), (&"vm.discover".into(), &"vc01".into()));
+    let asked: Vec<_> = (0..12).map(|_| peer.request()).collect();
+    let names: Vec<_> = asked.iter().filter_map(|request| request["name"].as_str()).collect();
+    assert_eq!(names, ["vm \"1\"", "vm2"].repeat(4));
+    assert_eq!(peer.count(), 0);
+
+    let peer = Peer::answering(r#"{"success": 1, "msg": "Unknown or missing agent name"}"#);
+    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-r", get]);
+    assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
+    assert_eq!(finished.stderr, "vm.discover on vc01 failed: Unknown or missing agent name\n");
+}
+
+#[test]
+fn an_open_loop_asks_at_its_rate_until_its_time_is_over() {
+    let peer = Peer::answering(r#"{"success": 0, "msg": "x", "result": []}"#);
+    let finished =
+        run(PROGRAM, &["-e", &peer.endpoint, "-r", REQUEST, "--rate", "20", "-d", "1", "-n", "2", "-w", "0", "--json"]);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    let count = report["requests"]["count"].as_u64().unwrap();
+    // Never more, however fast the machine; on a slow one the last turns may come too late.
+    assert!((1..=20).contains(&count) && peer.count() as u64 == count, "{count}");
+    assert_eq!(report["rate"], 20.0);
+}
+
+#[test]
+fn what_a_worker_uses_is_read_from_the_kernel() {
+    let own = std::process::id().to_string();
+    let peer = Peer::answering(r#"{"success": 0, "msg": "x", "result": []}"#);
+    let options = ["-e", &peer.endpoint, "-r", REQUEST, "-c", "5", "-w", "0", "--rounds", "3", "--worker-pid", &own, "--json"];
+    let finished = run(PROGRAM, &options);
+    assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((&report["worker"]["pids"][0], &report["requests"]["count"]), (&std::process::id().into(), &15.into()));
+    assert!(report["worker"]["memory_bytes"][1].as_u64().unwrap() > 100_000, "{report}");
+    assert!(report["rounds"][2]["cpu_seconds_per_1000"].as_f64().unwrap() >= 0.0, "{report}");
+
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+    let management = Peer::answering(serde_json::json!({"success": 0, "result": {"pid": 1, "hostname": host}}).to_string());
+    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-r", REQUEST, "-c", "1", "--worker", &management.endpoint, "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&finished.stdout).unwrap()["worker"]["pids"][0], 1);
+    let elsewhere = Peer::answering(r#"{"success": 0, "result": {"pid": 1, "hostname": "elsewhere.example.org"}}"#);
+    let finished = run(PROGRAM, &["-e", &peer.endpoint, "-r", REQUEST, "--worker", &elsewhere.endpoint]);
+    assert!(finished.code == 1 && finished.stderr.contains("runs on elsewhere.example.org"), "{}", finished.stderr);
+}
+
+#[test]
 fn the_echo_goes_through_the_proxy_and_leaves_politely() {
     let proxy = Proxy::start();
     let finished = run(

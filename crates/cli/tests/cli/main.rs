@@ -4,6 +4,7 @@
 mod bench;
 mod cclient;
 mod client;
+mod importer;
 mod peer;
 mod program;
 mod trust;

@@ -15,6 +15,7 @@ pub fn path(program: &str) -> &'static str {
         "vpoller-cclient" => env!("CARGO_BIN_EXE_vpoller-cclient"),
         "vconnector-cli" => env!("CARGO_BIN_EXE_vconnector-cli"),
         "vpoller-bench" => env!("CARGO_BIN_EXE_vpoller-bench"),
+        "zabbix-vsphere-import" => env!("CARGO_BIN_EXE_zabbix-vsphere-import"),
         _ => panic!("no program {program}"),
     }
 }

@@ -16,6 +16,17 @@ use crate::program::{Finished, on_terminal, run};
 const PROGRAM: &str = "vconnector-cli";
 const QUESTION: &str = "shall it be pinned? [y/N] ";
 
+/// TLS settings of a server with this certificate.
+pub fn server_config(certificate: &ServerCertificate) -> ServerConfig {
+    let key = PrivateKeyDer::try_from(certificate.key_der.clone()).unwrap();
+    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der.clone().into()], key)
+        .unwrap()
+}
+
 /// A TLS server with a fresh certificate, which it shows to everybody; ends with the test.
 struct Server {
     address: SocketAddr,
@@ -29,13 +40,7 @@ impl Server {
         let certificate = ServerCertificate::self_signed(&["vc01.example.org", "127.0.0.1"]);
         let sha256 = ring::digest::digest(&ring::digest::SHA256, &certificate.der);
         let sha256 = sha256.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":");
-        let key = PrivateKeyDer::try_from(certificate.key_der).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der.into()], key)
-            .unwrap();
+        let config = server_config(&certificate);
         let listener = TcpListener::bind(at).unwrap();
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));

@@ -13,28 +13,20 @@ use hyper::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, ServerConfig};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Mutex, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::body::FaultyBody;
 use super::{Fault, Signal, State, soap_method};
-use crate::certificates::ServerCertificate;
+use crate::certificates::{ServerCertificate, server_config};
 use crate::http;
 
 /// TLS settings of the relay's own side.
 pub fn acceptor(certificate: &ServerCertificate) -> TlsAcceptor {
-    let chain = vec![CertificateDer::from(certificate.der.clone())];
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key_der.clone()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default protocol versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("certificate of a relay");
-    TlsAcceptor::from(Arc::new(config))
+    TlsAcceptor::from(Arc::new(server_config(certificate)))
 }
 
 /// Serves until told to stop.

@@ -41,9 +41,27 @@ impl Series {
     /// When `make setup` did not run, or there is no series at all.
     #[track_caller]
     pub fn each(check: impl Fn(Self)) {
+        Self::there().into_iter().for_each(check);
+    }
+
+    /// As [`Series::each`], all series at the same time: for checks that mostly wait.
+    ///
+    /// # Panics
+    /// As [`Series::each`], and when a check panics.
+    pub fn together(check: impl Fn(Self) + Sync) {
+        let check = &check;
+        std::thread::scope(|scope| {
+            for series in Self::there() {
+                scope.spawn(move || check(series));
+            }
+        });
+    }
+
+    #[track_caller]
+    fn there() -> Vec<Self> {
         let there: Vec<_> = [Self::V6_0, Self::V7_0].into_iter().filter(|series| series.is_there()).collect();
         assert!(!there.is_empty(), "no Zabbix on this system; `make setup` says why");
-        there.into_iter().for_each(check);
+        there
     }
 
     /// A program or folder of this series, e.g. `sbin/zabbix_agentd`.

@@ -75,6 +75,12 @@ impl Server {
         self.setting.log("server.log")
     }
 
+    /// Where that log is.
+    #[must_use]
+    pub fn log_file(&self) -> std::path::PathBuf {
+        self.setting.folder.path().join("server.log")
+    }
+
     /// Lets the server read its configuration now, instead of at the next of its intervals.
     #[track_caller]
     pub fn reload(&self) {

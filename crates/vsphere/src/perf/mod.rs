@@ -28,8 +28,11 @@ use once::Once;
 pub struct Performance {
     client: Client,
     kept: Arc<Mutex<Arc<Kept>>>,
-    available: Arc<Mutex<Shelf<(MoRef, Option<i32>), Arc<[Metric]>>>>,
+    available: Arc<Mutex<Available>>,
 }
+
+/// The series of objects in an interval, or in real time.
+type Available = Shelf<(MoRef, Option<i32>), Arc<[Metric]>>;
 
 /// Values by what they are about.
 type Shelf<K, T> = HashMap<K, Arc<Once<T>>>;

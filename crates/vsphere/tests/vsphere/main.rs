@@ -7,11 +7,12 @@ mod login;
 mod misbehaviour;
 mod performance;
 mod reading;
-mod responder;
 mod trust;
+mod updates;
 
 use std::net::SocketAddr;
 
+use vpoller_testkit::responder;
 use vpoller_testkit::simulator::{PASSWORD, USER};
 use vpoller_vsphere::{Client, Config, MoRef, ObjectContent, SecretString, Tls, Value};
 

@@ -1,5 +1,5 @@
 //! A tiny HTTPS server that answers as a test tells it: truncated bodies, hangs, odd cookies, hostile documents. None of this
-//! can be had from the simulator, and the relay of the test kit does not change single answers by the call's content.
+//! can be had from the simulator, and the relay does not change single answers by the call's content.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::certificates::{ServerCertificate, server_config};
 
 /// One request as the server saw it.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,7 @@ pub struct Seen {
     pub action: Option<String>,
     /// The `User-Agent` header.
     pub agent: Option<String>,
+    /// The body.
     pub body: String,
     /// How many requests with this method came before.
     pub before: usize,
@@ -46,6 +49,10 @@ type Script = dyn Fn(&Seen) -> Act + Send + Sync;
 
 impl Responder {
     /// Serves the script on a port of the system's choice.
+    ///
+    /// # Panics
+    /// When the system gives no port.
+    #[must_use]
     pub fn start(script: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -61,27 +68,36 @@ impl Responder {
         Self { address, seen }
     }
 
+    /// Where it listens.
+    #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// All requests so far.
+    ///
+    /// # Panics
+    /// When a script panicked.
+    #[must_use]
     pub fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// Number of requests with this method.
+    #[must_use]
     pub fn count(&self, method: &str) -> usize {
         self.seen().iter().filter(|seen| seen.method == method).count()
     }
 }
 
 /// An answer with status 200 whose body holds this message.
+#[must_use]
 pub fn soap(message: &str) -> Act {
     Act::Answer(200, String::new(), envelope(message))
 }
 
 /// A fault of this type with these members, status 500.
+#[must_use]
 pub fn fault(kind: &str, members: &str) -> Act {
     let detail = format!(r#"<{kind}Fault xmlns="urn:vim25" xsi:type="{kind}">{members}</{kind}Fault>"#);
     let message = format!(
@@ -92,6 +108,7 @@ pub fn fault(kind: &str, members: &str) -> Act {
 }
 
 /// The answer to a read: each property is one object's.
+#[must_use]
 pub fn objects(objects: &str) -> Act {
     soap(&format!(
         r#"<RetrievePropertiesExResponse xmlns="urn:vim25"><returnval>{objects}</returnval></RetrievePropertiesExResponse>"#
@@ -99,6 +116,7 @@ pub fn objects(objects: &str) -> Act {
 }
 
 /// One object with one text property.
+#[must_use]
 pub fn object(kind: &str, id: &str, name: &str, value: &str) -> String {
     format!(
         r#"<objects><obj type="{kind}">{id}</obj><propSet><name>{name}</name><val xsi:type="xsd:string">{value}</val></propSet>
@@ -107,6 +125,7 @@ pub fn object(kind: &str, id: &str, name: &str, value: &str) -> String {
 }
 
 /// What a healthy server answers to everything that opens and closes a session.
+#[must_use]
 pub fn healthy(seen: &Seen) -> Act {
     match seen.method.as_str() {
         "vimServiceVersions.xml" => Act::Answer(
@@ -133,16 +152,33 @@ pub fn healthy(seen: &Seen) -> Act {
         "CurrentTime" => {
             soap(r#"<CurrentTimeResponse xmlns="urn:vim25"><returnval>2024-05-02T09:16:50Z</returnval></CurrentTimeResponse>"#)
         }
-        "CreateContainerView" => soap(&format!(
-            r#"<CreateContainerViewResponse xmlns="urn:vim25"><returnval type="ContainerView">view-{}</returnval>
-            </CreateContainerViewResponse>"#,
-            seen.before
-        )),
+        "CreateContainerView" => made(seen, "ContainerView", "view"),
+        "CreatePropertyCollector" => made(seen, "PropertyCollector", "own"),
+        "CreateFilter" => made(seen, "PropertyFilter", "filter"),
         other => soap(&format!(r#"<{other}Response xmlns="urn:vim25"/>"#)),
     }
 }
 
+/// The answer to a call that makes an object: `view-0`, `view-1` and so on.
+fn made(seen: &Seen, kind: &str, name: &str) -> Act {
+    let (method, number) = (&seen.method, seen.before);
+    soap(&format!(
+        r#"<{method}Response xmlns="urn:vim25"><returnval type="{kind}">{name}-{number}</returnval></{method}Response>"#
+    ))
+}
+
+/// The answer to a wait for updates: these changes (`objectSet` elements) among the objects of the first filter.
+#[must_use]
+pub fn updates(version: &str, truncated: bool, objects: &str) -> Act {
+    soap(&format!(
+        r#"<WaitForUpdatesExResponse xmlns="urn:vim25"><returnval><version>{version}</version><filterSet><filter
+        type="PropertyFilter">filter-0</filter>{objects}</filterSet><truncated>{truncated}</truncated></returnval>
+        </WaitForUpdatesExResponse>"#
+    ))
+}
+
 /// An envelope around a message.
+#[must_use]
 pub fn envelope(message: &str) -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope
@@ -152,11 +188,7 @@ pub fn envelope(message: &str) -> String {
 }
 
 fn tls() -> Arc<ServerConfig> {
-    let made = rcgen::generate_simple_self_signed(["vc01.example.org".to_owned()]).unwrap();
-    let key = rustls_pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
-    Arc::new(builder.with_single_cert(vec![made.cert.der().clone()], key).unwrap())
+    Arc::new(server_config(&ServerCertificate::self_signed(&["vc01.example.org"])))
 }
 
 fn serve(stream: TcpStream, tls: Arc<ServerConfig>, seen: &Mutex<Vec<Seen>>, script: &Script) -> std::io::Result<()> {

@@ -1,0 +1,7 @@
+//! `zabbix-vsphere-import`: against what goes wrong ([`failures`]), and in a real vPoller and Zabbix of both series ([`real`]).
+
+mod bed;
+mod failures;
+mod frontend;
+mod real;
+mod run;

@@ -1,0 +1,370 @@
+//! The importer's life in a real Zabbix, of each series: one server, and one story told in steps.
+
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use vpoller_testkit::zabbix::Series;
+
+use super::bed::{Bed, MANY, PROXY, TEMPLATES, groups, texts, value};
+use super::frontend::{Answer, Call};
+use super::run::{import, lines};
+use crate::program::Finished;
+
+#[test]
+fn the_importer_and_a_real_zabbix() {
+    Series::each(|series| {
+        let bed = Bed::start(series);
+        a_wrong_password(&bed);
+        let theirs = hosts_of_others(&bed);
+        first_import(&bed);
+        nothing_changes(&bed);
+        follows_vsphere(&bed);
+        follows_the_configuration(&bed);
+        survives_errors(&bed);
+        deletes_only_its_own(&bed, &theirs);
+        a_thousand_machines(&bed);
+    });
+}
+
+fn a_wrong_password(bed: &Bed) {
+    let text = bed.configuration(&bed.server.pages(), &bed.names[0], "").replace("password: zabbix", "password: wr0ng");
+    let finished = import(&text, &["--debug"]);
+    assert!(finished.code == 1 && !finished.stderr.contains("wr0ng"), "{}", finished.stderr);
+    assert!(finished.stderr.contains("cannot log in as Admin: Incorrect user name or password"), "{}", finished.stderr);
+}
+
+/// Hosts that people made, and one that the original importer left behind.
+fn hosts_of_others(bed: &Bed) -> Vec<String> {
+    let vcenter = &bed.names[0];
+    let group = bed.api().call("hostgroup.create", &json!({"name": "Our own"}))["groupids"][0].clone();
+    let template = bed.api().get("template", &json!({"filter": {"host": [TEMPLATES[1]]}, "output": ["templateid"]}))[0].clone();
+    let create = |name: &str, value: &str| {
+        let host = json!({
+            "host": name, "groups": [{"groupid": group}], "templates": [template],
+            "macros": [{"macro": "{$VSPHERE.HOST}", "value": value}],
+            "interfaces": [{"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": "10050"}],
+        });
+        bed.api().call("host.create", &host)["hostids"][0].as_str().unwrap().to_owned()
+    };
+    create("vm02.example.org", vcenter);
+    // The vCenter's own, a foreign one with the same macro, and another vCenter's machine.
+    vec![create(vcenter, vcenter), create("notes", vcenter), create("vm03.example.org", "vc02.example.org")]
+}
+
+fn first_import(bed: &Bed) {
+    bed.import("", &["--dry-run"], 0);
+    assert!(bed.hosts().is_empty(), "a dry run creates nothing");
+    let (_, run) = run_planned(bed, "", &[]);
+    documented_lines(bed, &run);
+
+    let hosts = bed.hosts();
+    // 4 hypervisors, 13 machines (of 14, one is a template), 2 datastores, and one hypervisor in each further cluster.
+    assert_eq!(hosts.len(), 4 + 13 + 2 + 2, "{:?}", texts(&hosts, "name"));
+    let host = bed.host("esxi01.example.org");
+    assert_eq!(groups(&host), ["Hypervisors", "cluster01"]);
+    assert_eq!(texts(host["parentTemplates"].as_array().unwrap(), "name"), [TEMPLATES[0]]);
+    let proxy = bed.api().get("proxy", &json!({"filter": {proxy_name(bed): [PROXY]}, "output": ["proxyid"]}));
+    assert_eq!(host[if bed.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" }], proxy[0]["proxyid"]);
+    let interface = json!({"type": "1", "main": "1", "useip": "1", "ip": "127.0.0.1", "dns": "", "port": "10050"});
+    assert_eq!(host["interfaces"], json!([interface]));
+    assert_eq!(value(&host, "macros", "{$VSPHERE.HOST}"), Some(bed.names[0].as_str()));
+    assert_eq!(value(&host, "macros", "{$VSPHERE.NAME}"), Some("esxi01.example.org"));
+
+    assert_eq!(groups(&bed.host("vm01.example.org")), ["Virtual Machines", "cluster01"]);
+    assert_eq!(groups(&bed.host("vm-orphan.example.org")), ["Virtual Machines"]);
+    // Names that Zabbix does not take as they are, twins, and a name that another vCenter's host has.
+    for (visible, technical, address) in [
+        ("vm%2fslash", "vm_slash", "vm%2fslash"),
+        ("vm-🚀", "vm-", "vm-🚀"),
+        ("vm with \"quotes\" and 'apostrophe'", "vm_with_quotes_and_apostrophe", "vm with \"quotes\" and 'apostrophe'"),
+        ("vm-twin", "vm-twin", "moid:vm-111"),
+        ("vm-twin (vm-112)", "vm-twin_vm-112", "moid:vm-112"),
+        ("vm03.example.org (vm-104)", "vm03.example.org_vm-104", "vm03.example.org"),
+        ("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/", "datastore1", "datastore1"),
+    ] {
+        let host = bed.host(visible);
+        assert_eq!((&host["host"], value(&host, "macros", "{$VSPHERE.NAME}")), (&json!(technical), Some(address)));
+    }
+    let taken_over = bed.host("vm02.example.org");
+    assert_eq!(groups(&taken_over), ["Our own", "cluster01"]);
+    assert_eq!(value(&taken_over, "tags", "vsphere.object"), Some("VirtualMachine:vm-103"));
+}
+
+fn proxy_name(bed: &Bed) -> &'static str {
+    if bed.series == Series::V6_0 { "host" } else { "name" }
+}
+
+/// What the documents show of a run, in their words and order.
+fn documented_lines(bed: &Bed, finished: &Finished) {
+    let all = lines(finished);
+    let connecting = format!("INFO - Connecting to Zabbix server at {}", bed.server.pages());
+    let wanted = [
+        connecting.as_str(),
+        "INFO - [vSphere ClusterComputeResource] Importing objects to Zabbix",
+        "INFO - [vSphere ClusterComputeResource] Number of objects to be imported: 3",
+        "INFO - [vSphere ClusterComputeResource] Creating Zabbix host group 'cluster01'",
+        "INFO - [vSphere ClusterComputeResource] Import of objects completed",
+        "INFO - [vSphere HostSystem] Importing objects to Zabbix",
+        "INFO - [vSphere HostSystem] Number of objects to be imported: 6",
+        "INFO - [vSphere HostSystem] Creating Zabbix host 'esxi01.example.org'",
+        "INFO - [vSphere HostSystem] Import of objects completed",
+        "INFO - VM 'template01' is a template, will not be imported",
+        "INFO - [vSphere VirtualMachine] Importing objects to Zabbix",
+        "INFO - [vSphere VirtualMachine] Number of objects to be imported: 12",
+        "WARNING - Unable to find Zabbix host group 'Virtual Machines'",
+        "INFO - Creating Zabbix host group 'Virtual Machines'",
+        "INFO - [vSphere VirtualMachine] Creating Zabbix host 'vm01.example.org'",
+        "INFO - [vSphere VirtualMachine] Import of objects completed",
+        "INFO - [vSphere Datastore] Importing objects to Zabbix",
+        "INFO - [vSphere Datastore] Number of objects to be imported: 2",
+        "INFO - [vSphere Datastore] Creating host 'ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/'",
+        "INFO - [vSphere Datastore] Import of objects completed",
+        "INFO - Sync completed",
+    ];
+    let mut rest = all.iter();
+    for line in wanted {
+        assert!(rest.any(|one| *one == line), "{line:?} is missing, or not in its place, in:\n{}", all.join("\n"));
+    }
+}
+
+/// The line of a plan that would create the host as Zabbix has it now.
+fn creation(bed: &Bed, host: &Value) -> String {
+    let list = |names: Vec<String>| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let given = |list: &str, names: &[&str]| {
+        let pair = |name: &&str| Some(format!("{name}={}", value(host, list, name)?));
+        names.iter().filter_map(pair).collect::<Vec<_>>()
+    };
+    let kind = value(host, "tags", "vsphere.object").unwrap().split(':').next().unwrap();
+    let (visible, technical) = (host["name"].as_str().unwrap(), host["host"].as_str().unwrap());
+    let alias = if visible == technical { String::new() } else { format!(" as '{technical}'") };
+    let proxy = host.get(if bed.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" });
+    let proxy = if proxy == Some(&json!("0")) { String::new() } else { format!("; proxy '{PROXY}'") };
+    format!(
+        "+ {kind} '{visible}'{alias}; groups {}; templates {}; macros {}; tags {}{proxy}",
+        list(owned(groups(host))),
+        list(owned(texts(host["parentTemplates"].as_array().unwrap(), "name"))),
+        list(given("macros", &["{$VSPHERE.HOST}", "{$VSPHERE.NAME}"])),
+        list(given("tags", &["vsphere.vcenter", "vsphere.object", "vsphere.name", "vsphere.cluster"])),
+    )
+}
+
+/// What was planned to be created is what Zabbix has now, and all else that was planned was done.
+#[track_caller]
+fn assert_done(bed: &Bed, plan: &Finished, run: &Finished) {
+    let hosts: Vec<String> = bed.hosts().iter().map(|host| creation(bed, host)).collect();
+    let (log, mut steps) = (lines(run), 0);
+    for line in plan.stdout.lines().filter(|line| ["+ ", "~ ", "- "].iter().any(|sign| line.starts_with(sign))) {
+        steps += 1;
+        let rest = &line[2..];
+        if let Some(group) = rest.strip_prefix("host group ") {
+            let found = bed.api().get("hostgroup", &json!({"filter": {"name": [group.trim_matches('\'')]}}));
+            assert_eq!(found.len(), 1, "{line}");
+        } else if line.starts_with("+ ") {
+            assert!(hosts.iter().any(|host| host == line), "{line}\nis not among\n{}", hosts.join("\n"));
+        } else {
+            let (kind, rest) = rest.split_once(' ').unwrap();
+            let (name, rest) = rest.split_once(" (hostid ").unwrap();
+            let (id, changes) = rest.split_once(')').unwrap();
+            let expected = match line.starts_with("~ ") {
+                true => format!("INFO - [vSphere {kind}] Updating Zabbix host {name}{changes}"),
+                false => format!("WARNING - Deleting host {name} with hostid '{id}'"),
+            };
+            assert!(log.contains(&expected.as_str()), "{expected}\nis not in\n{}", run.stderr);
+        }
+    }
+    let verbs = ["Creating ", "Updating ", "Deleting "];
+    let done = log
+        .iter()
+        .filter(|line| verbs.iter().any(|verb| line.contains(&format!("] {verb}")) || line.contains(&format!(" - {verb}"))));
+    assert_eq!(done.count(), steps, "planned:\n{}\ndone:\n{}", plan.stdout, run.stderr);
+}
+
+/// Runs what a dry run planned.
+#[track_caller]
+fn run_planned(bed: &Bed, more: &str, options: &[&str]) -> (Finished, Finished) {
+    let plan = bed.import(more, &[&["--dry-run"], options].concat(), 0);
+    let run = bed.import(more, options, 0);
+    assert_done(bed, &plan, &run);
+    let again = bed.import(more, &[&["--dry-run"], options].concat(), 0);
+    assert_eq!(again.stdout, "nothing to do\n", "{:?}", bed.series);
+    (plan, run)
+}
+
+fn nothing_changes(bed: &Bed) {
+    let before = bed.hosts();
+    let frontend = bed.frontend(|_| Answer::Forward);
+    let finished = import(&bed.configuration(&frontend.url(), &bed.names[0], ""), &[]);
+    let in_sync = lines(&finished).iter().filter(|line| line.ends_with("Objects are in sync with Zabbix")).count();
+    assert_eq!((finished.code, in_sync), (0, 4), "{}", finished.stderr);
+    assert_eq!(bed.hosts(), before);
+    // Login and logout, version, groups, templates, proxy, hosts with our tag, with our macro, all of them, and the names of those that are
+    // not under their own.
+    let counts = frontend.take_counts();
+    assert!(counts.keys().all(|method| method.ends_with(".get") || method.starts_with("user.") || method == "apiinfo.version"));
+    assert!(counts.values().sum::<usize>() <= 12, "{counts:?}");
+}
+
+fn follows_vsphere(bed: &Bed) {
+    let created = bed.small.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
+    bed.small.page("POST", "/vm/destroy", r#"{"name": "vm-orphan.example.org"}"#);
+    bed.small.set("VirtualMachine", "vm01.example.org", "name", &json!("vm01 renamed"));
+    let hosts = bed.rows("host.discover", &["moid"]);
+    let alone = hosts.iter().find(|host| host["name"] == "esxi04.example.org").unwrap()["moid"].as_str().unwrap();
+    bed.small.set("VirtualMachine", "ns01.example.org", "runtime.host", &json!(format!("HostSystem:{alone}")));
+    bed.wait_for_rows("the changes", "vm.discover", &["moid", "runtime.host"], |rows| {
+        let has = |name: &str| rows.iter().any(|row| row["name"] == name);
+        let moved =
+            rows.iter().any(|row| row["name"] == "ns01.example.org" && row["runtime.host"] == format!("vim.HostSystem:{alone}"));
+        has("vm-new") && has("vm01 renamed") && moved && !has("vm-orphan.example.org")
+    });
+    let id = |name: &str| bed.host(name)["hostid"].as_str().unwrap().to_owned();
+    let (renamed, moved) = (id("vm01.example.org"), id("ns01.example.org"));
+    let (plan, run) = run_planned(bed, "", &[]);
+    let expected = [
+        format!(
+            "~ VirtualMachine 'vm01.example.org' (hostid {renamed}); name 'vm01.example.org' becomes 'vm01 renamed'; \
+             technical name 'vm01.example.org' becomes 'vm01_renamed'; macros '{{$VSPHERE.NAME}}=vm01 renamed'"
+        ),
+        format!(
+            "~ VirtualMachine 'ns01.example.org' (hostid {moved}); groups +'esxi04.example.org' -'cluster01'; \
+             tags +'vsphere.cluster=esxi04.example.org' -'vsphere.cluster=cluster01'"
+        ),
+    ];
+    let planned: Vec<&str> = plan.stdout.lines().collect();
+    assert!(expected.iter().all(|line| planned.contains(&line.as_str())), "{}", plan.stdout);
+    assert!(planned.iter().any(|line| line.starts_with("+ VirtualMachine 'vm-new'")), "{}", plan.stdout);
+    let gone = format!("WARNING - Host 'vm-orphan.example.org' exists in Zabbix, but is not found in '{}'", bed.names[0]);
+    assert!(lines(&run).contains(&gone.as_str()), "{}", run.stderr);
+    bed.host("vm-orphan.example.org");
+    assert_eq!(bed.host("vm01 renamed")["hostid"], renamed.as_str());
+    assert_eq!(groups(&bed.host("ns01.example.org")), ["Virtual Machines", "esxi04.example.org"]);
+    assert_eq!(
+        value(&bed.host("vm-new"), "tags", "vsphere.object").unwrap(),
+        format!("VirtualMachine:{}", created["moid"].as_str().unwrap())
+    );
+    let (_, run) = run_planned(bed, "", &["--delete"]);
+    assert!(run.stderr.contains("Deleting host 'vm-orphan.example.org'"), "{}", run.stderr);
+    assert!(!texts(&bed.hosts(), "name").contains(&"vm-orphan.example.org"));
+}
+
+/// New groups, templates and macros reach existing hosts where `sync` says so; what people added stays, secrets included.
+fn follows_the_configuration(bed: &Bed) {
+    bed.template("One more");
+    let edited = bed.host("vm01 renamed");
+    let id = &edited["hostid"];
+    let secret = json!({"hostid": id, "macro": "{$SECRET}", "value": "p4ssw0rd", "type": 1});
+    bed.api().call("usermacro.create", &secret);
+    let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Our own"]}, "output": ["groupid"]}));
+    bed.api().call("hostgroup.massadd", &json!({"groups": group, "hosts": [{"hostid": id}]}));
+    let tags: Vec<Value> =
+        edited["tags"].as_array().unwrap().iter().cloned().chain([json!({"tag": "team", "value": "mail"})]).collect();
+    bed.api().call("host.update", &json!({"hostid": id, "tags": tags}));
+
+    let text = |sync: &str| {
+        let text = bed.configuration(&bed.server.pages(), &bed.names[0], sync);
+        let machines = format!("      - {}\n    macros:\n", TEMPLATES[1]);
+        assert!(text.contains(&machines));
+        text.replace(&machines, &format!("      - {}\n      - One more\n    macros:\n      LIMIT: 10\n", TEMPLATES[1]))
+            .replace("      - Virtual Machines\n", "      - Virtual Machines\n      - New group\n")
+    };
+    let plan = import(&text(""), &["--dry-run"]);
+    assert_eq!(plan.stdout, "nothing to do\n");
+    let finished = import(&text("  sync: [cluster, groups, templates, macros, proxy]\n"), &[]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let host = bed.host("vm01 renamed");
+    assert_eq!(groups(&host), ["New group", "Our own", "Virtual Machines", "cluster01"]);
+    let mut templates = texts(host["parentTemplates"].as_array().unwrap(), "name");
+    templates.sort_unstable();
+    assert_eq!(templates, ["One more", TEMPLATES[1]]);
+    assert_eq!(value(&host, "macros", "{$LIMIT}"), Some("10"));
+    assert_eq!(value(&host, "tags", "team"), Some("mail"));
+    let secret = bed.server.sql("select value, type from hostmacro where macro = '{$SECRET}'");
+    assert_eq!(secret.trim(), "p4ssw0rd|1");
+    assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");
+}
+
+/// The frontend refuses, dies and loses answers in the middle of a run; the next run makes good what was missed.
+fn survives_errors(bed: &Bed) {
+    for name in ["e1", "e2", "e3", "e4"] {
+        bed.small.page("POST", "/vm/create", &json!({"name": name}).to_string());
+    }
+    bed.wait_for_rows("the new machines", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "e4"));
+    let hostile = |call: &Call| match (call.method.as_str(), call.nth) {
+        // Done, and nobody hears of it.
+        ("host.create", 0) => Answer::Lose(200, r#"{"jsonrpc":"2.0","resu"#.to_owned()),
+        _ => Answer::Forward,
+    };
+    let through = |judge: fn(&Call) -> Answer| {
+        let frontend = bed.frontend(judge);
+        import(&bed.configuration(&frontend.url(), &bed.names[0], ""), &[])
+    };
+    let finished = through(hostile);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert_eq!(bed.import("", &["--dry-run"], 0).stdout, "nothing to do\n");
+
+    bed.small.set("VirtualMachine", "e1", "name", &json!("e1 renamed"));
+    bed.small.page("POST", "/vm/create", r#"{"name": "e5"}"#);
+    bed.small.page("POST", "/vm/create", r#"{"name": "e6"}"#);
+    bed.wait_for_rows("one more", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "e6"));
+    let finished = through(|call| match call.method.as_str() {
+        "host.update" => call.error("No permissions to referred object or it does not exist!"),
+        "host.create" if call.params.to_string().contains("\"e5\"") => Answer::Say(500, String::new()),
+        _ => Answer::Forward,
+    });
+    assert_eq!(finished.code, 1);
+    let all = lines(&finished);
+    for line in [
+        "WARNING - [vSphere VirtualMachine] Cannot update host in Zabbix: 'e1': No permissions to referred object or it does not exist!",
+        "WARNING - [vSphere VirtualMachine] Cannot create host in Zabbix: 'e5': host.create: HTTP status 500: no body",
+        "INFO - Sync completed",
+    ] {
+        assert!(all.contains(&line), "{line}\nis not in\n{}", finished.stderr);
+    }
+    bed.host("e6");
+    run_planned(bed, "", &[]);
+    bed.host("e5");
+    bed.host("e1 renamed");
+}
+
+fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
+    let everything = bed.configuration(&bed.server.pages(), &bed.names[0], "").replace(
+        "    groups:\n      - Virtual Machines\n",
+        "    groups:\n      - Virtual Machines\n    ignore_vm:\n      - .*\n",
+    );
+    let finished = import(&everything, &["--delete"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let left = bed.hosts();
+    let objects: Vec<_> = left.iter().map(|host| value(host, "tags", "vsphere.object").unwrap()).collect();
+    assert!(objects.iter().all(|object| !object.starts_with("VirtualMachine:")), "{objects:?}");
+    assert_eq!(objects.len(), 6 + 2);
+    let found = bed.api().get("host", &json!({"hostids": theirs, "output": ["hostid"], "selectTags": ["tag"]}));
+    assert_eq!(found.len(), theirs.len(), "{:?}: hosts of others were deleted", bed.series);
+    assert!(found.iter().all(|host| host["tags"] == json!([])), "{found:?}");
+}
+
+/// The figures are printed (`--nocapture`); the numbers of calls hold everywhere.
+fn a_thousand_machines(bed: &Bed) {
+    let received = || bed.stack.proxy_status()["result"]["counters"]["received"].as_u64().unwrap();
+    let frontend = bed.frontend(|_| Answer::Forward);
+    let text = bed.configuration(&frontend.url(), &bed.names[1], "");
+    for (what, batches) in [("first", MANY.div_ceil(50) + 3), ("second", 0)] {
+        let (before, start) = (received(), Instant::now());
+        let finished = import(&text, &[]);
+        let (took, requests) = (start.elapsed(), received() - before);
+        assert_eq!(finished.code, 0, "{}", finished.stderr);
+        let counts = frontend.take_counts();
+        let calls: usize = counts.values().sum();
+        println!(
+            "{:?}, {what} run, {MANY} machines: {took:.1?}, {calls} API calls {counts:?}, {requests} vPoller requests",
+            bed.series
+        );
+        // Clusters, hosts, machines, datastores.
+        assert_eq!(requests, 4);
+        assert!(counts.get("host.create").copied().unwrap_or_default() <= batches, "{counts:?}");
+        assert!(calls <= batches + 20, "{counts:?}");
+    }
+    let tagged = json!({"tags": [{"tag": "vsphere.vcenter", "value": bed.names[1], "operator": 1}], "countOutput": true});
+    let count: usize = bed.api().call("host.get", &tagged).as_str().unwrap().parse().unwrap();
+    assert!(count > MANY, "{count}");
+}

@@ -1,0 +1,60 @@
+//! What a measurement found, and the little arithmetic that takes.
+
+use serde_json::{Value, json};
+
+/// The outcome of a measurement.
+pub struct Figures {
+    /// The figure, for people.
+    pub shown: String,
+    /// Whether it reaches what it should.
+    pub met: bool,
+    /// Everything measured.
+    pub raw: Value,
+}
+
+impl Figures {
+    /// A figure, whether it reaches what it should, and all that was measured.
+    pub fn new(shown: impl Into<String>, met: bool, raw: Value) -> Self {
+        Self { shown: shown.into(), met, raw }
+    }
+
+    /// For a row that cannot be measured on this build.
+    pub fn missing(why: &str) -> Self {
+        Self::new(format!("not measured: {why}"), false, json!(null))
+    }
+}
+
+/// The middle of the values; `percent` 100 is the largest.
+pub fn percentile(values: &[f64], percent: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let rank = (sorted.len() * percent).div_ceil(100).max(1);
+    sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
+}
+
+/// The middle of the values.
+pub fn median(values: &[f64]) -> f64 {
+    percentile(values, 50)
+}
+
+/// The slope of the straight line that fits the points best.
+pub fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
+    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let above: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
+    let below: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
+    above / below
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic() {
+        assert_eq!([50, 99, 100].map(|percent| percentile(&[3.0, 1.0, 2.0], percent)), [2.0, 3.0, 3.0]);
+        assert!(percentile(&[], 50).is_nan());
+        assert!((slope(&[(0.0, 1.0), (1.0, 3.0), (2.0, 5.0)]) - 2.0).abs() < 1e-9);
+    }
+}

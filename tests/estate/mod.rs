@@ -1,0 +1,215 @@
+//! A vSphere estate in Zabbix: simulated vCenter, vPoller, server, and the templates of this tree linked to one host.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use vpoller_testkit::zabbix::{Series, Server, Setting};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_for, workspace};
+
+/// Limit for what Zabbix does at its own pace, on a machine that runs other tests as well.
+pub const SOON: Duration = Duration::from_secs(240);
+/// Between two looks, of which each asks for values again.
+const PACE: Duration = Duration::from_millis(1500);
+
+pub struct Estate {
+    pub server: Server,
+    pub simulator: Simulator,
+    pub stack: Stack,
+    /// As the vSphere host is registered.
+    pub vsphere: String,
+}
+
+/// An item as the API shows it.
+#[derive(Debug)]
+pub struct Item {
+    id: String,
+    /// Technical name of its host.
+    pub host: String,
+    pub key: String,
+    /// Why it is not supported; empty when it is.
+    pub error: String,
+    /// None as long as there is none, or it is not kept.
+    pub value: Option<String>,
+    pub kind: ValueType,
+    /// Kept for no time: a master item.
+    pub raw: bool,
+    /// Asks vPoller, and does not depend on another item.
+    is_check: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ValueType {
+    Float,
+    Unsigned,
+    Text,
+}
+
+impl Estate {
+    /// Starts everything with so many more machines beside those of the documents, and imports nothing.
+    pub fn start(series: Series, vms: usize) -> Self {
+        let simulator = Simulator::start(&SimOptions { vms, churn: 5, ..SimOptions::default() });
+        let host = Host::at(simulator.address());
+        let stack = Stack::start(std::slice::from_ref(&host), 1);
+        let module = format!("vPollerProxy={}\nvPollerTimeout=10000\n", stack.frontend());
+        let server = Setting::new(series, &module).server("StartPollers=10\n");
+        Self { server, simulator, stack, vsphere: host.name }
+    }
+
+    /// As [`Estate::start`], with the templates imported.
+    pub fn with_templates(series: Series, vms: usize) -> Self {
+        let estate = Self::start(series, vms);
+        estate.import("vpoller-all.yaml");
+        estate
+    }
+
+    #[track_caller]
+    pub fn import(&self, file: &str) {
+        self.server.api.import(&template_file(file)).unwrap_or_else(|error| panic!("{:?} {file}: {error}", self.server.series()));
+    }
+
+    /// Makes a host with an interface and these templates; returns its id.
+    #[track_caller]
+    pub fn add_host(&self, name: &str, templates: &[&str], macros: &[(&str, &str)]) -> String {
+        let api = &self.server.api;
+        let groups = api.get("hostgroup", &json!({"filter": {"name": ["vSphere"]}, "output": ["groupid"]}));
+        let group = match groups.first() {
+            Some(group) => group["groupid"].clone(),
+            None => api.call("hostgroup.create", &json!({"name": "vSphere"}))["groupids"][0].clone(),
+        };
+        let templates = api.get("template", &json!({"filter": {"host": templates}, "output": ["templateid"]}));
+        assert!(!templates.is_empty(), "no such template");
+        let macros: Vec<Value> = macros.iter().map(|(name, value)| json!({"macro": name, "value": value})).collect();
+        let interface = json!({"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": "10050"});
+        let host = json!({
+            "host": name, "groups": [{"groupid": group}], "templates": templates, "macros": macros, "interfaces": [interface],
+        });
+        api.call("host.create", &host)["hostids"][0].as_str().expect("an id").to_owned()
+    }
+
+    /// The host of the documents: the vCenter with its one macro.
+    pub fn add_vcenter(&self) -> String {
+        self.add_host("vCenter", &["VMware vSphere by vPoller"], &[("{$VSPHERE.HOST}", &self.vsphere)])
+    }
+
+    /// The technical name of a host made by discovery.
+    pub fn discovered(&self, moid: &str) -> String {
+        format!("{} {moid}", self.vsphere)
+    }
+
+    /// All hosts that simple checks or discovery brought along: technical and visible names.
+    pub fn hosts(&self) -> Vec<(String, String)> {
+        let own = json!({"output": ["host", "name"], "tags": [], "search": {"host": format!("{} ", self.vsphere)}, "startSearch": true});
+        let text = |host: &Value, field: &str| host[field].as_str().unwrap_or_default().to_owned();
+        self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
+    }
+
+    /// The enabled items of hosts with this technical name, or of all hosts.
+    pub fn items(&self, host: Option<&str>) -> Vec<Item> {
+        let mut question = json!({
+            "output": ["itemid", "key_", "state", "error", "lastvalue", "lastclock", "value_type", "history", "type"],
+            "monitored": true, "selectHosts": ["host"],
+        });
+        if let Some(host) = host {
+            question["host"] = json!(host);
+        }
+        self.server.api.get("item", &question).iter().map(item).filter(|item| item.host != "Zabbix server").collect()
+    }
+
+    /// Lets Zabbix execute these checks now. It leaves out items that it does not know yet, so one asks again until what one waits
+    /// for is there.
+    fn check_now<'a>(&self, items: impl Iterator<Item = &'a Item>) {
+        let tasks: Vec<Value> =
+            items.filter(|item| item.is_check).map(|item| json!({"type": 6, "request": {"itemid": item.id}})).collect();
+        for some in tasks.chunks(500) {
+            // An item that was deleted meanwhile spoils the whole list; the next look has a new one.
+            let _ = self.server.api.try_call("task.create", &json!(some));
+        }
+    }
+
+    /// Executes the checks of a host again and again until the condition yields something.
+    #[track_caller]
+    pub fn check_until<T>(&self, host: &str, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+        let mut next = Instant::now();
+        wait_for(SOON, what, || {
+            if Instant::now() < next {
+                return None;
+            }
+            self.check_now(self.items(Some(host)).iter());
+            next = Instant::now() + PACE;
+            probe()
+        })
+    }
+
+    /// Executes the checks of all hosts that have something missing, until the condition holds for all items; returns them.
+    #[track_caller]
+    pub fn settle(&self, what: &str, mut done: impl FnMut(&[Item]) -> bool) -> Vec<Item> {
+        let mut next = Instant::now();
+        wait_for(SOON, what, || {
+            if Instant::now() < next {
+                return None;
+            }
+            let items = self.items(None);
+            if done(&items) {
+                return Some(items);
+            }
+            let with_values: BTreeSet<&str> =
+                items.iter().filter(|item| item.value.is_some() && !item.is_check).map(|item| item.host.as_str()).collect();
+            let due = |item: &&Item| match item.raw {
+                true => {
+                    !with_values.contains(item.host.as_str())
+                        || items.iter().any(|other| other.host == item.host && !other.error.is_empty())
+                }
+                false => item.value.is_none() || !item.error.is_empty(),
+            };
+            self.check_now(items.iter().filter(due));
+            next = Instant::now() + 3 * PACE;
+            None
+        })
+    }
+
+    /// Names of the problems of a host that are not resolved.
+    pub fn problems(&self, host: &str) -> Vec<String> {
+        let hosts = self.server.api.get("host", &json!({"filter": {"host": [host]}, "output": ["hostid"]}));
+        let question = json!({"hostids": hosts.iter().map(|host| &host["hostid"]).collect::<Vec<_>>(), "output": ["name"]});
+        let problems = self.server.api.get("problem", &question);
+        problems.iter().filter_map(|problem| problem["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Waits until a problem is raised or, with `there` false, resolved.
+    #[track_caller]
+    pub fn wait_for_problem(&self, host: &str, name: &str, there: bool) {
+        let what = format!("{name:?} on {host} {}", if there { "raised" } else { "resolved" });
+        self.check_until(host, &what, || (self.problems(host).iter().any(|problem| problem == name) == there).then_some(()));
+    }
+
+    /// The last value of an item.
+    pub fn value(&self, host: &str, key: &str) -> Option<String> {
+        self.items(Some(host)).into_iter().find(|item| item.key == key)?.value
+    }
+}
+
+fn item(item: &Value) -> Item {
+    let text = |field: &str| item[field].as_str().unwrap_or_default().to_owned();
+    Item {
+        id: text("itemid"),
+        host: item["hosts"][0]["host"].as_str().unwrap_or_default().to_owned(),
+        key: text("key_"),
+        error: if text("state") == "1" { text("error") } else { String::new() },
+        value: (text("lastclock") != "0").then(|| text("lastvalue")),
+        kind: match text("value_type").as_str() {
+            "0" => ValueType::Float,
+            "3" => ValueType::Unsigned,
+            _ => ValueType::Text,
+        },
+        raw: text("history") == "0",
+        is_check: text("type") != "18",
+    }
+}
+
+/// A file of the templates as it is committed.
+#[track_caller]
+pub fn template_file(name: &str) -> String {
+    let path = workspace::root().join("templates/zabbix").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,93 @@
+"""What the templates of the several object types have in common."""
+
+from model import Booleans, Item, States, javascript, jsonpath, multiplier, unchanged  # noqa: F401
+
+VCENTER = "VMware vSphere by vPoller"
+HYPERVISOR = "VMware vSphere Hypervisor by vPoller"
+MACHINE = "VMware vSphere Virtual Machine by vPoller"
+DATASTORE = "VMware vSphere Datastore by vPoller"
+CLUSTER = "VMware vSphere Cluster by vPoller"
+DATACENTER = "VMware vSphere Datacenter by vPoller"
+PROCESSES = "VMware vSphere VM processes by vPoller"
+HEALTH = "vPoller health"
+
+HOST_MACRO = ("", "The vCenter or ESXi host, by the name that vconnector-cli knows it under.")
+NAME_MACRO = ("", "The object: its managed object id as moid:vm-42, or its name.")
+
+STATUS = States("vSphere status", gray=(0, "Gray"), green=(1, "Green"), yellow=(2, "Yellow"), red=(3, "Red"))
+POWER = States(
+    "vSphere power state", poweredOff=(0, "Off"), poweredOn=(1, "On"), suspended=(2, "Suspended"), standBy=(3, "Standby"), unknown=(4, "Unknown")
+)
+YES = Booleans("vSphere yes or no", "No", "Yes")
+
+# A fact is stored when it changes and once a day; a state when it changes and once an hour.
+FACT, STATE = "1d", "1h"
+MEBIBYTE, MEGAHERTZ = 1048576, 1000000
+
+
+def master(template, name, method, properties, description, delay="1m"):
+    """The one check that everything else of an object is taken from. Stored nowhere: its value is used when it arrives.
+
+    The interval is no macro: Zabbix 6.0 may read a host that discovery has just made before it reads the templates of the host, and
+    then gives up on items whose interval it cannot resolve.
+    """
+    return template.item(
+        name, 'vpoller.json["%s","{$VSPHERE.HOST}","{$VSPHERE.NAME}","%s"]' % (method, properties),
+        delay=delay, type="TEXT", history="0", component="raw", description=description,
+    )
+
+
+def member(path, optional=False):
+    """A property of the one object in the answer. What vSphere does not set is not in the answer: optional ones are discarded then."""
+    return jsonpath("$[0]['%s']" % path, unless="discard" if optional else None)
+
+
+class Values:
+    """Items taken from one master item."""
+
+    def __init__(self, template, master, prefix):
+        self.template, self.master, self.prefix = template, master, prefix
+
+    def _item(self, name, key, steps, **settings):
+        return self.template.item(name, "vpoller.%s[%s]" % (self.prefix, key), of=self.master, steps=steps, **settings)
+
+    def number(self, name, key, path, component, factor=None, optional=True, **settings):
+        steps = [member(path, optional)] + ([multiplier(factor)] if factor else [])
+        return self._item(name, key, steps, component=component, **settings)
+
+    def fact(self, name, key, path, component, optional=True, **settings):
+        settings.setdefault("type", "CHAR")
+        return self._item(name, key, [member(path, optional), unchanged(FACT)], component=component, **settings)
+
+    def state(self, name, key, path, states, component, optional=True, **settings):
+        return self._item(name, key, [member(path, optional), states.step(), unchanged(STATE)], states=states, component=component, **settings)
+
+    def count(self, name, key, path, component, **settings):
+        """How many elements a list has; a list that is not there has none."""
+        step = jsonpath("$[0]['%s'].length()" % path, unless=("value", "0"))
+        return self._item(name, key, [step], component=component, **settings)
+
+    def alarms(self):
+        for colour, shown in (("red", "red"), ("yellow", "yellow")):
+            path = "$[0]['triggeredAlarmState'][?(@.overallStatus == '%s')].length()" % colour
+            self._item("Triggered %s alarms" % shown, "alarms,%s" % colour, [jsonpath(path, unless=("value", "0"))], component="health")
+
+    def computed(self, name, key, component, *script, **settings):
+        """`o` is the object in the answer; a script that returns null gives no value."""
+        return self._item(name, key, [javascript("var o = JSON.parse(value)[0];", *script)], component=component, **settings)
+
+
+def watch_status(item, what):
+    """Triggers for the colour that vSphere gives an object."""
+    red = item.trigger(
+        "%s: status is red" % what, "last({})=%d" % STATUS.number("red"), "HIGH", scope="notice",
+        description="vSphere itself rates the object red: look at its triggered alarms.")
+    item.trigger(
+        "%s: status is yellow" % what, "last({})=%d" % STATUS.number("yellow"), "WARNING", scope="notice", after=[red],
+        description="vSphere itself rates the object yellow: look at its triggered alarms.")
+
+
+def watch_percent(item, what, macro, minutes=5, scope="performance"):
+    item.trigger(
+        "%s is high" % what, "min({},%dm)>{$%s}" % (minutes, macro), "WARNING", scope=scope, data="Now: {ITEM.LASTVALUE1}",
+        description="Above {$%s} %% for %d minutes." % (macro, minutes))

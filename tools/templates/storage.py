@@ -1,0 +1,78 @@
+"""VMware vSphere Datastore by vPoller."""
+
+from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_status
+from model import States, Template, chart, number, texts
+
+MAINTENANCE = States(
+    "Datastore maintenance", normal=(0, "Normal"), enteringMaintenance=(1, "Entering maintenance"), inMaintenance=(2, "In maintenance")
+)
+
+
+def build():
+    store = Template(
+        DATASTORE,
+        "A datastore, asked for with one request. Hosts with this template are made by the discovery of '%s', or by hand: set "
+        "{$VSPHERE.HOST} and {$VSPHERE.NAME} (moid:datastore-11, its URL or its name)." % VCENTER,
+        macros={
+            "{$VSPHERE.HOST}": HOST_MACRO,
+            "{$VSPHERE.NAME}": NAME_MACRO,
+            "{$VSPHERE.DATASTORE.SPACE.WARN}": ("20", "Free space in percent that is worth a warning."),
+            "{$VSPHERE.DATASTORE.SPACE.CRIT}": ("10", "Free space in percent that is a serious problem."),
+            "{$VSPHERE.DATASTORE.PROVISIONED.WARN}": ("200", "Promised space in percent of the capacity that is worth a warning."),
+        },
+        tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-datastore")],
+    )
+    everything = master(store, "Get datastore", "datastore.get", "@datastore.base", "All properties in one request; the other items take their part of it.", "5m")
+    get = Values(store, everything, "datastore")
+
+    status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
+    watch_status(status, "Datastore")
+    accessible = get.state("Accessible", "accessible", "summary.accessible", YES, "health", optional=False)
+    accessible.trigger("Datastore is not accessible", "last({})=0", "HIGH", scope="availability", description="No host can reach it.")
+    maintenance = get.state("Maintenance", "maintenance", "summary.maintenanceMode", MAINTENANCE, "health")
+    maintenance.trigger("Datastore is in maintenance", "last({})>0", "INFO", scope="notice", data="Now: {ITEM.LASTVALUE1}")
+    get.alarms()
+
+    capacity = get.number("Capacity", "capacity", "summary.capacity", "datastore", units="B")
+    free = get.number("Free space", "free", "summary.freeSpace", "datastore", units="B")
+    get.number("Uncommitted space", "uncommitted", "summary.uncommitted", "datastore", units="B", description="By which thin disks can grow.")
+    percent = get.computed(
+        "Free space in percent", "pfree", "datastore",
+        "if (!o['summary.capacity']) return null;",
+        "return o['summary.freeSpace'] / o['summary.capacity'] * 100;",
+        type="FLOAT", units="%")
+    critical = percent.trigger(
+        "Datastore is almost full", "last({})<{$VSPHERE.DATASTORE.SPACE.CRIT}", "HIGH", scope="capacity", data="Free: {ITEM.LASTVALUE1}",
+        description="Less than {$VSPHERE.DATASTORE.SPACE.CRIT} % are free.")
+    percent.trigger(
+        "Datastore gets full", "last({})<{$VSPHERE.DATASTORE.SPACE.WARN}", "WARNING", scope="capacity", data="Free: {ITEM.LASTVALUE1}",
+        after=[critical], description="Less than {$VSPHERE.DATASTORE.SPACE.WARN} % are free.")
+    promised = get.computed(
+        "Promised space in percent", "pprovisioned", "datastore",
+        "if (!o['summary.capacity']) return null;",
+        "return (o['summary.capacity'] - o['summary.freeSpace'] + (o['summary.uncommitted'] || 0)) / o['summary.capacity'] * 100;",
+        type="FLOAT", units="%", description="What all thin disks may grow to, in percent of the capacity.")
+    promised.trigger(
+        "Datastore has promised more than it has", "last({})>{$VSPHERE.DATASTORE.PROVISIONED.WARN}", "INFO", scope="capacity",
+        data="Promised: {ITEM.LASTVALUE1}")
+
+    machines = get.count("Number of virtual machines", "vms", "vm", "system")
+    hosts = get.count("Number of hypervisors", "hosts", "host", "system")
+    get.fact("Name", "name", "name", "system", optional=False)
+    kind = get.fact("Type", "type", "summary.type", "system")
+    get.fact("URL", "url", "summary.url", "system")
+    get.state("Used by several hypervisors", "shared", "summary.multipleHostAccess", YES, "system")
+    get.fact("Largest file", "maxfile", "info.maxFileSize", "datastore", type="UNSIGNED", units="B", description="That the datastore can hold.")
+    get.fact("Largest virtual disk", "maxdisk", "info.maxVirtualDiskCapacity", "datastore", type="UNSIGNED", units="B",
+             description="That the datastore can hold; ESXi before 5.5 does not say.")
+
+    store.graph("Datastore: space", (capacity.key, "888888"), (free.key, "00AA00", "GRADIENT_LINE"), low=0)
+    store.graph("Datastore: free space in percent", (percent.key, "00AA00", "GRADIENT_LINE"), low="percent")
+    store.dashboard(
+        "Datastore",
+        [number(accessible, "Accessible"), number(status, "Status"), number(capacity, "Capacity"), number(free, "Free"),
+         number(percent, "Free"), number(promised, "Promised")],
+        [chart("Datastore: space"), chart("Datastore: free space in percent")],
+        [number(machines, "Virtual machines"), number(hosts, "Hypervisors"), texts(kind, "Type", width=16, height=3)],
+    )
+    return store

@@ -1,0 +1,153 @@
+//! vSphere's inventory in memory, kept true by vSphere itself.
+//!
+//! [`follow`] has vSphere push ([`watch`]): a base set of paths of every object, and those paths that somebody asked for twice
+//! ([`learn`]). What comes over the [`line`] it applies ([`apply`]) to a copy of the last version ([`state`], [`table`],
+//! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
+//! [`fresh`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
+
+mod apply;
+mod base;
+mod flight;
+mod follow;
+mod fresh;
+mod layout;
+mod learn;
+mod line;
+mod look;
+mod report;
+mod state;
+mod table;
+mod watch;
+
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+
+pub(crate) use base::is_never_watched;
+pub(crate) use flight::Flights;
+pub(crate) use follow::Follower;
+pub(crate) use look::{Found, Look};
+pub(crate) use state::Snapshot;
+pub(crate) use table::weight;
+
+use crate::config::Cache;
+use fresh::Freshness;
+use learn::{Key, Learned};
+
+/// What readers and the task that follows vSphere have in common.
+#[derive(Debug)]
+pub(crate) struct Known {
+    current: ArcSwapOption<Snapshot>,
+    pub fresh: Freshness,
+    pub learned: Learned,
+    /// Paths that do not exist, in the API version that is spoken.
+    invalid: Mutex<Invalid>,
+    identity: Mutex<Identity>,
+    counters: Counters,
+}
+
+/// Which vCenter told what is known.
+#[derive(Debug, Default)]
+enum Identity {
+    #[default]
+    Unknown,
+    /// Its `instanceUuid`; an ESXi host has none.
+    Told(Option<String>),
+}
+
+#[derive(Debug, Default)]
+struct Invalid {
+    version: String,
+    paths: HashSet<Key>,
+}
+
+/// What the status page counts.
+#[derive(Debug, Default)]
+struct Counters {
+    /// Answers of vSphere with changes in them.
+    updates: AtomicU64,
+    /// Objects in those.
+    objects: AtomicU64,
+    /// Times that everything was told anew.
+    loads: AtomicU64,
+    /// How long that took the last time, in milliseconds.
+    load_ms: AtomicU64,
+    /// Times that vSphere was lost.
+    losses: AtomicU64,
+    /// Paths that there was no room for.
+    refused: AtomicU64,
+}
+
+/// Paths remembered as invalid at most.
+const MOST_INVALID: usize = 10_000;
+/// The longest wait for changes: shorter than the idle time-outs of whatever may be on the way.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+impl Known {
+    pub fn new(settings: &Cache) -> Self {
+        Self {
+            current: ArcSwapOption::empty(),
+            fresh: Freshness::new(Instant::now(), settings.max_stale, wait(settings)),
+            learned: Learned::new(settings.ttl),
+            invalid: Mutex::default(),
+            identity: Mutex::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The version that answers may come from.
+    pub fn current(&self, now: Instant) -> Option<Arc<Snapshot>> {
+        if self.fresh.is_good(now) { self.current.load_full() } else { None }
+    }
+
+    /// Whether the path is known not to exist.
+    pub fn is_invalid(&self, kind: &str, path: &str) -> bool {
+        let invalid = self.invalid();
+        !invalid.paths.is_empty() && invalid.paths.contains(&Key::new(kind, path))
+    }
+
+    /// Remembers a path that does not exist. One that names an element of a list may exist for another object.
+    pub fn note_invalid(&self, kind: &str, path: &str) {
+        let mut invalid = self.invalid();
+        if !path.contains('[') && invalid.paths.len() < MOST_INVALID {
+            invalid.paths.insert(Key::new(kind, path));
+        }
+    }
+
+    /// Which paths exist depends on the API version.
+    fn speak(&self, version: &str) {
+        let mut invalid = self.invalid();
+        if invalid.version != version {
+            *invalid = Invalid { version: version.to_owned(), paths: HashSet::new() };
+        }
+    }
+
+    /// Notes which vCenter tells from now on. Says whether it is another one, so that what was known is void.
+    fn identify(&self, uuid: Option<&str>) -> bool {
+        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *identity, Identity::Told(uuid.map(str::to_owned)));
+        let other = matches!(before, Identity::Told(before) if before.as_deref() != uuid);
+        if other {
+            self.fresh.void();
+            self.current.store(None);
+        }
+        other
+    }
+
+    fn publish(&self, version: &Snapshot) {
+        self.current.store(Some(Arc::new(version.clone())));
+    }
+
+    fn invalid(&self) -> MutexGuard<'_, Invalid> {
+        self.invalid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to wait for changes in one call, so that vSphere confirms often enough.
+fn wait(settings: &Cache) -> Duration {
+    let seconds = (settings.max_stale / 2).min(LONGEST_WAIT).as_secs().max(1);
+    Duration::from_secs(seconds)
+}
