@@ -260,6 +260,24 @@ fn what_others_made_is_never_deleted() {
     assert!(plan.strangers.iter().any(|note| note.text.contains("notes about vc01")));
 }
 
+/// A host of ours that stands for another vCenter's object.
+fn of_another_vcenter(id: &str, name: &str, moid: &str) -> Host {
+    let mut other = host(id, name, Some("vc02.example.org"));
+    let tag = |tag: &str, value: String| Tag { tag: tag.to_owned(), value };
+    other.tags = vec![tag(VCENTER_TAG, "vc02.example.org".to_owned()), tag(OBJECT_TAG, format!("VirtualMachine:{moid}"))];
+    other
+}
+
+#[test]
+fn another_vcenters_hosts_are_left_alone() {
+    let mut state = zabbix();
+    state.hosts.push(of_another_vcenter("100", "vm01", "vm-1"));
+    state.hosts.push(of_another_vcenter("101", "vm02", "vm-2"));
+    let after = settle(&plain(), &[("vm-1", "vm01", "host-1")], &state, DELETE);
+    assert_eq!(names(&after), ["vm01", "vm02", "vm01 (vm-1)"]);
+    assert_eq!(after.hosts[..2], state.hosts[..]);
+}
+
 #[test]
 fn our_host_is_not_deleted_when_it_bears_the_vcenters_name() {
     let before = settle(&plain(), &[("vm-1", VCENTER, "host-1"), ("vm-2", "vm02", "host-1")], &zabbix(), NOTHING);
@@ -443,6 +461,7 @@ proptest! {
         let mut discovered = host("102", "discovered", Some(VCENTER));
         discovered.discovered = true;
         state.hosts.push(discovered);
+        state.hosts.push(of_another_vcenter("104", "b", "vm-1"));
         let foreign: Vec<Host> = state.hosts.clone();
         for machines in &history {
             let machines: Vec<_> = machines.iter().map(|(moid, name, host)| (moid.as_str(), name.as_str(), host.as_str())).collect();
@@ -456,7 +475,8 @@ proptest! {
             let blocked = machines.iter().any(|(_, name, _)| *name == "discovered");
             let hosts_of = |state: &State, moid: &str| {
                 let tag = Tag { tag: OBJECT_TAG.to_owned(), value: format!("VirtualMachine:{moid}") };
-                state.hosts.iter().filter(|host| host.tags.contains(&tag)).map(|host| host.id.clone()).collect::<Vec<_>>()
+                let ours = state.hosts.iter().filter(|host| !foreign.contains(host));
+                ours.filter(|host| host.tags.contains(&tag)).map(|host| host.id.clone()).collect::<Vec<_>>()
             };
             for (moid, name, _) in &machines {
                 let (hosts, earlier) = (hosts_of(&state, moid), hosts_of(&before, moid));

@@ -191,3 +191,63 @@ fn strings<'v>(values: &'v Value, name: &'v str) -> impl Iterator<Item = String>
 fn unique(names: impl Iterator<Item = String>) -> Vec<String> {
     names.collect::<BTreeSet<_>>().into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::importer::inventory::Row;
+    use crate::importer::kind::Kind;
+    use crate::importer::planner::{self, Options};
+    use crate::importer::zabbix::dialect::Dialect;
+
+    /// Answers whatever it has, in turn.
+    struct Anything {
+        answers: Vec<Value>,
+        calls: usize,
+    }
+
+    impl Call for Anything {
+        fn call(&mut self, _method: &str, _params: Value) -> Result<Value, ApiError> {
+            self.calls += 1;
+            Ok(self.answers[self.calls % self.answers.len()].clone())
+        }
+
+        fn dialect(&self) -> Dialect {
+            Dialect::new("7.0").unwrap()
+        }
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let names =
+            ["hostid", "host", "name", "tags", "tag", "value", "macros", "macro", "groups", "vm01", VCENTER_TAG, "vc01", "1"];
+        let name = move || prop::sample::select(names.map(str::to_owned).to_vec());
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            name().prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 40, 5, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                prop::collection::vec((name(), inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// Answers of any shape, of either side, make some plan and no panic.
+        #[test]
+        fn any_answer_is_survived(answers in prop::collection::vec(any_json(), 1..8), rows in prop::collection::vec(any_json(), 0..4)) {
+            let text = "vsphere: {hostname: vc01}\nzabbix: {hostname: 'http://z', api_token: x, vsphere_object_vm: {templates: vm01, groups: vm01}}\n";
+            let config = Config::parse(text).unwrap();
+            let machine = json!({"moid": "vm-1", "name": "vm01"});
+            let rows = rows.into_iter().chain([machine]).filter_map(|row| row.as_object().cloned()).collect::<Vec<Row>>();
+            let inventory = Inventory::new(&config, &[(Kind::Vm, rows.clone()), (Kind::Cluster, rows)].into());
+            let state = state(&mut Anything { answers, calls: 0 }, &config, &inventory).unwrap();
+            planner::plan(&config, &inventory, &state, Options { delete: true, allow_empty: true }).to_string();
+        }
+    }
+}

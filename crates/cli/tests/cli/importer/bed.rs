@@ -1,11 +1,12 @@
 //! A real Zabbix and a real vPoller, with simulated vCenters behind it.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use vpoller_testkit::zabbix::{Api, Series, Server, Setting};
-use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until, workspace};
 
 use super::frontend::{Answer, Call, Frontend};
 use super::run::import;
@@ -22,6 +23,8 @@ pub const TEMPLATES: [&str; 3] = [
     "Template VMware vSphere Virtual Machine - vPoller Native",
     "Template VMware vSphere Datastore - vPoller Native",
 ];
+/// A template with one item, for many machines.
+pub const LIGHT: &str = "One item";
 pub const PROXY: &str = "zbx-proxy.example.org";
 
 /// All of it.
@@ -48,10 +51,11 @@ impl Bed {
         // Its module asks nobody: what the importer asks is counted.
         let server = Setting::new(series, "vPollerProxy=tcp://127.0.0.9:9\n").server("");
         let bed = Self { small, _big: big, stack, server, series, names: hosts.map(|host| host.name) };
+        bed.import_templates("legacy-native.yaml");
+        bed.template(LIGHT);
         // Zabbix ships with one that differs only in case, and would do.
         let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Virtual machines"]}, "output": ["groupid"]}));
         bed.api().call("hostgroup.update", &json!({"groupid": group[0]["groupid"], "name": "Shipped"}));
-        TEMPLATES.iter().for_each(|name| bed.template(name));
         let proxy = match series {
             Series::V6_0 => json!({"host": PROXY, "status": 5}),
             Series::V7_0 => json!({"name": PROXY, "operating_mode": 0}),
@@ -62,6 +66,12 @@ impl Bed {
 
     pub fn api(&self) -> &Api {
         &self.server.api
+    }
+
+    /// The templates of a file of ours.
+    pub fn import_templates(&self, file: &str) {
+        let text = fs::read_to_string(workspace::root().join("templates/zabbix").join(file)).unwrap();
+        self.api().import(&text).unwrap();
     }
 
     /// A template with one item.

@@ -10,7 +10,7 @@ use vpoller_testkit::certificates::{Authority, ServerCertificate};
 use super::frontend::{Answer, Call, Frontend};
 use super::run::{import, import_mode, lines};
 use crate::peer::Peer;
-use crate::program::{Finished, run};
+use crate::program::{Finished, on_terminal, run};
 use crate::trust::server_config;
 
 /// A vPoller with so many virtual machines on one host of one cluster.
@@ -280,6 +280,17 @@ fn certificates_are_checked_as_the_configuration_says() {
         let finished = import(&known, &format!("  ca_file: {file}\n"));
         assert!(finished.code == 1 && finished.stderr.contains(part), "{}", finished.stderr);
     }
+}
+
+#[test]
+fn on_a_terminal_it_shows_how_far_it_is() {
+    let (frontend, vpoller) = (Frontend::start(None, empty("7.0.9")), vpoller(3));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zabbix-vsphere-import.yaml");
+    std::fs::write(&file, configuration(&vpoller, &frontend.url(), TOKEN)).unwrap();
+    let finished = on_terminal("zabbix-vsphere-import", &["-f", file.to_str().unwrap()], "no question is asked", "", false);
+    let screen = &finished.stdout;
+    assert!(finished.code == 0 && screen.contains("0/3, ") && screen.contains("Creating Zabbix host 'vm003'"), "{screen:?}");
 }
 
 /// The simplest plan: nothing of Zabbix is changed, and the plan goes to standard output.

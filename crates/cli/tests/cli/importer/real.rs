@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::Series;
 
-use super::bed::{Bed, MANY, PROXY, TEMPLATES, groups, texts, value};
+use super::bed::{Bed, LIGHT, MANY, PROXY, TEMPLATES, groups, texts, value};
 use super::frontend::{Answer, Call};
 use super::run::{import, lines};
 use crate::program::Finished;
@@ -349,7 +349,7 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
 /// The sample file and the one of the page, with our templates and a token: what they say works as it stands.
 fn the_sample(bed: &Bed) {
     let file = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
-    bed.api().import(&file("templates/zabbix/vpoller-all.yaml")).unwrap();
+    bed.import_templates("vpoller-all.yaml");
     let id = bed.api().call("token.create", &json!({"name": "import", "userid": "1"}))["tokenids"][0].clone();
     let token = bed.api().call("token.generate", &json!([id]))[0]["token"].as_str().unwrap().to_owned();
     let here = |text: &str, token_there: &str| {
@@ -414,7 +414,7 @@ fn the_sample(bed: &Bed) {
 fn a_thousand_machines(bed: &Bed) {
     let received = || bed.stack.proxy_status()["result"]["counters"]["received"].as_u64().unwrap();
     let frontend = bed.frontend(|_| Answer::Forward);
-    let text = bed.configuration(&frontend.url(), &bed.names[1], "");
+    let text = bed.configuration(&frontend.url(), &bed.names[1], "").replace(TEMPLATES[1], LIGHT);
     for (what, batches) in [("first", MANY.div_ceil(50) + 3), ("second", 0)] {
         let (before, start) = (received(), Instant::now());
         let finished = import(&text, &[]);
