@@ -81,8 +81,9 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         complete(&estate);
         estate.add_vcenter();
         let start = std::time::Instant::now();
-        let hosts = estate
-            .check_until("vCenter", "a host for every object", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS));
+        let hosts = estate.check_until(&BTreeSet::from(["vCenter"]), "a host for every object", || {
+            Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS)
+        });
         eprintln!("{series:?}: all hosts after {:?}", start.elapsed());
         // Names vSphere allows and Zabbix does not, and two of one name, live in the visible name.
         for name in ["vm-🚀 (", "vm with \"quotes\" and 'apostrophe' (", "vm-twin ("] {
@@ -261,19 +262,21 @@ fn problems_are_raised_and_resolved() {
     Series::together(|series| {
         let mut estate = Estate::with_templates(series, 0);
         estate.add_vcenter();
-        let hosts =
-            estate.check_until("vCenter", "the hosts", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS - MACHINES));
+        let hosts = estate.check_until(&BTreeSet::from(["vCenter"]), "the hosts", || {
+            Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS - MACHINES)
+        });
         let host = |name: &str| {
             let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} (")));
             found.map(|(host, _)| host.as_str()).unwrap_or_else(|| panic!("no host for {name} in {hosts:?}"))
         };
-        for incident in incidents() {
-            let (path, bad, good) = &incident.change;
-            estate.simulator.set(incident.kind, incident.name, path, bad);
-            estate.wait_for_problem(host(incident.name), incident.problem, true);
-            estate.simulator.set(incident.kind, incident.name, path, good);
-            estate.wait_for_problem(host(incident.name), incident.problem, false);
-        }
+        let incidents = incidents();
+        let problems: Vec<(&str, &str)> = incidents.iter().map(|incident| (host(incident.name), incident.problem)).collect();
+        let set =
+            |incident: &Incident, value: &Value| estate.simulator.set(incident.kind, incident.name, incident.change.0, value);
+        incidents.iter().for_each(|incident| set(incident, &incident.change.1));
+        estate.wait_for_problems(&problems, true);
+        incidents.iter().for_each(|incident| set(incident, &incident.change.2));
+        estate.wait_for_problems(&problems, false);
         an_alarm_comes_and_goes(&estate);
         importing_again_changes_nothing(&estate);
         a_dead_worker_is_noticed(&mut estate);
@@ -287,9 +290,9 @@ fn an_alarm_comes_and_goes(estate: &Estate) {
         "time": "2026-01-01T00:00:00Z", "acknowledged": false,
     }]);
     estate.simulator.set("Folder", "Datacenters", "triggeredAlarmState", &alarm);
-    estate.wait_for_problem("vCenter", problem, true);
+    estate.wait_for_problems(&[("vCenter", problem)], true);
     estate.simulator.set("Folder", "Datacenters", "triggeredAlarmState", &json!([]));
-    estate.wait_for_problem("vCenter", problem, false);
+    estate.wait_for_problems(&[("vCenter", problem)], false);
 }
 
 fn a_dead_worker_is_noticed(estate: &mut Estate) {
@@ -297,11 +300,12 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
         estate.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}))[0]["hostid"].clone();
     // Zabbix looks at such triggers every 30 seconds.
     estate.server.api.call("usermacro.create", &json!({"hostid": host, "macro": "{$VSPHERE.NODATA}", "value": "10s"}));
+    let silence = [("vCenter", "vSphere does not answer")];
     estate.stack.workers.clear();
-    estate.wait_for_problem("vCenter", "vSphere does not answer", true);
+    estate.wait_for_problems(&silence, true);
     let about =
         estate.items(Some("vCenter")).into_iter().find(|item| item.key.starts_with("vpoller.json[\"about\"")).expect("the item");
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
-    estate.wait_for_problem("vCenter", "vSphere does not answer", false);
+    estate.wait_for_problems(&silence, false);
 }

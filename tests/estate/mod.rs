@@ -127,15 +127,15 @@ impl Estate {
         }
     }
 
-    /// Executes the checks of a host again and again until the condition yields something.
+    /// Executes the checks of hosts again and again until the condition yields something.
     #[track_caller]
-    pub fn check_until<T>(&self, host: &str, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    pub fn check_until<T>(&self, hosts: &BTreeSet<&str>, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let mut next = Instant::now();
         wait_for(SOON, what, || {
             if Instant::now() < next {
                 return None;
             }
-            self.check_now(self.items(Some(host)).iter());
+            hosts.iter().for_each(|host| self.check_now(self.items(Some(host)).iter()));
             next = Instant::now() + PACE;
             probe()
         })
@@ -176,11 +176,19 @@ impl Estate {
         problems.iter().filter_map(|problem| problem["name"].as_str().map(str::to_owned)).collect()
     }
 
-    /// Waits until a problem is raised or, with `there` false, resolved.
+    /// Waits until problems, given as host and name, are raised or, with `there` false, resolved.
     #[track_caller]
-    pub fn wait_for_problem(&self, host: &str, name: &str, there: bool) {
-        let what = format!("{name:?} on {host} {}", if there { "raised" } else { "resolved" });
-        self.check_until(host, &what, || (self.problems(host).iter().any(|problem| problem == name) == there).then_some(()));
+    pub fn wait_for_problems(&self, problems: &[(&str, &str)], there: bool) {
+        let hosts: BTreeSet<&str> = problems.iter().map(|(host, _)| *host).collect();
+        let mut open = Vec::new();
+        let what = format!("problems {}: {problems:?}", if there { "raised" } else { "resolved" });
+        self.check_until(&hosts, &what, || {
+            let found: BTreeSet<(&str, String)> =
+                hosts.iter().flat_map(|host| self.problems(host).into_iter().map(move |name| (*host, name))).collect();
+            open = problems.iter().filter(|(host, name)| found.contains(&(*host, (*name).to_owned())) != there).collect();
+            eprintln!("{:?}: to be {}: {open:?}", self.server.series(), if there { "raised" } else { "resolved" });
+            open.is_empty().then_some(())
+        });
     }
 
     /// The last value of an item.

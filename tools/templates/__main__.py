@@ -5,6 +5,7 @@ import sys
 
 import groups
 import hypervisor
+import legacy
 import model
 import processes
 import storage
@@ -25,6 +26,8 @@ def files():
     yield "vpoller-cluster.yaml", [cluster]
     yield "vpoller-datacenter.yaml", [datacenter]
     yield "vpoller-vm-processes.yaml", [guests]
+    yield "legacy-native.yaml", legacy.templates("native")
+    yield "legacy-external-checks.yaml", [*legacy.templates("python"), *legacy.templates("c")]
     yield "vpoller-all.yaml", [*linked, guests, center]
 
 

@@ -42,6 +42,19 @@ def member(path, optional=False):
     return jsonpath("$[0]['%s']" % path, unless="discard" if optional else None)
 
 
+def counters(template, kind, properties, delay="1m", interval=""):
+    """The one check for all performance counters of an object, with all their instances."""
+    return template.item(
+        "Get performance counters", 'vpoller.json["perf.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","%s","%s","","","","%s","%s"]'
+        % (properties, kind, "" if interval else "*", interval),
+        delay=delay, type="TEXT", history="0", component="raw", description="All performance counters in one request.")
+
+
+def counted(counter, instance=""):
+    """The newest sample of a counter; there is none while the object is off."""
+    return jsonpath("$[?(@.instance == '%s')]['%s'].first()" % (instance, counter), unless="discard")
+
+
 class Values:
     """Items taken from one master item."""
 

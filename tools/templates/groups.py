@@ -1,6 +1,6 @@
 """VMware vSphere Cluster and Datacenter by vPoller."""
 
-from common import CLUSTER, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status
+from common import CLUSTER, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, counted, counters, master, watch_percent, watch_status
 from model import Template, chart, javascript, jsonpath, number, texts
 
 TEXT = ("%s, asked for with one request. Hosts with this template are made by the discovery of '" + VCENTER + "', or by hand: set {$VSPHERE.HOST} and "
@@ -101,6 +101,17 @@ def datacenter():
     machines, running, hosts = totals(made, "datacenter")
     get.count("Number of networks", "networks", "network", "network")
     name = get.fact("Name", "name", "name", "system", optional=False)
+    perf = counters(made, "datacenter", "@datacenter.perf", "1h", "Past day")
+    operations = []
+    for shown, key, counter, colour in (
+        ("Virtual machines powered on, in 24 hours", "on", "vmop.numPoweron.latest", "00AA00"),
+        ("Virtual machines powered off, in 24 hours", "off", "vmop.numPoweroff.latest", "CC0000"),
+        ("Virtual machines suspended, in 24 hours", "suspended", "vmop.numSuspend.latest", "BBBB00"),
+        ("Virtual machines moved, in 24 hours", "moved", "vmop.numVMotion.latest", "3333FF"),
+    ):
+        item = made.item(shown, "vpoller.datacenter[perf,%s]" % key, of=perf, component="system", steps=[counted(counter)])
+        operations.append((item.key, colour))
+    made.graph("Datacenter: operations", *operations, low=0)
     red = next(item for item in made.items if item.key == "vpoller.datacenter[alarms,red]")
     yellow = next(item for item in made.items if item.key == "vpoller.datacenter[alarms,yellow]")
     made.graph("Datacenter: alarms", (red.key, "CC0000"), (yellow.key, "BBBB00"), low=0)
@@ -109,6 +120,7 @@ def datacenter():
         [number(status, "Status"), number(red, "Red alarms"), number(yellow, "Yellow alarms"), number(hosts, "Hypervisors"), number(machines, "Virtual machines"),
          number(running, "Powered on")],
         [chart("Datacenter: CPU usage"), chart("Datacenter: memory usage")],
-        [chart("Datacenter: alarms"), texts(name, "Name")],
+        [chart("Datacenter: alarms"), chart("Datacenter: operations")],
+        [texts(name, "Name", width=24, height=3)],
     )
     return made

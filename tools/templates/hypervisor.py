@@ -1,9 +1,9 @@
 """VMware vSphere Hypervisor by vPoller."""
 
 from common import (
-    FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status,
+    counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status,
 )
-from model import States, Template, chart, number, texts, unchanged
+from model import States, Template, chart, charts, jsonpath, multiplier, number, texts, unchanged
 
 CONNECTION = States("Hypervisor connection", connected=(1, "Connected"), notResponding=(0, "Not responding"), disconnected=(2, "Disconnected"))
 
@@ -19,6 +19,7 @@ def build():
             "{$VSPHERE.HOST}": HOST_MACRO,
             "{$VSPHERE.NAME}": NAME_MACRO,
             "{$VSPHERE.HV.CPU.WARN}": ("90", "CPU usage in percent that is worth a warning."),
+            "{$VSPHERE.HV.LATENCY.WARN}": ("0.1", "Disk latency in seconds that is worth a warning."),
             "{$VSPHERE.HV.MEMORY.WARN}": ("90", "Memory usage in percent that is worth a warning."),
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-hypervisor")],
@@ -71,6 +72,46 @@ def build():
     get.number("Memory fairness", "memory.fairness", "summary.quickStats.distributedMemoryFairness", "memory",
                description="Of the host within its cluster, in thousandths.")
 
+    perf = counters(host, "host", "@host.perf")
+
+    def counter(name, key, counter, component, *steps, **settings):
+        return host.item(name, "vpoller.hv[perf,%s]" % key, of=perf, component=component, steps=[counted(counter), *steps], **settings)
+
+    received = counter("Network received", "net.in", "net.received.average", "network", multiplier(1024), units="Bps")
+    sent = counter("Network sent", "net.out", "net.transmitted.average", "network", multiplier(1024), units="Bps")
+    counter("Disk read rate", "disk.read", "disk.read.average", "storage", multiplier(1024), units="Bps")
+    counter("Disk write rate", "disk.write", "disk.write.average", "storage", multiplier(1024), units="Bps")
+    latency = counter("Highest disk latency", "disk.latency", "disk.maxTotalLatency.latest", "storage", multiplier(0.001), type="FLOAT", units="s")
+    latency.trigger("Disk latency is high", "min({},5m)>{$VSPHERE.HV.LATENCY.WARN}", "WARNING", scope="performance", data="Now: {ITEM.LASTVALUE1}")
+    counter("Memory swapped in, rate", "memory.swapin", "mem.swapinRate.average", "memory", multiplier(1024), units="Bps")
+    counter("Memory swapped out, rate", "memory.swapout", "mem.swapoutRate.average", "memory", multiplier(1024), units="Bps")
+    counter("Power", "power.watt", "power.power.average", "power", units="!W")
+
+    def instances(what, rule_key, macro, pattern, parts, tag):
+        rule = host.rule(
+            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=[jsonpath("$[?(@.instance =~ '%s')]" % pattern), unchanged("1h")],
+            description="Those with performance counters of their own.")
+        for name, key, path, factor, settings in parts:
+            steps = [counted(path, macro)] + ([multiplier(factor)] if factor else [])
+            rule.item("[%s] %s" % (macro, name), "%s[%s,%s]" % (rule_key.replace(".discovery", ""), key, macro), of=perf, component=tag, tags=[(tag, macro)],
+                      steps=steps, **settings)
+        return rule
+
+    rate, seconds = {"units": "Bps"}, {"units": "s", "type": "FLOAT"}
+    nics = instances("Network adapter", "vpoller.hv.nic.discovery", "{#NIC}", "^vmnic[0-9]+$", [
+        ("Received", "in", "net.received.average", 1024, rate), ("Sent", "out", "net.transmitted.average", 1024, rate),
+        ("Dropped on receipt", "dropped.in", "net.droppedRx.summation", None, {}), ("Dropped on sending", "dropped.out", "net.droppedTx.summation", None, {}),
+        ("Errors on receipt", "errors.in", "net.errorsRx.summation", None, {}), ("Errors on sending", "errors.out", "net.errorsTx.summation", None, {}),
+    ], "network")
+    nics.graph("[{#NIC}] Traffic", ("vpoller.hv.nic[in,{#NIC}]", "00AA00", "GRADIENT_LINE"), ("vpoller.hv.nic[out,{#NIC}]", "3333FF", "GRADIENT_LINE"), low=0)
+    stores = instances("Datastore", "vpoller.hv.datastore.discovery", "{#DATASTORE}", "^[0-9a-f]{8}-[0-9a-f]{8}", [
+        ("Read rate", "read", "datastore.read.average", 1024, rate), ("Write rate", "write", "datastore.write.average", 1024, rate),
+        ("Read latency", "readlatency", "datastore.totalReadLatency.average", 0.001, seconds),
+        ("Write latency", "writelatency", "datastore.totalWriteLatency.average", 0.001, seconds),
+    ], "datastore")
+    stores.graph("[{#DATASTORE}] Latency", ("vpoller.hv.datastore[readlatency,{#DATASTORE}]", "00AA00"),
+                 ("vpoller.hv.datastore[writelatency,{#DATASTORE}]", "3333FF"), low=0)
+
     machines = get.count("Number of virtual machines", "vms", "vm", "system")
     get.count("Number of datastores", "datastores", "datastore", "datastore")
     get.count("Number of networks", "networks", "network", "network")
@@ -98,11 +139,16 @@ def build():
     host.graph("Hypervisor: CPU in percent", (percent.key, "3333FF", "GRADIENT_LINE"), low="percent")
     host.graph("Hypervisor: CPU", (usage.key, "3333FF", "GRADIENT_LINE"), low=0)
     host.graph("Hypervisor: memory", (memory.key, "888888"), (used.key, "3333FF", "GRADIENT_LINE"), low=0)
+    host.graph("Hypervisor: network", (received.key, "00AA00", "GRADIENT_LINE"), (sent.key, "3333FF", "GRADIENT_LINE"), low=0)
+    host.graph("Hypervisor: disk latency", (latency.key, "CC6600"), low=0)
     host.dashboard(
         "Hypervisor",
         [number(connection, "Connection"), number(status, "Status"), number(machines, "Virtual machines"), number(uptime, "Uptime"),
          number(percent, "CPU"), number(percent_memory, "Memory")],
         [chart("Hypervisor: CPU in percent"), chart("Hypervisor: memory")],
+        [chart("Hypervisor: network"), chart("Hypervisor: disk latency")],
+        [charts("[{#NIC}] Traffic")],
+        [charts("[{#DATASTORE}] Latency")],
         [texts(where, "Cluster"), texts(product, "ESXi")],
     )
     return host

@@ -203,7 +203,8 @@ class Trigger:
             made["opdata"] = self.data
         if not self.enabled:
             made["status"] = "DISABLED"
-        made["priority"] = self.priority
+        if self.priority != "NOT_CLASSIFIED":
+            made["priority"] = self.priority
         if self.description:
             made["description"] = self.description
         if self.manual:
@@ -277,9 +278,7 @@ class Rule(Object):
 
     def export_host(self, prototype, path):
         host, name, groups, template, macros, own_groups, tags = prototype
-        made = {"uuid": uuid(*path, "host", host), "host": host}
-        if name != host:
-            made["name"] = name
+        made = {"uuid": uuid(*path, "host", host), "host": host, "name": name}
         made["group_links"] = [{"group": {"name": group}} for group in groups]
         if own_groups:
             made["group_prototypes"] = [{"name": group} for group in own_groups]

@@ -1,7 +1,7 @@
 """VMware vSphere Datastore by vPoller."""
 
-from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_status
-from model import States, Template, chart, number, texts
+from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, counted, counters, master, watch_status
+from model import States, Template, chart, multiplier, number, texts
 
 MAINTENANCE = States(
     "Datastore maintenance", normal=(0, "Normal"), enteringMaintenance=(1, "Entering maintenance"), inMaintenance=(2, "In maintenance")
@@ -16,6 +16,7 @@ def build():
         macros={
             "{$VSPHERE.HOST}": HOST_MACRO,
             "{$VSPHERE.NAME}": NAME_MACRO,
+            "{$VSPHERE.DATASTORE.LATENCY.WARN}": ("0.05", "Latency in seconds that is worth a warning."),
             "{$VSPHERE.DATASTORE.SPACE.WARN}": ("20", "Free space in percent that is worth a warning."),
             "{$VSPHERE.DATASTORE.SPACE.CRIT}": ("10", "Free space in percent that is a serious problem."),
             "{$VSPHERE.DATASTORE.PROVISIONED.WARN}": ("200", "Promised space in percent of the capacity that is worth a warning."),
@@ -56,6 +57,19 @@ def build():
         "Datastore has promised more than it has", "last({})>{$VSPHERE.DATASTORE.PROVISIONED.WARN}", "INFO", scope="capacity",
         data="Promised: {ITEM.LASTVALUE1}")
 
+    perf = counters(store, "datastore", "@datastore.perf", "5m", "Past day")
+
+    def counter(name, key, counter, *steps, **settings):
+        return store.item(name, "vpoller.datastore[perf,%s]" % key, of=perf, component="datastore", steps=[counted(counter), *steps], **settings)
+
+    read = counter("Read rate", "read", "datastore.read.average", multiplier(1024), units="Bps")
+    write = counter("Write rate", "write", "datastore.write.average", multiplier(1024), units="Bps")
+    counter("Reads per second", "reads", "datastore.numberReadAveraged.average")
+    counter("Writes per second", "writes", "datastore.numberWriteAveraged.average")
+    latency = counter("Latency", "latency", "datastore.throughput.contention.average", multiplier(0.001), type="FLOAT", units="s",
+                      description="What a command waits on average, as all hosts see it.")
+    latency.trigger("Datastore is slow", "min({},15m)>{$VSPHERE.DATASTORE.LATENCY.WARN}", "WARNING", scope="performance", data="Now: {ITEM.LASTVALUE1}")
+
     machines = get.count("Number of virtual machines", "vms", "vm", "system")
     hosts = get.count("Number of hypervisors", "hosts", "host", "system")
     get.fact("Name", "name", "name", "system", optional=False)
@@ -68,11 +82,14 @@ def build():
 
     store.graph("Datastore: space", (capacity.key, "888888"), (free.key, "00AA00", "GRADIENT_LINE"), low=0)
     store.graph("Datastore: free space in percent", (percent.key, "00AA00", "GRADIENT_LINE"), low="percent")
+    store.graph("Datastore: data rate", (read.key, "00AA00", "GRADIENT_LINE"), (write.key, "3333FF", "GRADIENT_LINE"), low=0)
+    store.graph("Datastore: latency", (latency.key, "CC6600", "GRADIENT_LINE"), low=0)
     store.dashboard(
         "Datastore",
         [number(accessible, "Accessible"), number(status, "Status"), number(capacity, "Capacity"), number(free, "Free"),
          number(percent, "Free"), number(promised, "Promised")],
         [chart("Datastore: space"), chart("Datastore: free space in percent")],
+        [chart("Datastore: data rate"), chart("Datastore: latency")],
         [number(machines, "Virtual machines"), number(hosts, "Hypervisors"), texts(kind, "Type", width=16, height=3)],
     )
     return store

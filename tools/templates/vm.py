@@ -1,7 +1,7 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    HOST_MACRO, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, YES, FACT, Values, master, watch_percent, watch_status,
+    counted, counters, HOST_MACRO, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, YES, FACT, Values, master, watch_percent, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
 
@@ -42,6 +42,7 @@ def build():
             "{$VSPHERE.NAME}": NAME_MACRO,
             "{$VSPHERE.VM.CPU.WARN}": ("90", "CPU usage in percent that is worth a warning."),
             "{$VSPHERE.VM.MEMORY.WARN}": ("90", "Memory usage of the guest in percent that is worth a warning."),
+            "{$VSPHERE.VM.LATENCY.WARN}": ("0.1", "Disk latency in seconds that is worth a warning."),
             "{$VSPHERE.VM.DISK.WARN}": ("20", "Free space of a guest's filesystem in percent that is worth a warning."),
             "{$VSPHERE.VM.DISK.CRIT}": ("5", "Free space of a guest's filesystem in percent that is a serious problem."),
             "{$VSPHERE.VM.DISK.MATCHES}": (".*", "Filesystems to discover, a regular expression for the path."),
@@ -108,6 +109,35 @@ def build():
         "return used / size * 100;",
         type="FLOAT", units="%")
     watch_percent(percent_memory, "Guest memory usage", "VSPHERE.VM.MEMORY.WARN")
+
+    # Performance counters
+    perf = counters(vm, "vm", "@vm.perf")
+
+    def counter(name, key, counter, component, *steps, **settings):
+        return vm.item(name, "vpoller.vm[perf,%s]" % key, of=perf, component=component, steps=[counted(counter), *steps], **settings)
+
+    ready = counter("CPU ready time", "cpu.ready", "cpu.ready.summation", "cpu", multiplier(0.001), type="FLOAT", units="s",
+                    description="How long in the last 20 seconds the virtual CPUs waited for a real one, all together.")
+    counter("Memory swapped in, rate", "memory.swapin", "mem.swapinRate.average", "memory", multiplier(1024), units="Bps")
+    counter("Memory swapped out, rate", "memory.swapout", "mem.swapoutRate.average", "memory", multiplier(1024), units="Bps")
+    received = counter("Network received", "net.in", "net.received.average", "network", multiplier(1024), units="Bps")
+    sent = counter("Network sent", "net.out", "net.transmitted.average", "network", multiplier(1024), units="Bps")
+    latency = counter("Highest disk latency", "disk.latency", "disk.maxTotalLatency.latest", "storage", multiplier(0.001), type="FLOAT", units="s")
+    latency.trigger("Disk latency is high", "min({},5m)>{$VSPHERE.VM.LATENCY.WARN}", "WARNING", scope="performance", data="Now: {ITEM.LASTVALUE1}")
+
+    drives = vm.rule(
+        "Virtual disk discovery", "vpoller.vm.drive.discovery", of=perf, macros={"{#DRIVE}": "$.instance"},
+        steps=[jsonpath("$[?(@.instance =~ '^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$')]"), unchanged("1h")],
+        description="Disks of the machine with performance counters of their own.")
+    for name, key, path, factor, settings in (
+        ("Read rate", "read", "virtualDisk.read.average", 1024, {"units": "Bps"}),
+        ("Write rate", "write", "virtualDisk.write.average", 1024, {"units": "Bps"}),
+        ("Read latency", "readlatency", "virtualDisk.totalReadLatency.average", 0.001, {"units": "s", "type": "FLOAT"}),
+        ("Write latency", "writelatency", "virtualDisk.totalWriteLatency.average", 0.001, {"units": "s", "type": "FLOAT"}),
+    ):
+        drives.item("[{#DRIVE}] " + name, "vpoller.vm.drive[%s,{#DRIVE}]" % key, of=perf, component="storage", tags=[("disk", "{#DRIVE}")],
+                    steps=[counted(path, "{#DRIVE}"), multiplier(factor)], **settings)
+    drives.graph("[{#DRIVE}] Data rate", ("vpoller.vm.drive[read,{#DRIVE}]", "00AA00", "GRADIENT_LINE"), ("vpoller.vm.drive[write,{#DRIVE}]", "3333FF", "GRADIENT_LINE"), low=0)
 
     # Storage and snapshots
     get.number("Storage used", "storage.committed", "summary.storage.committed", "storage", units="B", description="On all datastores.")
@@ -248,11 +278,15 @@ def build():
     vm.graph("Virtual machine: memory", (memory.key, "888888"), ("vpoller.vm[memory.host]", "CC6600"),
              ("vpoller.vm[memory.guest]", "3333FF", "GRADIENT_LINE"), ("vpoller.vm[memory.ballooned]", "AA00AA"), ("vpoller.vm[memory.swapped]", "CC0000"), low=0)
     vm.graph("Virtual machine: storage", ("vpoller.vm[storage.committed]", "3333FF", "GRADIENT_LINE"), ("vpoller.vm[storage.uncommitted]", "888888"), low=0)
+    vm.graph("Virtual machine: network", (received.key, "00AA00", "GRADIENT_LINE"), (sent.key, "3333FF", "GRADIENT_LINE"), low=0)
+    vm.graph("Virtual machine: CPU ready", (ready.key, "CC6600", "GRADIENT_LINE"), low=0)
     vm.dashboard(
         "Virtual machine",
         [number(power, "Power"), number(status, "Status"), number(tools, "VMware Tools"), number(uptime, "Uptime"), number(percent, "CPU"), number(percent_memory, "Memory")],
         [chart("Virtual machine: CPU in percent"), chart("Virtual machine: memory")],
-        [chart("Virtual machine: storage"), texts(where, "Hypervisor")],
+        [chart("Virtual machine: network"), chart("Virtual machine: storage")],
+        [chart("Virtual machine: CPU ready"), texts(where, "Hypervisor")],
         [charts("[{#DISK.PATH}] Space")],
+        [charts("[{#DRIVE}] Data rate")],
     )
     return vm

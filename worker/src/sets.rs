@@ -11,7 +11,7 @@ use crate::kind::Kind;
 pub struct Set {
     /// The name as requested, with its `@`.
     pub name: &'static str,
-    /// The type of object it is for; none for the service itself.
+    /// The type of object it is for; none for the service itself, and for counters.
     pub kind: Option<Kind>,
     /// What it stands for.
     pub paths: &'static [&'static str],
@@ -28,6 +28,64 @@ pub const SETS: &[Set] = &[
         kind: None,
         paths: &["fullName", "name", "vendor", "version", "build", "apiVersion", "apiType", "osType", "instanceUuid"],
         doc: "What a vSphere host says about itself.",
+    },
+    Set {
+        name: "@vm.perf",
+        kind: None,
+        paths: &[
+            "cpu.ready.summation",
+            "mem.swapinRate.average",
+            "mem.swapoutRate.average",
+            "net.received.average",
+            "net.transmitted.average",
+            "disk.maxTotalLatency.latest",
+            "virtualDisk.read.average",
+            "virtualDisk.write.average",
+            "virtualDisk.totalReadLatency.average",
+            "virtualDisk.totalWriteLatency.average",
+        ],
+        doc: "Performance counters of a virtual machine.",
+    },
+    Set {
+        name: "@host.perf",
+        kind: None,
+        paths: &[
+            "mem.swapinRate.average",
+            "mem.swapoutRate.average",
+            "net.received.average",
+            "net.transmitted.average",
+            "net.droppedRx.summation",
+            "net.droppedTx.summation",
+            "net.errorsRx.summation",
+            "net.errorsTx.summation",
+            "disk.read.average",
+            "disk.write.average",
+            "disk.maxTotalLatency.latest",
+            "datastore.read.average",
+            "datastore.write.average",
+            "datastore.totalReadLatency.average",
+            "datastore.totalWriteLatency.average",
+            "power.power.average",
+        ],
+        doc: "Performance counters of an ESXi host.",
+    },
+    Set {
+        name: "@datastore.perf",
+        kind: None,
+        paths: &[
+            "datastore.read.average",
+            "datastore.write.average",
+            "datastore.numberReadAveraged.average",
+            "datastore.numberWriteAveraged.average",
+            "datastore.throughput.contention.average",
+        ],
+        doc: "Performance counters of a datastore; of historical intervals only.",
+    },
+    Set {
+        name: "@datacenter.perf",
+        kind: None,
+        paths: &["vmop.numPoweron.latest", "vmop.numPoweroff.latest", "vmop.numSuspend.latest", "vmop.numVMotion.latest"],
+        doc: "Performance counters of a datacenter; of historical intervals only.",
     },
     Set {
         name: "@datacenter.list",

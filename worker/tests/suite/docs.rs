@@ -36,9 +36,6 @@ async fn the_examples_of_methods_work() {
                 "-T" => "perf-interval",
                 "-U" => "username",
                 "-P" => "password",
-                "-c" => "counter-name",
-                "-i" => "instance",
-                "-T" => "perf-interval",
                 other => panic!("{}: {other} is no option of an example", method.name),
             };
             request[field] = json!(option[1]);
