@@ -1,4 +1,5 @@
 //! Asks the proxy for the power state of a virtual machine.
+#![allow(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::time::Duration;
 
