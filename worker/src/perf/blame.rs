@@ -42,6 +42,7 @@ impl Board {
         match call.take_out(object) {
             Some(part) => {
                 self.fail(&call.key, &part, error, now);
+                self.set_apart(&call.key, &part, now);
                 let parts = std::mem::take(&mut call.parts);
                 self.retry(&call, parts, error, now);
             }
@@ -90,13 +91,21 @@ impl Board {
     fn blame(&mut self, call: &Call, error: &Error, now: Instant) {
         for part in &call.parts {
             self.fail(&call.key, part, error, now);
-            let Some(group) = self.groups.get_mut(&call.key) else { return };
             if holds(error) == REFUSED {
+                let Some(group) = self.groups.get_mut(&call.key) else { return };
                 let told = Arc::new(ReadError::of(&part.object.to_string(), error));
                 part.metrics().for_each(|metric| group.refuse(metric, &told, now));
-            } else if let Some(entity) = group.entities.get_mut(&part.object.id) {
-                entity.set_apart(now);
+            } else {
+                self.set_apart(&call.key, part, now);
             }
+        }
+    }
+
+    /// From now on an object is asked by itself.
+    fn set_apart(&mut self, key: &Key, part: &Part, now: Instant) {
+        let entity = self.groups.get_mut(key).and_then(|group| group.entities.get_mut(&part.object.id));
+        if let Some(entity) = entity {
+            entity.set_apart(now);
         }
     }
 

@@ -52,14 +52,12 @@ const MANY: usize = 50;
 const MOST_SERIES: usize = 250_000;
 
 impl Board {
-    /// A request asks. Objects whose samples are all there are answered at once, the others when calls have been made.
-    ///
-    /// # Errors
-    /// When more series are in demand than can be kept.
-    pub fn ask(&mut self, query: &SampleQuery, waiter: &Arc<Waiter>, now: Instant) -> Result<(), ReadError> {
-        self.make_room(query.objects.len().saturating_mul(query.metrics.len()), now)?;
+    /// A request asks for its objects at these places. Those whose samples are all there are answered
+    /// at once, the others when calls have been made.
+    pub fn ask(&mut self, query: &SampleQuery, waiter: &Arc<Waiter>, places: std::ops::Range<usize>, now: Instant) {
         let queue = if query.objects.len() > MANY { Queued::Behind } else { Queued::Ahead };
-        for (place, object) in query.objects.iter().enumerate() {
+        let objects = query.objects.iter().enumerate().skip(places.start).take(places.len());
+        for (place, object) in objects {
             let key = Key { kind: object.kind.clone(), window: query.window };
             if !self.groups.contains_key(&key) {
                 self.groups.insert(key.clone(), Group::default());
@@ -81,7 +79,6 @@ impl Board {
                 self.turn.push_back(key);
             }
         }
-        Ok(())
     }
 
     /// Whether a call could be made now.
@@ -175,6 +172,7 @@ impl Board {
                 entity.cell(metric, now.here).settle(own, call.key.window.samples, now.here + holds, ahead);
             }
             if let Some(entity) = group.entities.get_mut(&part.object.id) {
+                entity.set_free();
                 entity.tell();
             }
         }
@@ -218,7 +216,12 @@ impl Board {
         self.groups.values().map(Group::kept).sum()
     }
 
-    fn make_room(&mut self, series: usize, now: Instant) -> Result<(), ReadError> {
+    /// Makes room for a request.
+    ///
+    /// # Errors
+    /// When more series are in demand than can be kept.
+    pub fn make_room(&mut self, query: &SampleQuery, now: Instant) -> Result<(), ReadError> {
+        let series = query.objects.len().saturating_mul(query.metrics.len());
         self.at_most = self.at_most.saturating_add(series);
         let mut after = FORGET;
         while self.at_most > MOST_SERIES {

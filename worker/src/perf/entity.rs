@@ -42,8 +42,8 @@ pub(super) enum Queued {
 pub(super) const FORGET: Duration = Duration::from_secs(900);
 /// An object that is asked for may get series that others of its type are asked for; one that is not any more does not.
 const ACTIVE: Duration = Duration::from_secs(300);
-/// How long an object that fails is kept apart.
-const APART: Duration = Duration::from_secs(120);
+/// How long an object that fails is kept apart, unless it is answered meanwhile.
+const APART: Duration = Duration::from_secs(600);
 
 impl Entity {
     pub fn new(object: MoRef) -> Self {
@@ -104,8 +104,17 @@ impl Entity {
         self.alone_until = Some(now + APART);
     }
 
-    /// Up to so many series that somebody waits for; a call has them from now on.
+    /// It was answered.
+    pub fn set_free(&mut self) {
+        self.alone_until = None;
+    }
+
+    /// Up to so many series that somebody waits for; a call has them from now on. None when all who waited gave up.
     pub fn take_wanted(&mut self, most: usize) -> Vec<Arc<Metric>> {
+        self.waiting.retain(|(waiter, _)| waiter.strong_count() > 0);
+        if self.waiting.is_empty() {
+            self.cells.iter_mut().filter(|cell| cell.stage == Stage::Wanted).for_each(|cell| cell.stage = Stage::Idle);
+        }
         let wanted = self.cells.iter_mut().filter(|cell| cell.stage == Stage::Wanted).take(most);
         wanted.map(taken).collect()
     }

@@ -254,7 +254,7 @@ impl Group {
             entity.forget(now, after);
             !(entity.cells.is_empty() && entity.is_at_rest())
         });
-        self.refused.retain(|_, refused| refused.until.is_none_or(|until| until > now));
+        self.refused.retain(|_, refused| refused.until.is_some_and(|until| until > now));
         self.askers.values_mut().for_each(|askers| *askers = 0);
         for cell in self.entities.values().flat_map(|entity| &entity.cells) {
             *self.askers.entry(cell.metric.clone()).or_default() += usize::from(!cell.is_guess());

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use vpoller_vsphere::{Catalogue, DateTime, Error, Identity, Interval, Metric, MoRef, Provider, ServerClock};
+use vpoller_vsphere::{Catalogue, DateTime, EntitySeries, Error, Identity, Interval, Metric, MoRef, Provider, ServerClock};
 
 use super::board::{Board, Moment};
 use super::call::Call;
@@ -36,7 +36,7 @@ struct Shared {
 }
 
 /// What must be known of the server before a call.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Server {
     identity: Option<Identity>,
     clock: Option<ServerClock>,
@@ -44,6 +44,8 @@ struct Server {
 
 /// Requests are collected for so long before a call is made.
 const COLLECT: Duration = Duration::from_millis(10);
+/// So many objects of a request are looked at before others get their turn.
+const PORTION: usize = 500;
 /// The server's clock is read again after this time.
 const CLOCK_AGE: Duration = Duration::from_secs(600);
 /// How often what is idle is forgotten.
@@ -74,14 +76,20 @@ impl Scheduler {
 
     async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<Found>>, ReadError> {
         let shared = &self.shared;
-        let waiter = Arc::new(Waiter::new(query.metrics.clone(), query.objects.len()));
-        let has_calls = {
-            let mut board = shared.board();
-            board.ask(&query, &waiter, shared.clock.now())?;
-            board.has_calls()
-        };
-        if has_calls {
-            shared.call_soon();
+        shared.board().make_room(&query, shared.clock.now())?;
+        let (count, waiter) = (query.objects.len(), Arc::new(Waiter::new(query.metrics.clone(), query.objects.len())));
+        for start in (0..count).step_by(PORTION) {
+            if start > 0 {
+                tokio::task::yield_now().await;
+            }
+            let has_calls = {
+                let mut board = shared.board();
+                board.ask(&query, &waiter, start..(start + PORTION).min(count), shared.clock.now());
+                board.has_calls()
+            };
+            if has_calls {
+                shared.call_soon();
+            }
         }
         shared.tidy();
         Ok(waiter.wait().await)
@@ -146,20 +154,20 @@ impl Shared {
     }
 
     /// Makes the calls that are to be made now, each in a task of its own.
-    fn make_calls(self: &Arc<Self>, server: Result<Option<ServerClock>, Error>) {
-        let clock = match server {
-            Ok(clock) => clock,
+    fn make_calls(self: &Arc<Self>, server: Result<Server, Error>) {
+        let server = match server {
+            Ok(server) => server,
             Err(error) => return self.board().fail_waiting(&self.host, &error, self.clock.now()),
         };
         loop {
-            let call = self.board().next_call(self.moment(clock));
+            let call = self.board().next_call(self.moment(&server));
             let Some(call) = call else { return };
-            tokio::spawn(UnderWay { shared: Arc::clone(self), call: Some(call) }.ask(clock));
+            tokio::spawn(UnderWay { shared: Arc::clone(self), call: Some(call) }.ask(server.clone()));
         }
     }
 
     /// Knows the server and its clock.
-    async fn server(&self) -> Result<Option<ServerClock>, Error> {
+    async fn server(&self) -> Result<Server, Error> {
         let mut server = self.server.lock().await;
         let identity = self.source.identity().await?;
         if server.identity.as_ref() != Some(&identity) {
@@ -177,12 +185,24 @@ impl Shared {
                 Err(error) => tracing::debug!("[{}] its clock cannot be read: {error}", self.host),
             }
         }
-        Ok(server.clock)
+        Ok(server.clone())
     }
 
-    fn moment(&self, clock: Option<ServerClock>) -> Moment {
+    fn moment(&self, server: &Server) -> Moment {
         let here = self.clock.now();
-        Moment { here, there: clock.map_or_else(own_time, |clock| clock.at(here)) }
+        Moment { here, there: server.clock.map_or_else(own_time, |clock| clock.at(here)) }
+    }
+
+    /// Asks, and makes sure that it was this server that answered: to another one, objects and counters mean something else.
+    async fn query(&self, call: &Call, server: &Server) -> Result<Vec<EntitySeries>, Error> {
+        let queries = call.queries(self.moment(server).there);
+        let found = self.source.query(&queries).await?;
+        let identity = self.source.identity().await?;
+        if server.identity.as_ref().is_some_and(|known| known.instance != identity.instance) {
+            let reason = "another vCenter answers under this name".to_owned();
+            return Err(Error::SessionLost { host: self.host.clone(), reason });
+        }
+        Ok(found)
     }
 
     /// Starts the task that forgets what is idle, for as long as there is anything.
@@ -214,16 +234,15 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    async fn ask(mut self, clock: Option<ServerClock>) {
+    async fn ask(mut self, server: Server) {
         let Some(call) = &self.call else { return };
         let started = Instant::now();
-        let queries = call.queries(self.shared.moment(clock).there);
-        let outcome = self.shared.source.query(&queries).await;
+        let outcome = self.shared.query(call, &server).await;
         if let Err(error) = &outcome {
-            tracing::debug!("[{}] a call for samples of {} objects failed: {error}", self.shared.host, queries.len());
+            tracing::debug!("[{}] a call for samples of {} objects failed: {error}", self.shared.host, call.parts.len());
         }
         if let Some(call) = self.call.take() {
-            self.shared.board().finish(call, outcome, started.elapsed(), self.shared.moment(clock));
+            self.shared.board().finish(call, outcome, started.elapsed(), self.shared.moment(&server));
         }
     }
 }

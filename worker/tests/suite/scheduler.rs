@@ -201,11 +201,46 @@ async fn an_object_that_breaks_calls_is_found_in_halves_and_kept_apart() {
     let mut sizes = bench.sizes();
     sizes.sort_unstable();
     assert_eq!(sizes, [1, 49]);
-    // Later it is given another chance.
+    // Once it answers it is one of them again.
     bench.statistics.set_trouble(|_| None);
-    bench.clock.advance(seconds(130));
-    bench.together((0..50).map(|number| (number, USAGE))).await.iter().for_each(|found| assert!(value(found) > 0));
-    assert_eq!(bench.sizes(), [50]);
+    for sizes in [vec![1, 49], vec![50]] {
+        bench.clock.advance(seconds(30));
+        bench.together((0..50).map(|number| (number, USAGE))).await.iter().for_each(|found| assert!(value(found) > 0));
+        let mut seen = bench.sizes();
+        seen.sort_unstable();
+        assert_eq!(seen, sizes);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_may_not_be_read_is_asked_by_itself() {
+    let bench = bench(10);
+    bench.statistics.set_trouble(|queries| holds(queries, &vm(3)).then(|| fault("NoPermission", Some(&vm(3)))));
+    let ask = || bench.together((0..10).map(|number| (number, USAGE)));
+    assert!(ask().await[3].as_ref().unwrap_err().to_string().starts_with("NoPermission"));
+    assert_eq!(bench.sizes(), [10, 9]);
+    bench.clock.advance(seconds(61));
+    assert_eq!(ask().await.iter().filter(|found| found.is_err()).count(), 1);
+    let mut sizes = bench.sizes();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 9]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_asked_for_those_who_gave_up_before_their_turn() {
+    let bench = bench_of((0..300).map(vm), |statistics| statistics.delay = seconds(5));
+    let many = tokio::spawn({
+        let scheduler = bench.scheduler.clone();
+        let query = SampleQuery { objects: (0..200).map(vm).collect(), metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
+        async move { scheduler.samples(query).await }
+    });
+    tokio::time::sleep(seconds(1)).await;
+    // All four places are taken.
+    assert!(tokio::time::timeout(seconds(1), bench.one(250, USAGE)).await.is_err());
+    many.await.unwrap().unwrap();
+    assert!(value(&bench.one(260, USAGE).await) > 0);
+    // It may be asked along, as it may be asked for again, but no call is made for it.
+    assert_eq!(bench.sizes(), [50, 50, 50, 50, 2]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -408,6 +443,20 @@ async fn another_server_behind_the_same_name_is_noticed() {
     assert!(value(&bench.one(0, USAGE).await) > 0);
     assert_eq!(bench.statistics.asked("limit"), 2);
     assert!(bench.status().kept <= 1, "{:?}", bench.status());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_another_server_is_not_taken() {
+    let bench = bench_of([vm(0)], |statistics| statistics.delay = seconds(2));
+    let asking = tokio::spawn({
+        let scheduler = bench.scheduler.clone();
+        let query = SampleQuery { objects: vec![vm(0)], metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
+        async move { scheduler.samples(query).await.unwrap().remove(0).remove(0) }
+    });
+    tokio::time::sleep(seconds(1)).await;
+    *bench.statistics.instance.lock().unwrap() = "50000000-0000-0000-0000-000000000002";
+    let error = asking.await.unwrap().unwrap_err().to_string();
+    assert_eq!(error, "the session at vc01 was lost: another vCenter answers under this name");
 }
 
 #[tokio::test(start_paused = true)]

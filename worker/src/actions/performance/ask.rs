@@ -1,7 +1,7 @@
 //! How counters, instances, intervals and numbers of samples are asked for.
 
 use vpoller_vsphere::{Catalogue, Counter, Interval, Provider};
-use vpoller_wire::Request;
+use vpoller_wire::{Request, split_properties};
 
 use crate::failure::Failure;
 use crate::inventory::Window;
@@ -12,6 +12,10 @@ const REFRESH_RATE: i32 = 20;
 const REAL_TIME_KEPT: i32 = 3600;
 /// A datastore is known in statistics by the last part of its URL.
 const DATASTORES: &str = "ds:///vmfs/volumes/";
+/// No counter and no instance has a longer name.
+const LONGEST: usize = 500;
+/// Counters in one request: more than any type of object has.
+const MOST_COUNTERS: usize = 500;
 
 /// The counter that a request names: by name, else by number in the field that older clients use.
 pub(super) fn counter<'c>(request: &Request, catalogue: &'c Catalogue) -> Result<(&'c Counter, String), Failure> {
@@ -21,9 +25,26 @@ pub(super) fn counter<'c>(request: &Request, catalogue: &'c Catalogue) -> Result
 }
 
 /// The instance that a request names, the aggregate when it names none.
-pub(super) fn instance(request: &Request) -> &str {
+pub(super) fn instance(request: &Request) -> Result<&str, Failure> {
     let text = request.instance.as_deref().unwrap_or_default();
-    text.strip_prefix(DATASTORES).map_or(text, |id| id.trim_end_matches('/'))
+    let id = text.strip_prefix(DATASTORES).map_or(text, |id| id.trim_end_matches('/'));
+    if id.len() > LONGEST { Err(Failure::InvalidSamples) } else { Ok(id) }
+}
+
+/// The counters that a request for many of them lists: where others have one counter, else in place of properties.
+pub(super) fn counters(request: &Request) -> Result<Vec<String>, Failure> {
+    let texts = match request.counter_name.as_ref().or(request.counter_id.as_ref()) {
+        Some(list) => split_properties(list),
+        None => request.properties.clone(),
+    };
+    if texts.len() > MOST_COUNTERS {
+        let text = format!("{} performance counters are asked for at once, {MOST_COUNTERS} are possible", texts.len());
+        return Err(Failure::Key(text));
+    }
+    if texts.is_empty() || texts.iter().any(|text| text.len() > LONGEST) {
+        return Err(Failure::UnknownCounter);
+    }
+    Ok(texts)
 }
 
 /// How many samples a request asks for.
@@ -144,13 +165,29 @@ mod tests {
 
     #[test]
     fn a_datastore_is_an_instance_by_its_url_too() {
-        let of = |text: &str| {
+        let check = |text: &str, expected: Option<&str>| {
             let mut request = Request::new("m", "vc01");
             request.instance = Some(text.to_owned());
-            instance(&request).to_owned()
+            assert_eq!(instance(&request).ok(), expected, "{text}");
         };
-        assert_eq!(of("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/"), "5190e2a7-d2b7c58e-b1e2-90b11c29079d");
-        assert_eq!((of("vmnic0"), of("*")), ("vmnic0".to_owned(), "*".to_owned()));
-        assert_eq!(instance(&Request::new("m", "vc01")), "");
+        check("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/", Some("5190e2a7-d2b7c58e-b1e2-90b11c29079d"));
+        check("vmnic0", Some("vmnic0"));
+        check("*", Some("*"));
+        check(&"x".repeat(LONGEST + 1), None);
+        assert_eq!(instance(&Request::new("m", "vc01")).ok(), Some(""));
+    }
+
+    #[test]
+    fn lists_of_counters_are_bounded() {
+        let of = |list: &str| {
+            let mut request = Request::new("m", "vc01");
+            request.counter_name = Some(list.to_owned());
+            counters(&request).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(of("cpu.usage, 24"), Ok(vec!["cpu.usage".to_owned(), "24".to_owned()]));
+        assert_eq!(of(&"x".repeat(LONGEST + 1)), Err("Unknown performance counter requested".to_owned()));
+        let many = "a,".repeat(MOST_COUNTERS + 1);
+        let text = "Invalid task request: 501 performance counters are asked for at once, 500 are possible";
+        assert_eq!(of(&many), Err(text.to_owned()));
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{DateTime, Metric, Series};
-use vpoller_wire::split_properties;
 
 use super::super::{Performing, Task, unique};
 use super::{ROW, ask, objects};
@@ -20,7 +19,7 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> Performing<'a> {
         let kind = kind(task)?;
         let count = ask::samples(task.request)?;
         let catalogue = performance.counters().await.map_err(Failure::CounterInfo)?;
-        let texts = counters(task);
+        let texts = ask::counters(task.request)?;
         let column = |text| Column { text, counter: catalogue.find(text).map(|counter| counter.key) };
         let columns: Vec<Column<'_>> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
         if columns.iter().all(|column| column.counter.is_none()) {
@@ -34,7 +33,7 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> Performing<'a> {
         let provider = performance.provider(&first.object).await.map_err(failed)?;
         let intervals = performance.intervals().await.map_err(failed)?;
         let window = ask::window(task.request, provider, &intervals, count, &entity)?;
-        let instance = ask::instance(task.request);
+        let instance = ask::instance(task.request)?;
         let metrics = columns.iter().filter_map(|column| Some(Metric::new(column.counter?, instance))).collect();
         let query = SampleQuery { objects: rows.iter().map(|row| row.object.clone()).collect(), metrics, window };
         let found = performance.samples(query).await.map_err(failed)?;
@@ -64,15 +63,6 @@ fn kind(task: &Task<'_>) -> Result<Kind, Failure> {
     let kind = Kind::WORDS.iter().find(|(word, _)| *word == key).map(|(_, kind)| *kind).or_else(|| Kind::parse(key));
     let words = || Kind::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     kind.ok_or_else(|| Failure::Key(format!("key must be a type of object, not \"{}\": {}", cut(key, seen::NAME), words())))
-}
-
-/// The counters as requested: a list where others have one counter, else in place of properties.
-fn counters(task: &Task<'_>) -> Vec<String> {
-    let request = task.request;
-    match request.counter_name.as_ref().or(request.counter_id.as_ref()) {
-        Some(list) => split_properties(list),
-        None => request.properties.clone(),
-    }
 }
 
 /// One row of the table.

@@ -57,7 +57,7 @@ fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> Performing<'a> {
         let window = ask::window(task.request, provider, &intervals, count, &entity)?;
         let catalogue = performance.counters().await.map_err(failed)?;
         let (counter, text) = ask::counter(task.request, &catalogue)?;
-        let instance = if rules.chooses { ask::instance(task.request) } else { "" };
+        let instance = if rules.chooses { ask::instance(task.request)? } else { "" };
         let query = SampleQuery { objects: vec![object.clone()], metrics: vec![Metric::new(counter.key, instance)], window };
         let found = performance.samples(query).await.map_err(failed)?;
         let series = found.into_iter().flatten().next().unwrap_or_else(|| Ok(Vec::new())).map_err(failed)?;
