@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
 use crate::methods::{self, Method, Object};
-use crate::seen::{self, Seen, cut};
+use crate::seen::{self, Pass, Seen, Throttle, cut};
 use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
@@ -48,13 +48,16 @@ pub struct Dispatcher {
     unknown_helpers: Arc<Seen>,
     /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
     overview: Option<Arc<dyn Overview>>,
+    /// Of the lines that announce requests.
+    lines: Arc<Throttle>,
 }
 
 impl Dispatcher {
     /// A dispatcher to these agents.
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
-        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default(), overview: None }
+        let lines = Arc::new(Throttle::new(Instant::now().into_std()));
+        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default(), overview: None, lines }
     }
 
     /// The same with a say in what may be shown.
@@ -92,7 +95,7 @@ impl Dispatcher {
             Ok(admitted) => admitted,
             Err(failure) => return self.print(methods::find(&request.method), request, failure.into()),
         };
-        tracing::info!("[{}] {}", request.hostname, intent(method, &request));
+        self.announce(method, &request);
         let (own, deadline) = (self.clone(), due(&request));
         let runs_a_command = self.external(&request).is_some();
         let mut reply: Pending = Box::pin(async move {
@@ -111,6 +114,17 @@ impl Dispatcher {
             return Step::Now(bytes);
         }
         Step::Later(reply)
+    }
+
+    /// Logs what is about to be done. Thousands of requests a second are too many to read, and each would cost more to log than
+    /// to answer.
+    fn announce(&self, method: &Method, request: &Request) {
+        match self.lines.pass(Instant::now().into_std()) {
+            Pass::Held => return,
+            Pass::Through(0) => {}
+            Pass::Through(held) => tracing::info!("{held} more requests than are logged in a second"),
+        }
+        tracing::info!("[{}] {}", request.hostname, intent(method, request));
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 /// Texts seen before, as their hashes, because they come from outside at any length; forgets everything when there are too many.
 #[derive(Default)]
@@ -33,6 +35,41 @@ impl Seen {
     }
 }
 
+/// Lets so many lines a second through, and counts the others.
+pub(crate) struct Throttle {
+    start: Instant,
+    /// The second that is counted, from 1; 0 before the first line.
+    second: AtomicU64,
+    lines: AtomicU64,
+}
+
+/// A line's way into the log.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Pass {
+    /// It is logged; so many were not since the last one.
+    Through(u64),
+    /// There were enough in this second.
+    Held,
+}
+
+/// Lines of one throttle a second.
+const LINES: u64 = 100;
+
+impl Throttle {
+    pub(crate) fn new(start: Instant) -> Self {
+        Self { start, second: AtomicU64::new(0), lines: AtomicU64::new(0) }
+    }
+
+    /// Whether a line is logged now.
+    pub(crate) fn pass(&self, now: Instant) -> Pass {
+        let second = now.saturating_duration_since(self.start).as_secs() + 1;
+        if self.second.load(Ordering::Relaxed) != second && self.second.swap(second, Ordering::Relaxed) != second {
+            return Pass::Through(self.lines.swap(1, Ordering::Relaxed).saturating_sub(LINES));
+        }
+        if self.lines.fetch_add(1, Ordering::Relaxed) < LINES { Pass::Through(0) } else { Pass::Held }
+    }
+}
+
 /// A text from outside as it goes into a log line: so many characters of it.
 pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
@@ -55,6 +92,17 @@ mod tests {
         }
         assert!(seen.first_time("a"));
         assert!(seen.hashes.lock().unwrap().len() <= MOST);
+    }
+
+    #[test]
+    fn so_many_lines_a_second_pass_and_the_others_are_counted() {
+        let start = Instant::now();
+        let throttle = Throttle::new(start);
+        let at = |millis: u64| throttle.pass(start + std::time::Duration::from_millis(millis));
+        let passed = (0..3 * LINES).filter(|number| at(*number) == Pass::Through(0)).count();
+        assert_eq!(passed as u64, LINES);
+        assert_eq!((at(1000), at(1001)), (Pass::Through(2 * LINES), Pass::Through(0)));
+        assert_eq!(at(5000), Pass::Through(0));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod cclient;
 mod csv;
+mod discovery;
 pub mod external;
 mod zabbix;
 

@@ -5,10 +5,11 @@
 //! for master items. `vpoller.helpers.czabbix` is the first one ended by a NUL, for clients written in C. A failed request
 //! prints its bare `msg` in all of them, unless it only says that there is nothing, which is an empty list to Zabbix.
 
-use serde_json::{Map, Value as Json};
-use vpoller_wire::json;
+use serde_json::Value as Json;
+use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
+use super::discovery::Discovery;
 use super::{Helper, Rendered, rows};
 use crate::methods::{Form, Method, Prefix, Rows};
 
@@ -42,7 +43,7 @@ impl Helper for Zabbix {
         };
         let (Some(method), Mode::Quoted | Mode::Raw) = (method, &self.0) else { return Rendered::value(json::line(result)) };
         match shape(method, request, result) {
-            Ok(value) => Rendered::value(self.print(&value)),
+            Ok(shown) => Rendered::value(self.print(&shown)),
             Err(text) => Rendered::failure(text),
         }
     }
@@ -61,13 +62,23 @@ impl Helper for CZabbix {
 }
 
 impl Zabbix {
-    fn print(&self, value: &Json) -> Vec<u8> {
-        match (&self.0, value) {
-            (Mode::Raw, Json::String(text)) => text.as_bytes().to_vec(),
-            (Mode::Raw, Json::Null) => Vec::new(),
-            _ => json::line(value),
+    fn print(&self, shown: &Shown<'_>) -> Vec<u8> {
+        match (&self.0, shown) {
+            (Mode::Raw, Shown::Value(Json::String(text))) => text.as_bytes().to_vec(),
+            (Mode::Raw, Shown::Value(Json::Null)) => Vec::new(),
+            (_, Shown::Value(value)) => json::line(value),
+            (_, Shown::Count(number)) => number.to_string().into_bytes(),
+            // Texts and JSON values always serialize.
+            (_, Shown::Discovery(discovery)) => json::to_vec(discovery, Style::Line).unwrap_or_default(),
         }
     }
+}
+
+/// What is printed of a result.
+enum Shown<'r> {
+    Value(&'r Json),
+    Count(usize),
+    Discovery(Discovery<'r>),
 }
 
 /// Whether a failure only says that there is nothing, which is an answer for a discovery rule.
@@ -79,22 +90,23 @@ const NO_DATA: &str = "No data";
 const NO_KEY: &str = "No key given to choose a disk by";
 
 /// What is printed of a result, or the text that says why nothing is.
-fn shape(method: &Method, request: &Request, result: &Json) -> Result<Json, &'static str> {
+fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Shown<'r>, &'static str> {
     match method.zabbix {
-        Form::Value { natural } => value(request, natural, result),
+        Form::Value { natural } => value(request, natural, result).map(Shown::Value),
         Form::Lld { prefix, rows } => {
-            Ok(discovery(&macro_prefix(method.name, prefix), discovered(result, rows), rows == Rows::Flat))
+            let found = discovered(result, rows);
+            Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))
         }
         Form::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
-            Some(disk @ Json::Object(_)) => value(request, None, disk),
+            Some(disk @ Json::Object(_)) => value(request, None, disk).map(Shown::Value),
             _ => Err(NO_KEY),
         },
-        Form::Count => Ok(count(request, result)),
+        Form::Count => Ok(Shown::Count(count(request, result))),
     }
 }
 
 /// The first requested property of the last row, else the field that the method is about.
-fn value(request: &Request, natural: Option<&str>, result: &Json) -> Result<Json, &'static str> {
+fn value<'r>(request: &Request, natural: Option<&str>, result: &'r Json) -> Result<&'r Json, &'static str> {
     let Some(Json::Object(row)) = rows(result).last() else { return Err(NO_DATA) };
     let field = request.properties.first().map(String::as_str).or(natural);
     let value = match field {
@@ -103,7 +115,7 @@ fn value(request: &Request, natural: Option<&str>, result: &Json) -> Result<Json
             row.iter().find(|(name, _)| !NAMES.contains(&name.as_str())).or_else(|| row.iter().next()).map(|(_, value)| value)
         }
     };
-    Ok(value.cloned().unwrap_or(Json::Null))
+    Ok(value.unwrap_or(&Json::Null))
 }
 
 /// Fields that say which row it is, and are meant only when there is nothing else.
@@ -116,24 +128,6 @@ fn discovered(result: &Json, place: Rows) -> &[Json] {
     }
 }
 
-fn discovery(prefix: &str, found: &[Json], flat: bool) -> Json {
-    let name = |field: &str| format!("{{#VSPHERE.{prefix}.{}}}", field.to_uppercase());
-    let row = |fields: &Map<String, Json>| {
-        let mut macros = Map::new();
-        for (field, value) in fields {
-            match value {
-                Json::Object(members) if flat => {
-                    macros.extend(members.iter().map(|(member, value)| (name(&format!("{field}.{member}")), value.clone())));
-                }
-                _ => drop(macros.insert(name(field), value.clone())),
-            }
-        }
-        macros
-    };
-    let data = found.iter().filter_map(Json::as_object).map(|fields| Json::Object(row(fields))).collect();
-    Json::Object(Map::from_iter([("data".to_owned(), Json::Array(data))]))
-}
-
 fn macro_prefix(method: &str, prefix: Prefix) -> String {
     let cut = match prefix {
         Prefix::Whole => method.rsplit_once('.').map(|(whole, _)| whole),
@@ -142,11 +136,11 @@ fn macro_prefix(method: &str, prefix: Prefix) -> String {
     cut.unwrap_or(method).to_uppercase()
 }
 
-fn count(request: &Request, result: &Json) -> Json {
+fn count(request: &Request, result: &Json) -> usize {
     let key = request.key.as_deref().unwrap_or_default();
     let matches =
         |row: &&Json| key.is_empty() || row.get("cmdLine").and_then(Json::as_str).is_some_and(|line| line.contains(key));
-    Json::from(rows(result).iter().filter(matches).count())
+    rows(result).iter().filter(matches).count()
 }
 
 #[cfg(test)]
