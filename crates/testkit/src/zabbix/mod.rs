@@ -15,7 +15,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use agent::Agent;
-pub use api::Api;
+pub use api::{ADMINISTRATOR, Api};
 pub use proxy::{LoneProxy, Row};
 pub use server::Server;
 
