@@ -48,8 +48,8 @@ fn replies_are_those_of_the_original() {
     assert!(wrong.is_empty(), "{} wrong replies:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Every method that the documents of 0.2.0 and 0.3.x name.
-const DOCUMENTED: [&str; 45] = [
+/// Every method that the documents of 0.2.0 and 0.3.x name, and the later ones about performance counters.
+const DOCUMENTED: [&str; 57] = [
     "about",
     "event.latest",
     "session.get",
@@ -95,6 +95,18 @@ const DOCUMENTED: [&str; 45] = [
     "datastore.host.get",
     "datastore.vm.get",
     "datastore.perf.counter.info",
+    "perf.metric.info",
+    "perf.interval.info",
+    "datacenter.perf.metric.info",
+    "datacenter.perf.metric.get",
+    "cluster.perf.metric.info",
+    "cluster.perf.metric.get",
+    "host.perf.metric.info",
+    "host.perf.metric.get",
+    "vm.perf.metric.info",
+    "vm.perf.metric.get",
+    "datastore.perf.metric.info",
+    "datastore.perf.metric.get",
 ];
 
 #[test]

@@ -112,6 +112,12 @@ fn the_protocols_page_has_programs_that_run() {
         assert_eq!(last_json(&machine.run(PYTHON, &pipeline)), states);
         let [ask]: [String; 1] = programs("docs/protocol.md", "ruby").try_into().unwrap();
         assert_eq!(machine.run(RUBY, &ask), "VirtualCenter\n");
+        let [ask]: [String; 1] = programs("docs/protocol.md", "rust").try_into().unwrap();
+        let example = include_str!("../examples/power_state.rs");
+        assert!(example.trim_end().ends_with(ask.trim_end()), "the page shows another program than there is");
+        // Tests of the whole package build it; a single one needs `cargo build --examples` before.
+        let reply = process::run(Command::new(workspace::binary("examples/power_state")), SOON).stdout;
+        assert_eq!(last_json(&reply)["result"], json!([{"name": "vm01.example.org", "runtime.powerState": "poweredOn"}]));
     });
 }
 

@@ -81,8 +81,9 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         complete(&estate);
         estate.add_vcenter();
         let start = std::time::Instant::now();
-        let hosts = estate
-            .check_until(&BTreeSet::from(["vCenter"]), "a host for every object", || Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS));
+        let hosts = estate.check_until(&BTreeSet::from(["vCenter"]), "a host for every object", || {
+            Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS)
+        });
         eprintln!("{series:?}: all hosts after {:?}", start.elapsed());
         // Names vSphere allows and Zabbix does not, and two of one name, live in the visible name.
         for name in ["vm-🚀 (", "vm with \"quotes\" and 'apostrophe' (", "vm-twin ("] {

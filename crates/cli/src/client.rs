@@ -53,7 +53,7 @@ pub struct Args {
     /// File whose first line is the guest password, - for stdin [without: $VPOLLER_GUEST_PASSWORD]
     #[arg(long, value_name = "FILE", conflicts_with = "guest_password")]
     password_file: Option<PathBuf>,
-    /// Performance counter: GROUP.NAME.UNIT.ROLLUP, or its number
+    /// Performance counter: GROUP.NAME.UNIT.ROLLUP, or its number; several for perf.get, separated by commas
     #[arg(short, long, alias = "counter-id", allow_hyphen_values = true)]
     counter: Option<String>,
     /// Instance of the performance counter

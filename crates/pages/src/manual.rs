@@ -76,4 +76,5 @@ const PAGES: &[&str] = &[
     "vpoller-client(1)",
     "vpoller-proxy(8)",
     "vpoller-worker(8)",
+    "zabbix-vsphere-import(1)",
 ];

@@ -72,7 +72,18 @@ async fn the_item_keys_of_the_page_about_zabbix_work() {
             "vpoller.json" => "vpoller.helpers.zabbix.json",
             other => panic!("there is no item key {other}"),
         };
-        let fields = ["method", "hostname", "name", "properties", "key", "username", "password"];
+        let fields = [
+            "method",
+            "hostname",
+            "name",
+            "properties",
+            "key",
+            "username",
+            "password",
+            "counter-name",
+            "instance",
+            "perf-interval",
+        ];
         let mut request = json!({"helper": helper, "outcome": true});
         for (field, parameter) in fields.iter().zip(parameters(inside)) {
             request[*field] = json!(parameter);

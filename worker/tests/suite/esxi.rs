@@ -146,7 +146,7 @@ fn table() -> Vec<(&'static str, Json, Expected)> {
                 "name": HOST, "uuid": null, "nodeUuid": "72c0d73b-3b63-5e2e-ac04-a8b2d2509866", "health": "unknown",
             }])),
         ),
-        (text::STATUS, json!({"properties": "agents.0.limit"}), Result(json!({"agents.0.limit": 64}))),
+        (text::STATUS, json!({"properties": "agents.0.restarts"}), Result(json!({"agents.0.restarts": 0}))),
     ]
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod helpers;
 mod learning;
 mod limits;
+mod local;
 mod loss;
 mod memory;
 mod model;

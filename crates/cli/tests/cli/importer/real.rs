@@ -1,8 +1,10 @@
 //! The importer's life in a real Zabbix, of each series: one server, and one story told in steps.
 
+use std::fs;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::Series;
 
 use super::bed::{Bed, MANY, PROXY, TEMPLATES, groups, texts, value};
@@ -23,6 +25,7 @@ fn the_importer_and_a_real_zabbix() {
         survives_errors(&bed);
         deletes_only_its_own(&bed, &theirs);
         a_thousand_machines(&bed);
+        the_sample(&bed);
     });
 }
 
@@ -343,6 +346,70 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
     assert!(found.iter().all(|host| host["tags"] == json!([])), "{found:?}");
 }
 
+/// The sample file and the one of the page, with our templates and a token: what they say works as it stands.
+fn the_sample(bed: &Bed) {
+    let file = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
+    bed.api().import(&file("templates/zabbix/vpoller-all.yaml")).unwrap();
+    let id = bed.api().call("token.create", &json!({"name": "import", "userid": "1"}))["tokenids"][0].clone();
+    let token = bed.api().call("token.generate", &json!([id]))[0]["token"].as_str().unwrap().to_owned();
+    let here = |text: &str, token_there: &str| {
+        let places = [
+            ("vc01.example.org", bed.names[0].as_str()),
+            ("https://zabbix.example.org/zabbix", &bed.server.pages()),
+            ("tcp://localhost:10123", &bed.stack.frontend()),
+            (token_there, &token),
+        ];
+        places.iter().fold(text.to_owned(), |text, (there, here)| {
+            assert!(text.contains(there), "{there} in {text}");
+            text.replace(there, here)
+        })
+    };
+    let page = file("docs/import.md");
+    let block = page.split("```yaml\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = format!("vpoller:\n  endpoint: tcp://localhost:10123\n{block}");
+    let finished = import(&here(&block, &"0123456789abcdef".repeat(4)), &["--dry-run"]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(finished.stdout.contains("templates 'VMware vSphere Virtual Machine by vPoller'"), "{}", finished.stdout);
+
+    // What is commented out must work as well; proxy groups are known from 7.0 on.
+    let sample = here(&file("contrib/zabbix-vsphere-import.yaml"), "paste-the-token-here").replace("# disable_vm", "disable_vm");
+    let mut sample: String = sample
+        .lines()
+        .map(|line| match line.strip_prefix("  # ") {
+            Some(rest) if rest.contains("vsphere_object") || rest.starts_with("  ") => format!("  {rest}\n"),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    assert!(sample.contains("\n  vsphere_object_datacenter:\n    templates:"), "{sample}");
+    if bed.series == Series::V7_0 {
+        bed.api().call("proxygroup.create", &json!({"name": "group01", "failover_delay": "10s", "min_online": "1"}));
+        sample = sample.replace("  vsphere_object_vm:\n", "  vsphere_object_vm:\n    proxy_group: group01\n");
+    }
+    let finished = import(&sample, &[]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    assert!(!finished.stderr.contains(&token), "{}", finished.stderr);
+    let machine = bed.host("vm01 renamed");
+    assert_eq!(texts(machine["parentTemplates"].as_array().unwrap(), "name"), ["VMware vSphere Virtual Machine by vPoller"]);
+    if bed.series == Series::V7_0 {
+        assert_eq!(machine["monitored_by"], "2");
+    }
+    for (name, template) in [("datacenter01", "Datacenter"), ("cluster01", "Cluster")] {
+        let templates = bed.host(name)["parentTemplates"].clone();
+        assert_eq!(texts(templates.as_array().unwrap(), "name"), [format!("VMware vSphere {template} by vPoller")]);
+    }
+    // Disabled while it is off.
+    let status = || bed.host("vm02.example.org")["status"].as_str().unwrap().to_owned();
+    assert_eq!(status(), "1");
+    bed.small.set("VirtualMachine", "vm02.example.org", "runtime.powerState", &json!("poweredOn"));
+    bed.wait_for_rows("power", "vm.discover", &["runtime.powerState"], |rows| {
+        rows.iter().any(|row| row["name"] == "vm02.example.org" && row["runtime.powerState"] == "poweredOn")
+    });
+    let plan = import(&sample, &["--dry-run"]);
+    assert_eq!((plan.code, plan.stdout.lines().count()), (0, 2), "{}{}", plan.stdout, plan.stderr);
+    assert_eq!(import(&sample, &[]).code, 0);
+    assert_eq!(status(), "0");
+}
+
 /// The figures are printed (`--nocapture`); the numbers of calls hold everywhere.
 fn a_thousand_machines(bed: &Bed) {
     let received = || bed.stack.proxy_status()["result"]["counters"]["received"].as_u64().unwrap();
@@ -355,7 +422,7 @@ fn a_thousand_machines(bed: &Bed) {
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         let counts = frontend.take_counts();
         let calls: usize = counts.values().sum();
-        println!(
+        eprintln!(
             "{:?}, {what} run, {MANY} machines: {took:.1?}, {calls} API calls {counts:?}, {requests} vPoller requests",
             bed.series
         );
