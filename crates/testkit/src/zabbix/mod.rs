@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 pub use agent::Agent;
 pub use api::{ADMINISTRATOR, Api};
-pub use proxy::{LoneProxy, Row};
+pub use proxy::{ActiveProxy, LoneProxy, Row};
 pub use server::Server;
 
 use crate::workspace;
