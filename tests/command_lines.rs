@@ -259,6 +259,11 @@ const MISTAKES: &[(&str, i32, Said)] = &[
     ("vpoller-bench -r nonsense", 1, Usage("invalid value 'nonsense' for '--request <JSON>'")),
     ("vpoller-bench -f @/nowhere", 1, Line(&["/nowhere: No such file"])),
     ("vpoller-bench -f @/requests.txt", 1, Line(&["/requests.txt line 1: the request lacks "])),
+    // The importer.
+    ("zabbix-vsphere-import", 1, Usage("--file <CONFIG>")),
+    ("zabbix-vsphere-import -f @/nowhere --nonsense", 1, Usage("unexpected argument '--nonsense'")),
+    ("zabbix-vsphere-import -f @/nowhere --allow-empty", 1, Usage("--delete")),
+    ("zabbix-vsphere-import -f @/nowhere", 1, Log(&["Cannot load configuration file ", "/nowhere: ", "No such file"])),
     // The database's own tool.
     ("vconnector-cli", 1, Usage("<COMMAND>")),
     ("vconnector-cli list", 1, Usage("invalid value 'list'")),

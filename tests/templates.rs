@@ -178,7 +178,10 @@ fn incidents() -> Vec<Incident> {
     let snapshots = |list: Value| json!({"currentSnapshot": "VirtualMachineSnapshot:snapshot-900", "rootSnapshotList": list});
     vec![
         machine("runtime.powerState", json!("poweredOff"), json!("poweredOn"), "Virtual machine is powered off"),
-        machine(
+        // Of a machine that stays on: that they do not run in one that is off is no problem.
+        incident(
+            "VirtualMachine",
+            "vm01.example.org",
             "guest.toolsRunningStatus",
             json!("guestToolsNotRunning"),
             json!("guestToolsRunning"),

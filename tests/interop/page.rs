@@ -37,5 +37,5 @@ fn blocks_are_found_by_their_fences() {
     let found = blocks("docs/protocol.md");
     let first = found.first().unwrap();
     assert_eq!((first.kind.as_str(), first.text.lines().next()), ("python", Some("import zmq")));
-    assert!(found.iter().all(|block| ["python", "ruby", "json", "text"].iter().any(|word| block.kind.starts_with(word))));
+    assert!(found.iter().all(|block| ["python", "ruby", "rust", "json", "text"].iter().any(|word| block.kind.starts_with(word))));
 }

@@ -20,7 +20,7 @@ const SECTION: &str = "worker";
 const CACHE: &str = "cache";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
-const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10001";
+const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10126";
 /// Begins the names of sections that make a helper.
 const HELPER: &str = "helper:";
 /// The only task module there ever was.

@@ -155,7 +155,9 @@ impl Registered {
             );
         }
         match Client::new(self.config.clone()) {
-            Ok(client) if cache.enabled => Arc::new(Cached::new(client, cache)),
+            Ok(client) if cache.enabled => {
+                Arc::new(Cached::new(client, &Cache { ttl: self.cache_ttl.unwrap_or(cache.ttl), ..*cache }))
+            }
             Ok(client) => Arc::new(Direct::new(client).forgetful()),
             Err(error) => {
                 let error = ReadError::of(&self.name, &error);

@@ -77,7 +77,8 @@ datastore.vm.get\t''
 datastore.perf.counter.info\t''
 datastore.perf.metric.info\t''
 datastore.perf.metric.get\t''
-vsan.health.get\t''"
+vsan.health.get\t''
+vpoller.status\t''"
 complete -c vpoller-cclient -s H -d 'How the reply is to be printed' -r -f -a "vpoller.helpers.zabbix\t''
 vpoller.helpers.czabbix\t''
 vpoller.helpers.csvhelper\t''

@@ -80,7 +80,8 @@ datastore.vm.get\t''
 datastore.perf.counter.info\t''
 datastore.perf.metric.info\t''
 datastore.perf.metric.get\t''
-vsan.health.get\t''"
+vsan.health.get\t''
+vpoller.status\t''"
 complete -c vpoller-client -s H -l helper -d 'How the reply is to be printed, such as vpoller.helpers.csvhelper' -r -f -a "vpoller.helpers.zabbix\t''
 vpoller.helpers.czabbix\t''
 vpoller.helpers.csvhelper\t''

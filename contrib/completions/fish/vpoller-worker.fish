@@ -146,7 +146,8 @@ datastore.vm.get\t''
 datastore.perf.counter.info\t''
 datastore.perf.metric.info\t''
 datastore.perf.metric.get\t''
-vsan.health.get\t''"
+vsan.health.get\t''
+vpoller.status\t''"
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand run" -s H -l helper -d 'Helper that prints the reply' -r -f -a "vpoller.helpers.zabbix\t''
 vpoller.helpers.czabbix\t''
 vpoller.helpers.csvhelper\t''

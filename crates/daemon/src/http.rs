@@ -51,7 +51,7 @@ impl Listen {
         let given = settings.has(section, KEY);
         let parse = |text: &str| match text {
             _ if text.eq_ignore_ascii_case("off") => Ok(None),
-            _ if !text.starts_with("tcp:") => Err("is neither \"off\" nor an endpoint like tcp://127.0.0.1:10001".to_owned()),
+            _ if !text.starts_with("tcp:") => Err("is neither \"off\" nor an endpoint like tcp://127.0.0.1:10126".to_owned()),
             _ => text.parse().map(Some).map_err(|error: EndpointError| format!("is wrong: {error}")),
         };
         let endpoint = settings.value(section, KEY, default, parse)?;
@@ -307,10 +307,10 @@ mod tests {
     fn the_setting_is_an_endpoint_or_off() {
         let read = |text: &str| {
             let settings = Settings::parse(text, Path::new("v.conf"), Program::Worker).unwrap();
-            Listen::read(&settings, "worker", "tcp://127.0.0.1:10001").map_err(|error| error.to_string())
+            Listen::read(&settings, "worker", "tcp://127.0.0.1:10126").map_err(|error| error.to_string())
         };
         let at = |text: &str, given| Listen { endpoint: Some(text.parse().unwrap()), given };
-        assert_eq!(read(""), Ok(at("tcp://127.0.0.1:10001", false)));
+        assert_eq!(read(""), Ok(at("tcp://127.0.0.1:10126", false)));
         assert_eq!(read("[worker]\nhttp = tcp://*:9100\n"), Ok(at("tcp://*:9100", true)));
         assert_eq!(read("[worker]\nhttp = Off\n"), Ok(Listen::OFF));
         for wrong in ["9100", "tcp://x", "ipc:///x", "http://x:1"] {

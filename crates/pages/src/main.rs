@@ -31,6 +31,7 @@ fn programs() -> Vec<Program> {
         tool(client::Args::command()),
         tool(cclient::Args::command()),
         tool(vconnector::Args::command()),
+        tool(importer::Args::command()),
         tool(bench::Args::command()),
         tool(importer::Args::command()),
     ]

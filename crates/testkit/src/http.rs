@@ -16,7 +16,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 /// No answer takes longer, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Reads a page by plain HTTP, such as `http://127.0.0.1:10001/metrics`.
+/// Reads a page by plain HTTP, such as `http://127.0.0.1:10126/metrics`.
 ///
 /// # Panics
 /// When it does not answer in HTTP.
