@@ -1,6 +1,7 @@
 //! Integration tests of the whole product.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test reports")]
 
+mod browser;
 mod command_lines;
 mod compat;
 mod end_to_end;
@@ -11,6 +12,7 @@ mod first_release;
 mod host;
 mod interop;
 mod layering;
+mod legacy;
 mod metrics;
 mod packaging;
 mod templates;

@@ -16,34 +16,6 @@ const HOSTS: usize = MACHINES + 13 + 4 + 2 + 1 + 2;
 const EXCEPTIONS: [(&str, &str, &str); 1] =
     [("vm-110", "vm.host.get", "a machine without a host runs on none, and the item says so")];
 
-/// Properties that a vCenter sets and the simulator does not, so that every item has something to show.
-fn complete(estate: &Estate) {
-    let set = |kind: &str, name: &str, path: &str, value: Value| estate.simulator.set(kind, name, path, &value);
-    set(
-        "ClusterComputeResource",
-        "cluster01",
-        "configurationEx",
-        json!({
-            "_type": "ClusterConfigInfoEx",
-            "dasConfig": {"enabled": true, "admissionControlEnabled": true},
-            "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
-        }),
-    );
-    for machine in ["vm01.example.org", "ns01.example.org"] {
-        set(
-            "VirtualMachine",
-            machine,
-            "config.tools",
-            json!({
-                "toolsVersion": 9537, "syncTimeWithHost": false, "toolsUpgradePolicy": "manual",
-            }),
-        );
-        for path in ["balloonedMemory", "swappedMemory", "compressedMemory"] {
-            set("VirtualMachine", machine, &format!("summary.quickStats.{path}"), json!(16));
-        }
-    }
-}
-
 /// Which objects must show a value for every item of their template.
 fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
     let find = |name: &str| {
@@ -52,13 +24,7 @@ fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
         found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
     };
     let names = ["vm01.example.org ", "esxi01.example.org ", "datastore1 ", "cluster01 ", "datacenter01 "];
-    names.map(find).into_iter().chain(["vCenter".to_owned()]).collect()
-}
-
-/// Items that have no business to be unsupported.
-fn unsupported(items: &[Item]) -> Vec<String> {
-    let wrong = items.iter().filter(|item| !item.error.is_empty() && !is_exception(item));
-    wrong.map(|item| format!("{} {}: {}", item.host, item.key, item.error)).collect()
+    names.map(find).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
 }
 
 fn is_exception(item: &Item) -> bool {
@@ -78,8 +44,13 @@ fn has_its_type(item: &Item) -> bool {
 fn discovery_makes_hosts_and_every_item_has_its_value() {
     Series::together(|series| {
         let estate = Estate::with_templates(series, MACHINES);
-        complete(&estate);
+        estate.complete();
         estate.add_vcenter();
+        estate.add_host("vPoller", &["vPoller health"], &[]);
+        let account =
+            [("{$GUEST.USER}", "root"), ("{$GUEST.PASSWORD}", "p4ssw0rd"), ("{$GUEST.PROCESSES}", "apache2,no-such-daemon")];
+        let of = [("{$VSPHERE.HOST}", estate.vsphere.as_str()), ("{$VSPHERE.NAME}", "vm01.example.org")];
+        estate.add_host("guest", &["VMware vSphere VM processes by vPoller"], &[&of[..], &account].concat());
         let start = std::time::Instant::now();
         let hosts = estate.check_until(&BTreeSet::from(["vCenter"]), "a host for every object", || {
             Some(estate.hosts()).filter(|hosts| hosts.len() == HOSTS)
@@ -90,18 +61,27 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
             assert!(hosts.iter().any(|(_, visible)| visible.starts_with(name)), "{series:?}: no {name} in {hosts:?}");
         }
         let complete = complete_hosts(&estate);
-        let missing = |items: &[Item]| -> Vec<String> {
-            let due = items.iter().filter(|item| !item.raw && complete.contains(&item.host) && item.value.is_none());
-            due.map(|item| format!("{} {}", item.host, item.key)).collect()
-        };
         let items = estate.settle("a value of every item, and none unsupported", |items| {
-            let machines = items.iter().filter(|item| item.key == "vpoller.vm[power]" && item.value.is_some()).count();
-            let (missing, unsupported) = (missing(items), unsupported(items));
-            eprintln!("{series:?}: {} items, {machines} machines; without value: {missing:?}; {unsupported:?}", items.len());
-            missing.is_empty() && unsupported.is_empty() && machines == MACHINES + 13
+            let missing = items.iter().filter(|item| !item.raw && complete.contains(&item.host) && item.value.is_none());
+            let unsupported = items.iter().filter(|item| !item.error.is_empty() && !is_exception(item));
+            let silent = items.iter().filter(|item| item.key == "vpoller.vm[power]" && item.value.is_none());
+            let machines = items.iter().filter(|item| item.key == "vpoller.vm[power]").count();
+            let open: Vec<&Item> = missing.chain(unsupported).chain(silent).collect();
+            let shown: Vec<String> =
+                open.iter().take(5).map(|item| format!("{} {} {}", item.host, item.key, item.error)).collect();
+            eprintln!("{series:?}: {} items, {machines} machines, {} open: {shown:#?}", items.len(), open.len());
+            let more = (machines < MACHINES + 13).then(|| "vCenter".to_owned());
+            open.iter().map(|item| item.host.clone()).chain(more).collect()
         });
         let wrong: Vec<&Item> = items.iter().filter(|item| item.value.is_some() && !has_its_type(item)).collect();
         assert!(wrong.is_empty(), "{series:?}: values of another type: {wrong:#?}");
+        let numbers = [("vms", MACHINES + 13), ("vms.templates", 1), ("hosts", 4), ("hosts.lost", 1), ("datastores", 2), ("clusters", 1)];
+        for (key, expected) in numbers.map(|(key, count)| (format!("vpoller.vsphere[{key}]"), count.to_string())) {
+            assert_eq!(estate.value("vCenter", &key), Some(expected), "{series:?}: {key}");
+        }
+        assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[alarms,red]").as_deref(), Some("1"), "{series:?}");
+        assert_eq!(estate.value("guest", "vpoller.process[count,apache2]").as_deref(), Some("6"), "{series:?}");
+        assert_eq!(estate.value("guest", "vpoller.process[count,no-such-daemon]").as_deref(), Some("0"), "{series:?}");
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
     });
 }
@@ -110,9 +90,9 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
 fn importing_again_changes_nothing(estate: &Estate) {
     let (api, series) = (&estate.server.api, estate.server.series());
     let state = || {
-        let ids = api.get("template", &json!({"output": ["templateid"], "search": {"host": "by vPoller"}}));
+        let ids = api.get("template", &json!({"output": ["templateid"], "search": {"host": "vPoller"}}));
         let ids: Vec<&Value> = ids.iter().map(|template| &template["templateid"]).collect();
-        assert_eq!(ids.len(), 7);
+        assert_eq!(ids.len(), 8);
         let export = api.call("configuration.export", &json!({"format": "json", "options": {"templates": ids}}));
         let export: Value = serde_json::from_str(export.as_str().unwrap_or_default()).expect("an export");
         (
@@ -132,7 +112,7 @@ fn importing_again_changes_nothing(estate: &Estate) {
     ] {
         estate.import(file);
     }
-    for file in ["vpoller-vm-processes.yaml", "vpoller-vcenter.yaml"] {
+    for file in ["vpoller-vm-processes.yaml", "vpoller-health.yaml", "vpoller-vcenter.yaml"] {
         estate.import(file);
     }
     assert!(before == state(), "{series:?}: the single files say something else than the one with all");
@@ -303,7 +283,8 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
         estate.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}))[0]["hostid"].clone();
     // Zabbix looks at such triggers every 30 seconds.
     estate.server.api.call("usermacro.create", &json!({"hostid": host, "macro": "{$VSPHERE.NODATA}", "value": "10s"}));
-    let silence = [("vCenter", "vSphere does not answer")];
+    estate.add_host("vPoller", &["vPoller health"], &[]);
+    let silence = [("vCenter", "vSphere does not answer"), ("vPoller", "vPoller has too few workers")];
     estate.stack.workers.clear();
     estate.wait_for_problems(&silence, true);
     let about =

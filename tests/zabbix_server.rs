@@ -1,22 +1,173 @@
-//! The module in a whole Zabbix: server, database, frontend of every series.
+//! The module in a whole Zabbix: server, database, frontend of every series, with many pollers at once.
 
-use vpoller_testkit::zabbix::{Series, Setting};
-use vpoller_testkit::{Host, SimOptions, Simulator, Stack};
+use std::io::Write;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use vpoller_testkit::zabbix::{Series, Server, Setting};
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until};
 
 /// Runs a simple check at once on behalf of the host that every fresh Zabbix has.
 const ANY_HOST: &str = "10084";
+const SOON: Duration = Duration::from_secs(60);
+
+struct Bed {
+    stack: Stack,
+    host: String,
+    _simulator: Simulator,
+}
+
+impl Bed {
+    fn start(workers: usize) -> Self {
+        let simulator = Simulator::start(&SimOptions { vms: 60, ..SimOptions::default() });
+        let host = Host::at(simulator.address());
+        Self { stack: Stack::start(std::slice::from_ref(&host), workers), host: host.name, _simulator: simulator }
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("vpoller[vm.get, {}, {name}, runtime.powerState]", self.host)
+    }
+
+    fn setting(&self, series: Series) -> Setting {
+        Setting::new(series, &format!("vPollerProxy={}\nvPollerTimeout=4000\n", self.stack.frontend()))
+    }
+}
+
+/// The button "Test", and what the module writes into the server's log.
+#[test]
+fn server_tests_items_and_logs_what_it_should() {
+    let bed = Bed::start(1);
+    Series::each(|series| {
+        let server = bed.setting(series).server("");
+        for line in ["vPoller module version ", "Loading vPoller module configuration file ", "loaded modules: "] {
+            assert!(server.log().contains(line), "{series:?}: no {line:?} in {}", server.log());
+        }
+        assert_eq!(server.test_item(ANY_HOST, &bed.key("vm01.example.org")).as_deref(), Ok("\"poweredOn\""), "{series:?}");
+        let message = server.test_item(ANY_HOST, &bed.key("no-such-vm")).expect_err("no such machine");
+        assert!(message.contains("Cannot find object no-such-vm"), "{series:?}: {message}");
+        let down = Setting::new(series, "vPollerProxy=tcp://127.0.0.1:1\nvPollerTimeout=1000\nvPollerRetries=2\n").server("");
+        let message = down.test_item(ANY_HOST, &bed.key("vm01.example.org")).expect_err("nobody listens");
+        assert!(message.starts_with("Did not receive response from vPoller"), "{series:?}: {message}");
+        for line in ["Did not receive response from vPoller, retrying...", "Did not receive response from vPoller, giving up."] {
+            assert!(down.log().contains(line), "{series:?}: no {line:?} in {}", down.log());
+        }
+        // Lines for debugging are for those who raise the level.
+        for log in [server.log(), down.log()] {
+            assert!(!log.contains("Sending task request"), "{series:?}: {log}");
+        }
+    });
+}
+
+/// Makes items that are checked every second, one for each machine; their ids.
+fn add_items(server: &Server, bed: &Bed, count: usize) -> Vec<String> {
+    let interfaces = server.api.get("hostinterface", &json!({"hostids": ANY_HOST, "output": ["interfaceid"]}));
+    let items: Vec<Value> = (1..=count)
+        .map(|number| {
+            json!({
+                "hostid": ANY_HOST, "name": format!("machine {number}"), "key_": bed.key(&format!("vm-{number:05}")), "type": 3, "value_type": 4,
+                "delay": "1s", "interfaceid": interfaces[0]["interfaceid"],
+            })
+        })
+        .collect();
+    let made = server.api.call("item.create", &json!(items));
+    made["itemids"].as_array().expect("ids").iter().filter_map(|id| id.as_str().map(str::to_owned)).collect()
+}
+
+/// Waits until each item has so many more values than now, all of them right.
+#[track_caller]
+fn wait_for_values(server: &mut Server, ids: &[String], more: u64) {
+    let list = ids.join(",");
+    let count = |server: &Server| -> Vec<u64> {
+        let rows = server
+            .sql(&format!("select itemid, count(*) from history_text where itemid in ({list}) group by itemid order by itemid"));
+        rows.lines().filter_map(|row| row.split('|').nth(1)?.parse().ok()).collect()
+    };
+    let before = count(server).into_iter().min().unwrap_or(0);
+    wait_until(SOON, "values of every item", || {
+        assert!(server.process.is_running(), "the server ended: {}", server.log());
+        let now = count(server);
+        now.len() == ids.len() && now.iter().all(|values| *values >= before + more)
+    });
+    let wrong =
+        server.sql(&format!("select distinct value from history_text where itemid in ({list}) and value not like '\"powered%'"));
+    assert_eq!(wrong.trim(), "");
+}
 
 #[test]
-fn server_tests_items() {
-    let simulator = Simulator::start(&SimOptions::default());
-    let host = Host::at(simulator.address());
-    let stack = Stack::start(std::slice::from_ref(&host), 1);
+fn many_pollers_survive_a_worker_that_dies() {
+    Series::together(|series| {
+        let mut bed = Bed::start(2);
+        let mut server = bed.setting(series).server("StartPollers=8\n");
+        let ids = add_items(&server, &bed, 60);
+        wait_for_values(&mut server, &ids, 2);
+        bed.stack.workers.remove(0).process.kill();
+        wait_for_values(&mut server, &ids, 2);
+        let unsupported =
+            server.sql(&format!("select count(*) from item_rtdata where state=1 and itemid in ({})", ids.join(",")));
+        assert_eq!(unsupported.trim(), "0", "{series:?}: {}", server.log());
+        assert!(!server.log().contains("became not supported"), "{series:?}: {}", server.log());
+    });
+}
+
+/// What answers where the proxy should be and is no vPoller: the item gets a message, the daemon lives, the next item is served.
+#[test]
+fn garbage_instead_of_vpoller_harms_nobody() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = listener.local_addr().expect("its number").port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Nobody waits for this one; it may be gone.
+            let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n\xff\x00\xff\x00");
+        }
+    });
     Series::each(|series| {
-        let server = Setting::new(series, &format!("vPollerProxy={}\n", stack.frontend())).server("");
-        assert!(server.log().contains("loaded modules: "), "{}", server.log());
-        let key = |name: &str| format!("vpoller[vm.get, {}, {name}, runtime.powerState]", host.name);
-        assert_eq!(server.test_item(ANY_HOST, &key("vm01.example.org")).as_deref(), Ok("\"poweredOn\""), "{series:?}");
-        let message = server.test_item(ANY_HOST, &key("no-such-vm")).expect_err("no such machine");
-        assert!(message.contains("Cannot find object no-such-vm"), "{series:?}: {message}");
+        let setting = Setting::new(series, &format!("vPollerProxy=tcp://127.0.0.1:{port}\nvPollerTimeout=1000\n"));
+        let mut server = setting.server("StartPollers=3\n");
+        for _ in 0..3 {
+            let message = server.test_item(ANY_HOST, "vpoller[about, vc01.example.org, , version]").expect_err("no vPoller");
+            assert!(message.starts_with("Did not receive response from vPoller"), "{series:?}: {message}");
+        }
+        assert_eq!(server.test_item(ANY_HOST, "vpoller.echo[still here]").as_deref(), Ok("still here"), "{series:?}");
+        assert!(server.process.is_running() && !server.log().contains("One child process died"), "{}", server.log());
+    });
+}
+
+/// Whoever types this only wants a list: nothing is asked of vPoller.
+#[test]
+fn agent_prints_its_keys() {
+    Series::each(|series| {
+        let done = Setting::new(series, "vPollerProxy=tcp://127.0.0.1:1\n").agent_print();
+        assert_eq!(done.code, 0, "{series:?}: {}", done.stderr);
+        for key in ["vpoller", "vpoller.raw", "vpoller.json", "vpoller.echo"] {
+            assert!(
+                done.stdout.lines().any(|line| line.split([' ', '[']).next() == Some(key)),
+                "{series:?} {key}: {}",
+                done.stdout
+            );
+        }
+    });
+}
+
+/// A proxy that has a server: it gets its items from there and sends the values back.
+#[test]
+fn proxy_of_a_server_brings_values() {
+    let bed = Bed::start(1);
+    Series::together(|series| {
+        let mut server = bed.setting(series).server("StartProxyPollers=0\n");
+        let made = match series {
+            Series::V6_0 => server.api.call("proxy.create", &json!({"host": "remote", "status": 5})),
+            Series::V7_0 => server.api.call("proxy.create", &json!({"name": "remote", "operating_mode": 0})),
+        };
+        let proxy = made["proxyids"][0].clone();
+        let monitored = match series {
+            Series::V6_0 => json!({"hostid": ANY_HOST, "proxy_hostid": proxy}),
+            Series::V7_0 => json!({"hostid": ANY_HOST, "monitored_by": 1, "proxyid": proxy}),
+        };
+        server.api.call("host.update", &monitored);
+        let ids = add_items(&server, &bed, 60);
+        let mut remote = bed.setting(series).active_proxy("remote", server.port(), "StartPollers=6\n");
+        wait_for_values(&mut server, &ids, 2);
+        assert!(remote.process.is_running() && remote.log().contains("loaded modules: "), "{}", remote.log());
     });
 }

@@ -33,4 +33,12 @@ for folder in man completions; do
         status=1
     fi
 done
+
+mkdir "$pages/templates"
+python3 -B tools/templates "$pages/templates"
+for file in "$pages"/templates/*.yaml templates/zabbix/*.yaml; do
+    name=${file##*/}
+    [ -e "$pages/templates/$name" ] || { echo "templates/zabbix/$name comes from no definition: remove it" >&2; status=1; continue; }
+    differs "templates/zabbix/$name" "templates/zabbix/$name" "$pages/templates/$name" "run: python3 -B tools/templates"
+done
 exit "$status"

@@ -68,6 +68,34 @@ impl Estate {
         self.server.api.import(&template_file(file)).unwrap_or_else(|error| panic!("{:?} {file}: {error}", self.server.series()));
     }
 
+    /// Properties that a vCenter sets and the simulator does not, so that every item has something to show.
+    pub fn complete(&self) {
+        let set = |kind: &str, name: &str, path: &str, value: Value| self.simulator.set(kind, name, path, &value);
+        set(
+            "ClusterComputeResource",
+            "cluster01",
+            "configurationEx",
+            json!({
+                "_type": "ClusterConfigInfoEx",
+                "dasConfig": {"enabled": true, "admissionControlEnabled": true},
+                "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
+            }),
+        );
+        for machine in ["vm01.example.org", "ns01.example.org"] {
+            set(
+                "VirtualMachine",
+                machine,
+                "config.tools",
+                json!({
+                    "toolsVersion": 9537, "syncTimeWithHost": false, "toolsUpgradePolicy": "manual",
+                }),
+            );
+            for path in ["balloonedMemory", "swappedMemory", "compressedMemory"] {
+                set("VirtualMachine", machine, &format!("summary.quickStats.{path}"), json!(16));
+            }
+        }
+    }
+
     /// Makes a host with an interface and these templates; returns its id.
     #[track_caller]
     pub fn add_host(&self, name: &str, templates: &[&str], macros: &[(&str, &str)]) -> String {
@@ -141,27 +169,20 @@ impl Estate {
         })
     }
 
-    /// Executes the checks of all hosts that have something missing, until the condition holds for all items; returns them.
+    /// Executes the checks of the hosts that the condition names, until it names none; returns all items.
     #[track_caller]
-    pub fn settle(&self, what: &str, mut done: impl FnMut(&[Item]) -> bool) -> Vec<Item> {
+    pub fn settle(&self, what: &str, mut unsettled: impl FnMut(&[Item]) -> BTreeSet<String>) -> Vec<Item> {
         let mut next = Instant::now();
         wait_for(SOON, what, || {
             if Instant::now() < next {
                 return None;
             }
             let items = self.items(None);
-            if done(&items) {
+            let hosts = unsettled(&items);
+            if hosts.is_empty() {
                 return Some(items);
             }
-            let with_values: BTreeSet<&str> =
-                items.iter().filter(|item| item.value.is_some() && !item.is_check).map(|item| item.host.as_str()).collect();
-            let due = |item: &&Item| match item.raw {
-                true => {
-                    !with_values.contains(item.host.as_str())
-                        || items.iter().any(|other| other.host == item.host && !other.error.is_empty())
-                }
-                false => item.value.is_none() || !item.error.is_empty(),
-            };
+            let due = |item: &&Item| hosts.contains(&item.host) && (item.raw || item.value.is_none() || !item.error.is_empty());
             self.check_now(items.iter().filter(due));
             next = Instant::now() + 3 * PACE;
             None

@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import groups
+import health
 import hypervisor
 import legacy
 import model
@@ -18,7 +19,7 @@ def files():
     # Templates that host prototypes link come first, as Zabbix wants them there already.
     machine, host, store, cluster, datacenter = vm.build(), hypervisor.build(), storage.build(), groups.cluster(), groups.datacenter()
     linked = [machine, host, store, cluster, datacenter]
-    center, guests = vcenter.build(), processes.build()
+    center, guests, itself = vcenter.build(), processes.build(), health.build()
     yield "vpoller-vcenter.yaml", [center]
     yield "vpoller-hypervisor.yaml", [host]
     yield "vpoller-vm.yaml", [machine]
@@ -26,9 +27,10 @@ def files():
     yield "vpoller-cluster.yaml", [cluster]
     yield "vpoller-datacenter.yaml", [datacenter]
     yield "vpoller-vm-processes.yaml", [guests]
+    yield "vpoller-health.yaml", [itself]
     yield "legacy-native.yaml", legacy.templates("native")
     yield "legacy-external-checks.yaml", [*legacy.templates("python"), *legacy.templates("c")]
-    yield "vpoller-all.yaml", [*linked, guests, center]
+    yield "vpoller-all.yaml", [*linked, guests, center, itself]
 
 
 def main():

@@ -68,30 +68,30 @@ def build():
     def count(name, of, key, condition):
         path = "$[?(%s)].length()" % condition if condition else "$.length()"
         item = made.item(name, "vpoller.vsphere[%s]" % key, of=by_key["vpoller.json[\"%s.discover\",\"{$VSPHERE.HOST}\",\"\",\"@%s.list\"]" % (of, of)],
-                         component="system", steps=[jsonpath(path, unless=("value", "0"))])
+                         component="system", steps=[jsonpath(path)])
         return item
 
-    machines = count("Virtual machines", "vm", "vms", "@['summary.config.template'] == false")
+    machines = count("Virtual machines", "vm", "vms", "@['summary.config.template'] == 'false'")
     running = count("Virtual machines powered on", "vm", "vms.on", "@['runtime.powerState'] == 'poweredOn'")
-    count("Virtual machines powered off", "vm", "vms.off", "@['runtime.powerState'] == 'poweredOff' && @['summary.config.template'] == false")
+    count("Virtual machines powered off", "vm", "vms.off", "@['runtime.powerState'] == 'poweredOff' && @['summary.config.template'] == 'false'")
     count("Virtual machines suspended", "vm", "vms.suspended", "@['runtime.powerState'] == 'suspended'")
-    count("Virtual machine templates", "vm", "vms.templates", "@['summary.config.template'] == true")
+    count("Virtual machine templates", "vm", "vms.templates", "@['summary.config.template'] == 'true'")
     count("Virtual machines with status red", "vm", "vms.red", "@['overallStatus'] == 'red'")
     count("Virtual machines not reachable", "vm", "vms.lost", "@['runtime.connectionState'] != 'connected'")
     count("Virtual machines without VMware Tools running", "vm", "vms.tools",
           "@['runtime.powerState'] == 'poweredOn' && @['guest.toolsRunningStatus'] == 'guestToolsNotRunning'")
     hosts = count("Hypervisors", "host", "hosts", "")
     lost = count("Hypervisors not connected", "host", "hosts.lost", "@['runtime.connectionState'] != 'connected'")
-    count("Hypervisors in maintenance mode", "host", "hosts.maintenance", "@['runtime.inMaintenanceMode'] == true")
+    count("Hypervisors in maintenance mode", "host", "hosts.maintenance", "@['runtime.inMaintenanceMode'] == 'true'")
     stores = count("Datastores", "datastore", "datastores", "")
-    broken = count("Datastores not accessible", "datastore", "datastores.lost", "@['summary.accessible'] == false")
+    broken = count("Datastores not accessible", "datastore", "datastores.lost", "@['summary.accessible'] == 'false'")
     count("Clusters", "cluster", "clusters", "")
     count("Datacenters", "datacenter", "datacenters", "")
     lists = by_key['vpoller.json["datastore.discover","{$VSPHERE.HOST}","","@datastore.list"]']
     capacity = made.item("Capacity of all datastores", "vpoller.vsphere[capacity]", of=lists, component="storage", units="B",
-                         steps=[jsonpath("$[*]['summary.capacity'].sum()", unless=("value", "0"))])
+                         steps=[jsonpath("$[*]['summary.capacity'].sum()")])
     free = made.item("Free space of all datastores", "vpoller.vsphere[free]", of=lists, component="storage", units="B",
-                     steps=[jsonpath("$[*]['summary.freeSpace'].sum()", unless=("value", "0"))])
+                     steps=[jsonpath("$[*]['summary.freeSpace'].sum()")])
 
     made.graph("vSphere: virtual machines", (machines.key, "888888"), (running.key, "00AA00", "GRADIENT_LINE"), low=0)
     made.graph("vSphere: space on datastores", (capacity.key, "888888"), (free.key, "00AA00", "GRADIENT_LINE"), low=0)

@@ -19,6 +19,6 @@ fn main() {
     println!("Zabbix {}: {} (Admin, zabbix)", series.name(), server.pages());
     println!("vSphere host for {{$VSPHERE.HOST}}: {}; its pages: https://{}", host.name, simulator.address());
     println!("vPoller: {}, management {}", stack.frontend(), stack.management());
-    println!("session {} log {}", server.api.session(), server.log_file().display());
+    println!("session {} log {}", server.api.session(), server.folder().join("server.log").display());
     let _ = std::io::stdin().read(&mut [0]);
 }

@@ -7,6 +7,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the whole crate is test support: a panic is its error report")]
 
 pub mod bench;
+pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod http;

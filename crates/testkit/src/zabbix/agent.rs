@@ -17,6 +17,16 @@ impl Setting {
         process::run(command, SOON)
     }
 
+    /// Lets `zabbix_agentd -p` print every key that it knows.
+    #[must_use]
+    #[track_caller]
+    pub fn agent_print(&self) -> Finished {
+        let conf = self.write("print.conf", &self.common("LogType=console\nServer=127.0.0.1\nHostname=testbed\n"));
+        let mut command = self.command("sbin/zabbix_agentd");
+        command.arg("-c").arg(conf).arg("-p");
+        process::run(command, SOON)
+    }
+
     /// Starts an agent daemon; `more` is added to its configuration.
     #[must_use]
     #[track_caller]

@@ -15,8 +15,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 pub use agent::Agent;
-pub use api::Api;
-pub use proxy::{LoneProxy, Row};
+pub use api::{ADMINISTRATOR, Api};
+pub use proxy::{ActiveProxy, LoneProxy, Row};
 pub use server::Server;
 
 use crate::workspace;

@@ -6,6 +6,26 @@ use super::{SOON, Setting};
 use crate::process::{self, Process};
 
 impl Setting {
+    /// Starts a proxy daemon that asks a server on this machine for its items; `more` is added to its configuration.
+    #[must_use]
+    #[track_caller]
+    pub fn active_proxy(self, name: &str, server: u16, more: &str) -> ActiveProxy {
+        let folder = self.folder.path().display();
+        let frequency = match self.series {
+            super::Series::V6_0 => "ConfigFrequency=1",
+            super::Series::V7_0 => "ProxyConfigFrequency=1",
+        };
+        let text = format!(
+            "ProxyMode=0\nServer=127.0.0.1:{server}\nHostname={name}\nLogType=file\nLogFile={folder}/active.log\nLogFileSize=0\n\
+             PidFile={folder}/active.pid\nSocketDir={folder}\nDBName={folder}/active.db\n{frequency}\nDataSenderFrequency=1\nStartPingers=0\n\
+             StartTrappers=0\nStartDiscoverers=0\nStartHTTPPollers=0\n{more}\n"
+        );
+        let conf = self.write("active.conf", &self.common(&text));
+        let mut command = self.command("sbin/zabbix_proxy");
+        command.arg("-c").arg(conf).arg("-f");
+        ActiveProxy { process: Process::spawn_ended_by(libc::SIGTERM, command), setting: self }
+    }
+
     /// Starts a proxy daemon without a server, which polls these keys every second; `more` is added to its configuration.
     #[must_use]
     #[track_caller]
@@ -31,6 +51,21 @@ impl Setting {
         let mut command = self.command("sbin/zabbix_proxy");
         command.arg("-c").arg(conf).arg("-f");
         LoneProxy { process: Process::spawn(command), setting: self }
+    }
+}
+
+/// A running proxy daemon of a server.
+pub struct ActiveProxy {
+    /// The main process.
+    pub process: Process,
+    setting: Setting,
+}
+
+impl ActiveProxy {
+    /// The daemon's log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.setting.log("active.log")
     }
 }
 

@@ -75,10 +75,10 @@ impl Server {
         self.setting.log("server.log")
     }
 
-    /// Where that log is.
+    /// Where it keeps its files: `server.log`, `server.conf`, and external checks where it looks for them.
     #[must_use]
-    pub fn log_file(&self) -> std::path::PathBuf {
-        self.setting.folder.path().join("server.log")
+    pub fn folder(&self) -> &std::path::Path {
+        self.setting.folder.path()
     }
 
     /// Lets the server read its configuration now, instead of at the next of its intervals.

@@ -1,0 +1,86 @@
+//! What an administrator sees: Zabbix's pages in a real browser, of every series. The pictures of the documentation come from here.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use vpoller_testkit::browser::Browser;
+use vpoller_testkit::zabbix::{ADMINISTRATOR, Series};
+
+use crate::estate::Estate;
+
+const PROBLEM: &str = "Virtual machine: status is red";
+
+/// The machine of the documents with everything filled in, and its id.
+fn machine(estate: &Estate) -> (String, String) {
+    let host = estate.discovered("vm-101");
+    let found = estate.server.api.get("host", &json!({"filter": {"host": [host]}, "output": ["hostid"]}));
+    let id = found.first().and_then(|host| host["hostid"].as_str()).expect("the machine's host").to_owned();
+    (host, id)
+}
+
+fn log_in(browser: &Browser, estate: &Estate) {
+    let (user, password) = ADMINISTRATOR;
+    browser.open(&format!("{}/index.php", estate.server.pages()));
+    browser.fill("#name", user);
+    browser.fill("#password", password);
+    browser.click("#enter");
+    browser.wait_for(&["Global view"]);
+}
+
+#[test]
+fn pages_show_the_estate() {
+    Series::together(|series| {
+        let estate = Estate::with_templates(series, 12);
+        estate.add_vcenter();
+        let host = estate.discovered("vm-101");
+        let machines = BTreeSet::from([host.clone()]);
+        estate.settle("values of the machine and its filesystems", |items| {
+            let own = items.iter().filter(|item| item.host == host && item.value.is_some());
+            let enough =
+                own.filter(|item| ["vpoller.vm.disk[", "vpoller.vm[perf"].iter().any(|start| item.key.starts_with(start)));
+            match (items.iter().any(|item| item.host == host), enough.count()) {
+                (false, _) => BTreeSet::from(["vCenter".to_owned()]),
+                (true, 10..) => BTreeSet::new(),
+                (true, _) => machines.clone(),
+            }
+        });
+        let (host, id) = machine(&estate);
+        estate.wait_for_problems(&[(&host, PROBLEM)], true);
+        let browser = Browser::start();
+        let pages = estate.server.pages();
+        let picture = |name: &str| {
+            if series == Series::V7_0 {
+                browser.picture(name);
+            }
+        };
+        log_in(&browser, &estate);
+
+        let templates = match series {
+            Series::V6_0 => "templates.php?filter_name=by+vPoller&filter_set=1",
+            Series::V7_0 => "zabbix.php?action=template.list&filter_name=by+vPoller&filter_set=1",
+        };
+        browser.open(&format!("{pages}/{templates}"));
+        browser.wait_for(&[
+            "VMware vSphere by vPoller",
+            "VMware vSphere Virtual Machine by vPoller",
+            "VMware vSphere Datastore by vPoller",
+        ]);
+        picture("zabbix-templates");
+
+        browser.open(&format!("{pages}/zabbix.php?action=host.view&filter_name=example.org&filter_set=1"));
+        browser.wait_for(&["vm01.example.org (vm-101 at ", "esxi01.example.org ("]);
+        picture("zabbix-hosts");
+
+        browser.open(&format!("{pages}/zabbix.php?action=latest.view&hostids%5B%5D={id}&show_details=0&filter_set=1"));
+        browser.wait_for(&["CPU usage in percent", "Power state", "On (1)", "[/var] Free space in percent", "25 %"]);
+        picture("zabbix-latest-data");
+
+        browser.open(&format!("{pages}/zabbix.php?action=host.dashboard.view&hostid={id}"));
+        browser.wait_for(&["Red (3)", "Running (1)", "Uptime"]);
+        picture("zabbix-dashboard");
+
+        browser.open(&format!("{pages}/zabbix.php?action=problem.view&hostids%5B%5D={id}&show=3&filter_set=1"));
+        browser.wait_for(&[PROBLEM, "Virtual machine has an old snapshot"]);
+        picture("zabbix-problem");
+    });
+}
