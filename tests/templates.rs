@@ -158,6 +158,60 @@ fn sorted(value: &Value) -> Value {
     }
 }
 
+/// Names that a user of vSphere may give, and that mean something to Zabbix.
+#[test]
+fn hostile_names_become_hosts_and_nothing_else() {
+    let long = "x".repeat(78);
+    let names = ["{#MOID}", "{#NAME} {$VSPHERE.HOST}", "$1 {HOST.HOST}", "a\"],[\"b", "C:\\dir\\", "vm 'with' \"quotes\" [and] brackets", "🚀 日本語", &long];
+    Series::together(|series| {
+        let estate = Estate::with_templates(series, 0);
+        let made = names.map(|name| {
+            let page = estate.simulator.page("POST", "/vm/create", &json!({"name": name}).to_string());
+            (name, page["moid"].as_str().expect("its id").to_owned())
+        });
+        estate.add_vcenter();
+        let vcenter = BTreeSet::from(["vCenter"]);
+        let hosts = estate.check_until(&vcenter, "a host for every machine", || {
+            let hosts = estate.hosts();
+            made.iter().all(|(_, moid)| hosts.iter().any(|(host, _)| *host == estate.discovered(moid))).then_some(hosts)
+        });
+        for (name, moid) in &made {
+            let host = estate.discovered(moid);
+            let (_, visible) = hosts.iter().find(|(technical, _)| *technical == host).expect("its host");
+            assert!(visible.starts_with(&format!("{name} ({moid} at ")), "{series:?}: {visible:?}");
+            // As vSphere has it, and as it is asked for.
+            estate.check_until(&BTreeSet::from([host.as_str()]), "its name as a value", || {
+                (estate.value(&host, "vpoller.vm[name]").as_deref() == Some(*name)).then_some(())
+            });
+            let keys: Vec<String> = estate.items(Some(&host)).into_iter().map(|item| item.key).filter(|key| key.contains(*name)).collect();
+            assert!(keys.is_empty(), "{series:?}: a name got into {keys:?}");
+        }
+    });
+}
+
+/// A macro that names nothing: the host says so, and vPoller being down, and an answer comes when it is mended.
+#[test]
+fn a_wrong_macro_is_said_and_mended() {
+    Series::together(|series| {
+        let mut estate = Estate::with_templates(series, 0);
+        let id = estate.add_host("vCenter", &["VMware vSphere by vPoller"], &[("{$VSPHERE.HOST}", "vc99.example.org")]);
+        let vcenter = BTreeSet::from(["vCenter"]);
+        let about = |estate: &Estate| {
+            let item = estate.items(Some("vCenter")).into_iter().find(|item| item.key.starts_with("vpoller.json[\"about\""));
+            item.map(|item| item.error).unwrap_or_default()
+        };
+        estate.check_until(&vcenter, "the message", || about(&estate).contains("Unknown or missing agent name").then_some(()));
+        let macros = estate.server.api.get("usermacro", &json!({"hostids": id, "output": ["hostmacroid"]}));
+        let correct = json!({"hostmacroid": macros[0]["hostmacroid"], "value": estate.vsphere});
+        estate.server.api.call("usermacro.update", &correct);
+        estate.check_until(&vcenter, "a value", || estate.value("vCenter", "vpoller.vsphere[product]"));
+        estate.stack.proxy = None;
+        estate.check_until(&vcenter, "the message", || about(&estate).contains("Did not receive response from vPoller").then_some(()));
+        estate.stack.start_proxy();
+        estate.check_until(&vcenter, "an answer", || about(&estate).is_empty().then_some(()));
+    });
+}
+
 /// What the simulator is told, on which object, and the problem that follows.
 struct Incident {
     kind: &'static str,
