@@ -57,7 +57,14 @@ impl Dispatcher {
     #[must_use]
     pub fn new(agents: Arc<Agents>) -> Self {
         let lines = Arc::new(Throttle::new(Instant::now().into_std()));
-        Self { agents, policy: Policy::default(), externals: Arc::default(), unknown_helpers: Arc::default(), overview: None, lines }
+        Self {
+            agents,
+            policy: Policy::default(),
+            externals: Arc::default(),
+            unknown_helpers: Arc::default(),
+            overview: None,
+            lines,
+        }
     }
 
     /// The same with a say in what may be shown.
