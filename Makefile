@@ -79,6 +79,8 @@ install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)
 	install -m 755 $(addprefix $(RELEASE)/,$(PROGRAMS)) "$(DESTDIR)$(BINDIR)"
 	install -m 644 $(RELEASE)/vpoller.so "$(DESTDIR)$(MODULEDIR)/vpoller.so"
 	install -m 644 README.md CHANGELOG.md LICENSE docs/*.md "$(DESTDIR)$(DOCDIR)"
+	install -d "$(DESTDIR)$(DOCDIR)/images"
+	install -m 644 docs/images/* "$(DESTDIR)$(DOCDIR)/images"
 	find templates/zabbix -maxdepth 1 -type f -exec install -m 644 -t "$(DESTDIR)$(TEMPLATEDIR)" {} +
 	$(SERVICES) install
 

@@ -106,7 +106,11 @@ fn many_pollers_survive_a_worker_that_dies() {
         let unsupported =
             server.sql(&format!("select count(*) from item_rtdata where state=1 and itemid in ({})", ids.join(",")));
         assert_eq!(unsupported.trim(), "0", "{series:?}: {}", server.log());
-        assert!(!server.log().contains("became not supported"), "{series:?}: {}", server.log());
+        // Of Zabbix's own items some are.
+        let log = server.log();
+        let lost: Vec<&str> =
+            log.lines().filter(|line| line.contains("became not supported") && line.contains("vpoller[")).collect();
+        assert!(lost.is_empty(), "{series:?}: {lost:?}");
     });
 }
 

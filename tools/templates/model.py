@@ -371,8 +371,9 @@ def number(item, title=None, width=4):
     fields = [field("ITEM", "itemid", lambda template: {"host": template, "key": item.key})]
     # Value, its change and the title: no clutter.
     fields += [field("INTEGER", "show", value) for value in ("1", "2", "4")]
-    fields += [field("STRING", "description", title or item.name), field("INTEGER", "desc_size", "12"),
-               field("INTEGER", "value_size", "30"), field("INTEGER", "adv_conf", "1")]
+    # Sizes in percent of the height: "100 days, 01:02:03" is to fit six times beside each other.
+    sizes = [("desc_size", "12"), ("decimal_size", "14"), ("units_size", "14"), ("value_size", "14"), ("adv_conf", "1")]
+    fields += [field("STRING", "description", title or item.name)] + [field("INTEGER", name, size) for name, size in sizes]
     return ("ITEM", title or "", width, 3, fields)
 
 

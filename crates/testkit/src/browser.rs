@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use fantoccini::{Client, ClientBuilder, Locator};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -17,7 +17,7 @@ use crate::{ports, wait_until, workspace};
 /// Limit for starting and for one page, on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 /// Width and height of the window.
-const WINDOW: (u32, u32) = (1360, 900);
+const WINDOW: (u32, u32) = (1600, 1000);
 
 /// A browser window of its own, with an empty profile.
 pub struct Browser {
@@ -111,6 +111,37 @@ impl Browser {
             missing.is_empty().then_some(())
         });
         assert!(shown.is_some(), "the page does not show {missing:?}:\n{}", self.text());
+    }
+
+    /// Waits until the page shows so many images, or more, that a CSS selector finds, loaded and not broken.
+    ///
+    /// # Panics
+    /// When that is not so after a minute; with what there is.
+    #[track_caller]
+    pub fn wait_for_images(&self, selector: &str, count: u64) {
+        let script = "const found = [...document.querySelectorAll(arguments[0])]; \
+                      return [found.filter(one => one.complete && one.naturalWidth > 1).length, found.map(one => one.src)]";
+        let mut last = Value::Null;
+        let shown = crate::wait::poll(SOON, || {
+            last = within(&self.runtime, self.client.execute(script, vec![json!(selector)])).unwrap_or_default();
+            last[0].as_u64().is_some_and(|shown| shown >= count).then_some(())
+        });
+        assert!(shown.is_some(), "the page does not show {count} images: {last}");
+    }
+
+    /// Waits until nothing moves, loads or is drawn anew any more: two pictures of it are the same.
+    ///
+    /// # Panics
+    /// When that is not so after a minute.
+    #[track_caller]
+    pub fn wait_for_idle(&self) {
+        let mut before = Vec::new();
+        wait_until(SOON, "a page at rest", || {
+            let now = within(&self.runtime, self.client.screenshot()).unwrap_or_default();
+            let same = !now.is_empty() && now == before;
+            before = now;
+            same
+        });
     }
 
     /// Takes a picture of the window into `target/screenshots`, from where `make screenshots` copies it into the documentation.
