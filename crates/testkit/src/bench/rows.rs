@@ -292,7 +292,8 @@ fn discover(settings: &Settings) -> Figures {
     let bed = Bed::start(Scene::of(settings.pick(10_000, 200)));
     let request = json!({"method": "vm.discover", "hostname": "vc01.example.org", "properties": DISCOVERED});
     let requests = bed.requests(&request.to_string());
-    let warm = bed.warm(&requests, 2);
+    // What is watched anew is there a moment after its first question, and of 10,000 machines that is a long moment.
+    let warm = (0..5).any(|_| bed.warm(&requests, 1));
     let set = format!("VirtualMachine={}", DISCOVERED.join(","));
     let (mut ours, mut plain) = (Vec::new(), Vec::new());
     for _ in 0..9 {
