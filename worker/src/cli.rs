@@ -41,7 +41,7 @@ struct Arguments {
     concurrency: Option<i64>,
 
     /// Management endpoint for stop and status, such as tcp://localhost:10000.
-    #[arg(short, long, value_name = "ENDPOINT")]
+    #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::peer)]
     endpoint: Option<Endpoint>,
 
     /// Print the table of methods.
