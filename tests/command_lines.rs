@@ -21,7 +21,7 @@ enum Said {
     Usage(&'static str),
     /// One line that has all of these in it, and nothing else on stderr.
     Line(&'static [&'static str]),
-    /// The log's last line, the only critical one, has all of these in it.
+    /// The only line that is neither news nor a warning has all of these in it.
     Log(&'static [&'static str]),
 }
 use Said::{Line, Log, Usage};
@@ -355,8 +355,9 @@ fn fault(done: &Finished, code: i32, said: Said) -> Option<&'static str> {
         }
         Line(parts) => lines.len() == 1 && has_all(last, parts),
         Log(parts) => {
-            let logged = |line: &&&str| line.contains(" - INFO") || line.contains(" - WARNING");
-            has_all(last, parts) && lines.iter().filter(logged).count() == lines.len() - 1
+            // Other threads may log on after it.
+            let mut serious = lines.iter().filter(|line| !line.contains(" - INFO") && !line.contains(" - WARNING"));
+            serious.next().is_some_and(|line| has_all(line, parts)) && serious.next().is_none()
         }
     };
     match () {
