@@ -95,7 +95,7 @@ fn options_may_be_written_in_every_way_docopt_took() {
     for line in [
         "vpoller-client -m vm.perf.metric.get -V vc01.example.org -n -vm -p a,b -k k -U u -P -p -c cpu.usage.percent.average -i '' \
          -s 3 -T 'Past day' -H h -r 1 -t 2000",
-        "vpoller-client -D -t2000 -r1 -Hh -T'Past day' -s3 -i '' -ccpu.usage.percent.average -P-p -Uu -kk '-pa, b' -n-vm \
+        "vpoller-client -t2000 -r1 -Hh -T'Past day' -s3 -i '' -ccpu.usage.percent.average -P-p -Uu -kk '-pa, b' -n-vm \
          -Vvc01.example.org -mvm.perf.metric.get",
         "vpoller-client --method=vm.perf.metric.get --vsphere-host=vc01.example.org -name=-vm --properties=a,b --key=k --guest-username=u \
          --guest-password=-p --counter=cpu.usage.percent.average --instance= --max-sample=3 '--perf-interval=Past day' --helper=h \
@@ -244,7 +244,8 @@ fn the_guest_password_need_not_stand_on_the_command_line() {
         format!("{line} --password-file {}", program::quoted(&file)),
         format!("printf 'p4ss w0rd\\n' | {line} --password-file -"),
         format!("VPOLLER_GUEST_PASSWORD='p4ss w0rd' {line}"),
-        format!("VPOLLER_GUEST_PASSWORD=other {line} -P 'p4ss w0rd'"),
+        // -D was the letter for it in 0.2.
+        format!("VPOLLER_GUEST_PASSWORD=other {} -P 'p4ss w0rd'", line.replace(" -d ", " -D ")),
     ] {
         let finished = shell(PROGRAM, &line);
         assert_eq!(finished.code, 0, "{line}");
