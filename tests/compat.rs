@@ -46,7 +46,7 @@ fn replies_are_those_of_the_original() {
             wrong.push(format!("{name}:\n  expected {}\n  got      {}", case["reply"], Value::String(reply)));
         }
     }
-    println!("replies that are the original's, byte by byte: {} of {all}", all - wrong.len());
+    eprintln!("replies that are the original's, byte by byte: {} of {all}", all - wrong.len());
     assert!(wrong.is_empty(), "{} wrong replies:\n{}", wrong.len(), wrong.join("\n"));
 }
 
@@ -145,6 +145,6 @@ fn every_documented_method_works() {
         .map(|method| stack.ask(&request(method, &host.name)))
         .filter(|reply| reply["success"] != 0)
         .collect();
-    println!("methods that work: {} of {}", DOCUMENTED.len() - failed.len(), DOCUMENTED.len());
+    eprintln!("methods that work: {} of {}", DOCUMENTED.len() - failed.len(), DOCUMENTED.len());
     assert!(failed.is_empty(), "{failed:#?}");
 }

@@ -145,7 +145,7 @@ fn cases_for(name: &str) -> impl Iterator<Item = Case> {
 /// Prints the figures: a case is its plain reply and one text for each helper.
 fn tell(inventory: &str, cases: usize, wrong: usize) {
     let texts = HELPERS.len() + 1;
-    println!("{inventory}: {} of {cases} cases hold, each {texts} texts byte by byte", cases - wrong);
+    eprintln!("{inventory}: {} of {cases} cases hold, each {texts} texts byte by byte", cases - wrong);
 }
 
 #[tokio::test]
