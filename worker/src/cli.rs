@@ -184,7 +184,7 @@ struct Run {
     #[arg(short, long)]
     instance: Option<String>,
     /// Number of samples.
-    #[arg(short = 's', long, value_name = "N")]
+    #[arg(short = 's', long, value_name = "N", allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Historical interval.
     #[arg(short = 'T', long, value_name = "INTERVAL")]

@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(short, allow_hyphen_values = true)]
     counter: Option<String>,
     /// Number of performance samples
-    #[arg(short = 's')]
+    #[arg(short = 's', allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Instance of the performance counter
     #[arg(short, allow_hyphen_values = true)]

@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(short, long, allow_hyphen_values = true)]
     instance: Option<String>,
     /// Number of performance samples
-    #[arg(short = 's', long, value_name = "NUMBER")]
+    #[arg(short = 's', long, value_name = "NUMBER", allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Historical performance interval
     #[arg(short = 'T', long, value_name = "INTERVAL", allow_hyphen_values = true)]
