@@ -224,6 +224,53 @@ fn a_wrong_macro_is_said_and_mended() {
     });
 }
 
+/// A property that the account may not read, and one that is longer than anybody expects: the machine's other items have values.
+#[test]
+fn what_cannot_be_read_and_what_is_too_long_hurts_no_other_item() {
+    Series::together(|series| {
+        let estate = Estate::with_templates(series, 0);
+        let denied = json!({"type": "VirtualMachine", "path": "config.annotation", "privilege": "System.Read"});
+        estate.simulator.page("POST", "/deny", &denied.to_string());
+        let long = "ä".repeat(100_000);
+        estate.simulator.set("VirtualMachine", "vm01.example.org", "config.guestFullName", &json!(long));
+        estate.add_vcenter();
+        let host = estate.discovered("vm-101");
+        let hosts = BTreeSet::from(["vCenter", host.as_str()]);
+        let shown = estate.check_until(&hosts, "the long value", || estate.value(&host, "vpoller.vm[os]"));
+        assert!(long.starts_with(&shown) && shown.len() > 200, "{series:?}: {shown}");
+        let items = estate.items(Some(&host));
+        let wrong: Vec<&Item> = items.iter().filter(|item| !item.error.is_empty()).collect();
+        assert!(wrong.is_empty(), "{series:?}: {wrong:?}");
+        let silent = |item: &&Item| item.key.starts_with("vpoller.vm[") && !item.key.contains("perf") && item.value.is_none();
+        let silent: Vec<&str> = items.iter().filter(silent).map(|item| item.key.as_str()).collect();
+        assert!(silent.contains(&"vpoller.vm[annotation]"), "{series:?}: {silent:?}");
+        assert_eq!(estate.value(&host, "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
+        // As a property that is not set.
+        let key = format!("vpoller[vm.get, {}, vm01.example.org, config.annotation]", estate.vsphere);
+        assert_eq!(estate.server.test_item("10084", &key).as_deref(), Ok("null"), "{series:?}");
+    });
+}
+
+/// Importing over a template that somebody edited takes the edits back and keeps items with their values.
+fn importing_over_an_edited_template_keeps_values(estate: &Estate) {
+    let (api, key) = (&estate.server.api, "vpoller.vm[power]");
+    let template = json!({"filter": {"host": ["VMware vSphere Virtual Machine by vPoller"]}, "output": ["templateid"]});
+    let template = api.get("template", &template)[0]["templateid"].clone();
+    let of = |hosts: &Value| {
+        let found =
+            api.get("item", &json!({"hostids": hosts, "filter": {"key_": key}, "output": ["itemid", "name"], "templated": null}));
+        found.first().cloned().unwrap_or_else(|| panic!("no {key} of {hosts}"))
+    };
+    let machine =
+        api.get("host", &json!({"filter": {"host": [estate.discovered("vm-101")]}, "output": ["hostid"]}))[0]["hostid"].clone();
+    let (before, own) = (of(&machine), of(&template));
+    api.call("item.update", &json!({"itemid": own["itemid"], "name": "edited"}));
+    assert_eq!(of(&machine)["name"], "edited");
+    estate.import("vpoller-all.yaml");
+    assert_eq!((of(&template), of(&machine)), (own, before), "{:?}", estate.server.series());
+    assert!(estate.value(&estate.discovered("vm-101"), key).is_some(), "{:?}: its value is gone", estate.server.series());
+}
+
 /// What the simulator is told, on which object, and the problem that follows.
 struct Incident {
     kind: &'static str,
@@ -328,6 +375,7 @@ fn problems_are_raised_and_resolved() {
         estate.wait_for_problems(&problems, false);
         an_alarm_comes_and_goes(&estate);
         importing_again_changes_nothing(&estate);
+        importing_over_an_edited_template_keeps_values(&estate);
         a_dead_worker_is_noticed(&mut estate);
     });
 }
