@@ -232,7 +232,8 @@ impl Watched {
     }
 
     fn execute_discovery(&self) {
-        let rules = json!({"host": "vCenter", "output": ["itemid"], "filter": {"type": 3}});
+        let host = self.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}));
+        let rules = json!({"hostids": host[0]["hostid"], "output": ["itemid"], "filter": {"type": 3}});
         let tasks: Vec<Value> =
             self.server.api.get("discoveryrule", &rules).iter().map(|rule| json!({"type": 6, "request": rule})).collect();
         self.server.api.call("task.create", &json!(tasks));
