@@ -25,7 +25,7 @@ pub struct Arguments {
     options: Options,
 
     /// Management endpoint of the proxy to ask, for example tcp://localhost:9999 (stop and status).
-    #[arg(short, long, value_name = "ENDPOINT")]
+    #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::peer)]
     endpoint: Option<Endpoint>,
 
     /// What to do.

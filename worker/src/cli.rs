@@ -41,7 +41,7 @@ struct Arguments {
     concurrency: Option<i64>,
 
     /// Management endpoint for stop and status, such as tcp://localhost:10000.
-    #[arg(short, long, value_name = "ENDPOINT")]
+    #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::peer)]
     endpoint: Option<Endpoint>,
 
     /// Print the table of methods.
@@ -184,7 +184,7 @@ struct Run {
     #[arg(short, long)]
     instance: Option<String>,
     /// Number of samples.
-    #[arg(short = 's', long, value_name = "N")]
+    #[arg(short = 's', long, value_name = "N", allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Historical interval.
     #[arg(short = 'T', long, value_name = "INTERVAL")]

@@ -112,7 +112,7 @@ impl Config {
             db: settings.value(SECTION, "db", DEFAULT_DB, |path| Ok(path.into()))?,
             db_given: db,
             hosts_dir: settings.text(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
-            proxy: settings.endpoint(SECTION, "proxy", text::DEFAULT_BACKEND)?,
+            proxy: settings.peer(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
             http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,

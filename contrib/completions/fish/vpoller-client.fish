@@ -5,7 +5,7 @@ complete -c vpoller-client -s k -l key -d 'Guest disk, part of a command line, t
 complete -c vpoller-client -s U -l guest-username -d 'User in the guest system' -r
 complete -c vpoller-client -s P -l guest-password -d 'Password in the guest system; other users can see it in the process list' -r
 complete -c vpoller-client -l password-file -d 'File whose first line is the guest password, - for stdin [without: $VPOLLER_GUEST_PASSWORD]' -r -F
-complete -c vpoller-client -s c -l counter -d 'Performance counter: GROUP.NAME.UNIT.ROLLUP, or its number' -r
+complete -c vpoller-client -s c -l counter -d 'Performance counter: GROUP.NAME.UNIT.ROLLUP, or its number; several for perf.get, separated by commas' -r
 complete -c vpoller-client -s i -l instance -d 'Instance of the performance counter' -r
 complete -c vpoller-client -s s -l max-sample -d 'Number of performance samples' -r
 complete -c vpoller-client -s T -l perf-interval -d 'Historical performance interval' -r

@@ -47,6 +47,9 @@ pub fn complain<A: CommandFactory>(error: &clap::Error) {
     output::complain(text.trim_end());
 }
 
+/// So many bytes of a password are read, should the file named for it be something else.
+pub const LONGEST_PASSWORD: u64 = 4096;
+
 /// Takes an argument as a secret, so that it does not show in `Debug` output.
 pub fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))

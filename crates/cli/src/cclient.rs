@@ -51,7 +51,7 @@ pub struct Args {
     #[arg(short, default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     timeout: u64,
     /// The proxy's frontend
-    #[arg(short, default_value = text::DEFAULT_FRONTEND)]
+    #[arg(short, default_value = text::DEFAULT_FRONTEND, value_parser = Endpoint::peer)]
     endpoint: Endpoint,
     /// Path of a guest disk, or a part of a command line
     #[arg(short, allow_hyphen_values = true)]
@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(short, allow_hyphen_values = true)]
     counter: Option<String>,
     /// Number of performance samples
-    #[arg(short = 's')]
+    #[arg(short = 's', allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Instance of the performance counter
     #[arg(short, allow_hyphen_values = true)]

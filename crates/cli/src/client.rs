@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal};
+use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -60,7 +60,7 @@ pub struct Args {
     #[arg(short, long, allow_hyphen_values = true)]
     instance: Option<String>,
     /// Number of performance samples
-    #[arg(short = 's', long, value_name = "NUMBER")]
+    #[arg(short = 's', long, value_name = "NUMBER", allow_hyphen_values = true)]
     max_sample: Option<String>,
     /// Historical performance interval
     #[arg(short = 'T', long, value_name = "INTERVAL", allow_hyphen_values = true)]
@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(short = 'H', long)]
     helper: Option<String>,
     /// The proxy's frontend
-    #[arg(short, long, default_value = text::DEFAULT_FRONTEND)]
+    #[arg(short, long, default_value = text::DEFAULT_FRONTEND, value_parser = Endpoint::peer)]
     endpoint: Endpoint,
     /// How often the request is sent before giving up
     #[arg(short, long, value_name = "NUMBER", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -90,7 +90,7 @@ pub struct Args {
     #[arg(long)]
     pretty: bool,
     /// Log what is sent
-    #[arg(short, long)]
+    #[arg(short, long, short_alias = 'D')]
     debug: bool,
     /// Print the version
     #[arg(short, long, action = ArgAction::Version)]
@@ -228,9 +228,9 @@ impl Args {
 }
 
 fn first_line(file: &Path) -> anyhow::Result<String> {
-    let read = |mut input: Box<dyn BufRead>| {
+    let read = |input: Box<dyn BufRead>| {
         let mut line = String::new();
-        input.read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
+        input.take(args::LONGEST_PASSWORD).read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
     };
     let line = match file.to_str() {
         Some("-") => read(Box::new(io::stdin().lock())),

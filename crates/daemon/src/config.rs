@@ -231,6 +231,14 @@ impl Settings {
         self.value(section, key, default, |text| text.parse().map_err(|error: EndpointError| format!("is wrong: {error}")))
     }
 
+    /// As [`Settings::endpoint`], of somebody to connect to.
+    ///
+    /// # Errors
+    /// When the value is none.
+    pub fn peer(&self, section: &str, key: &str, default: impl fmt::Display) -> Result<Endpoint, ConfigError> {
+        self.value(section, key, default, |text| Endpoint::peer(text).map_err(|error| format!("is wrong: {error}")))
+    }
+
     /// A time in seconds (`10`, `0.5`, also `10s`, `500ms`, `5m`).
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{} cannot be written; run this as the file's owner, who must be able to write its directory too", .0.display())]
     ReadOnly(PathBuf),
     /// The host is not in the table.
-    #[error("{host} is not in {}; add it with `vconnector-cli -d {} -H {host} -U <user> -P <password> add`", .path.display(), .path.display())]
+    #[error("{host} is not in {}; add it with `vconnector-cli -d {} -H {host} -U <user> add`, which asks for the password", .path.display(), .path.display())]
     UnknownHost {
         /// The file.
         path: PathBuf,

@@ -136,6 +136,7 @@ impl Store {
     /// When the name is no host name, or the file cannot be written.
     pub fn add(&self, host: &str, user: &str, password: &SecretString) -> Result<(), Error> {
         valid_host(host)?;
+        valid_user(user)?;
         self.change(|transaction| {
             let sql = "INSERT OR REPLACE INTO hosts (host, user, pwd, enabled) VALUES (?1, ?2, ?3, 0)";
             transaction.execute(sql, params![host, user, password.expose_secret()])?;
@@ -149,6 +150,7 @@ impl Store {
     /// # Errors
     /// As [`Store::add`].
     pub fn update(&self, host: &str, user: &str, password: &SecretString) -> Result<(), Error> {
+        valid_user(user)?;
         let sql = "UPDATE hosts SET user = ?2, pwd = ?3 WHERE host = ?1";
         match self.change(|transaction| transaction.execute(sql, params![host, user, password.expose_secret()]))? {
             0 => self.add(host, user, password),
@@ -257,6 +259,18 @@ fn any_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
 fn valid_host(host: &str) -> Result<(), Error> {
     if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(Error::Value { what: "host", value: host.to_owned(), reason: "is no host name or address" });
+    }
+    Ok(())
+}
+
+/// Scripts read the table of hosts line by line.
+fn valid_user(user: &str) -> Result<(), Error> {
+    if user.contains(char::is_control) {
+        return Err(Error::Value {
+            what: "user",
+            value: user.to_owned(),
+            reason: "has a line break or another control character",
+        });
     }
     Ok(())
 }

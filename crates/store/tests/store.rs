@@ -117,6 +117,12 @@ fn hosts_that_are_not_there_are_reported() {
     for name in ["", " vc01", "vc 01", "vc01\n"] {
         assert!(matches!(store.add(name, "root", &secret("a")), Err(Error::Value { .. })), "{name:?}");
     }
+    // Nor is a user with a line break: a script reads the table line by line.
+    store.add("vc01", "root", &secret("a")).unwrap();
+    for change in [Store::add, Store::update] {
+        assert!(matches!(change(&store, "vc01", "ro\not", &secret("b")), Err(Error::Value { what: "user", .. })));
+    }
+    assert_eq!(only(&store).password.expose_secret(), "a");
 }
 
 #[test]

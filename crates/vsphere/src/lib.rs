@@ -49,6 +49,7 @@ pub use perf::{
 pub use session::{ServiceContent, Session};
 pub use soap::read_recorded;
 pub use stats::{LATENCY_BOUNDS, MethodStats, Stats};
+pub use tls::check_ca_file;
 pub use updates::{ChangeOp, FilterUpdate, ObjectUpdate, PropertyChange, UpdateKind, UpdateSet};
 pub use value::{MoRef, Struct, Value};
 

@@ -199,6 +199,14 @@ fn system_roots() -> Result<RootCertStore, Error> {
     Ok(roots)
 }
 
+/// Whether a file can be what certificates are checked against: it is there, and holds certificates in PEM form.
+///
+/// # Errors
+/// When it cannot, with the reason.
+pub fn check_ca_file(path: &Path) -> Result<(), Error> {
+    file_roots(path).map(drop)
+}
+
 fn file_roots(path: &Path) -> Result<RootCertStore, Error> {
     let refused = |cause: String| error::config(format!("cannot use the CA file {}: {cause}", path.display()));
     let mut roots = RootCertStore::empty();

@@ -28,6 +28,19 @@ impl Endpoint {
         self.0.starts_with("tcp://[")
     }
 
+    /// An endpoint to connect to. `*` is none: people copy it from where a program is told to listen, and libzmq refuses it late.
+    ///
+    /// # Errors
+    /// When the text is no endpoint, or only good for listening.
+    pub fn peer(text: &str) -> Result<Self, EndpointError> {
+        let endpoint: Self = text.parse()?;
+        let address = endpoint.0.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':'));
+        match address {
+            Some(("*", _) | (_, "*" | "0")) => Err(EndpointError { text: endpoint.0, reason: "is good for listening only" }),
+            _ => Ok(endpoint),
+        }
+    }
+
     /// The endpoints of a comma separated list, in order.
     ///
     /// # Errors
@@ -87,6 +100,18 @@ mod tests {
             assert_eq!(text.parse::<Endpoint>().map(|e| e.to_string()).as_deref(), Ok(text));
         }
         assert_eq!(Endpoint::list("tcp://a:1, tcp://b:2").map(|list| list.len()), Ok(2));
+    }
+
+    #[test]
+    fn nobody_connects_to_a_star() {
+        for text in ["tcp://localhost:10124", "tcp://[::1]:9999", "ipc:///run/x", "ipc://*", " tcp://h:1 "] {
+            assert!(Endpoint::peer(text).is_ok(), "{text}");
+        }
+        for text in ["tcp://*:10124", "tcp://h:*", "tcp://h:0", "tcp://*:*"] {
+            let error = Endpoint::peer(text).map_err(|error| error.to_string());
+            assert!(error.as_ref().is_err_and(|message| message.contains("good for listening only")), "{text}: {error:?}");
+            assert!(text.parse::<Endpoint>().is_ok(), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Each case runs against the inventory in memory and against the simulator, and gives the same texts. A case that needs an
 //! object only one of them has says so: `"only": "memory"`. What has to be different from the fixtures is in `"state"`: pages of
 //! the simulator and what is sent to them. After a wanted change, `UPDATE_CASES=1` writes what is printed now into the files;
-//! read the difference before committing it.
+//! read the difference before committing it. `cargo test -p vpoller-worker --test suite cases_hold -- --nocapture` prints how many
+//! cases there are and how many hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -82,7 +83,15 @@ async fn printed(dispatcher: &Dispatcher, request: &Map<String, Json>, helper: &
     (String::from_utf8(without).unwrap(), word)
 }
 
-/// What the request yields: its plain reply, and each helper's outcome and text.
+/// The reply as the helper of the C client prints it: in ASCII, ended by a NUL.
+fn for_c(plain: &str) -> String {
+    let unit = |unit: &u16| format!("\\u{unit:04x}");
+    let one = |c: char| if c.is_ascii() { c.to_string() } else { c.encode_utf16(&mut [0; 2]).iter().map(unit).collect() };
+    plain.chars().map(one).collect::<String>() + "\0"
+}
+
+/// What the request yields: its plain reply, and each helper's outcome and text. The plain reply's bytes are those that the C
+/// client's helper prints, so that cases need to have them once.
 async fn observe(dispatcher: &Dispatcher, request: &Json) -> Json {
     let request = request.as_object().unwrap();
     let plain = answer(dispatcher, Json::Object(request.clone()).to_string().as_bytes()).await;
@@ -91,6 +100,8 @@ async fn observe(dispatcher: &Dispatcher, request: &Json) -> Json {
         let (text, outcome) = printed(dispatcher, request, helper.name()).await;
         helpers.insert(helper.name().to_owned(), json!([outcome, text]));
     }
+    let text = String::from_utf8(plain.clone()).unwrap();
+    assert_eq!(helpers["vpoller.helpers.cclient"][1], for_c(&text), "{request:?}: the plain reply has other bytes");
     json!({"reply": serde_json::from_slice::<Json>(&plain).unwrap(), "helpers": helpers})
 }
 
@@ -131,14 +142,22 @@ fn cases_for(name: &str) -> impl Iterator<Item = Case> {
     cases().into_iter().map(|(_, case)| case).filter(move |case| case.content.get("only").is_none_or(|only| only == name))
 }
 
+/// Prints the figures: a case is its plain reply and one text for each helper.
+fn tell(inventory: &str, cases: usize, wrong: usize) {
+    let texts = HELPERS.len() + 1;
+    eprintln!("{inventory}: {} of {cases} cases hold, each {texts} texts byte by byte", cases - wrong);
+}
+
 #[tokio::test]
 async fn cases_hold_in_memory() {
     let mut wrong = Vec::new();
-    for case in cases_for(MEMORY) {
+    let cases: Vec<Case> = cases_for(MEMORY).collect();
+    for case in &cases {
         let mut memory = Memory::documents();
         case.state().iter().for_each(|(page, body)| memory.change(page, body));
-        wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), &case).await);
+        wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), case).await);
     }
+    tell(MEMORY, cases.len(), wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
@@ -160,6 +179,7 @@ async fn at_the_simulator(cache: &Cache, times: usize) {
     for case in special {
         groups.entry(case.content["state"].to_string()).or_default().push(case);
     }
+    let count = groups.values().map(Vec::len).sum::<usize>() * times;
     let mut wrong = Vec::new();
     for group in groups.into_values() {
         let simulator = Simulator::start(&SimOptions::default());
@@ -175,6 +195,7 @@ async fn at_the_simulator(cache: &Cache, times: usize) {
         }
         agent.stop().await;
     }
+    tell(SIMULATOR, count, wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 

@@ -239,6 +239,14 @@ fn one_request_runs_in_place() {
             ""
         )
     );
+    let twin = execute(&[&common[..], &["-m", "vm.get", "-n", "vm-twin", "-p", "name"]].concat());
+    let warnings: Vec<&str> = twin.stderr.lines().collect();
+    assert!(
+        warnings.len() == 1
+            && warnings[0].contains("] vm-twin names several managed objects of type vim.VirtualMachine (moid:")
+            && warnings[0].ends_with("); the first one is meant"),
+        "{warnings:?}"
+    );
     let processes =
         [&common[..], &["-m", "vm.process.get", "-n", "vm01.example.org", "-U", "root", "-H", "vpoller.helpers.zabbix"]].concat();
 

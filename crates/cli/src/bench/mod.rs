@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(short, long)]
     file: Option<PathBuf>,
     /// The proxy's frontend
-    #[arg(short, long, default_value = text::DEFAULT_FRONTEND)]
+    #[arg(short, long, default_value = text::DEFAULT_FRONTEND, value_parser = Endpoint::peer)]
     endpoint: Endpoint,
     /// Number of clients that ask at the same time
     #[arg(short = 'n', long, default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -63,13 +63,13 @@ pub struct Args {
     #[arg(short, long, value_name = "MS", default_value = "10000", value_parser = clap::value_parser!(u64).range(1..=86_400_000))]
     timeout: u64,
     /// Also measure the proxy alone, with a worker of our own connected to its backend at this endpoint
-    #[arg(long, value_name = "BACKEND")]
+    #[arg(long, value_name = "BACKEND", value_parser = Endpoint::peer)]
     echo: Option<Endpoint>,
     /// Measure so often, requests and echo in turns; ratios are medians then
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1000))]
     rounds: u16,
     /// Report processor time and memory of the worker with this management endpoint; it must run on this machine
-    #[arg(long, value_name = "MGMT")]
+    #[arg(long, value_name = "MGMT", value_parser = Endpoint::peer)]
     worker: Vec<Endpoint>,
     /// The same for a process
     #[arg(long, value_name = "PID")]

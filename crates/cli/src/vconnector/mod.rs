@@ -7,7 +7,7 @@ mod table;
 mod trust;
 
 use std::fmt;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -204,16 +204,16 @@ impl Args {
         if let Some(password) = &self.pwd {
             return Ok(password.clone());
         }
-        let mut input = io::stdin().lock();
+        let input = io::stdin().lock();
         if input.is_terminal() {
             let password = rpassword::prompt_password("Password: ").context("cannot ask for the password")?;
             return Ok(password.into());
         }
         if !self.pwd_stdin {
-            bail!(UsageError("the password is missing: -P <password>, or --pwd-stdin with the password on stdin"));
+            bail!(UsageError("the password is missing: --pwd-stdin with the password on stdin, or -P <password>"));
         }
         let mut line = String::new();
-        input.read_line(&mut line).context("cannot read the password from stdin")?;
+        input.take(args::LONGEST_PASSWORD).read_line(&mut line).context("cannot read the password from stdin")?;
         match line.trim_end_matches(['\r', '\n']) {
             "" => bail!("no password came on stdin; nothing was changed"),
             password => Ok(password.into()),

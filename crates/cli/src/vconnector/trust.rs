@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use vpoller_store::{Error, Host, Store, TlsChoice};
-use vpoller_vsphere::{Certificate, fetch_fingerprint};
+use vpoller_vsphere::{Certificate, check_ca_file, fetch_fingerprint};
 
 use super::{Args, open};
 use crate::log::Log;
@@ -41,8 +41,11 @@ impl Options {
     /// The choice that needs no look at the certificate.
     fn choice(&self) -> anyhow::Result<Option<TlsChoice>> {
         if let Some(path) = &self.ca_file {
-            std::fs::File::open(path).with_context(|| format!("cannot read CA file {}", path.display()))?;
-            return Ok(Some(TlsChoice::CaFile(path.clone())));
+            let unreadable = || format!("cannot read CA file {}", path.display());
+            std::fs::File::open(path).with_context(unreadable)?;
+            check_ca_file(path)?;
+            // Workers do not run in the folder that this was typed in.
+            return Ok(Some(TlsChoice::CaFile(std::path::absolute(path).with_context(unreadable)?)));
         }
         let verify = self.verify.then_some(TlsChoice::Verify);
         Ok(self.fingerprint.clone().or(verify).or(self.off.then_some(TlsChoice::Off)))

@@ -89,19 +89,19 @@ fn options_may_be_written_in_every_way_docopt_took() {
         "vm.perf.metric.get",
         json!({
             "name": "-vm", "properties": ["a", "b"], "key": "k", "username": "u", "password": "-p", "counter-name": "cpu.usage.percent.average",
-            "instance": "", "max-sample": "3", "perf-interval": "Past day", "helper": "h", "timeout": 2000,
+            "instance": "", "max-sample": "-1", "perf-interval": "Past day", "helper": "h", "timeout": 2000,
         }),
     );
     for line in [
         "vpoller-client -m vm.perf.metric.get -V vc01.example.org -n -vm -p a,b -k k -U u -P -p -c cpu.usage.percent.average -i '' \
-         -s 3 -T 'Past day' -H h -r 1 -t 2000",
-        "vpoller-client -t2000 -r1 -Hh -T'Past day' -s3 -i '' -ccpu.usage.percent.average -P-p -Uu -kk '-pa, b' -n-vm \
+         -s -1 -T 'Past day' -H h -r 1 -t 2000",
+        "vpoller-client -t2000 -r1 -Hh -T'Past day' -s-1 -i '' -ccpu.usage.percent.average -P-p -Uu -kk '-pa, b' -n-vm \
          -Vvc01.example.org -mvm.perf.metric.get",
         "vpoller-client --method=vm.perf.metric.get --vsphere-host=vc01.example.org -name=-vm --properties=a,b --key=k --guest-username=u \
-         --guest-password=-p --counter=cpu.usage.percent.average --instance= --max-sample=3 '--perf-interval=Past day' --helper=h \
+         --guest-password=-p --counter=cpu.usage.percent.average --instance= --max-sample=-1 '--perf-interval=Past day' --helper=h \
          --retries=1 --timeout=2000",
         "vpoller-client --me vm.perf.metric.get --vs vc01.example.org --na=-vm --prop a,b --ke k --guest-u u --guest-p=-p \
-         --counter-id cpu.usage.percent.average --in '' --ma 3 --pe 'Past day' --helper h --re 1 --ti 2000",
+         --counter-id cpu.usage.percent.average --in '' --ma -1 --pe 'Past day' --helper h --re 1 --ti 2000",
     ] {
         assert_eq!(asked(line), expected, "{line}");
     }
@@ -244,7 +244,8 @@ fn the_guest_password_need_not_stand_on_the_command_line() {
         format!("{line} --password-file {}", program::quoted(&file)),
         format!("printf 'p4ss w0rd\\n' | {line} --password-file -"),
         format!("VPOLLER_GUEST_PASSWORD='p4ss w0rd' {line}"),
-        format!("VPOLLER_GUEST_PASSWORD=other {line} -P 'p4ss w0rd'"),
+        // -D was the letter for it in 0.2.
+        format!("VPOLLER_GUEST_PASSWORD=other {} -P 'p4ss w0rd'", line.replace(" -d ", " -D ")),
     ] {
         let finished = shell(PROGRAM, &line);
         assert_eq!(finished.code, 0, "{line}");
@@ -256,6 +257,8 @@ fn the_guest_password_need_not_stand_on_the_command_line() {
             finished.stderr
         );
     }
+    let finished = shell(PROGRAM, &format!("{line} --password-file /dev/zero"));
+    assert_eq!((finished.code, peer.request()["password"].as_str().map(str::len)), (0, Some(4096)));
     let finished = run(PROGRAM, &["-m", "about", "-V", "vc01", "--password-file", "/nonexistent"]);
     assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
     assert!(finished.stderr.contains("cannot read the guest password from /nonexistent: No such file"), "{}", finished.stderr);

@@ -93,7 +93,12 @@ fn usage_texts_stay_as_they_are() {
 
 #[test]
 fn a_wrong_endpoint_is_explained() {
-    for (endpoint, part) in [("localhost:10123", "no transport"), ("tcp://localhost", "no port"), ("tcp://h:99999", "65535")] {
+    for (endpoint, part) in [
+        ("localhost:10123", "no transport"),
+        ("tcp://localhost", "no port"),
+        ("tcp://h:99999", "65535"),
+        ("tcp://*:10123", "listening only"),
+    ] {
         let client = refused("vpoller-client", &["-m", "about", "-V", "vc01", "-e", endpoint], 1);
         let cclient = refused("vpoller-cclient", &["-m", "about", "-V", "vc01", "-e", endpoint], 64);
         for finished in [client, cclient] {

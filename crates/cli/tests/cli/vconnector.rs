@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use secrecy::ExposeSecret;
 use vpoller_store::{Store, TlsChoice};
+use vpoller_testkit::certificates::Authority;
 
 use crate::program::{Finished, on_terminal, path, run, run_command, shell};
 
@@ -294,12 +295,16 @@ fn a_file_that_everybody_can_read_is_used_with_a_warning() {
     assert!(finished.stderr.contains(" - WARNING - ") && finished.stderr.ends_with(&expected), "{}", finished.stderr);
 }
 
+fn folder(path: &Path) -> &str {
+    path.parent().unwrap().to_str().unwrap()
+}
+
 #[test]
 fn the_way_a_certificate_is_checked_can_be_set_without_seeing_it() {
     let database = empty();
     database.done("-H vc01 -U root -P x add");
     let authority = database.path.with_extension("pem");
-    fs::write(&authority, "").unwrap();
+    fs::write(&authority, Authority::new().pem()).unwrap();
     let fingerprint = "0f".repeat(32);
     for (options, choice) in [
         ("--off".to_owned(), TlsChoice::Off),
@@ -312,4 +317,13 @@ fn the_way_a_certificate_is_checked_can_be_set_without_seeing_it() {
         assert_eq!(database.store().hosts().unwrap()[0].tls, choice);
     }
     assert!(database.refused("-H vc01 trust --ca-file /nonexistent").starts_with("cannot read CA file /nonexistent: "));
+    let refused = database.refused(&format!("-H vc01 trust --ca-file {}", database.name()));
+    assert!(
+        refused.starts_with("cannot use the CA file ") && refused.ends_with(": it holds no certificate in PEM form"),
+        "{refused}"
+    );
+    // Workers run in another folder.
+    let line = format!("cd {} && $PROGRAM -d {} -H vc01 trust --ca-file vconnector.pem", folder(&authority), database.name());
+    assert_eq!(shell(PROGRAM, &line).code, 0);
+    assert_eq!(database.store().hosts().unwrap()[0].tls, TlsChoice::CaFile(authority));
 }

@@ -117,7 +117,7 @@ impl TryFrom<String> for Frontend {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|error: vpoller_wire::endpoint::EndpointError| error.to_string())
+        Endpoint::peer(&text).map(Self).map_err(|error| error.to_string())
     }
 }
 
