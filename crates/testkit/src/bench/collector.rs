@@ -24,6 +24,9 @@ const PACE: Duration = Duration::from_secs(3);
 const CHURN: u64 = 20;
 /// Room for so many items; no interval is changed, and how often the server reads its configuration is 7.0's default.
 const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\n";
+/// Hosts beside the first. None has a SCSI disk: the collector asks for members of a list's element by its key, which the simulator
+/// refuses, and the collector then leaves out the host and all its machines.
+const MORE_HOSTS: usize = 19;
 /// Where values are kept.
 const HISTORY: [&str; 5] = ["history", "history_uint", "history_str", "history_text", "history_log"];
 /// Enabled items of enabled hosts, without prototypes.
@@ -131,7 +134,7 @@ impl Way {
 impl Watched {
     /// Starts everything; the vCenter is not a host of Zabbix yet.
     fn start(way: Way, vms: usize) -> Self {
-        let scene = Scene { vms, hosts: 19, documents: false };
+        let scene = Scene { vms, hosts: MORE_HOSTS, documents: false };
         let (simulator, stack) = match way {
             Way::Ours => {
                 let bed = Bed::start(scene);
@@ -139,6 +142,10 @@ impl Watched {
             }
             Way::Theirs => (scene.simulator(), None),
         };
+        let hosts = (1..=MORE_HOSTS).map(|number| format!("esxi-{number:04}.example.org"));
+        for name in hosts.chain(["esxi01.example.org".to_owned()]) {
+            simulator.set("HostSystem", &name, "config.storageDevice.scsiTopology", &Value::Null);
+        }
         simulator.page("POST", "/churn", &json!({"together": CHURN}).to_string());
         let module = stack.as_ref().map(|stack| format!("vPollerProxy={}\n", stack.frontend())).unwrap_or_default();
         let collectors = if way == Way::Theirs { "StartVMwareCollectors=2\n" } else { "" };
