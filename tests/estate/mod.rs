@@ -99,20 +99,7 @@ impl Estate {
     /// Makes a host with an interface and these templates; returns its id.
     #[track_caller]
     pub fn add_host(&self, name: &str, templates: &[&str], macros: &[(&str, &str)]) -> String {
-        let api = &self.server.api;
-        let groups = api.get("hostgroup", &json!({"filter": {"name": ["vSphere"]}, "output": ["groupid"]}));
-        let group = match groups.first() {
-            Some(group) => group["groupid"].clone(),
-            None => api.call("hostgroup.create", &json!({"name": "vSphere"}))["groupids"][0].clone(),
-        };
-        let templates = api.get("template", &json!({"filter": {"host": templates}, "output": ["templateid"]}));
-        assert!(!templates.is_empty(), "no such template");
-        let macros: Vec<Value> = macros.iter().map(|(name, value)| json!({"macro": name, "value": value})).collect();
-        let interface = json!({"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": "10050"});
-        let host = json!({
-            "host": name, "groups": [{"groupid": group}], "templates": templates, "macros": macros, "interfaces": [interface],
-        });
-        api.call("host.create", &host)["hostids"][0].as_str().expect("an id").to_owned()
+        self.server.api.add_host(name, "vSphere", templates, macros)
     }
 
     /// The host of the documents: the vCenter with its one macro.

@@ -143,7 +143,9 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	if err := checkPaths(specs); err != nil {
 		return nil, err
 	}
+	specs, keyed := wholeLists(specs)
 	objects, err := pc.library(ctx, specs...)
+	pickElements(objects, keyed)
 	return withhold(objects), err
 }
 

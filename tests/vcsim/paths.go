@@ -20,6 +20,9 @@ func checkPaths(specs []types.PropertyFilterSpec) *soap.Fault {
 				return invalidArgument("specSet.propSet.type")
 			}
 			for _, path := range props.PathSet {
+				if _, ok := keyedType(kind, path); ok {
+					continue
+				}
 				if _, ok := typeByPath(kind, path); !ok || path == "self" {
 					return invalidProperty(path)
 				}

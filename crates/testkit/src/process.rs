@@ -143,6 +143,28 @@ impl Process {
         }
     }
 
+    /// Seconds of processor time that the child and its own children have used so far, those that ended included.
+    ///
+    /// # Panics
+    /// When the child is gone.
+    #[must_use]
+    #[track_caller]
+    pub fn processor_seconds(&self) -> f64 {
+        let own = self.id().to_string();
+        let ticks = |pid: &str| processor_ticks(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?);
+        let (_, mut sum) = ticks(&own).unwrap_or_else(|| panic!("no {} among the processes", self.name));
+        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+            let pid = entry.file_name().to_string_lossy().into_owned();
+            if pid.bytes().all(|byte| byte.is_ascii_digit())
+                && let Some((parent, more)) = ticks(&pid)
+                && parent == own
+            {
+                sum += more;
+            }
+        }
+        sum as f64 / TICKS_PER_SECOND
+    }
+
     fn both(&self) -> String {
         let mut text = self.stderr();
         text.push_str(&self.stdout());
@@ -233,6 +255,16 @@ fn spawn_bound_to_test(mut command: Command, last_signal: i32) -> io::Result<Chi
     child.recv().expect("the spawner answers")
 }
 
+/// What the kernel counts processor time in, whatever its own clock does.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// The parent in a `stat` file, and the ticks of the process and of its children that ended. The name before them may hold anything.
+fn processor_ticks(stat: &str) -> Option<(String, u64)> {
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
+    Some(((*fields.get(1)?).to_owned(), ticks))
+}
+
 /// Lines that have been written up to their end.
 fn complete_lines(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive('\n').filter(|line| line.ends_with('\n')).map(str::trim_end)
@@ -256,6 +288,18 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script]);
         command
+    }
+
+    #[test]
+    fn processor_time_is_that_of_children_too() {
+        let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        let mut alone = Process::spawn(shell(&format!("{busy}; echo done; exec sleep 60")));
+        alone.wait_for_line("done", LIMIT);
+        let mut parent = Process::spawn(shell(&format!("({busy}; echo done; exec sleep 60) & wait")));
+        parent.wait_for_line("done", LIMIT);
+        assert!(alone.processor_seconds() > 0.0 && parent.processor_seconds() > 0.0);
+        assert_eq!(processor_ticks("7 (a) b) S 5 7 7 0 -1 0 0 0 0 0 1 2 30 400 20 0"), Some(("5".to_owned(), 433)));
+        assert_eq!(processor_ticks("7 (cut) S 5"), None);
     }
 
     #[test]

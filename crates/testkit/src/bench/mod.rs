@@ -5,6 +5,7 @@
 //! calls are counted by the simulator and are exact. Nothing here is a test: a row that misses its mark is reported.
 
 mod bed;
+mod collector;
 mod figures;
 mod report;
 mod rows;

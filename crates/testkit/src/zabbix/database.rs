@@ -45,6 +45,11 @@ impl Database {
         self.port
     }
 
+    /// Processor time of all its processes.
+    pub(super) fn processor_seconds(&self) -> f64 {
+        self.process.processor_seconds()
+    }
+
     /// Runs SQL and returns the rows, columns separated by `|`.
     pub(super) fn sql(&self, text: &str) -> String {
         let mut command = self.psql();

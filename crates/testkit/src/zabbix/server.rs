@@ -90,6 +90,12 @@ impl Server {
         assert_eq!(done.code, 0, "config_cache_reload: {}{}", done.stdout, done.stderr);
     }
 
+    /// Seconds of processor time that the server and its database have used so far.
+    #[must_use]
+    pub fn processor_seconds(&self) -> [f64; 2] {
+        [self.process.processor_seconds(), self.database.processor_seconds()]
+    }
+
     /// Rows of the server's database, columns separated by `|`.
     #[must_use]
     #[track_caller]
