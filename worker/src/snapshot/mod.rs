@@ -1,7 +1,7 @@
 //! vSphere's inventory in memory, kept true by vSphere itself.
 //!
 //! [`follow`] has vSphere push ([`watch`]): a base set of paths of every object, and those paths that somebody asked for twice
-//! ([`learn`]). What comes over the [`line`] it applies ([`apply`]) to a copy of the last version ([`state`], [`table`],
+//! ([`learn`]). What comes over the [`mod@line`] it applies ([`apply`]) to a copy of the last version ([`state`], [`table`],
 //! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
 //! [`fresh`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
 

@@ -1,7 +1,7 @@
 //! `zabbix-vsphere-import`: makes Zabbix hosts of vSphere objects and keeps them up to date.
 //!
-//! What vSphere has ([`inventory`]) and what Zabbix has ([`zabbix`]) are read in bulk and compared ([`planner`]); the result is a
-//! value ([`plan`]), which `--dry-run` prints and a run executes ([`execute`]).
+//! What vSphere has (`inventory`) and what Zabbix has (`zabbix`) are read in bulk and compared (`planner`); the result is a
+//! value (`plan`), which `--dry-run` prints and a run executes (`execute`).
 //!
 //! Exit codes: 0 done; 1 a wrong command line, or something could not be done, for the reasons on stderr.
 

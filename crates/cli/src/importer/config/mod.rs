@@ -1,4 +1,4 @@
-//! The configuration file, in two steps: what may be written ([`file`]), and what it means, where nothing can be wrong any more.
+//! The configuration file, in two steps: what may be written (`file`), and what it means, where nothing can be wrong any more.
 
 mod file;
 mod values;
