@@ -233,11 +233,19 @@ fn what_cannot_be_read_and_what_is_too_long_hurts_no_other_item() {
         estate.simulator.page("POST", "/deny", &denied.to_string());
         let long = "ä".repeat(100_000);
         estate.simulator.set("VirtualMachine", "vm01.example.org", "config.guestFullName", &json!(long));
+        let disk = json!([{"diskPath": format!("/srv/{}", "ä".repeat(70)), "capacity": 1000, "freeSpace": 250}]);
+        estate.simulator.set("VirtualMachine", "vm01.example.org", "guest.disk", &disk);
         estate.add_vcenter();
         let host = estate.discovered("vm-101");
         let hosts = BTreeSet::from(["vCenter", host.as_str()]);
         let shown = estate.check_until(&hosts, "the long value", || estate.value(&host, "vpoller.vm[os]"));
         assert!(long.starts_with(&shown) && shown.len() > 200, "{series:?}: {shown}");
+        let free = estate.check_until(&hosts, "its filesystem", || {
+            let own = |item: &Item| item.key.starts_with("vpoller.vm.disk[pfree,") && item.value.is_some();
+            estate.items(Some(&host)).into_iter().find(own)
+        });
+        assert_eq!(free.value.as_deref(), Some("25"), "{series:?}");
+        assert!(free.key.len() < 255, "{series:?}: {}", free.key);
         let items = estate.items(Some(&host));
         let wrong: Vec<&Item> = items.iter().filter(|item| !item.error.is_empty()).collect();
         assert!(wrong.is_empty(), "{series:?}: {wrong:?}");

@@ -82,7 +82,7 @@ HYPERVISOR = [
 MACHINE = [
     ("Annotation", "vm.get", "config.annotation", CHAR, "", 3600, 0, OFF, "General"),
     ("Ballooned Memory", "vm.get", "summary.quickStats.balloonedMemory", UINT, "B", 300, MEBIBYTE, OFF, "Memory"),
-    ("Compressed Memory", "vm.get", "summary.quickStats.compressedMemory", UINT, "B", 300, MEBIBYTE, OFF, "Memory"),
+    ("Compressed Memory", "vm.get", "summary.quickStats.compressedMemory", UINT, "B", 300, KIBIBYTE, OFF, "Memory"),
     ("Connection State", "vm.get", "runtime.connectionState", CHAR, "", 300, 0, OFF, "General"),
     ("Consumed Overhead Memory", "vm.get", "summary.quickStats.consumedOverheadMemory", UINT, "B", 300, MEBIBYTE, OFF, "Memory"),
     ("CPU Cores Per Socket", "vm.get", "config.hardware.numCoresPerSocket", UINT, "", 3600, 0, OFF, "CPU, Hardware"),

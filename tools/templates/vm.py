@@ -22,12 +22,13 @@ GUEST = States(
     notrunning=(0, "Not running"), unknown=(5, "Unknown"),
 )
 
-# Disk paths and adapter names come from the guest: they may hold anything, so keys and paths are made of a number in their place.
+# Disk paths and adapter names come from the guest: they may hold anything, so keys and paths are made of a number in their place,
+# one that stays short however long the text is.
 IDENTIFIED = (
     "function id(text) {",
     "  var out = '', i;",
     "  for (i = 0; i < text.length; i++) out += (text.charCodeAt(i) + 65536).toString(16).slice(1);",
-    "  return out;",
+    "  return text.length > 40 ? md5(out) : out;",
     "}",
 )
 

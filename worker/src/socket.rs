@@ -18,7 +18,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
-use zmq::{Context, PollItem, Socket};
+use zmq::{Context, Socket};
 
 use crate::agents::Agents;
 use crate::dispatch::{self, Dispatcher, Step};
@@ -162,8 +162,6 @@ struct Line<'a> {
     port: &'a Port,
     wire: Wire,
     link: Link,
-    /// Everything that had come was received.
-    empty: bool,
     in_work: usize,
     outbox: Receiver<Vec<Vec<u8>>>,
     /// Cloned into each task; replies come back by it. Bounded by the requests in work.
@@ -174,52 +172,29 @@ impl<'a> Line<'a> {
     fn open(port: &'a Port) -> Result<Self, SocketError> {
         let (inbox, outbox) = channel();
         let wire = Wire::open(port)?;
-        Ok(Self { port, wire, link: Link::new(Instant::now()), empty: false, in_work: 0, outbox, inbox })
+        Ok(Self { port, wire, link: Link::new(Instant::now()), in_work: 0, outbox, inbox })
     }
 
     /// Waits for something to do, and does it.
     fn turn(&mut self) -> Result<(), SocketError> {
-        let [watched, rung] = self.wait()?;
+        let wait = self.link.wait(Instant::now());
+        // Rounded up, so that the rest of a millisecond is waited for and not spun through.
+        let wait = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(0);
+        let bell = zmq::PollItem::from_fd(self.port.shared.wake.fd(), zmq::POLLIN);
+        let mut items = [self.wire.socket.as_poll_item(zmq::POLLIN), self.wire.monitor.as_poll_item(zmq::POLLIN), bell];
+        uninterrupted(|| zmq::poll(&mut items, wait)).map_err(broken("wait for"))?;
         self.port.shared.pulse.beat();
-        if rung {
-            self.port.shared.wake.drain();
-        }
+        self.port.shared.wake.drain();
         self.hand_over();
         if self.port.shared.changed.swap(false, Ordering::Relaxed) {
             self.announce();
         }
-        if watched || !self.wire.is_watched {
-            self.watch()?;
-        }
-        self.due()?;
-        // Last, and until nothing is there: whatever sends may swallow the sign of a message that came meanwhile.
-        self.empty = false;
+        self.watch()?;
         for _ in 0..TURN {
-            let Some(frames) = sockets::receive(&self.wire.socket).map_err(broken("receive on"))? else {
-                self.empty = true;
-                break;
-            };
+            let Some(frames) = sockets::receive(&self.wire.socket).map_err(broken("receive on"))? else { break };
             self.take(frames);
         }
-        Ok(())
-    }
-
-    /// Waits until something stirs; says whether that is the watch over the connection, and the bell.
-    ///
-    /// Looks at the descriptors that the sockets stir by, not at the sockets: of those ZeroMQ asks each several times, and with
-    /// system calls, at every check. In return, it is to be waited only after everything was received.
-    fn wait(&self) -> Result<[bool; 2], SocketError> {
-        let wait = if self.empty { self.link.wait(Instant::now()) } else { Duration::ZERO };
-        // Rounded up, so that the rest of a millisecond is waited for and not spun through.
-        let wait = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(0);
-        let by = |socket: &Socket| Ok(PollItem::from_fd(socket.get_fd()?, zmq::POLLIN));
-        let bell = PollItem::from_fd(self.port.shared.wake.fd(), zmq::POLLIN);
-        let items = [by(&self.wire.socket), by(&self.wire.monitor), Ok(bell)];
-        let [messages, watch, bell] = items.map(|item| item.map_err(broken("wait for")));
-        let mut items = [messages?, watch?, bell?];
-        uninterrupted(|| zmq::poll(&mut items, wait)).map_err(broken("wait for"))?;
-        let [_, watch, bell] = items.each_ref().map(PollItem::is_readable);
-        Ok([watch, bell])
+        self.due()
     }
 
     /// Sends what tasks have finished.
@@ -233,7 +208,6 @@ impl<'a> Line<'a> {
 
     /// Connection events of the transport.
     fn watch(&mut self) -> Result<(), SocketError> {
-        self.wire.is_watched = true;
         while let Some(frames) = sockets::receive(&self.wire.monitor).map_err(broken("watch"))? {
             match frames.first().and_then(|frame| frame.first_chunk()).map(|bytes| u16::from_ne_bytes(*bytes)) {
                 Some(CONNECTED) => self.link.connected(Instant::now()),
@@ -351,7 +325,6 @@ impl<'a> Line<'a> {
     /// Says goodbye and finishes what is in work, within limits.
     fn drain(&mut self) -> Result<(), SocketError> {
         self.say(&Control::Goodbye);
-        self.empty = false;
         let start = Instant::now();
         while self.in_work > 0 || start.elapsed() < CROSSING {
             if start.elapsed() >= GRACE {
@@ -368,8 +341,6 @@ impl<'a> Line<'a> {
 struct Wire {
     socket: Socket,
     monitor: Socket,
-    /// Nothing stirs by a socket that was never found empty.
-    is_watched: bool,
 }
 
 const ROLE: &str = "backend";
@@ -392,7 +363,7 @@ impl Wire {
         let monitor = uninterrupted(|| port.context.socket(zmq::PAIR)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.set_linger(0)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.connect(&name)).map_err(broken("watch"))?;
-        Ok(Self { socket, monitor, is_watched: false })
+        Ok(Self { socket, monitor })
     }
 }
 
