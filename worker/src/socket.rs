@@ -341,6 +341,8 @@ impl<'a> Line<'a> {
 struct Wire {
     socket: Socket,
     monitor: Socket,
+    /// A name that no monitor has.
+    unwatched: String,
 }
 
 const ROLE: &str = "backend";
@@ -363,7 +365,17 @@ impl Wire {
         let monitor = uninterrupted(|| port.context.socket(zmq::PAIR)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.set_linger(0)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.connect(&name)).map_err(broken("watch"))?;
-        Ok(Self { socket, monitor })
+        Ok(Self { socket, monitor, unwatched: format!("{name}-over") })
+    }
+}
+
+impl Drop for Wire {
+    /// A socket lingers, and may connect while it does. Its event would go to a monitor that nobody reads any more, and ZeroMQ's
+    /// own thread would wait for that for ever, with every socket of this process: so nothing is to be told from here on.
+    fn drop(&mut self) {
+        if let Err(error) = uninterrupted(|| self.socket.monitor(&self.unwatched, 0)) {
+            tracing::debug!("A socket that is closed could not be left unwatched: {error}");
+        }
     }
 }
 
