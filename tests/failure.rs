@@ -115,6 +115,20 @@ fn a_restarted_proxy_gets_its_workers_back() {
     assert_own(&stack.ask(&question(&host.name, "vm-00001")), "vm-00001");
 }
 
+/// The old socket lingers then, and connects as well.
+#[test]
+fn a_proxy_that_is_back_while_a_worker_connects_anew_gets_it_back() {
+    let (_simulator, host, mut stack) = loaded_stack();
+    stack.workers.clear();
+    stack.start_worker(&["-d", "--concurrency", "1"]);
+    stack.wait_for_workers(1);
+    stack.proxy = None;
+    stack.workers[0].process.wait_for_line(" anew", Duration::from_secs(20));
+    stack.start_proxy();
+    stack.wait_for_workers(1);
+    assert_own(&stack.ask(&question(&host.name, "vm-00001")), "vm-00001");
+}
+
 /// Hosts come, go, are disabled and get other passwords while everybody asks about another one.
 #[test]
 fn changed_hosts_cost_no_answer_about_others() {
