@@ -8,17 +8,18 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::config::Cache;
 use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 const HOST: &str = "vc01.example.org";
+const SOON: Duration = Duration::from_secs(60);
 
 /// A request as the Zabbix module sends it.
 fn request(method: &str, name: &str, property: &str) -> Vec<u8> {
@@ -39,11 +40,7 @@ fn followed(runtime: &Runtime, simulator: &Simulator) -> Dispatcher {
     let agents = Arc::new(Agents::new([(HOST.to_owned(), inventory)], 1024));
     agents.start(runtime.handle());
     agents.want_all();
-    let end = Instant::now() + Duration::from_secs(60);
-    while agents.status()[0]["vsphere"]["cache"]["state"] != "live" {
-        assert!(Instant::now() < end, "the inventory was not loaded: {}", agents.status());
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_until(SOON, "the inventory", || agents.status()[0]["vsphere"]["cache"]["state"] == "live");
     Dispatcher::new(agents)
 }
 

@@ -17,6 +17,7 @@ mod perf;
 mod program;
 mod relay;
 mod scheduler;
+mod scheduling;
 mod snapshot;
 mod sockets;
 mod statistics;

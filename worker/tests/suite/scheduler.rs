@@ -1,101 +1,15 @@
 //! Samples asked together: how many calls it takes, with a clock that stands still.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-use vpoller_vsphere::{Error, Metric, MoRef, PerfQuery, Series};
-use vpoller_worker::inventory::{Found, Performance, SampleQuery, Window};
-use vpoller_worker::perf::{Clock, Scheduler, Status};
+use vpoller_vsphere::{Error, Metric, PerfQuery};
+use vpoller_worker::inventory::{Performance, SampleQuery, Window};
+use vpoller_worker::perf::Scheduler;
 
-use crate::statistics::{Statistics, fault};
-
-const REAL_TIME: Window = Window { interval: 20, real_time: true, samples: 1 };
-const PAST_DAY: Window = Window { interval: 300, real_time: false, samples: 1 };
-const USAGE: i32 = 2;
-const READY: i32 = 12;
-const MEMORY: i32 = 24;
-
-/// A scheduler over statistics in memory, whose clock the test moves.
-struct Bench {
-    statistics: Arc<Statistics>,
-    scheduler: Arc<Scheduler>,
-    clock: Clock,
-}
-
-fn vm(number: usize) -> MoRef {
-    MoRef::new("VirtualMachine", format!("vm-{number}"))
-}
-
-fn bench_of(objects: impl IntoIterator<Item = MoRef>, change: impl FnOnce(&mut Statistics)) -> Bench {
-    let clock = Clock::default();
-    let names: HashMap<_, _> = objects.into_iter().map(|object| (object.clone(), format!("name of {}", object.id))).collect();
-    let mut statistics = Statistics::new(names, Some(clock.clone()));
-    change(&mut statistics);
-    let statistics = Arc::new(statistics);
-    let scheduler = Arc::new(Scheduler::new("vc01", statistics.clone(), clock.clone()));
-    Bench { statistics, scheduler, clock }
-}
-
-fn bench(vms: usize) -> Bench {
-    bench_of((0..vms).map(vm), |_| {})
-}
-
-impl Bench {
-    async fn ask(&self, objects: Vec<MoRef>, metrics: Vec<Metric>, window: Window) -> Vec<Vec<Found>> {
-        self.scheduler.samples(SampleQuery { objects, metrics, window }).await.unwrap()
-    }
-
-    /// One counter of one virtual machine.
-    async fn one(&self, number: usize, counter: i32) -> Found {
-        self.ask(vec![vm(number)], vec![Metric::new(counter, "")], REAL_TIME).await.remove(0).remove(0)
-    }
-
-    /// Several at the same time, each a request of its own.
-    async fn together(&self, asked: impl IntoIterator<Item = (usize, i32)>) -> Vec<Found> {
-        let asked = asked.into_iter().map(|(number, counter)| (vm(number), Metric::new(counter, "")));
-        self.requests(asked.collect(), REAL_TIME).await
-    }
-
-    async fn requests(&self, asked: Vec<(MoRef, Metric)>, window: Window) -> Vec<Found> {
-        let mut requests = JoinSet::new();
-        for (place, (object, metric)) in asked.into_iter().enumerate() {
-            let scheduler = self.scheduler.clone();
-            requests.spawn(async move {
-                let query = SampleQuery { objects: vec![object], metrics: vec![metric], window };
-                (place, scheduler.samples(query).await.unwrap().remove(0).remove(0))
-            });
-        }
-        let mut found = requests.join_all().await;
-        found.sort_by_key(|(place, _)| *place);
-        found.into_iter().map(|(_, found)| found).collect()
-    }
-
-    fn status(&self) -> Status {
-        self.scheduler.status()
-    }
-
-    /// Objects of the calls since the last time this was asked.
-    fn sizes(&self) -> Vec<usize> {
-        self.statistics.calls().iter().map(Vec::len).collect()
-    }
-}
-
-fn value(found: &Found) -> i64 {
-    let [Series { samples, .. }] = found.as_ref().unwrap().as_slice() else { panic!("{found:?}") };
-    let [sample] = samples.as_slice() else { panic!("{samples:?}") };
-    sample.value
-}
-
-fn seconds(number: u64) -> Duration {
-    Duration::from_secs(number)
-}
-
-fn holds(queries: &[PerfQuery], object: &MoRef) -> bool {
-    queries.iter().any(|query| query.entity == *object)
-}
+use crate::scheduling::{Bench, MEMORY, PAST_DAY, READY, REAL_TIME, USAGE, bench, bench_of, holds, seconds, value, vm};
+use crate::statistics::fault;
 
 #[tokio::test(start_paused = true)]
 async fn requests_at_the_same_time_share_calls() {
@@ -109,15 +23,11 @@ async fn requests_at_the_same_time_share_calls() {
 #[tokio::test(start_paused = true)]
 async fn equal_requests_are_one_question() {
     let bench = bench_of([vm(1)], |statistics| statistics.delay = seconds(2));
-    let first = tokio::spawn({
-        let scheduler = bench.scheduler.clone();
-        let query = SampleQuery { objects: vec![vm(1)], metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
-        async move { scheduler.samples(query).await }
-    });
+    let first = bench.begin(vec![vm(1)]);
     tokio::time::sleep(seconds(1)).await;
     assert_eq!(bench.status().under_way, 1);
     let found = bench.together([(1, USAGE), (1, USAGE)]).await;
-    assert_eq!(value(&found[0]), value(&first.await.unwrap().unwrap()[0][0]));
+    assert_eq!(value(&found[0]), value(&first.await.unwrap()[0][0]));
     assert_eq!((bench.sizes(), bench.status().joined), (vec![1], 2));
 }
 
@@ -229,15 +139,11 @@ async fn an_object_that_may_not_be_read_is_asked_by_itself() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_asked_for_those_who_gave_up_before_their_turn() {
     let bench = bench_of((0..300).map(vm), |statistics| statistics.delay = seconds(5));
-    let many = tokio::spawn({
-        let scheduler = bench.scheduler.clone();
-        let query = SampleQuery { objects: (0..200).map(vm).collect(), metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
-        async move { scheduler.samples(query).await }
-    });
+    let many = bench.begin((0..200).map(vm).collect());
     tokio::time::sleep(seconds(1)).await;
     // All four places are taken.
     assert!(tokio::time::timeout(seconds(1), bench.one(250, USAGE)).await.is_err());
-    many.await.unwrap().unwrap();
+    many.await.unwrap();
     assert!(value(&bench.one(260, USAGE).await) > 0);
     // It may be asked along, as it may be asked for again, but no call is made for it.
     assert_eq!(bench.sizes(), [50, 50, 50, 50, 2]);
@@ -448,14 +354,10 @@ async fn another_server_behind_the_same_name_is_noticed() {
 #[tokio::test(start_paused = true)]
 async fn an_answer_of_another_server_is_not_taken() {
     let bench = bench_of([vm(0)], |statistics| statistics.delay = seconds(2));
-    let asking = tokio::spawn({
-        let scheduler = bench.scheduler.clone();
-        let query = SampleQuery { objects: vec![vm(0)], metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
-        async move { scheduler.samples(query).await.unwrap().remove(0).remove(0) }
-    });
+    let asking = bench.begin(vec![vm(0)]);
     tokio::time::sleep(seconds(1)).await;
     *bench.statistics.instance.lock().unwrap() = "50000000-0000-0000-0000-000000000002";
-    let error = asking.await.unwrap().unwrap_err().to_string();
+    let error = asking.await.unwrap().remove(0).remove(0).unwrap_err().to_string();
     assert_eq!(error, "the session at vc01 was lost: another vCenter answers under this name");
 }
 
@@ -489,19 +391,14 @@ async fn memory_is_bounded() {
 #[tokio::test(start_paused = true)]
 async fn who_asks_for_one_object_does_not_wait_for_those_who_ask_for_thousands() {
     let bench = bench_of((0..3000).map(vm), |statistics| statistics.delay = seconds(1));
-    let many = tokio::spawn({
-        let scheduler = bench.scheduler.clone();
-        let query =
-            SampleQuery { objects: (0..2000).map(vm).collect(), metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
-        async move { scheduler.samples(query).await }
-    });
+    let many = bench.begin((0..2000).map(vm).collect());
     tokio::time::sleep(Duration::from_millis(100)).await;
     // One that is in that request, far behind, and one that is not.
     let found = bench.together([(1990, USAGE), (2500, USAGE)]).await;
     assert!(found.iter().all(|found| value(found) > 0));
     // Four calls were under way; they were in the next four, after which four more were made.
     assert!(bench.status().calls <= 12, "{:?}", bench.status());
-    assert!(many.await.unwrap().unwrap().iter().all(|found| value(&found[0]) > 0));
+    assert!(many.await.unwrap().iter().all(|found| value(&found[0]) > 0));
     assert_eq!(bench.sizes().len(), 41, "2001 objects");
 }
 

@@ -24,8 +24,7 @@ const PACE: Duration = Duration::from_secs(3);
 const CHURN: u64 = 20;
 /// Room for so many items; no interval is changed, and how often the server reads its configuration is 7.0's default.
 const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\n";
-/// Hosts beside the first. None has a SCSI disk: the collector asks for members of a list's element by its key, which the simulator
-/// refuses, and the collector then leaves out the host and all its machines.
+/// Hosts beside the first. None has a SCSI disk, of which the collector would ask for more: its calls are rather too few here.
 const MORE_HOSTS: usize = 19;
 /// Where values are kept.
 const HISTORY: [&str; 5] = ["history", "history_uint", "history_str", "history_text", "history_log"];
@@ -162,6 +161,7 @@ impl Watched {
         let added = self.add_vcenter();
         let arrival = self.wait_for_values(added);
         let first_calls = self.simulator.calls().total;
+        // What is measured from here on is time that passes: some for everything to become usual, then some to count in.
         thread::sleep(settings.pick(Duration::from_secs(120), Duration::from_secs(10)));
         self.simulator.reset_calls();
         let before = self.count();

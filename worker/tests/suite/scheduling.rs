@@ -1,0 +1,104 @@
+//! A scheduler of samples over statistics in memory, for tests that move its clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::{JoinHandle, JoinSet};
+use vpoller_vsphere::{Metric, MoRef, PerfQuery, Series};
+use vpoller_worker::inventory::{Found, Performance, SampleQuery, Window};
+use vpoller_worker::perf::{Clock, Scheduler, Status};
+
+use crate::statistics::Statistics;
+
+pub const REAL_TIME: Window = Window { interval: 20, real_time: true, samples: 1 };
+pub const PAST_DAY: Window = Window { interval: 300, real_time: false, samples: 1 };
+pub const USAGE: i32 = 2;
+pub const READY: i32 = 12;
+pub const MEMORY: i32 = 24;
+
+/// A scheduler over statistics in memory, whose clock the test moves.
+pub struct Bench {
+    pub statistics: Arc<Statistics>,
+    pub scheduler: Arc<Scheduler>,
+    pub clock: Clock,
+}
+
+pub fn vm(number: usize) -> MoRef {
+    MoRef::new("VirtualMachine", format!("vm-{number}"))
+}
+
+pub fn bench_of(objects: impl IntoIterator<Item = MoRef>, change: impl FnOnce(&mut Statistics)) -> Bench {
+    let clock = Clock::default();
+    let names: HashMap<_, _> = objects.into_iter().map(|object| (object.clone(), format!("name of {}", object.id))).collect();
+    let mut statistics = Statistics::new(names, Some(clock.clone()));
+    change(&mut statistics);
+    let statistics = Arc::new(statistics);
+    let scheduler = Arc::new(Scheduler::new("vc01", statistics.clone(), clock.clone()));
+    Bench { statistics, scheduler, clock }
+}
+
+pub fn bench(vms: usize) -> Bench {
+    bench_of((0..vms).map(vm), |_| {})
+}
+
+impl Bench {
+    pub async fn ask(&self, objects: Vec<MoRef>, metrics: Vec<Metric>, window: Window) -> Vec<Vec<Found>> {
+        self.scheduler.samples(SampleQuery { objects, metrics, window }).await.unwrap()
+    }
+
+    /// One counter of one virtual machine.
+    pub async fn one(&self, number: usize, counter: i32) -> Found {
+        self.ask(vec![vm(number)], vec![Metric::new(counter, "")], REAL_TIME).await.remove(0).remove(0)
+    }
+
+    /// One counter of these, in a task of its own.
+    pub fn begin(&self, objects: Vec<MoRef>) -> JoinHandle<Vec<Vec<Found>>> {
+        let query = SampleQuery { objects, metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
+        let scheduler = self.scheduler.clone();
+        tokio::spawn(async move { scheduler.samples(query).await.unwrap() })
+    }
+
+    /// Several at the same time, each a request of its own.
+    pub async fn together(&self, asked: impl IntoIterator<Item = (usize, i32)>) -> Vec<Found> {
+        let asked = asked.into_iter().map(|(number, counter)| (vm(number), Metric::new(counter, "")));
+        self.requests(asked.collect(), REAL_TIME).await
+    }
+
+    pub async fn requests(&self, asked: Vec<(MoRef, Metric)>, window: Window) -> Vec<Found> {
+        let mut requests = JoinSet::new();
+        for (place, (object, metric)) in asked.into_iter().enumerate() {
+            let scheduler = self.scheduler.clone();
+            requests.spawn(async move {
+                let query = SampleQuery { objects: vec![object], metrics: vec![metric], window };
+                (place, scheduler.samples(query).await.unwrap().remove(0).remove(0))
+            });
+        }
+        let mut found = requests.join_all().await;
+        found.sort_by_key(|(place, _)| *place);
+        found.into_iter().map(|(_, found)| found).collect()
+    }
+
+    pub fn status(&self) -> Status {
+        self.scheduler.status()
+    }
+
+    /// Objects of the calls since the last time this was asked.
+    pub fn sizes(&self) -> Vec<usize> {
+        self.statistics.calls().iter().map(Vec::len).collect()
+    }
+}
+
+pub fn value(found: &Found) -> i64 {
+    let [Series { samples, .. }] = found.as_ref().unwrap().as_slice() else { panic!("{found:?}") };
+    let [sample] = samples.as_slice() else { panic!("{samples:?}") };
+    sample.value
+}
+
+pub fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+pub fn holds(queries: &[PerfQuery], object: &MoRef) -> bool {
+    queries.iter().any(|query| query.entity == *object)
+}
