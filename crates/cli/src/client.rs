@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, IsTerminal, Read};
+use std::io::{self, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -228,13 +228,9 @@ impl Args {
 }
 
 fn first_line(file: &Path) -> anyhow::Result<String> {
-    let read = |input: Box<dyn BufRead>| {
-        let mut line = String::new();
-        input.take(args::LONGEST_PASSWORD).read_line(&mut line).map(|_| line.trim_end_matches(['\r', '\n']).to_owned())
-    };
     let line = match file.to_str() {
-        Some("-") => read(Box::new(io::stdin().lock())),
-        _ => File::open(file).and_then(|file| read(Box::new(BufReader::new(file)))),
+        Some("-") => args::password_line(io::stdin().lock()),
+        _ => File::open(file).and_then(|file| args::password_line(BufReader::new(file))),
     };
     line.with_context(|| format!("cannot read the guest password from {}", file.display()))
 }

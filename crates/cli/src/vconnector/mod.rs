@@ -7,7 +7,7 @@ mod table;
 mod trust;
 
 use std::fmt;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -212,9 +212,8 @@ impl Args {
         if !self.pwd_stdin {
             bail!(UsageError("the password is missing: --pwd-stdin with the password on stdin, or -P <password>"));
         }
-        let mut line = String::new();
-        input.take(args::LONGEST_PASSWORD).read_line(&mut line).context("cannot read the password from stdin")?;
-        match line.trim_end_matches(['\r', '\n']) {
+        let line = args::password_line(input).context("cannot read the password from stdin")?;
+        match line.as_str() {
             "" => bail!("no password came on stdin; nothing was changed"),
             password => Ok(password.into()),
         }
