@@ -221,7 +221,33 @@ fn a_wrong_macro_is_said_and_mended() {
         });
         estate.stack.start_proxy();
         estate.check_until(&vcenter, "an answer", || about(&estate).is_empty().then_some(()));
+        a_missing_privilege_is_said(&mut estate);
     });
+}
+
+/// An account that sees datastores and may not read them: their items say which privilege it lacks.
+fn a_missing_privilege_is_said(estate: &mut Estate) {
+    let permit = |estate: &mut Estate, privilege: Option<&str>| {
+        estate.simulator.deny("Datastore", "", privilege);
+        // A worker that begins learns of it at once.
+        estate.stack.workers.clear();
+        estate.stack.start_worker(&["--concurrency", "1"]);
+    };
+    permit(estate, Some("System.Read"));
+    let datastore = estate.check_until(&BTreeSet::from(["vCenter"]), "the datastore", || {
+        estate.hosts().into_iter().find(|(_, visible)| visible.starts_with("datastore1 (")).map(|(host, _)| host)
+    });
+    let own = BTreeSet::from(["vCenter", datastore.as_str()]);
+    let error = |estate: &Estate| {
+        let item = estate.items(Some(&datastore)).into_iter().find(|item| item.key.starts_with("vpoller.json[\"datastore.get\""));
+        item.map(|item| item.error).unwrap_or_default()
+    };
+    let error_now =
+        estate.check_until(&own, "the message", || Some(error(estate)).filter(|error| error.contains("NoPermission")));
+    assert!(error_now.contains("(privilege System.Read)"), "{error_now}");
+    permit(estate, None);
+    estate.check_until(&own, "its space", || estate.value(&datastore, "vpoller.datastore[free]"));
+    assert_eq!(error(estate), "");
 }
 
 /// Values and paths that are longer than anybody expects: the machine's other items have values.
