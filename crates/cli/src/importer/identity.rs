@@ -1,8 +1,8 @@
 //! Which Zabbix host stands for which vSphere object.
 //!
 //! Two tags on the host say it: `vsphere.vcenter`, the vSphere host as vPoller names it, and `vsphere.object`, type and managed
-//! object id. Where the id is gone from vSphere, or the host has no tags because the original importer made it, names decide.
-//! What others made is recognised and left alone.
+//! object id. Where the id is gone from vSphere, or the host has no tags because the original importer or somebody made it, names
+//! decide. What others made for something else is recognised and left alone.
 
 use std::collections::{HashMap, HashSet};
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::config::Adopt;
 use super::identity::{HOST_MACRO, NAME_MACRO};
 use super::kind::Kind;
 use super::note::Note;
@@ -114,8 +115,8 @@ pub struct Update {
     pub id: String,
     /// Visible name before, by which people know it.
     pub host: String,
-    /// Whether somebody else made it, and it becomes ours now.
-    pub adopted: bool,
+    /// What becomes of it from now on, if somebody else made it and it is taken over now.
+    pub adopted: Option<Adopt>,
     /// Technical name.
     pub technical: Option<Change<String>>,
     /// Visible name.
@@ -211,9 +212,10 @@ impl Update {
     /// What changes, for people.
     pub fn changes(&self) -> String {
         let mut parts = Vec::new();
-        if self.adopted {
-            parts.push("is taken over".to_owned());
-        }
+        parts.extend(self.adopted.map(|adopt| match adopt {
+            Adopt::Keep => "is taken over and never deleted".to_owned(),
+            Adopt::Own => "is taken over and may be deleted later".to_owned(),
+        }));
         for (what, change) in [("name", &self.visible), ("technical name", &self.technical)] {
             parts.extend(change.as_ref().map(|Change { from, to }| format!("{what} {} becomes {}", quoted(from), quoted(to))));
         }

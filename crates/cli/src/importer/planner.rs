@@ -212,7 +212,7 @@ fn extra(config: &Config, inventory: &Inventory, options: Options, kind: Kind, h
         Fate::Kept(Note::warning(format!("Host '{name}' bears the vCenter's name: not deleted")))
     } else if host.tag(ADOPTED_TAG).is_some() {
         Fate::Kept(Note::warning(format!(
-            "Host '{name}' was not made by this program: not deleted; its tag {ADOPTED_TAG} says so"
+            "Host '{name}' was not made by this program: not deleted as long as it has the tag {ADOPTED_TAG}"
         )))
     } else if empty && !options.allow_empty {
         let cause = format!("Host '{name}' is not deleted: {} lists no {} at all", config.vcenter, kind.type_name());

@@ -1,6 +1,6 @@
 //! What has to change on a host that exists.
 
-use super::config::{Config, Follow};
+use super::config::{Adopt, Config, Follow};
 use super::groups::{self, Groups};
 use super::identity::{
     ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, TAGS, VCENTER_TAG, object_tag,
@@ -79,7 +79,7 @@ impl Pair<'_> {
             kind: self.object.kind,
             id: host.id.clone(),
             host: host.visible.clone(),
-            adopted: self.adopted,
+            adopted: self.adopted.then_some(self.config.adopt),
             technical: renamed(&host.technical, names.technical),
             visible: renamed(&host.visible, names.visible),
             groups,
@@ -128,7 +128,7 @@ impl Pair<'_> {
     fn tags(&self, cluster: Option<String>, disabled: Option<String>) -> Option<Change<Vec<Tag>>> {
         let from = &self.host.tags;
         let adopted = match self.adopted {
-            true => (!self.host.imported).then(|| "yes".to_owned()),
+            true => (self.config.adopt == Adopt::Keep).then(|| "yes".to_owned()),
             false => self.host.tag(ADOPTED_TAG).map(str::to_owned),
         };
         let theirs = from.iter().filter(|tag| !TAGS.contains(&tag.tag.as_str())).cloned();

@@ -9,7 +9,7 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text::DEFAULT_FRONTEND;
 
 use super::super::kind::Kind;
-use super::values::{Follow, Frontend, Hidden, List, MacroName, Pattern, PowerState};
+use super::values::{Adopt, Follow, Frontend, Hidden, List, MacroName, Pattern, PowerState};
 use super::{Access, Block, Config, Login, Polling};
 
 #[derive(Deserialize)]
@@ -48,6 +48,8 @@ struct Zabbix {
     /// Seconds.
     timeout: Option<u64>,
     sync: Option<List<Follow>>,
+    #[serde(default)]
+    adopt: Adopt,
     vsphere_object_datacenter: Option<Entry>,
     vsphere_object_clusters_as_zabbix_host: Option<Entry>,
     vsphere_object_host: Option<Entry>,
@@ -112,6 +114,7 @@ impl File {
             endpoint,
             retries,
             timeout: Duration::from_millis(timeout),
+            adopt: zabbix.adopt,
             zabbix: zabbix.access()?,
             sync,
             blocks,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use vpoller_wire::Secret;
 use vpoller_wire::endpoint::Endpoint;
 
-pub use self::values::{Follow, Pattern, PowerState};
+pub use self::values::{Adopt, Follow, Pattern, PowerState};
 
 use self::file::File;
 use super::kind::Kind;
@@ -30,6 +30,8 @@ pub struct Config {
     pub zabbix: Access,
     /// What existing hosts take over on every run.
     pub sync: Vec<Follow>,
+    /// What becomes of hosts that somebody else made.
+    pub adopt: Adopt,
     /// What becomes of objects of a type; those of other types are left alone.
     pub blocks: BTreeMap<Kind, Block>,
 }

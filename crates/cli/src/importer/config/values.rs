@@ -23,6 +23,17 @@ pub enum Follow {
     Proxy,
 }
 
+/// What becomes of hosts that somebody else made and that stand for an object.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adopt {
+    /// They are kept up to date and never deleted.
+    #[default]
+    Keep,
+    /// They are as if this program had made them.
+    Own,
+}
+
 /// Power state of a virtual machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]

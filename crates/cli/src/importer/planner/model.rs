@@ -63,7 +63,6 @@ pub fn apply(state: &State, plan: &Plan) -> State {
                 visible: create.visible.clone(),
                 disabled: create.disabled,
                 discovered: false,
-                imported: true,
                 polled_by: create.poll_by.as_ref().map_or(PolledBy::Server, polled),
                 groups,
                 templates: create.templates.clone(),

@@ -61,7 +61,6 @@ fn host(id: &str, name: &str, vcenter: Option<&str>) -> Host {
         visible: name.to_owned(),
         disabled: false,
         discovered: false,
-        imported: true,
         polled_by: PolledBy::Server,
         groups: vec![Named { id: "5".to_owned(), name: "virtual machines".to_owned() }],
         templates: vec![Named { id: "1".to_owned(), name: "VM".to_owned() }],
@@ -219,20 +218,23 @@ fn an_entry_that_makes_no_sense_costs_no_host() {
 }
 
 #[test]
-fn hosts_of_the_original_importer_are_taken_over() {
+fn hosts_of_the_original_importer_are_taken_over_for_good_where_the_configuration_says_so() {
     let mut state = zabbix();
     state.groups.push(Named { id: "6".to_owned(), name: "cluster01".to_owned() });
     let mut old = host("100", "vm 01", Some(VCENTER));
     old.groups.push(Named { id: "6".to_owned(), name: "cluster01".to_owned() });
     state.hosts.push(old);
+    let own = config("", "  adopt: own\n");
+    let plan = make(&own, &[("vm-1", "vm 01", "host-2")], &state, NOTHING).to_string();
+    assert!(plan.contains("'vm 01' (hostid 100); is taken over and may be deleted later;"), "{plan}");
     // It was in cluster01 when the original made its host, which stayed in that group.
-    let after = settle(&plain(), &[("vm-1", "vm 01", "host-2")], &state, NOTHING);
+    let after = settle(&own, &[("vm-1", "vm 01", "host-2")], &state, NOTHING);
     let [host] = after.hosts.as_slice() else { panic!("{:?}", names(&after)) };
     assert_eq!((host.id.as_str(), host.technical.as_str()), ("100", "vm 01"));
     assert_eq!((host.tag(VCENTER_TAG), host.tag(OBJECT_TAG)), (Some(VCENTER), Some("VirtualMachine:vm-1")));
     assert_eq!(groups_of(&after, "vm 01"), ["virtual machines", "cluster02"]);
     assert_eq!(host.tag(ADOPTED_TAG), None);
-    // Renamed later, both of its names follow, and when its machine is gone it is ours to delete.
+    // Renamed later, both of its names follow, and when its machine is gone it is ours to delete. The word was for that one run.
     let renamed = settle(&plain(), &[("vm-1", "vm 02", "host-2")], &after, NOTHING);
     assert_eq!((renamed.hosts[0].technical.as_str(), renamed.hosts[0].visible.as_str()), ("vm_02", "vm 02"));
     assert!(names(&settle(&plain(), &[("vm-9", "other", "host-1")], &renamed, DELETE)) == ["other"]);
@@ -243,9 +245,7 @@ fn what_others_made_is_never_deleted() {
     let mut state = zabbix();
     state.hosts.push(host("100", "notes about vc01", Some(VCENTER)));
     state.hosts.push(host("101", VCENTER, Some(VCENTER)));
-    let mut by_hand = host("102", "vm02", Some(VCENTER));
-    by_hand.imported = false;
-    state.hosts.push(by_hand);
+    state.hosts.push(host("102", "vm02", Some(VCENTER)));
     let mut discovered = host("103", "vm03", Some(VCENTER));
     discovered.discovered = true;
     state.hosts.push(discovered);
@@ -253,9 +253,18 @@ fn what_others_made_is_never_deleted() {
     let before = settle(&plain(), &all, &state, DELETE);
     assert_eq!(names(&before), ["notes about vc01", VCENTER, "vm02", "vm03", "vm01", "vc01.example.org (vm-4)"]);
     assert_eq!(before.hosts[2].tag(ADOPTED_TAG), Some("yes"));
+    let plan = make(&plain(), &all, &state, DELETE).to_string();
+    assert!(plan.contains("'vm02' (hostid 102); is taken over and never deleted;"), "{plan}");
     assert!(before.hosts[3].tags.is_empty() && before.hosts[1].tags.is_empty());
     let after = settle(&plain(), &[("vm-9", "new", "host-1")], &before, DELETE);
     assert_eq!(names(&after), ["notes about vc01", VCENTER, "vm02", "vm03", "new"]);
+    // Who took it over stays as it was decided, until its tag is removed.
+    let own = config("", "  adopt: own\n");
+    assert_eq!(settle(&own, &[("vm-9", "new", "host-1")], &after, DELETE).hosts, after.hosts);
+    let mut unmarked = after.clone();
+    unmarked.hosts[2].tags.retain(|tag| tag.tag != ADOPTED_TAG);
+    let less = settle(&plain(), &[("vm-9", "new", "host-1")], &unmarked, DELETE);
+    assert_eq!(names(&less), ["notes about vc01", VCENTER, "vm03", "new"]);
     let plan = make(&plain(), &[("vm-9", "new", "host-1")], &after, DELETE);
     assert!(plan.strangers.iter().any(|note| note.text.contains("notes about vc01")));
 }

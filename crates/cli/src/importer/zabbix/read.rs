@@ -136,7 +136,6 @@ fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiErr
             "selectParentTemplates": ["templateid", "name"],
             "selectTags": ["tag", "value"],
             "selectMacros": ["hostmacroid", "macro", "value", "type"],
-            "selectInterfaces": ["type", "useip", "ip", "port"],
         });
         for value in list(&api.call("host.get", params)?) {
             found.push(Host {
@@ -145,7 +144,6 @@ fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiErr
                 visible: text(value, "name"),
                 disabled: text(value, "status") == DISABLED,
                 discovered: text(value, "flags") == DISCOVERED,
-                imported: list(&value["interfaces"]).iter().any(is_importers),
                 polled_by: dialect.polled_by(value),
                 groups: list(&value[groups]).iter().map(|group| named_by(group, "groupid", "name")).collect(),
                 templates: list(&value["parentTemplates"]).iter().map(|one| named_by(one, "templateid", "name")).collect(),
@@ -160,12 +158,6 @@ fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiErr
 fn host_macro(value: &Value) -> Macro {
     let secret = text(value, "type") == SECRET;
     Macro { id: text(value, "hostmacroid"), name: text(value, "macro"), value: (!secret).then(|| text(value, "value")) }
-}
-
-/// Whether it is the interface that importers give to hosts, the original's among them.
-fn is_importers(interface: &Value) -> bool {
-    let given = [("type", "1"), ("useip", "1"), ("ip", "127.0.0.1"), ("port", "10050")];
-    given.iter().all(|(name, value)| text(interface, name) == *value)
 }
 
 fn named_by(value: &Value, id: &str, name: &str) -> Named {

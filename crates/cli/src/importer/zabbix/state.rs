@@ -55,8 +55,6 @@ pub struct Host {
     pub disabled: bool,
     /// Whether a discovery rule made it: nobody else may change it then.
     pub discovered: bool,
-    /// Whether it has the interface that importers give to hosts.
-    pub imported: bool,
     /// Who polls it.
     pub polled_by: PolledBy,
     /// Its groups.

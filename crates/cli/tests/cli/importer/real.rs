@@ -12,6 +12,9 @@ use super::frontend::{Answer, Call};
 use super::run::{import, lines};
 use crate::program::Finished;
 
+/// The machine that somebody made a host for.
+const TAKEN_OVER: &str = "vm02.example.org";
+
 #[test]
 fn the_importer_and_a_real_zabbix() {
     Series::each(|series| {
@@ -36,7 +39,7 @@ fn a_wrong_password(bed: &Bed) {
     assert!(finished.stderr.contains("cannot log in as Admin: Incorrect user name or password"), "{}", finished.stderr);
 }
 
-/// Hosts that people made, and one that the original importer left behind.
+/// Hosts that people made; the first stands for a machine, and looks like what the original importer made.
 fn hosts_of_others(bed: &Bed) -> Vec<String> {
     let vcenter = &bed.names[0];
     let group = bed.api().call("hostgroup.create", &json!({"name": "Our own"}))["groupids"][0].clone();
@@ -49,9 +52,9 @@ fn hosts_of_others(bed: &Bed) -> Vec<String> {
         });
         bed.api().call("host.create", &host)["hostids"][0].as_str().unwrap().to_owned()
     };
-    create("vm02.example.org", vcenter);
     // The vCenter's own, a foreign one with the same macro, and another vCenter's machine.
-    vec![create(vcenter, vcenter), create("notes", vcenter), create("vm03.example.org", "vc02.example.org")]
+    let others = [(vcenter.as_str(), vcenter.as_str()), ("notes", vcenter), ("vm03.example.org", "vc02.example.org")];
+    [(TAKEN_OVER, vcenter.as_str())].iter().chain(&others).map(|(name, value)| create(name, value)).collect()
 }
 
 fn first_import(bed: &Bed) {
@@ -88,7 +91,8 @@ fn first_import(bed: &Bed) {
         let host = bed.host(visible);
         assert_eq!((&host["host"], value(&host, "macros", "{$VSPHERE.NAME}")), (&json!(technical), Some(address)));
     }
-    let taken_over = bed.host("vm02.example.org");
+    let taken_over = bed.host(TAKEN_OVER);
+    assert_eq!(value(&taken_over, "tags", "vsphere.adopted"), Some("yes"));
     assert_eq!(groups(&taken_over), ["Our own", "cluster01"]);
     assert_eq!(value(&taken_over, "tags", "vsphere.object"), Some("VirtualMachine:vm-103"));
 }
@@ -331,19 +335,41 @@ fn survives_errors(bed: &Bed) {
 }
 
 fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
-    let everything = bed.configuration(&bed.server.pages(), &bed.names[0], "").replace(
-        "    groups:\n      - Virtual Machines\n",
-        "    groups:\n      - Virtual Machines\n    ignore_vm:\n      - .*\n",
-    );
-    let finished = import(&everything, &["--delete"]);
+    let without = |machines: &str, zabbix: &str| {
+        let text = bed.configuration(&bed.server.pages(), &bed.names[0], zabbix);
+        let entry = "    groups:\n      - Virtual Machines\n";
+        assert!(text.contains(entry));
+        text.replace(entry, &format!("{entry}    ignore_vm: {machines}\n"))
+    };
+    let delete = || import(&without(".*", ""), &["--delete"]);
+    let finished = delete();
     assert_eq!(finished.code, 0, "{}", finished.stderr);
-    let left = bed.hosts();
-    let objects: Vec<_> = left.iter().map(|host| value(host, "tags", "vsphere.object").unwrap()).collect();
-    assert!(objects.iter().all(|object| !object.starts_with("VirtualMachine:")), "{objects:?}");
-    assert_eq!(objects.len(), 6 + 2);
-    let found = bed.api().get("host", &json!({"hostids": theirs, "output": ["hostid"], "selectTags": ["tag"]}));
-    assert_eq!(found.len(), theirs.len(), "{:?}: hosts of others were deleted", bed.series);
-    assert!(found.iter().all(|host| host["tags"] == json!([])), "{found:?}");
+    let kept = format!("Host '{TAKEN_OVER}' was not made by this program: not deleted as long as it has the tag vsphere.adopted");
+    assert!(finished.stderr.contains(&kept), "{}", finished.stderr);
+    let machines = || {
+        let hosts = bed.hosts();
+        let of_machines = hosts.iter().filter(|host| value(host, "tags", "vsphere.object").unwrap().starts_with("VirtualMachine:"));
+        let names: Vec<_> = of_machines.map(|host| host["name"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(hosts.len() - names.len(), 6 + 2);
+        names
+    };
+    assert_eq!(machines(), [TAKEN_OVER]);
+    let there = |ids: &[String]| bed.api().get("host", &json!({"hostids": ids, "output": ["hostid"], "selectTags": ["tag"]}));
+    assert_eq!(there(theirs).len(), theirs.len(), "{:?}: hosts of others were deleted", bed.series);
+    let (taken_over, others) = theirs.split_at(1);
+    assert!(there(others).iter().all(|host| host["tags"] == json!([])), "{:?}", there(others));
+
+    // A site that comes from the original importer says that its hosts are ours.
+    bed.api().call("host.update", &json!({"hostid": taken_over[0], "tags": []}));
+    let own = without("['[^v]', 'v[^m]', 'vm[^0]', 'vm0[^2]']", "  adopt: own\n");
+    let plan = import(&own, &["--dry-run"]);
+    let line = format!("~ VirtualMachine '{TAKEN_OVER}' (hostid {}); is taken over and may be deleted later; ", taken_over[0]);
+    assert!(plan.stdout.lines().any(|one| one.starts_with(&line)), "{}", plan.stdout);
+    assert_eq!(import(&own, &[]).code, 0);
+    assert_eq!(machines(), [TAKEN_OVER]);
+    assert_eq!(delete().code, 0);
+    assert!(machines().is_empty());
+    assert_eq!(there(theirs).len(), others.len(), "{:?}: hosts of others were deleted", bed.series);
 }
 
 /// The sample file and the one of the page, with our templates and a token: what they say works as it stands.
