@@ -87,6 +87,7 @@ impl<'a> Caller<'a> {
     fn halves<T: Clone>(&mut self, items: &[T], error: &ApiError, work: &mut dyn Work<T>) -> Result<(), Gone> {
         match items {
             [] => Ok(()),
+            [one] if matches!(error, ApiError::Lost { .. }) => self.once_more(one, work),
             [one] => {
                 work.failed(one, error);
                 Ok(())
@@ -97,6 +98,20 @@ impl<'a> Caller<'a> {
                 self.batch(other, work)
             }
         }
+    }
+
+    /// One object has no halves: where the answer about it got lost, it is tried a second time and not a third.
+    fn once_more<T: Clone>(&mut self, item: &T, work: &mut dyn Work<T>) -> Result<(), Gone> {
+        let items = std::slice::from_ref(item);
+        let Err(error) = work.attempt(self, items) else { return Ok(()) };
+        if self.lost >= PATIENCE {
+            return Err(Gone(error));
+        }
+        // Refused it may be because the first try did it.
+        if !work.left(self, items).is_empty() {
+            work.failed(item, &error);
+        }
+        Ok(())
     }
 }
 
@@ -188,6 +203,15 @@ mod tests {
         let (fake, work, outcome) = run(50, vec![], vec![true]);
         assert!(outcome.is_ok() && work.failed.is_empty());
         assert_eq!((fake.calls, fake.done.len()), (1, 50));
+        // One object, done or not.
+        for (lose, calls) in [(vec![true], 1), (vec![false], 2), (vec![true, false], 2)] {
+            let (fake, work, outcome) = run(1, vec![], lose);
+            assert!(outcome.is_ok() && work.failed.is_empty());
+            assert_eq!((fake.calls, fake.done), (calls, vec![0]));
+        }
+        let (fake, work, outcome) = run(1, vec![], vec![false, false]);
+        assert!(outcome.is_ok() && fake.done.is_empty());
+        assert_eq!((fake.calls, work.failed), (2, vec![0]));
         // Not done: it is done in halves.
         let (fake, work, outcome) = run(50, vec![], vec![false]);
         assert!(outcome.is_ok() && work.failed.is_empty());

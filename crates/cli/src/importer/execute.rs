@@ -15,7 +15,7 @@ pub fn rehearse(plan: &Plan, console: &Console, vcenter: &str) {
         part.notes.iter().for_each(|note| console.note(&prefix(part.kind), note));
     }
     plan.strangers.iter().for_each(|note| console.note("", note));
-    plan.extras.iter().for_each(|extra| tell(extra, console, vcenter));
+    tell_extras(plan, console, vcenter);
 }
 
 /// Does what a plan says.
@@ -31,6 +31,11 @@ pub fn execute(plan: &Plan, api: &mut dyn Call, console: &Console, vcenter: &str
 
 fn prefix(kind: Kind) -> String {
     format!("[vSphere {}]", kind.type_name())
+}
+
+fn tell_extras(plan: &Plan, console: &Console, vcenter: &str) {
+    plan.extras.iter().for_each(|extra| tell(extra, console, vcenter));
+    plan.refusals.iter().for_each(|(kind, note)| console.note(&prefix(*kind), note));
 }
 
 fn tell(extra: &Extra, console: &Console, vcenter: &str) {
@@ -85,7 +90,7 @@ impl Executor<'_> {
     }
 
     fn delete(&mut self, plan: &Plan, vcenter: &str) -> Result<(), Gone> {
-        plan.extras.iter().for_each(|extra| tell(extra, self.console, vcenter));
+        tell_extras(plan, self.console, vcenter);
         let doomed: Vec<Extra> = plan.deletions().cloned().collect();
         self.caller.work(&doomed, &mut DeleteHosts::new(&Teller::new(self.console, "")))
     }

@@ -162,7 +162,7 @@ fn by_visible_name<'s>(config: &Config, objects: &[Object], matches: &mut [Match
 /// Whether a value of [`HOST_MACRO`] means this vCenter.
 fn is_ours(config: &Config, kind: Kind, value: &str) -> bool {
     value == config.vcenter
-        || config.blocks.get(&kind).and_then(|block| block.macros.get(HOST_MACRO)).is_some_and(|own| own == value)
+        || config.blocks.get(&kind).and_then(|block| block.macros.get(HOST_MACRO)?.plain()).is_some_and(|own| own == value)
 }
 
 fn strangers<'s>(config: &Config, matches: &[Match<'s>], state: &'s State) -> Vec<&'s Host> {

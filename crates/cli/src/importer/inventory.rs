@@ -36,6 +36,8 @@ pub struct Inventory {
     pub objects: Vec<Object>,
     /// Objects that are there but have no name yet: neither to be imported nor gone.
     pub unnamed: BTreeSet<(Kind, String)>,
+    /// Virtual machines that the configuration wants no hosts for because of their names.
+    pub ignored: BTreeSet<(Kind, String)>,
     /// How many objects vSphere listed of each type that was asked for, those not wanted included.
     pub listed: BTreeMap<Kind, usize>,
     /// What to tell about it.
@@ -70,7 +72,7 @@ impl Inventory {
             let mut objects = Vec::new();
             for row in rows(*kind) {
                 let Some((moid, name)) = inventory.identified(*kind, row) else { continue };
-                if *kind == Kind::Vm && !inventory.wanted(block, row, name) {
+                if *kind == Kind::Vm && !inventory.wanted(block, row, moid, name) {
                     continue;
                 }
                 let cluster = match kind {
@@ -112,11 +114,12 @@ impl Inventory {
     }
 
     /// Whether a virtual machine is to have a host.
-    fn wanted(&mut self, block: &Block, row: &Row, name: &str) -> bool {
-        if block.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
+    fn wanted(&mut self, block: &Block, row: &Row, moid: &str, name: &str) -> bool {
+        if block.ignore.iter().any(|pattern| pattern.begins(name)) {
+            self.ignored.insert((Kind::Vm, moid.to_owned()));
             return false;
         }
-        if block.ignore.iter().any(|pattern| pattern.begins(name)) {
+        if block.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
             return false;
         }
         let template = row.get(IS_TEMPLATE) == Some(&Value::Bool(true));
@@ -150,10 +153,11 @@ fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
     counts
 }
 
-/// Whether vPoller, given this name, looks for an object of that name.
+/// Whether vPoller, given this name in an item key, looks for an object of that name.
 fn addressable(name: &str) -> bool {
     let otherwise = ["moid:", "uuid:", "ds://", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix));
-    !otherwise && !matches!(name, "null" | "(null)") && name.trim() == name
+    // Zabbix cannot quote a text for a key that ends in a backslash.
+    !otherwise && !matches!(name, "null" | "(null)") && name.trim() == name && !name.ends_with('\\')
 }
 
 /// Sorts ids by their number: vm-9 before vm-10.
@@ -186,13 +190,13 @@ mod tests {
                 {"name": "esxi04", "moid": "host-9", "parent": "vim.ComputeResource:domain-s8"},
             ],
             "VirtualMachine": [
-                {"name": "vm02", "moid": "vm-10", "config.template": false, "runtime.powerState": "poweredOff",
+                {"name": "vm02", "moid": "vm-10", "summary.config.template": false, "runtime.powerState": "poweredOff",
                  "runtime.host": "vim.HostSystem:host-10"},
                 {"name": "vm01", "moid": "vm-9", "runtime.powerState": "poweredOn", "runtime.host": "vim.HostSystem:host-9"},
                 {"name": "orphan", "moid": "vm-11"},
-                {"name": "template01", "moid": "vm-12", "config.template": true},
+                {"name": "template01", "moid": "vm-12", "summary.config.template": true},
                 {"name": "twin", "moid": "vm-13"},
-                {"name": "twin", "moid": "vm-14", "config.template": true},
+                {"name": "twin", "moid": "vm-14", "summary.config.template": true},
                 {"moid": "vm-15"},
                 {"name": "null", "moid": "vm-16"},
             ],
@@ -245,7 +249,7 @@ mod tests {
         assert_eq!(address("vm01"), "vm01");
         assert_eq!(address("twin"), "moid:vm-13", "the template has the same name");
         assert_eq!(address("null"), "moid:vm-16");
-        for name in ["moid:vm-9", "uuid:x", "ds:///x", "vim.HostSystem:host-9", "/a/b", "(null)", " x"] {
+        for name in ["moid:vm-9", "uuid:x", "ds:///x", "vim.HostSystem:host-9", "/a/b", "(null)", " x", "C:\\dir\\"] {
             assert!(!addressable(name), "{name}");
         }
     }

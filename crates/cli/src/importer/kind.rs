@@ -83,8 +83,8 @@ const ROWS: [(Kind, Row); 5] = [
 pub const MOID: &str = "moid";
 /// Cluster or, for a standalone host, its own compute resource.
 pub const PARENT: &str = "parent";
-/// Whether a virtual machine is a template.
-pub const IS_TEMPLATE: &str = "config.template";
+/// Whether a virtual machine is a template; one that is inaccessible has no `config`.
+pub const IS_TEMPLATE: &str = "summary.config.template";
 /// Power state of a virtual machine.
 pub const POWER_STATE: &str = "runtime.powerState";
 /// The host that a virtual machine is registered on.

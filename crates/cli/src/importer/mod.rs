@@ -8,6 +8,7 @@
 mod batch;
 mod config;
 mod console;
+mod deletion;
 mod execute;
 mod groups;
 mod identity;
@@ -34,6 +35,7 @@ use vpoller_wire::{Reply, Request, json, text};
 
 use self::config::Config;
 use self::console::Console;
+use self::deletion::Limit;
 use self::inventory::{Inventory, Row};
 use self::kind::Kind;
 use self::planner::Options;
@@ -56,6 +58,9 @@ pub struct Args {
     /// With -d: delete them also when vSphere lists no object of their type at all
     #[arg(long, requires = "delete")]
     allow_empty: bool,
+    /// With -d: delete up to so many hosts of each type, or such a share of them; otherwise none (default: 10 or 20%, whichever is more)
+    #[arg(long, requires = "delete", value_name = "N|N%")]
+    max_delete: Option<Limit>,
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -102,7 +107,7 @@ fn import(args: &Args, console: &Console) -> Result<(), String> {
 fn synchronize(args: &Args, config: &Config, api: &mut Api<'_>, console: &Console) -> Result<(), String> {
     let inventory = Inventory::new(config, &ask(config, console)?);
     let state = read::state(api, config, &inventory).map_err(|error| format!("Cannot read from Zabbix: {error}"))?;
-    let options = Options { delete: args.delete, allow_empty: args.allow_empty };
+    let options = Options { delete: args.delete, allow_empty: args.allow_empty, max_delete: args.max_delete };
     let plan = planner::plan(config, &inventory, &state, options);
     if args.dry_run {
         execute::rehearse(&plan, console, &config.vcenter);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::config::Adopt;
+use super::config::{Adopt, MacroValue};
 use super::identity::{HOST_MACRO, NAME_MACRO};
 use super::kind::Kind;
 use super::note::Note;
@@ -15,6 +15,8 @@ pub struct Plan {
     pub parts: Vec<Part>,
     /// Hosts whose object is gone.
     pub extras: Vec<Extra>,
+    /// Why hosts of a type are not deleted.
+    pub refusals: Vec<(Kind, Note)>,
     /// What there is to tell about hosts of others that look like ours.
     pub strangers: Vec<Note>,
 }
@@ -77,7 +79,7 @@ pub struct Create {
     /// Templates.
     pub templates: Vec<Named>,
     /// Macros: name and value.
-    pub macros: Vec<(String, String)>,
+    pub macros: Vec<(String, MacroValue)>,
     /// Tags.
     pub tags: Vec<Tag>,
     /// Who polls it; none is the server.
@@ -103,7 +105,7 @@ pub struct SetMacro {
     /// Full name.
     pub name: String,
     /// The value to be.
-    pub value: String,
+    pub value: MacroValue,
 }
 
 /// A host to change.
@@ -153,7 +155,7 @@ pub struct Extra {
 pub enum Fate {
     /// It is deleted.
     Delete,
-    /// It stays: nobody asked for more.
+    /// It stays: nobody asked for more, or too many would be deleted.
     Stay,
     /// It stays although deleting was asked for.
     Kept(Note),
@@ -316,8 +318,12 @@ pub fn quoted(name: &str) -> String {
 }
 
 /// A macro for people. The configuration's own may be passwords: of them the name is enough.
-fn shown(name: &str, value: &str) -> String {
-    if [NAME_MACRO, HOST_MACRO].contains(&name) { format!("{name}={value}") } else { name.to_owned() }
+fn shown(name: &str, value: &MacroValue) -> String {
+    match value {
+        MacroValue::Plain(value) if [NAME_MACRO, HOST_MACRO].contains(&name) => format!("{name}={value}"),
+        MacroValue::Plain(_) => name.to_owned(),
+        MacroValue::Secret(_) => format!("{name} (secret)"),
+    }
 }
 
 fn list(names: impl Iterator<Item = impl AsRef<str>>) -> String {

@@ -6,13 +6,14 @@
 use std::collections::VecDeque;
 
 use super::config::{Block, Config};
+use super::deletion::{self, Limit};
 use super::groups::{self, Groups};
-use super::identity::{ADOPTED_TAG, HOST_MACRO, Identities, Match, is_vcenter, object_tag};
+use super::identity::{HOST_MACRO, Identities, Match, object_tag};
 use super::inventory::{Inventory, Object};
 use super::kind::Kind;
 use super::names::{self, Holder, Taken};
 use super::note::Note;
-use super::plan::{Create, Extra, Fate, Part, Plan};
+use super::plan::{Create, Part, Plan};
 use super::settings::Settings;
 use super::update::{self, NewNames, Pair, Wish};
 use super::zabbix::state::{Host, State};
@@ -24,6 +25,8 @@ pub struct Options {
     pub delete: bool,
     /// Do so even when vSphere lists no object of the type at all.
     pub allow_empty: bool,
+    /// How many of a type may be deleted, if not the usual number.
+    pub max_delete: Option<Limit>,
 }
 
 /// Makes the plan.
@@ -32,10 +35,10 @@ pub fn plan(config: &Config, inventory: &Inventory, state: &State, options: Opti
     let mut planner = Planner::new(config, inventory, state);
     let parts = Kind::ALL.map(|kind| planner.part(kind, &identities)).into();
     // An entry of the configuration that makes no sense must cost no host.
-    let gone = identities.gone.iter().filter(|(kind, _)| planner.valid.contains(kind));
-    let extras = gone.map(|(kind, host)| extra(config, inventory, options, *kind, host)).collect();
+    let gone: Vec<_> = identities.gone.iter().filter(|(kind, _)| planner.valid.contains(kind)).copied().collect();
+    let (extras, refusals) = deletion::decide(config, inventory, state, options, &gone);
     let strangers = identities.strangers.iter().map(|host| stranger(config, host)).collect();
-    Plan { parts, extras, strangers }
+    Plan { parts, extras, refusals, strangers }
 }
 
 struct Planner<'s> {
@@ -201,26 +204,6 @@ fn stranger(config: &Config, host: &Host) -> Note {
     Note::plain(format!(
         "Host '{name}' has the macro {HOST_MACRO} but was not made by this program, and '{vcenter}' has no such object"
     ))
-}
-
-fn extra(config: &Config, inventory: &Inventory, options: Options, kind: Kind, host: &Host) -> Extra {
-    let name = &host.visible;
-    let empty = inventory.listed.get(&kind).copied().unwrap_or_default() == 0;
-    let fate = if !options.delete {
-        Fate::Stay
-    } else if is_vcenter(host, &config.vcenter) {
-        Fate::Kept(Note::warning(format!("Host '{name}' bears the vCenter's name: not deleted")))
-    } else if host.tag(ADOPTED_TAG).is_some() {
-        Fate::Kept(Note::warning(format!(
-            "Host '{name}' was not made by this program: not deleted as long as it has the tag {ADOPTED_TAG}"
-        )))
-    } else if empty && !options.allow_empty {
-        let cause = format!("Host '{name}' is not deleted: {} lists no {} at all", config.vcenter, kind.type_name());
-        Fate::Kept(Note::error(format!("{cause}; does its account see them? If they are gone, use --allow-empty")))
-    } else {
-        Fate::Delete
-    };
-    Extra { kind, id: host.id.clone(), host: name.clone(), fate }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What has to change on a host that exists.
 
-use super::config::{Adopt, Config, Follow};
+use super::config::{Adopt, Config, Follow, MacroValue};
 use super::groups::{self, Groups};
 use super::identity::{
     ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, TAGS, VCENTER_TAG, object_tag,
@@ -148,7 +148,8 @@ impl Pair<'_> {
         let follows = self.config.follows(Follow::Macros);
         let set = wanted.into_iter().filter_map(|(name, value)| match self.host.macro_named(&name) {
             None if ours(&name) || name == HOST_MACRO || follows => Some(SetMacro { id: None, name, value }),
-            Some(old) if (ours(&name) || follows) && old.value.as_ref().is_some_and(|old| *old != value) => {
+            // A secret that is there cannot be compared. One that Zabbix shows is not kept as a secret yet.
+            Some(old) if (ours(&name) || follows) && old.value.is_some() && old.value.as_deref() != value.plain() => {
                 Some(SetMacro { id: Some(old.id.clone()), name, value })
             }
             _ => None,
@@ -204,9 +205,9 @@ pub fn tags(
 const LONGEST_TAG: usize = 255;
 
 /// The macros of an object's host: the configuration's, and ours.
-pub fn macros(config: &Config, object: &Object) -> Vec<(String, String)> {
+pub fn macros(config: &Config, object: &Object) -> Vec<(String, MacroValue)> {
     let mut macros = config.blocks.get(&object.kind).map(|block| block.macros.clone()).unwrap_or_default();
-    macros.entry(HOST_MACRO.to_owned()).or_insert_with(|| config.vcenter.clone());
-    macros.insert(NAME_MACRO.to_owned(), object.address.clone());
+    macros.entry(HOST_MACRO.to_owned()).or_insert_with(|| MacroValue::Plain(config.vcenter.clone()));
+    macros.insert(NAME_MACRO.to_owned(), MacroValue::Plain(object.address.clone()));
     macros.into_iter().collect()
 }

@@ -7,6 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value, json};
 
 use super::batch::{Caller, Work};
+use super::config::MacroValue;
 use super::console::Console;
 use super::kind::Kind;
 use super::plan::{Create, Extra, GroupRef, NewGroup, SetMacro, Update, quoted};
@@ -77,6 +78,18 @@ impl Work<NewGroup> for CreateGroups<'_> {
         Ok(())
     }
 
+    /// The hosts to come want the ids of those that are there.
+    fn left(&mut self, caller: &mut Caller<'_>, groups: &[NewGroup]) -> Vec<NewGroup> {
+        let names: Vec<&String> = groups.iter().map(|group| &group.name).collect();
+        let wanted = json!({"filter": {"name": names}, "output": ["groupid", "name"]});
+        let there = existing(caller, "hostgroup.get", wanted, ["name", "groupid"]);
+        let left: Vec<NewGroup> =
+            groups.iter().filter(|group| there.iter().all(|[name, _]| *name != group.name)).cloned().collect();
+        self.created.extend(there.into_iter().map(|[name, id]| (name, id)));
+        self.teller.done(groups.len() - left.len());
+        left
+    }
+
     fn failed(&mut self, group: &NewGroup, error: &ApiError) {
         self.teller.failed("create host group", &group.name, error);
     }
@@ -102,7 +115,7 @@ impl Work<Create> for CreateHosts<'_> {
         for host in hosts {
             let word = if host.kind == Kind::Datastore { "host" } else { "Zabbix host" };
             self.teller.info(format!("Creating {word} {}", quoted(&host.visible)));
-            let macros: Value = host.macros.iter().map(|(name, value)| json!({"macro": name, "value": value})).collect();
+            let macros: Value = host.macros.iter().map(|(name, value)| with_value(json!({"macro": name}), value)).collect();
             let mut param = json!({
                 "host": host.technical,
                 "name": host.visible,
@@ -123,8 +136,8 @@ impl Work<Create> for CreateHosts<'_> {
 
     fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Create]) -> Vec<Create> {
         let names: Vec<&String> = hosts.iter().map(|host| &host.technical).collect();
-        let there = existing(caller, json!({"filter": {"host": names}, "output": ["host"]}), "host");
-        let left: Vec<Create> = hosts.iter().filter(|host| !there.contains(&host.technical)).cloned().collect();
+        let there = existing(caller, "host.get", json!({"filter": {"host": names}, "output": ["host"]}), ["host"]);
+        let left: Vec<Create> = hosts.iter().filter(|host| !there.contains(&[host.technical.clone()])).cloned().collect();
         self.teller.done(hosts.len() - left.len());
         left
     }
@@ -191,7 +204,7 @@ pub struct HostMacro {
     /// Zabbix's id of the macro, if the host has it already.
     pub id: Option<String>,
     name: String,
-    value: String,
+    value: MacroValue,
 }
 
 impl HostMacro {
@@ -217,12 +230,23 @@ impl<'a> SetMacros<'a> {
 impl Work<HostMacro> for SetMacros<'_> {
     fn attempt(&mut self, caller: &mut Caller<'_>, macros: &[HostMacro]) -> Result<(), ApiError> {
         let param = |one: &HostMacro| match &one.id {
-            Some(id) => json!({"hostmacroid": id, "value": one.value}),
-            None => json!({"hostid": one.host_id, "macro": one.name, "value": one.value}),
+            Some(id) => with_value(json!({"hostmacroid": id}), &one.value),
+            None => with_value(json!({"hostid": one.host_id, "macro": one.name}), &one.value),
         };
         let old = macros.iter().all(|one| one.id.is_some());
         let method = if old { "usermacro.update" } else { "usermacro.create" };
         caller.call(method, macros.iter().map(param).collect()).map(drop)
+    }
+
+    /// Setting an old one twice does no harm; a new one that is there already would be refused.
+    fn left(&mut self, caller: &mut Caller<'_>, macros: &[HostMacro]) -> Vec<HostMacro> {
+        if macros.iter().all(|one| one.id.is_some()) {
+            return macros.to_vec();
+        }
+        let ids: HashSet<&String> = macros.iter().map(|one| &one.host_id).collect();
+        let wanted = json!({"hostids": ids, "output": ["hostid", "macro"]});
+        let there = existing(caller, "usermacro.get", wanted, ["hostid", "macro"]);
+        macros.iter().filter(|one| !there.contains(&[one.host_id.clone(), one.name.clone()])).cloned().collect()
     }
 
     fn failed(&mut self, one: &HostMacro, error: &ApiError) {
@@ -257,8 +281,8 @@ impl Work<Extra> for DeleteHosts<'_> {
 
     fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Extra]) -> Vec<Extra> {
         let ids: Vec<&String> = hosts.iter().map(|host| &host.id).collect();
-        let there = existing(caller, json!({"hostids": ids, "output": ["hostid"]}), "hostid");
-        hosts.iter().filter(|host| there.contains(&host.id)).cloned().collect()
+        let there = existing(caller, "host.get", json!({"hostids": ids, "output": ["hostid"]}), ["hostid"]);
+        hosts.iter().filter(|host| there.contains(&[host.id.clone()])).cloned().collect()
     }
 
     fn failed(&mut self, host: &Extra, error: &ApiError) {
@@ -266,10 +290,11 @@ impl Work<Extra> for DeleteHosts<'_> {
     }
 }
 
-/// One member of the hosts that there are. When that cannot be found out, none is there: trying again tells.
-fn existing(caller: &mut Caller<'_>, wanted: Value, member: &str) -> HashSet<String> {
-    let found = caller.call("host.get", wanted).unwrap_or_default();
-    found.as_array().into_iter().flatten().filter_map(|host| host[member].as_str()).map(str::to_owned).collect()
+/// Some members of what there is. When that cannot be found out, nothing is there: trying again tells.
+fn existing<const N: usize>(caller: &mut Caller<'_>, method: &str, wanted: Value, members: [&str; N]) -> HashSet<[String; N]> {
+    let found = caller.call(method, wanted).unwrap_or_default();
+    let text = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
+    found.as_array().into_iter().flatten().map(|row| members.map(|member| text(row, member))).collect()
 }
 
 /// The ids of groups. One that was to be created on the way and could not be is told as Zabbix would tell it.
@@ -288,6 +313,19 @@ fn template_ids(templates: &[Named]) -> Value {
 fn tags(tags: &[Tag]) -> Value {
     tags.iter().map(|tag| json!({"tag": tag.tag, "value": tag.value})).collect()
 }
+
+/// A macro with its value, and with its type where that is not the usual one.
+fn with_value(mut one: Value, value: &MacroValue) -> Value {
+    let members = match value {
+        MacroValue::Plain(value) => json!({"value": value}),
+        MacroValue::Secret(value) => json!({"value": value.expose(), "type": SECRET}),
+    };
+    extend(&mut one, Some(members));
+    one
+}
+
+/// Type of a macro whose value Zabbix shows to nobody.
+const SECRET: u8 = 1;
 
 /// Adds members to an object.
 fn extend(object: &mut Value, members: Option<Value>) {

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text::DEFAULT_FRONTEND;
 
+use super::super::identity::HOST_MACRO;
 use super::super::kind::Kind;
-use super::values::{Adopt, Follow, Frontend, Hidden, List, MacroName, Pattern, PowerState};
+use super::values::{Adopt, Follow, Frontend, Hidden, List, MacroName, MacroValue, Pattern, PowerState};
 use super::{Access, Block, Config, Login, Polling};
 
 #[derive(Deserialize)]
@@ -68,6 +69,7 @@ struct Entry {
     #[serde(default)]
     groups: List<String>,
     macros: Option<BTreeMap<MacroName, Option<String>>>,
+    secret_macros: Option<BTreeMap<MacroName, Option<Hidden>>>,
     skip_vm_in_powerstate: Option<List<PowerState>>,
     disable_vm_in_powerstate: Option<List<PowerState>>,
     ignore_vm: Option<List<Pattern>>,
@@ -192,14 +194,36 @@ impl Entry {
             (Some(name), None) => Some(Polling::Proxy(name)),
             (None, name) => name.map(Polling::Group),
         };
+        let macros = macros(kind, self.macros.unwrap_or_default(), self.secret_macros.unwrap_or_default())?;
         Ok(Block {
             polling,
             templates: self.templates.0,
             groups: self.groups.0,
-            macros: self.macros.into_iter().flatten().map(|(name, value)| (name.0, value.unwrap_or_default())).collect(),
+            macros,
             skip: self.skip_vm_in_powerstate.unwrap_or_default().0,
             disable: self.disable_vm_in_powerstate.unwrap_or_default().0,
             ignore: self.ignore_vm.unwrap_or_default().0,
         })
     }
+}
+
+/// Both kinds of macros in one list, in which each is once.
+fn macros(
+    kind: Kind,
+    plain: BTreeMap<MacroName, Option<String>>,
+    secret: BTreeMap<MacroName, Option<Hidden>>,
+) -> Result<BTreeMap<String, MacroValue>, String> {
+    let plain = plain.into_iter().map(|(name, value)| (name.0, MacroValue::Plain(value.unwrap_or_default())));
+    let mut macros: BTreeMap<String, MacroValue> = plain.collect();
+    for (name, value) in secret {
+        let place = format!("zabbix.{}.secret_macros", kind.block());
+        if name.0 == HOST_MACRO {
+            return Err(format!("{place}: {HOST_MACRO} cannot be secret, it tells which hosts are whose"));
+        }
+        let value = MacroValue::Secret(value.map(|value| value.0).unwrap_or_default());
+        if macros.insert(name.0.clone(), value).is_some() {
+            return Err(format!("{place}: {} is among the macros as well; leave one out", name.0));
+        }
+    }
+    Ok(macros)
 }

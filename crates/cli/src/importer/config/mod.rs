@@ -10,7 +10,7 @@ use std::time::Duration;
 use vpoller_wire::Secret;
 use vpoller_wire::endpoint::Endpoint;
 
-pub use self::values::{Adopt, Follow, Pattern, PowerState};
+pub use self::values::{Adopt, Follow, MacroValue, Pattern, PowerState};
 
 use self::file::File;
 use super::kind::Kind;
@@ -77,7 +77,7 @@ pub struct Block {
     /// Names of host groups to be in.
     pub groups: Vec<String>,
     /// Macros by their full name, `{$NAME}`.
-    pub macros: BTreeMap<String, String>,
+    pub macros: BTreeMap<String, MacroValue>,
     /// Virtual machines in these states get no host.
     pub skip: Vec<PowerState>,
     /// Hosts of virtual machines in these states are disabled while they last.
@@ -187,7 +187,7 @@ zabbix:
         assert_eq!(hosts.polling, Some(Polling::Proxy("zbx-proxy.example.org".to_owned())));
         assert_eq!(hosts.templates, ["Template VMware vSphere Hypervisor - vPoller Native"]);
         assert_eq!(hosts.groups, ["Hypervisors"]);
-        assert_eq!(hosts.macros["{$VSPHERE.HOST}"], "vc01.example.org");
+        assert_eq!(hosts.macros["{$VSPHERE.HOST}"].plain(), Some("vc01.example.org"));
         assert_eq!(config.blocks[&Kind::Vm].polling, None);
     }
 
@@ -213,7 +213,18 @@ zabbix:
         let block = with("    macros: {A: yes, '{$B}': 1.50, 'C:x y': 007, D: }\n").unwrap();
         let macros = &block.blocks[&Kind::Vm].macros;
         let expected = [("{$A}", "yes"), ("{$B}", "1.50"), ("{$C:x y}", "007"), ("{$D}", "")];
-        assert_eq!(macros.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>(), expected);
+        assert_eq!(macros.iter().map(|(name, value)| (name.as_str(), value.plain().unwrap())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn secret_macros_are_texts_that_nobody_sees() {
+        let config = with("    macros: {A: a}\n    secret_macros: {GUEST.PASSWORD: 007, '{$B}': s3cret, C: }\n").unwrap();
+        let macros = &config.blocks[&Kind::Vm].macros;
+        let secret = |name: &str| matches!(&macros[name], MacroValue::Secret(secret) if !secret.expose().is_empty());
+        assert_eq!(["{$GUEST.PASSWORD}", "{$B}", "{$C}"].map(secret), [true, true, false]);
+        assert_eq!((macros["{$C}"].plain(), macros["{$A}"].plain()), (None, Some("a")));
+        let shown = format!("{config:?}");
+        assert!(!shown.contains("007") && !shown.contains("s3cret"), "{shown}");
     }
 
     #[test]
@@ -228,6 +239,9 @@ zabbix:
         check("    macros: {lower: x}\n", &["lower", "line 6"]);
         check("    macros: {VSPHERE.NAME: x}\n", &["{$VSPHERE.NAME}", "line 6"]);
         check("    groups: {a: b}\n", &["line 6"]);
+        check("    macros: {A: x}\n    secret_macros: {'{$A}': s3cret}\n", &["{$A}", "vsphere_object_vm", "secret_macros"]);
+        check("    secret_macros: {VSPHERE.HOST: s3cret}\n", &["{$VSPHERE.HOST}", "secret"]);
+        check("    secret_macros: {A: [s3cret]}\n", &["line 6"]);
         check("    proxy: a\n    proxy_group: b\n", &["proxy_group", "vsphere_object_vm"]);
         check("    groups: [a]\n    groups: [b]\n", &["duplicate", "groups", "line 7"]);
         check("  vsphere_object_host: {ignore_vm: a}\n", &["ignore_vm", "vsphere_object_host"]);

@@ -108,6 +108,25 @@ impl TryFrom<String> for MacroName {
     }
 }
 
+/// The value of a user macro.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MacroValue {
+    /// One that everybody may read who may see the host.
+    Plain(String),
+    /// One that Zabbix shows to nobody.
+    Secret(Secret),
+}
+
+impl MacroValue {
+    /// The value, unless it is secret.
+    pub fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(value) => Some(value),
+            Self::Secret(_) => None,
+        }
+    }
+}
+
 /// Text that must not show.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(from = "String")]

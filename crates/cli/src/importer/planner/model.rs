@@ -40,9 +40,9 @@ pub fn apply(state: &State, plan: &Plan) -> State {
                 match host.macros.iter_mut().find(|one| one.name == set.name) {
                     Some(old) => {
                         assert_eq!(Some(&old.id), set.id.as_ref());
-                        old.value = Some(set.value.clone());
+                        old.value = set.value.plain().map(str::to_owned);
                     }
-                    None => host.macros.push(Macro { id, name: set.name.clone(), value: Some(set.value.clone()) }),
+                    None => host.macros.push(Macro { id, name: set.name.clone(), value: set.value.plain().map(str::to_owned) }),
                 }
             }
             host.polled_by = update.poll_by.as_ref().map_or(host.polled_by.clone(), polled);
@@ -54,7 +54,7 @@ pub fn apply(state: &State, plan: &Plan) -> State {
             let macros = create.macros.iter().map(|(name, value)| Macro {
                 id: model.id(),
                 name: name.clone(),
-                value: Some(value.clone()),
+                value: value.plain().map(str::to_owned),
             });
             let macros = macros.collect();
             let host = Host {

@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 
 use super::model::apply;
 use super::*;
-use crate::importer::identity::{CLUSTER_TAG, DISABLED_TAG, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG};
+use crate::importer::identity::{
+    ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG, is_vcenter,
+};
 use crate::importer::inventory::Row;
+use crate::importer::plan::Fate;
 use crate::importer::zabbix::state::{Macro, Named, PolledBy, Tag, Template};
 
 const VCENTER: &str = "vc01.example.org";
@@ -91,8 +94,8 @@ fn groups_of<'s>(state: &'s State, name: &str) -> Vec<&'s str> {
     host.groups.iter().map(|group| group.name.as_str()).collect()
 }
 
-const NOTHING: Options = Options { delete: false, allow_empty: false };
-const DELETE: Options = Options { delete: true, allow_empty: false };
+const NOTHING: Options = Options { delete: false, allow_empty: false, max_delete: None };
+const DELETE: Options = Options { delete: true, ..NOTHING };
 
 #[test]
 fn a_new_machine_gets_all_it_needs() {
@@ -169,15 +172,58 @@ fn nothing_is_deleted_because_vsphere_shows_nothing() {
         "{:?}",
         plan.extras
     );
-    let sure = Options { delete: true, allow_empty: true };
+    let sure = Options { allow_empty: true, ..DELETE };
     assert!(names(&settle(&plain(), &[], &before, sure)).is_empty());
+}
+
+/// Machines of these numbers.
+fn machines(numbers: std::ops::Range<u32>) -> Vec<(String, String)> {
+    numbers.map(|number| (format!("vm-{number}"), format!("vm{number:03}"))).collect()
+}
+
+fn on_one_host(machines: &[(String, String)]) -> Vec<(&str, &str, &str)> {
+    machines.iter().map(|(moid, name)| (moid.as_str(), name.as_str(), "host-1")).collect()
 }
 
 #[test]
 fn ignoring_all_machines_deletes_their_hosts() {
-    let machines = [("vm-1", "vm01", "host-1")];
-    let before = settle(&plain(), &machines, &zabbix(), NOTHING);
-    assert!(names(&settle(&config("    ignore_vm: .*\n", ""), &machines, &before, DELETE)).is_empty());
+    let machines = machines(0..40);
+    let before = settle(&plain(), &on_one_host(&machines), &zabbix(), NOTHING);
+    assert!(names(&settle(&config("    ignore_vm: .*\n", ""), &on_one_host(&machines), &before, DELETE)).is_empty());
+}
+
+#[test]
+fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
+    let with = |limit: &str| Options { max_delete: Some(limit.parse().unwrap()), ..DELETE };
+    let all = machines(0..100);
+    let before = settle(&plain(), &on_one_host(&all), &zabbix(), NOTHING);
+    let deleted = |left: std::ops::Range<u32>, state: &State, options: Options| {
+        let plan = make(&plain(), &on_one_host(&machines(left)), state, options);
+        let count = plan.deletions().count();
+        assert!(plan.refusals.is_empty() || count == 0, "{plan}");
+        (count, plan.refusals.iter().map(|(_, note)| note.clone()).next())
+    };
+    assert_eq!(deleted(20..100, &before, DELETE), (20, None));
+    let (count, note) = deleted(0..79, &before, DELETE);
+    let note = note.unwrap();
+    assert!(count == 0 && note.fails, "{note:?}");
+    assert!(note.text.starts_with("21 of 100 hosts") && note.text.contains("--max-delete 21"), "{note:?}");
+    assert_eq!(deleted(0..81, &before, with("18")).0, 0);
+    for (left, limit, expected) in [(0..80, "20", 20), (0..79, "21%", 21), (1..2, "100%", 99), (200..201, "100", 100)] {
+        assert_eq!(deleted(left, &before, with(limit)), (expected, None), "{limit}");
+    }
+    // What the configuration does not want any more goes beside that, and hosts of others are not counted at all.
+    let ignoring = config("    ignore_vm: vm0[0-3]\n", "");
+    let mut some_theirs = before.clone();
+    let theirs = Tag { tag: ADOPTED_TAG.to_owned(), value: "yes".to_owned() };
+    some_theirs.hosts[50..].iter_mut().for_each(|host| host.tags.push(theirs.clone()));
+    let plan = make(&ignoring, &on_one_host(&machines(0..45)), &some_theirs, DELETE);
+    assert_eq!((plan.deletions().count(), plan.refusals.len()), (40 + 5, 0), "{plan}");
+    // Ten are never too many, and who allows that there is none at all needs no second word.
+    let few = settle(&plain(), &on_one_host(&machines(0..11)), &zabbix(), NOTHING);
+    assert_eq!(deleted(10..11, &few, DELETE), (10, None));
+    let plan = make(&plain(), &[], &before, Options { allow_empty: true, ..DELETE });
+    assert_eq!((plan.deletions().count(), plan.refusals.len()), (100, 0));
 }
 
 #[test]
@@ -387,6 +433,26 @@ fn the_configuration_reaches_existing_hosts_only_where_it_says_so() {
 }
 
 #[test]
+fn secrets_are_set_once_and_never_shown() {
+    let machines = [("vm-1", "vm01", "host-1")];
+    let with = |sync: &str| config("    secret_macros: {GUEST.PASSWORD: s3cret}\n", sync);
+    let first = make(&with(""), &machines, &zabbix(), NOTHING);
+    assert!(first.to_string().contains("; macros '{$GUEST.PASSWORD} (secret)', "), "{first}");
+    assert!(!format!("{first}{first:?}").contains("s3cret"), "{first:?}");
+    let made = settle(&with(""), &machines, &zabbix(), NOTHING);
+    assert_eq!(made.hosts[0].macro_named("{$GUEST.PASSWORD}").unwrap().value, None);
+    // What Zabbix keeps secret cannot be compared and stays; what it shows becomes secret, where macros are followed.
+    let sync = "  sync: [macros]\n";
+    assert!(make(&with(sync), &machines, &made, NOTHING).is_empty());
+    let readable = settle(&config("    macros: {GUEST.PASSWORD: s3cret}\n", ""), &machines, &zabbix(), NOTHING);
+    assert_eq!(readable.hosts[0].macro_value("{$GUEST.PASSWORD}"), Some("s3cret"));
+    assert!(make(&with(""), &machines, &readable, NOTHING).is_empty());
+    let plan = make(&with(sync), &machines, &readable, NOTHING).to_string();
+    assert!(plan.contains("; macros '{$GUEST.PASSWORD} (secret)'\n") && !plan.contains("s3cret"), "{plan}");
+    assert_eq!(settle(&with(sync), &machines, &readable, NOTHING).hosts[0].macro_value("{$GUEST.PASSWORD}"), None);
+}
+
+#[test]
 fn hosts_of_machines_in_some_states_are_disabled_while_they_last() {
     let config = config("    disable_vm_in_powerstate: poweredOff\n", "");
     let with = |power: &str| {
@@ -462,7 +528,7 @@ proptest! {
     #[test]
     fn any_history_is_followed(history in prop::collection::vec(any_machines(), 1..6), delete in any::<bool>()) {
         let config = plain();
-        let options = Options { delete, allow_empty: true };
+        let options = Options { delete, allow_empty: true, ..NOTHING };
         let mut state = zabbix();
         state.hosts.push(host("100", "foreign", Some("vc02.example.org")));
         state.hosts.push(host("101", VCENTER, Some(VCENTER)));

@@ -105,10 +105,11 @@ mod tests {
 
     #[test]
     fn each_version_gets_what_it_knows() {
-        let [old, middle, new] = ["6.0.14", "6.4.0", "7.0.9"].map(dialect);
-        assert_eq!([old, middle, new].map(Dialect::authorizes_by_header), [false, true, true]);
-        assert_eq!([old, middle, new].map(|dialect| dialect.host_groups().1), ["groups", "hostgroups", "hostgroups"]);
-        assert_eq!([old, middle, new].map(Dialect::proxy_name), ["host", "host", "name"]);
+        let [old, renamed, middle, new] = ["6.0.14", "6.2.9", "6.4.0", "7.0.9"].map(dialect);
+        assert_eq!([old, renamed, middle, new].map(Dialect::authorizes_by_header), [false, false, true, true]);
+        let groups = [("selectGroups", "groups"), ("selectHostGroups", "hostgroups")];
+        assert_eq!([old, renamed, middle, new].map(Dialect::host_groups), [groups[0], groups[1], groups[1], groups[1]]);
+        assert_eq!([old, renamed, middle, new].map(Dialect::proxy_name), ["host", "host", "host", "name"]);
         let proxy = PollBy::Proxy(Named { id: "7".to_owned(), name: "p".to_owned() });
         assert_eq!(middle.poll_by(&proxy), json!({"proxy_hostid": "7"}));
         assert_eq!(new.poll_by(&proxy), json!({"monitored_by": 1, "proxyid": "7"}));

@@ -49,8 +49,8 @@ const EQUALS: u8 = 1;
 const DISCOVERED: &str = "4";
 /// Status of a host that is not monitored.
 const DISABLED: &str = "1";
-/// Type of a macro whose value is kept secret.
-const SECRET: &str = "1";
+/// Type of a macro whose value can be read. Of the others one is kept secret, and one in a vault.
+const PLAIN: &str = "0";
 
 /// Who holds the names that new objects would get: hosts are read, of templates the names are enough.
 fn names_of_others(
@@ -156,8 +156,8 @@ fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiErr
 }
 
 fn host_macro(value: &Value) -> Macro {
-    let secret = text(value, "type") == SECRET;
-    Macro { id: text(value, "hostmacroid"), name: text(value, "macro"), value: (!secret).then(|| text(value, "value")) }
+    let plain = text(value, "type") == PLAIN;
+    Macro { id: text(value, "hostmacroid"), name: text(value, "macro"), value: plain.then(|| text(value, "value")) }
 }
 
 fn named_by(value: &Value, id: &str, name: &str) -> Named {
@@ -239,7 +239,7 @@ mod tests {
             let rows = rows.into_iter().chain([machine]).filter_map(|row| row.as_object().cloned()).collect::<Vec<Row>>();
             let inventory = Inventory::new(&config, &[(Kind::Vm, rows.clone()), (Kind::Cluster, rows)].into());
             let state = state(&mut Anything { answers, calls: 0 }, &config, &inventory).unwrap();
-            planner::plan(&config, &inventory, &state, Options { delete: true, allow_empty: true }).to_string();
+            planner::plan(&config, &inventory, &state, Options { delete: true, allow_empty: true, max_delete: None }).to_string();
         }
     }
 }

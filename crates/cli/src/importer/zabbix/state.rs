@@ -27,7 +27,7 @@ pub struct Macro {
     pub id: String,
     /// Full name, `{$NAME}`.
     pub name: String,
-    /// The value; none where Zabbix keeps it secret.
+    /// The value; none where Zabbix keeps it secret, or in a vault.
     pub value: Option<String>,
 }
 

@@ -172,7 +172,35 @@ fn each_version_is_spoken_to_in_its_own_words() {
     assert_eq!(of(&calls, "host.create").params[0]["proxy_hostid"], "7");
     assert_eq!(calls.last().unwrap().method, "user.logout");
 
-    // No package brings 6.4: it has today's header and yesterday's proxies.
+    // No package brings 6.2: it has today's groups, yesterday's session and proxies.
+    let answer = empty("6.2.9");
+    let frontend = Frontend::start(None, move |call| {
+        match call.method.as_str() {
+        "host.get" if call.params["hostids"].is_array() => call.result(&json!([{
+            "hostid": "100", "host": "vm001", "name": "vm001", "status": "0", "flags": "0", "proxy_hostid": "0",
+            "hostgroups": [{"groupid": "5", "name": "Virtual Machines"}], "parentTemplates": [{"templateid": "10", "name": "VM"}],
+            "tags": [{"tag": "vsphere.vcenter", "value": "vc01.example.org"}, {"tag": "vsphere.object", "value": "VirtualMachine:vm-1"}],
+            "macros": [],
+        }])),
+        "host.get" if call.params["tags"].is_array() => call.result(&json!([{"hostid": "100"}])),
+        "host.update" => call.result(&json!({"hostids": ["100"]})),
+        "usermacro.create" => call.result(&json!({"hostmacroids": ["1", "2"]})),
+        _ => answer(call),
+    }
+    });
+    let vpoller = vpoller(1);
+    let finished = import(&(configuration(&vpoller, &frontend.url(), LOGIN) + "    proxy: proxy01\n"), &[]);
+    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let calls = frontend.calls();
+    assert!(calls[2..].iter().all(|call| call.auth == session && call.bearer.is_none()));
+    let reading = calls.iter().find(|call| call.params["hostids"].is_array()).unwrap();
+    assert!(reading.params["selectHostGroups"].is_array() && reading.params.get("selectGroups").is_none(), "{reading:?}");
+    // The groups that the host is in are known: none is lost when its cluster's is added.
+    let groups = json!([{"groupid": "5"}, {"groupid": "6"}]);
+    assert_eq!(of(&calls, "host.update").params[0]["groups"], groups);
+    assert_eq!(of(&calls, "proxy.get").params["filter"], json!({"host": ["proxy01"]}));
+
+    // Nor one 6.4: it has today's header and yesterday's proxies.
     let bearer = Some("Bearer 70k3n".to_owned());
     let calls = speak("6.4.21", TOKEN, "    proxy: proxy01\n");
     assert!(calls[1..].iter().all(|call| call.auth.is_none() && call.bearer == bearer));

@@ -25,6 +25,7 @@ fn the_importer_and_a_real_zabbix() {
         nothing_changes(&bed);
         follows_vsphere(&bed);
         follows_the_configuration(&bed);
+        survives_lost_answers(&bed);
         survives_errors(&bed);
         deletes_only_its_own(&bed, &theirs);
         a_thousand_machines(&bed);
@@ -291,6 +292,33 @@ fn follows_the_configuration(bed: &Bed) {
     assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");
 }
 
+/// New groups for new machines, and a new macro for old ones: each is done, and nobody hears of it.
+fn survives_lost_answers(bed: &Bed) {
+    bed.small.page("POST", "/vm/create", r#"{"name": "lost1"}"#);
+    bed.wait_for_rows("the new machine", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "lost1"));
+    let frontend = bed.frontend(|call| match (call.method.as_str(), call.nth) {
+        ("hostgroup.create" | "usermacro.create", 0) => Answer::Lose(502, String::new()),
+        ("host.create", 0) => Answer::Say(502, String::new()),
+        _ => Answer::Forward,
+    });
+    let text = |address: &str| {
+        let text = bed.configuration(address, &bed.names[0], "  sync: [cluster, macros]\n");
+        let entry = format!("      - {}\n    macros:\n", TEMPLATES[1]);
+        assert!(text.contains(&entry));
+        text.replace(&entry, &format!("{entry}      LOST: answer\n"))
+            .replace("      - Virtual Machines\n", "      - Virtual Machines\n      - Lost\n      - Found\n")
+    };
+    let finished = import(&text(&frontend.url()), &[]);
+    assert_eq!(finished.code, 0, "{:?}: {}", bed.series, finished.stderr);
+    assert_eq!(groups(&bed.host("lost1")), ["Found", "Lost", "Virtual Machines", "cluster01"]);
+    assert_eq!(value(&bed.host("vm01 renamed"), "macros", "{$LOST}"), Some("answer"));
+    let counts = frontend.take_counts();
+    let count = |method: &str| counts.get(method).copied().unwrap_or_default();
+    // What was done is not done again, what was not is.
+    assert_eq!(["hostgroup.create", "usermacro.create", "host.create"].map(count), [1, 1, 2], "{counts:?}");
+    assert_eq!(import(&text(&bed.server.pages()), &["--dry-run"]).stdout, "nothing to do\n");
+}
+
 /// The frontend refuses, dies and loses answers in the middle of a run; the next run makes good what was missed.
 fn survives_errors(bed: &Bed) {
     for name in ["e1", "e2", "e3", "e4"] {
@@ -348,7 +376,8 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
     assert!(finished.stderr.contains(&kept), "{}", finished.stderr);
     let machines = || {
         let hosts = bed.hosts();
-        let of_machines = hosts.iter().filter(|host| value(host, "tags", "vsphere.object").unwrap().starts_with("VirtualMachine:"));
+        let of_machines =
+            hosts.iter().filter(|host| value(host, "tags", "vsphere.object").unwrap().starts_with("VirtualMachine:"));
         let names: Vec<_> = of_machines.map(|host| host["name"].as_str().unwrap().to_owned()).collect();
         assert_eq!(hosts.len() - names.len(), 6 + 2);
         names
