@@ -51,7 +51,7 @@ impl Bed {
         // Its module asks nobody: what the importer asks is counted.
         let server = Setting::new(series, "vPollerProxy=tcp://127.0.0.9:9\n").server("");
         let bed = Self { small, _big: big, stack, server, series, names: hosts.map(|host| host.name) };
-        bed.import_templates("legacy-native.yaml");
+        import_templates(bed.api(), "legacy-native.yaml");
         bed.template(LIGHT);
         // Zabbix ships with one that differs only in case, and would do.
         let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Virtual machines"]}, "output": ["groupid"]}));
@@ -66,12 +66,6 @@ impl Bed {
 
     pub fn api(&self) -> &Api {
         &self.server.api
-    }
-
-    /// The templates of a file of ours.
-    pub fn import_templates(&self, file: &str) {
-        let text = fs::read_to_string(workspace::root().join("templates/zabbix").join(file)).unwrap();
-        self.api().import(&text).unwrap();
     }
 
     /// A template with one item.
@@ -179,6 +173,12 @@ zabbix:
         let found = hosts.iter().find(|host| host["name"] == name);
         found.unwrap_or_else(|| panic!("{:?}: no host {name} among {:?}", self.series, texts(&hosts, "name"))).clone()
     }
+}
+
+/// The templates of a file of ours.
+pub fn import_templates(api: &Api, file: &str) {
+    let text = fs::read_to_string(workspace::root().join("templates/zabbix").join(file)).unwrap();
+    api.import(&text).unwrap();
 }
 
 /// One member of every row.

@@ -3,5 +3,6 @@
 mod bed;
 mod failures;
 mod frontend;
+mod hostile;
 mod real;
 mod run;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::Series;
 
-use super::bed::{Bed, LIGHT, MANY, PROXY, TEMPLATES, groups, texts, value};
+use super::bed::{Bed, LIGHT, MANY, PROXY, TEMPLATES, groups, import_templates, texts, value};
 use super::frontend::{Answer, Call};
 use super::run::{import, lines};
 use crate::program::Finished;
@@ -251,6 +251,19 @@ fn follows_vsphere(bed: &Bed) {
         value(&bed.host("vm-new"), "tags", "vsphere.object").unwrap(),
         format!("VirtualMachine:{}", created["moid"].as_str().unwrap())
     );
+    for options in [&["--delete", "--max-delete", "0%"][..], &["--delete", "--max-delete", "0", "--dry-run"]] {
+        let refused = bed.import("", options, 1);
+        let line = format!(
+            "ERROR - [vSphere VirtualMachine] 1 of 13 hosts stand for a VirtualMachine that '{}' does not list any more",
+            bed.names[0]
+        );
+        assert!(
+            lines(&refused).iter().any(|one| one.starts_with(&line) && one.ends_with("use --max-delete 1")),
+            "{}",
+            refused.stderr
+        );
+    }
+    bed.host("vm-orphan.example.org");
     let (_, run) = run_planned(bed, "", &["--delete"]);
     assert!(run.stderr.contains("Deleting host 'vm-orphan.example.org'"), "{}", run.stderr);
     assert!(!texts(&bed.hosts(), "name").contains(&"vm-orphan.example.org"));
@@ -263,6 +276,8 @@ fn follows_the_configuration(bed: &Bed) {
     let id = &edited["hostid"];
     let secret = json!({"hostid": id, "macro": "{$SECRET}", "value": "p4ssw0rd", "type": 1});
     bed.api().call("usermacro.create", &secret);
+    let readable = json!({"hostid": id, "macro": "{$GUEST.PASSWORD}", "value": "s3cret"});
+    bed.api().call("usermacro.create", &readable);
     let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Our own"]}, "output": ["groupid"]}));
     bed.api().call("hostgroup.massadd", &json!({"groups": group, "hosts": [{"hostid": id}]}));
     let tags: Vec<Value> =
@@ -273,13 +288,14 @@ fn follows_the_configuration(bed: &Bed) {
         let text = bed.configuration(&bed.server.pages(), &bed.names[0], sync);
         let machines = format!("      - {}\n    macros:\n", TEMPLATES[1]);
         assert!(text.contains(&machines));
-        text.replace(&machines, &format!("      - {}\n      - One more\n    macros:\n      LIMIT: 10\n", TEMPLATES[1]))
+        text.replace(&machines, &format!("      - {}\n      - One more\n    secret_macros:\n      GUEST.PASSWORD: s3cret\n      SECRET: other\n    macros:\n      LIMIT: 10\n", TEMPLATES[1]))
             .replace("      - Virtual Machines\n", "      - Virtual Machines\n      - New group\n")
     };
     let plan = import(&text(""), &["--dry-run"]);
     assert_eq!(plan.stdout, "nothing to do\n");
-    let finished = import(&text("  sync: [cluster, groups, templates, macros, proxy]\n"), &[]);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
+    let finished = import(&text("  sync: [cluster, groups, templates, macros, proxy]\n"), &["--debug"]);
+    assert!(finished.code == 0 && finished.stderr.contains("'{$GUEST.PASSWORD} (secret)'"), "{}", finished.stderr);
+    assert!(!finished.stderr.contains("s3cret"), "{}", finished.stderr);
     let host = bed.host("vm01 renamed");
     assert_eq!(groups(&host), ["New group", "Our own", "Virtual Machines", "cluster01"]);
     let mut templates = texts(host["parentTemplates"].as_array().unwrap(), "name");
@@ -289,6 +305,9 @@ fn follows_the_configuration(bed: &Bed) {
     assert_eq!(value(&host, "tags", "team"), Some("mail"));
     let secret = bed.server.sql("select value, type from hostmacro where macro = '{$SECRET}'");
     assert_eq!(secret.trim(), "p4ssw0rd|1");
+    // One that everybody could read is secret now, like the new ones of all other machines.
+    let secrets = bed.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
+    assert_eq!(secrets.trim(), "s3cret|1");
     assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");
 }
 
@@ -404,7 +423,7 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
 /// The sample file and the one of the page, with our templates and a token: what they say works as it stands.
 fn the_sample(bed: &Bed) {
     let file = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
-    bed.import_templates("vpoller-all.yaml");
+    import_templates(bed.api(), "vpoller-all.yaml");
     let id = bed.api().call("token.create", &json!({"name": "import", "userid": "1"}))["tokenids"][0].clone();
     let token = bed.api().call("token.generate", &json!([id]))[0]["token"].as_str().unwrap().to_owned();
     let here = |text: &str, token_there: &str| {
