@@ -86,12 +86,11 @@ pub fn decide(
         if lost <= most || empty {
             continue;
         }
-        let (vcenter, type_name) = (&config.vcenter, kind.type_name());
         notes.push((
             kind,
             Note::error(format!(
-                "{lost} of {there} hosts stand for a {type_name} that '{vcenter}' does not list any more, and {most} may be deleted in \
-                 one run: none of them is. Does the account still see everything? If they are gone, use --max-delete {lost}"
+                "{lost} of {there} hosts would be deleted because their objects are gone, and {most} may be in one run: none of them is. \
+                 Does the account still see everything? If they are gone, use --max-delete {lost}"
             )),
         ));
         for (extra, (_, host)) in extras.iter_mut().zip(gone) {

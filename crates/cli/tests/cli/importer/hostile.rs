@@ -1,5 +1,6 @@
 //! Names that a user of vSphere may give and that mean something to Zabbix: as hosts in a real one, asked for and answered.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -64,23 +65,8 @@ fn hostile_names_become_hosts_and_their_values_arrive() {
         assert!(!finished.stderr.contains("s3cret"), "{}", finished.stderr);
         let again = import(&configuration, &["--dry-run"]);
         assert_eq!((again.code, again.stdout.as_str()), (0, "nothing to do\n"), "{series:?}: {}", again.stderr);
-        for (name, moid) in &made {
-            let hosts = server.api.get(
-                "host",
-                &json!({
-                    "tags": [{"tag": "vsphere.object", "value": format!("VirtualMachine:{moid}"), "operator": 1}],
-                    "output": ["hostid", "host", "name"], "selectMacros": ["macro", "value", "type"],
-                }),
-            );
-            let [host] = hosts.as_slice() else { panic!("{series:?} {name}: {hosts:?}") };
-            assert_eq!(host["name"], **name, "{series:?}");
-            let password = host["macros"].as_array().unwrap().iter().find(|one| one["macro"] == "{$GUEST.PASSWORD}").unwrap();
-            assert!(password["type"] == "1" && password.get("value").is_none(), "{password}");
-            let addressed = value(host, "macros", "{$VSPHERE.NAME}").unwrap();
-            assert!([*name, &format!("moid:{moid}")].contains(&addressed), "{addressed}");
-            let found = name_as_value(&server, &host["hostid"], name);
-            assert_eq!(found, **name, "{series:?} {addressed}");
-        }
+        let hosts: Vec<Value> = made.iter().map(|(name, moid)| imported(&server, name, moid)).collect();
+        names_arrive(&server, &made, &hosts);
         assert_eq!(
             server.sql("select distinct value from hostmacro where macro = '{$GUEST.PASSWORD}' and type = 1").trim(),
             "s3cret"
@@ -88,27 +74,54 @@ fn hostile_names_become_hosts_and_their_values_arrive() {
     });
 }
 
-/// The first value of the item that shows the machine's name. Zabbix checks what it is told to as soon as it knows the item.
-fn name_as_value(server: &Server, host: &Value, name: &str) -> String {
+/// The host that stands for a machine, with its items.
+fn imported(server: &Server, name: &str, moid: &str) -> Value {
+    let hosts = server.api.get(
+        "host",
+        &json!({
+            "tags": [{"tag": "vsphere.object", "value": format!("VirtualMachine:{moid}"), "operator": 1}],
+            "output": ["hostid", "host", "name"], "selectMacros": ["macro", "value", "type"],
+        }),
+    );
+    let [host] = hosts.as_slice() else { panic!("{:?} {name:?}: {hosts:?}", server.series()) };
+    assert_eq!(host["name"], name);
+    let password = host["macros"].as_array().unwrap().iter().find(|one| one["macro"] == "{$GUEST.PASSWORD}").unwrap();
+    assert!(password["type"] == "1" && password.get("value").is_none(), "{password}");
+    let address = value(host, "macros", "{$VSPHERE.NAME}").unwrap();
+    assert!(address == name || address == format!("moid:{moid}"), "{address}");
+    host.clone()
+}
+
+/// Each machine's name is what the item shows that asks for it. Zabbix checks at once what it is told to, if it knows the item.
+fn names_arrive(server: &Server, made: &[(&str, String)], hosts: &[Value]) {
+    let ids: Vec<&Value> = hosts.iter().map(|host| &host["hostid"]).collect();
+    let shown = |items: &[Value], host: &Value| {
+        let item = items.iter().find(|item| item["hostid"] == *host && item["key_"] == "vpoller.vm[name]").unwrap();
+        (item["lastclock"] != "0").then(|| item["lastvalue"].as_str().unwrap().to_owned())
+    };
     let mut next = Instant::now();
-    wait_for(SOON, &format!("the name {name:?} as a value"), || {
+    let items = wait_for(SOON, "all names as values", || {
         if Instant::now() < next {
             return None;
         }
         next = Instant::now() + PACE;
-        let question = json!({
-            "hostids": host, "monitored": true, "output": ["itemid", "key_", "type", "state", "error", "lastvalue", "lastclock"],
-        });
-        let items = server.api.get("item", &question);
-        let shown = items.iter().find(|item| item["key_"] == "vpoller.vm[name]").unwrap();
-        if shown["lastclock"] != "0" {
-            return Some(shown["lastvalue"].as_str().unwrap().to_owned());
+        let output = ["itemid", "hostid", "key_", "type", "error", "lastvalue", "lastclock"];
+        let items = server.api.get("item", &json!({"hostids": ids, "monitored": true, "output": output}));
+        let missing: Vec<&Value> = ids.iter().filter(|host| shown(&items, host).is_none()).copied().collect();
+        if missing.is_empty() {
+            return Some(items);
         }
-        let errors: Vec<_> = texts(&items, "error").into_iter().filter(|error| !error.is_empty()).collect();
-        eprintln!("{:?} {name:?}: no value yet; errors: {errors:?}", server.series());
-        let checks = items.iter().filter(|item| item["type"] == "3");
-        let tasks: Vec<Value> = checks.map(|item| json!({"type": 6, "request": {"itemid": item["itemid"]}})).collect();
+        let due = items.iter().filter(|item| item["type"] == "3" && missing.contains(&&item["hostid"]));
+        let tasks: Vec<Value> = due.map(|item| json!({"type": 6, "request": {"itemid": item["itemid"]}})).collect();
+        eprintln!("{:?}: {} names are missing; errors: {:?}", server.series(), missing.len(), errors(&items));
         let _ = server.api.try_call("task.create", &json!(tasks));
         None
-    })
+    });
+    for ((name, moid), host) in made.iter().zip(&ids) {
+        assert_eq!(shown(&items, host).as_deref(), Some(*name), "{:?} {moid}", server.series());
+    }
+}
+
+fn errors(items: &[Value]) -> BTreeSet<&str> {
+    texts(items, "error").into_iter().filter(|error| !error.is_empty()).collect()
 }

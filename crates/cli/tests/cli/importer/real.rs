@@ -253,12 +253,9 @@ fn follows_vsphere(bed: &Bed) {
     );
     for options in [&["--delete", "--max-delete", "0%"][..], &["--delete", "--max-delete", "0", "--dry-run"]] {
         let refused = bed.import("", options, 1);
-        let line = format!(
-            "ERROR - [vSphere VirtualMachine] 1 of 13 hosts stand for a VirtualMachine that '{}' does not list any more",
-            bed.names[0]
-        );
+        let line = "ERROR - [vSphere VirtualMachine] 1 of 13 hosts would be deleted because their objects are gone, and 0 may be in one run";
         assert!(
-            lines(&refused).iter().any(|one| one.starts_with(&line) && one.ends_with("use --max-delete 1")),
+            lines(&refused).iter().any(|one| one.starts_with(line) && one.ends_with("use --max-delete 1")),
             "{}",
             refused.stderr
         );
@@ -446,7 +443,8 @@ fn the_sample(bed: &Bed) {
     assert!(finished.stdout.contains("templates 'VMware vSphere Virtual Machine by vPoller'"), "{}", finished.stdout);
 
     // What is commented out must work as well; proxy groups are known from 7.0 on.
-    let sample = here(&file("contrib/zabbix-vsphere-import.yaml"), "paste-the-token-here").replace("# disable_vm", "disable_vm");
+    let sample = here(&file("contrib/zabbix-vsphere-import.yaml"), "paste-the-token-here");
+    let sample = ["# disable_vm", "# secret_macros"].iter().fold(sample, |text, key| text.replace(key, &key[2..]));
     let mut sample: String = sample
         .lines()
         .map(|line| match line.strip_prefix("  # ") {
