@@ -300,7 +300,8 @@ fn follows_the_configuration(bed: &Bed) {
     assert_eq!(templates, ["One more", TEMPLATES[1]]);
     assert_eq!(value(&host, "macros", "{$LIMIT}"), Some("10"));
     assert_eq!(value(&host, "tags", "team"), Some("mail"));
-    let secret = bed.server.sql("select value, type from hostmacro where macro = '{$SECRET}'");
+    let of_host = format!("select value, type from hostmacro where macro = '{{$SECRET}}' and hostid = {}", id.as_str().unwrap());
+    let secret = bed.server.sql(&of_host);
     assert_eq!(secret.trim(), "p4ssw0rd|1");
     // One that everybody could read is secret now, like the new ones of all other machines.
     let secrets = bed.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
