@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use vpoller_testkit::zabbix::Series;
+use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
 
@@ -432,4 +433,32 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
     estate.wait_for_problems(&silence, false);
+    each_worker_tells_for_itself(estate);
+}
+
+/// Two workers, and a vSphere host that they cannot reach until it is there.
+fn each_worker_tells_for_itself(estate: &mut Estate) {
+    let absent = Simulator::start(&SimOptions { listen: ([127, 0, 0, 2], 0).into(), ..SimOptions::default() });
+    let host = Host::at(absent.address());
+    drop(absent);
+    estate.stack.register(&host);
+    estate.stack.workers.clear();
+    (0..2).for_each(|_| drop(estate.stack.start_worker(&["--concurrency", "1"])));
+    estate.stack.wait_for_workers(2);
+    let document = estate.stack.proxy_status();
+    let names: BTreeSet<&str> =
+        document["result"]["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["name"].as_str()).collect();
+    assert_eq!(names.len(), 2, "{document}");
+    let problems: Vec<(&str, String)> =
+        names.iter().map(|name| ("vPoller", format!("[{}] {name} cannot reach the vSphere host", host.name))).collect();
+    let problems: Vec<(&str, &str)> = problems.iter().map(|(host, problem)| (*host, problem.as_str())).collect();
+    estate.wait_for_problems(&problems, true);
+    for name in names {
+        let of_worker = |key: &str| estate.value("vPoller", &key.replace("@", name));
+        assert_eq!(of_worker("vpoller.worker[agents,@]").as_deref(), Some("2"));
+        let state = format!("vpoller.agent[state,{},@]", estate.vsphere);
+        estate.check_until(&BTreeSet::from(["vPoller"]), "the other vSphere host is connected", || {
+            of_worker(&state).filter(|state| state == "1")
+        });
+    }
 }
