@@ -162,7 +162,8 @@ fn sorted(value: &Value) -> Value {
 /// Names that a user of vSphere may give, and that mean something to Zabbix.
 #[test]
 fn hostile_names_become_hosts_and_nothing_else() {
-    let long = "x".repeat(78);
+    // As long as vSphere lets names be.
+    let (long, wide) = ("x".repeat(80), "🚀".repeat(80));
     let names = [
         "{#MOID}",
         "{#NAME} {$VSPHERE.HOST}",
@@ -172,23 +173,40 @@ fn hostile_names_become_hosts_and_nothing_else() {
         "vm 'with' \"quotes\" [and] brackets",
         "🚀 日本語",
         &long,
+        &wide,
     ];
     Series::together(|series| {
-        let estate = Estate::with_templates(series, 0);
+        let mut estate = Estate::with_templates(series, 0);
+        // A vCenter with a name that is long, and has characters that no host of Zabbix may have.
+        let host = Host { name: "0000:0000:0000:0000:0000:ffff:7f00:0001".to_owned(), ..Host::at(estate.simulator.address()) };
+        estate.stack.register(&host);
+        estate.stack.workers.clear();
+        estate.stack.start_worker(&["--concurrency", "1"]);
+        estate.vsphere = host.name;
         let made = names.map(|name| {
             let page = estate.simulator.page("POST", "/vm/create", &json!({"name": name}).to_string());
             (name, page["moid"].as_str().expect("its id").to_owned())
         });
         estate.add_vcenter();
         let vcenter = BTreeSet::from(["vCenter"]);
+        // The technical name, by the end of the visible one.
+        let host_of = |hosts: &[(String, String)], moid: &str| {
+            let place = format!(" ({moid} at {})", estate.vsphere);
+            let mut found =
+                hosts.iter().filter_map(|(host, visible)| Some((host.clone(), visible.strip_suffix(&place)?.to_owned())));
+            found.next()
+        };
         let hosts = estate.check_until(&vcenter, "a host for every machine", || {
             let hosts = estate.hosts();
-            made.iter().all(|(_, moid)| hosts.iter().any(|(host, _)| *host == estate.discovered(moid))).then_some(hosts)
+            made.iter().all(|(_, moid)| host_of(&hosts, moid).is_some()).then_some(hosts)
         });
         for (name, moid) in &made {
-            let host = estate.discovered(moid);
-            let (_, visible) = hosts.iter().find(|(technical, _)| *technical == host).expect("its host");
-            assert!(visible.starts_with(&format!("{name} ({moid} at ")), "{series:?}: {visible:?}");
+            let (host, shown) = host_of(&hosts, moid).expect("its host");
+            assert!(host.starts_with("0000_0000_") && host.contains(&format!(" {moid}-")), "{series:?}: {host}");
+            match shown.strip_suffix('…') {
+                Some(beginning) => assert!(name.starts_with(beginning) && shown.chars().count() > 70, "{series:?}: {shown:?}"),
+                None => assert_eq!(shown, *name, "{series:?}"),
+            }
             // As vSphere has it, and as it is asked for.
             estate.check_until(&BTreeSet::from([host.as_str()]), "its name as a value", || {
                 (estate.value(&host, "vpoller.vm[name]").as_deref() == Some(*name)).then_some(())
@@ -443,7 +461,9 @@ fn each_worker_tells_for_itself(estate: &mut Estate) {
     drop(absent);
     estate.stack.register(&host);
     estate.stack.workers.clear();
-    (0..2).for_each(|_| drop(estate.stack.start_worker(&["--concurrency", "1"])));
+    for _ in 0..2 {
+        estate.stack.start_worker(&["--concurrency", "1"]);
+    }
     estate.stack.wait_for_workers(2);
     let document = estate.stack.proxy_status();
     let names: BTreeSet<&str> =

@@ -114,7 +114,7 @@ impl Estate {
 
     /// All hosts that simple checks or discovery brought along: technical and visible names.
     pub fn hosts(&self) -> Vec<(String, String)> {
-        let own = json!({"output": ["host", "name"], "tags": [], "search": {"host": format!("{} ", self.vsphere)}, "startSearch": true});
+        let own = json!({"output": ["host", "name"], "tags": [{"tag": "vsphere", "value": self.vsphere, "operator": 1}]});
         let text = |host: &Value, field: &str| host[field].as_str().unwrap_or_default().to_owned();
         self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
     }
@@ -174,6 +174,14 @@ impl Estate {
             next = Instant::now() + 3 * PACE;
             None
         })
+    }
+
+    /// What discovery rules of hosts complain about: key and message.
+    pub fn complaints(&self) -> Vec<(String, String)> {
+        let question = json!({"output": ["key_", "error"], "monitored": true});
+        let text = |rule: &Value, field: &str| rule[field].as_str().unwrap_or_default().to_owned();
+        let rules = self.server.api.get("discoveryrule", &question);
+        rules.iter().map(|rule| (text(rule, "key_"), text(rule, "error"))).filter(|(_, error)| !error.is_empty()).collect()
     }
 
     /// Names of the problems of a host that are not resolved.

@@ -3,8 +3,25 @@
 from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, MACHINE, STATE, STATUS, VCENTER
 from model import Template, chart, javascript, jsonpath, number, texts, unchanged
 
-# What is in the host prototypes' names: the name for people, and what makes it unique among all vSphere hosts.
-TECHNICAL, VISIBLE = "{#HOSTNAME} {#MOID}", "{#NAME} ({#MOID} at {#HOSTNAME})"
+# What the hosts that discovery makes are called: the name for people, and what makes it unique among all vSphere hosts. Zabbix makes no
+# host whose technical name has other characters than these, and none with a longer name. vSphere's names are longer, and the id of an
+# NFS datastore of a lone ESXi host is a path.
+NAMED = (
+    "var longest = 128, ellipsis = String.fromCharCode(0x2026);",
+    "function cut(text, room) {",
+    "  if (text.length <= room) { return text; }",
+    "  return text.slice(0, room - 1).replace(/[\\uD800-\\uDBFF]$/, '') + ellipsis;",
+    "}",
+    "return JSON.stringify(JSON.parse(value).map(function (row) {",
+    "  var id = row.hostname + ' ' + row.moid, plain = id.replace(/[^0-9A-Za-z_. -]/g, '_').slice(0, 119);",
+    "  row.key = id === plain ? id : plain + '-' + md5(id).slice(0, 8);",
+    "  var place = ' (' + row.moid + ' at ' + row.hostname + ')';",
+    "  if (place.length > 96) { place = ' (' + md5(id).slice(0, 8) + ')'; }",
+    "  row.label = cut(row.name, longest - place.length) + place;",
+    "  return row;",
+    "}));",
+)
+TECHNICAL, VISIBLE = "{#KEY}", "{#LABEL}"
 
 
 def build():
@@ -133,8 +150,8 @@ def discover(made, what, method, properties, template, prefix, macros=None, cond
     made.macros[matches] = (".*", "Which %s to discover, a regular expression for the name." % plural)
     made.macros[others] = ("CHANGE_IF_NEEDED", "Which %s to leave out, a regular expression for the name." % plural)
     rule = made.rule(
-        "%s discovery" % what.capitalize(), "vpoller.%s.discovery" % method, of=listed, steps=[unchanged(STATE)],
-        macros={"{#MOID}": "$.moid", "{#NAME}": "$.name", "{#HOSTNAME}": "$.hostname", **(macros or {})},
+        "%s discovery" % what.capitalize(), "vpoller.%s.discovery" % method, of=listed, steps=[javascript(*NAMED), unchanged(STATE)],
+        macros={"{#MOID}": "$.moid", "{#NAME}": "$.name", "{#HOSTNAME}": "$.hostname", "{#KEY}": "$.key", "{#LABEL}": "$.label", **(macros or {})},
         conditions=[("{#NAME}", "MATCHES_REGEX", matches), ("{#NAME}", "NOT_MATCHES_REGEX", others), *conditions],
         description="Makes a host with the template '%s' for each." % template)
     rule.host(
