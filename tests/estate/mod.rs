@@ -81,7 +81,12 @@ impl Estate {
                 "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
             }),
         );
+        for host in ["esxi01.example.org", "esxi02.example.org"] {
+            let states = json!("ACPI P-states, ACPI C-states");
+            set("HostSystem", host, "hardware.cpuPowerManagementInfo.hardwareSupport", states);
+        }
         for machine in ["vm01.example.org", "ns01.example.org"] {
+            set("VirtualMachine", machine, "runtime.consolidationNeeded", json!(false));
             set(
                 "VirtualMachine",
                 machine,
