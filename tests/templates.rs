@@ -20,13 +20,8 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 
 /// Which objects must show a value for every item of their template.
 fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
-    let find = |name: &str| {
-        let hosts = estate.hosts();
-        let found = hosts.iter().find(|(_, visible)| visible.starts_with(name)).map(|(host, _)| host.clone());
-        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
-    };
-    let names = ["vm01.example.org ", "esxi01.example.org ", "datastore1 ", "cluster01 ", "datacenter01 "];
-    names.map(find).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
+    let names = ["vm01.example.org", "esxi01.example.org", "datastore1", "cluster01", "datacenter01"];
+    names.map(|name| estate.host_of(name)).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
 }
 
 fn is_exception(item: &Item) -> bool {

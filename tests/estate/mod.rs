@@ -124,6 +124,14 @@ impl Estate {
         self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
     }
 
+    /// The technical name of the host that discovery made for the object of this name.
+    #[track_caller]
+    pub fn host_of(&self, name: &str) -> String {
+        let hosts = self.hosts();
+        let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} ("))).map(|(host, _)| host.clone());
+        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
+    }
+
     /// The enabled items of hosts with this technical name, or of all hosts.
     pub fn items(&self, host: Option<&str>) -> Vec<Item> {
         let mut question = json!({

@@ -21,45 +21,45 @@ pub fn ask_for_attributes(estate: &Estate) {
 }
 
 pub fn attributes_have_items(estate: &Estate) {
-    for (moid, owner) in [
-        ("vm-101", "Größe & Söhne"),
-        ("host-23", "operations"),
-        ("datastore-11", "storage team"),
-        ("domain-c21", "storage team"),
-        ("datacenter-2", "storage team"),
+    for (name, owner) in [
+        ("vm01.example.org", "Größe & Söhne"),
+        ("esxi01.example.org", "operations"),
+        ("datastore1", "storage team"),
+        ("cluster01", "storage team"),
+        ("datacenter01", "storage team"),
     ] {
-        let host = estate.discovered(moid);
-        let shown = estate.check_until(&BTreeSet::from([host.as_str()]), "its owner", || {
+        let host = estate.host_of(name);
+        let shown = estate.check_until(&BTreeSet::from([host.as_str()]), &format!("the owner of {name}"), || {
             let own = |item: &Item| item.key.contains(".attribute[") && item.value.is_some();
             estate.items(Some(&host)).into_iter().find(own)?.value
         });
-        assert_eq!(shown, owner, "{:?}: {moid}", estate.server.series());
+        assert_eq!(shown, owner, "{:?}: {name}", estate.server.series());
     }
 }
 
 /// What is related to an object, in one text.
 pub fn lists_name_what_is_there(estate: &Estate) {
-    let shown = |moid: &str, method: &str| {
-        let host = estate.discovered(moid);
+    let shown = |name: &str, method: &str| {
+        let host = estate.host_of(name);
         let key = format!(r#"vpoller.json["{method}","{{$VSPHERE.HOST}}","{{$VSPHERE.NAME}}","name"]"#);
-        estate.check_until(&BTreeSet::from([host.as_str()]), &format!("{method} of {moid}"), || estate.value(&host, &key))
+        estate.check_until(&BTreeSet::from([host.as_str()]), &format!("{method} of {name}"), || estate.value(&host, &key))
     };
     let series = estate.server.series();
-    assert_eq!(shown("vm-101", "vm.datastore.get"), "datastore1", "{series:?}");
-    assert_eq!(shown("host-23", "host.datastore.get"), "datastore1", "{series:?}");
+    assert_eq!(shown("vm01.example.org", "vm.datastore.get"), "datastore1", "{series:?}");
+    assert_eq!(shown("esxi01.example.org", "host.datastore.get"), "datastore1", "{series:?}");
     assert_eq!(
-        shown("datastore-11", "datastore.host.get"),
+        shown("datastore1", "datastore.host.get"),
         "esxi01.example.org\nesxi02.example.org\nesxi03.example.org",
         "{series:?}"
     );
-    for (moid, method, count) in
-        [("host-23", "host.vm.get", "vpoller.hv[vms]"), ("datastore-11", "datastore.vm.get", "vpoller.datastore[vms]")]
+    for (name, method, count) in
+        [("esxi01.example.org", "host.vm.get", "vpoller.hv[vms]"), ("datastore1", "datastore.vm.get", "vpoller.datastore[vms]")]
     {
-        let names = shown(moid, method);
+        let names = shown(name, method);
         assert!(names.lines().any(|name| name == "vm01.example.org") && names.lines().is_sorted(), "{series:?}: {names}");
-        assert_eq!(estate.value(&estate.discovered(moid), count), Some(names.lines().count().to_string()), "{series:?}");
+        assert_eq!(estate.value(&estate.host_of(name), count), Some(names.lines().count().to_string()), "{series:?}");
     }
-    assert_eq!(shown("host-39", "host.vm.get"), "None", "{series:?}: a hypervisor without virtual machines");
+    assert_eq!(shown("esxi03.example.org", "host.vm.get"), "None", "{series:?}: a hypervisor without virtual machines");
 }
 
 /// Values of the machine with snapshots that another one says as well.
