@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use vpoller_testkit::zabbix::Series;
+use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
 
@@ -224,7 +225,33 @@ fn a_wrong_macro_is_said_and_mended() {
         });
         estate.stack.start_proxy();
         estate.check_until(&vcenter, "an answer", || about(&estate).is_empty().then_some(()));
+        a_missing_privilege_is_said(&mut estate);
     });
+}
+
+/// An account that sees datastores and may not read them: their items say which privilege it lacks.
+fn a_missing_privilege_is_said(estate: &mut Estate) {
+    let permit = |estate: &mut Estate, privilege: Option<&str>| {
+        estate.simulator.deny("Datastore", "", privilege);
+        // A worker that begins learns of it at once.
+        estate.stack.workers.clear();
+        estate.stack.start_worker(&["--concurrency", "1"]);
+    };
+    permit(estate, Some("System.Read"));
+    let datastore = estate.check_until(&BTreeSet::from(["vCenter"]), "the datastore", || {
+        estate.hosts().into_iter().find(|(_, visible)| visible.starts_with("datastore1 (")).map(|(host, _)| host)
+    });
+    let own = BTreeSet::from(["vCenter", datastore.as_str()]);
+    let error = |estate: &Estate| {
+        let item = estate.items(Some(&datastore)).into_iter().find(|item| item.key.starts_with("vpoller.json[\"datastore.get\""));
+        item.map(|item| item.error).unwrap_or_default()
+    };
+    let error_now =
+        estate.check_until(&own, "the message", || Some(error(estate)).filter(|error| error.contains("NoPermission")));
+    assert!(error_now.contains("(privilege System.Read)"), "{error_now}");
+    permit(estate, None);
+    estate.check_until(&own, "its space", || estate.value(&datastore, "vpoller.datastore[free]"));
+    assert_eq!(error(estate), "");
 }
 
 /// Values and paths that are longer than anybody expects: the machine's other items have values.
@@ -415,4 +442,32 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
     estate.wait_for_problems(&silence, false);
+    each_worker_tells_for_itself(estate);
+}
+
+/// Two workers, and a vSphere host that they cannot reach until it is there.
+fn each_worker_tells_for_itself(estate: &mut Estate) {
+    let absent = Simulator::start(&SimOptions { listen: ([127, 0, 0, 2], 0).into(), ..SimOptions::default() });
+    let host = Host::at(absent.address());
+    drop(absent);
+    estate.stack.register(&host);
+    estate.stack.workers.clear();
+    (0..2).for_each(|_| drop(estate.stack.start_worker(&["--concurrency", "1"])));
+    estate.stack.wait_for_workers(2);
+    let document = estate.stack.proxy_status();
+    let names: BTreeSet<&str> =
+        document["result"]["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["name"].as_str()).collect();
+    assert_eq!(names.len(), 2, "{document}");
+    let problems: Vec<(&str, String)> =
+        names.iter().map(|name| ("vPoller", format!("[{}] {name} cannot reach the vSphere host", host.name))).collect();
+    let problems: Vec<(&str, &str)> = problems.iter().map(|(host, problem)| (*host, problem.as_str())).collect();
+    estate.wait_for_problems(&problems, true);
+    for name in names {
+        let of_worker = |key: &str| estate.value("vPoller", &key.replace("@", name));
+        assert_eq!(of_worker("vpoller.worker[agents,@]").as_deref(), Some("2"));
+        let state = format!("vpoller.agent[state,{},@]", estate.vsphere);
+        estate.check_until(&BTreeSet::from(["vPoller"]), "the other vSphere host is connected", || {
+            of_worker(&state).filter(|state| state == "1")
+        });
+    }
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // denial is a property that no account may read, and the privilege it lacks.
-// The library knows no privileges.
+// No path means all that needs the right to read: whoever sees an object may
+// know its name and place. The library knows no privileges.
 type denial struct {
 	Type      string `json:"type"`
 	Path      string `json:"path"`
@@ -22,7 +23,8 @@ var denials struct {
 	list []denial
 }
 
-// deny is POST /deny.
+// deny is POST /deny. Without a privilege the property may be read again.
+// Whoever waits for updates learns of neither until the property changes.
 func (a *admin) deny(body []byte) (interface{}, error) {
 	var d denial
 	if err := json.Unmarshal(body, &d); err != nil {
@@ -32,12 +34,21 @@ func (a *admin) deny(body []byte) (interface{}, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no type %q", d.Type)
 	}
-	if _, ok := typeByPath(kind, d.Path); !ok || d.Path == "" || d.Privilege == "" {
-		return nil, fmt.Errorf("write a path of %s and a privilege", d.Type)
+	if _, ok := typeByPath(kind, d.Path); !ok && d.Path != "" {
+		return nil, fmt.Errorf("%s has no property %q", d.Type, d.Path)
 	}
 	denials.Lock()
 	defer denials.Unlock()
-	denials.list = append(denials.list, d)
+	var kept []denial
+	for _, other := range denials.list {
+		if other.Type != d.Type || other.Path != d.Path {
+			kept = append(kept, other)
+		}
+	}
+	if d.Privilege != "" {
+		kept = append(kept, d)
+	}
+	denials.list = kept
 	return done, nil
 }
 
@@ -55,10 +66,17 @@ func withhold(objects []types.ObjectContent) []types.ObjectContent {
 	return objects
 }
 
+func (d denial) covers(path string) bool {
+	if d.Path == "" {
+		return path != "name" && path != "parent"
+	}
+	return path == d.Path
+}
+
 func withholdFrom(object *types.ObjectContent, d denial) {
 	var kept []types.DynamicProperty
 	for _, property := range object.PropSet {
-		if property.Name != d.Path {
+		if !d.covers(property.Name) {
 			kept = append(kept, property)
 			continue
 		}

@@ -114,6 +114,8 @@ func (pc *feedingCollector) compareSelection(ctx *simulator.Context, filter *wat
 			Kind:      types.ObjectUpdateKindEnter,
 			Obj:       content.Obj,
 			ChangeSet: assignments(wantedPaths(filter.spec.PropSet, content.Obj), content),
+
+			MissingSet: content.MissingSet,
 		})
 	}
 	return updates
@@ -129,9 +131,9 @@ func (pc *feedingCollector) modification(ctx *simulator.Context, filter *watched
 	}
 	props := []types.PropertySpec{{Type: obj.Type, PathSet: paths}}
 	for _, content := range pc.readSome(ctx, explicitSpec(props, []ref{obj})) {
-		update.ChangeSet = assignments(paths, content)
+		update.ChangeSet, update.MissingSet = assignments(paths, content), content.MissingSet
 	}
-	return update, len(update.ChangeSet) != 0
+	return update, len(update.ChangeSet)+len(update.MissingSet) != 0
 }
 
 // readSome reads what a filter needs. Objects that went in the meantime are
@@ -144,7 +146,7 @@ func (pc *feedingCollector) readSome(ctx *simulator.Context, spec types.Property
 	if err != nil {
 		return nil
 	}
-	return objects
+	return withhold(objects)
 }
 
 // explicitSpec asks for properties of objects given one by one.
@@ -209,6 +211,9 @@ func assignments(wanted []string, content types.ObjectContent) []types.PropertyC
 	for _, p := range content.PropSet {
 		seen[p.Name] = true
 		changes = append(changes, change(p.Name, p.Val))
+	}
+	for _, missing := range content.MissingSet {
+		seen[missing.Path] = true
 	}
 	for _, path := range wanted {
 		if !seen[path] {

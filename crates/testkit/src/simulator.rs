@@ -192,6 +192,14 @@ impl Simulator {
         self.page("POST", "/set", &body.to_string());
     }
 
+    /// Withholds a property of all objects of a type for want of this privilege, everything but name and parent when the path is
+    /// empty. Without a privilege it may be read again. Waiting clients are not told.
+    #[track_caller]
+    pub fn deny(&self, kind: &str, path: &str, privilege: Option<&str>) {
+        let body = json!({"type": kind, "path": path, "privilege": privilege.unwrap_or_default()});
+        self.page("POST", "/deny", &body.to_string());
+    }
+
     /// Any page of the simulator that answers in JSON.
     ///
     /// # Panics

@@ -28,6 +28,7 @@ pub use self::mask::Policy;
 use crate::failure::Failure;
 use crate::inventory::{Inventory, ReadError, Row};
 use crate::methods::{Action, Method};
+use crate::snapshot::is_within;
 
 /// One request on its way, after validation and lookup.
 pub struct Task<'a> {
@@ -112,12 +113,21 @@ impl Task<'_> {
         self.request.properties.iter().map(String::as_str)
     }
 
-    /// Paths of the one object.
+    /// Paths of the one object. When vSphere tells nothing of what was requested because it may not be read, that is an error:
+    /// an account without rights must not look like properties that are not set.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
         let object = std::slice::from_ref(self.object()?);
-        self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())
+        let row = self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())?;
+        let is_requested = |path: &str| self.requested().any(|requested| is_within(requested, path));
+        // Whoever sees an object may know its name and place, without the right to read it.
+        let is_meant = |path: &str| !SEEN.contains(&path) && (self.request.properties.is_empty() || is_requested(path));
+        let refusal = row.refusal(is_meant).filter(|_| !row.values.iter().any(|(path, _)| is_meant(path)));
+        refusal.map_or(Ok(row), |refusal| Err(refusal.into()))
     }
 }
+
+/// What the privilege to see an object is enough for.
+const SEEN: [&str; 2] = ["name", "parent"];
 
 fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut kept = Vec::new();

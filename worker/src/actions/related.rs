@@ -46,7 +46,8 @@ const VM: &str = "vm";
 async fn reach(task: &Task<'_>, own: &[&str], via: &str, paths: &[&str]) -> Result<(Row, Vec<Row>), Failure> {
     let Reached { row, references } = task.inventory.reach(task.object()?, own, via).await?;
     let row = row.ok_or_else(|| task.no_object())?;
-    let references = references.ok_or(Failure::MissingProperties)?;
+    let unset = || row.refusal(|path| path == via).map_or(Failure::MissingProperties, Failure::from);
+    let references = references.ok_or_else(unset)?;
     let reached = if references.is_empty() { Vec::new() } else { task.inventory.read(&references, paths).await? };
     Ok((row, reached))
 }

@@ -154,7 +154,7 @@ mod tests {
 
     fn vm(roots: Vec<Struct>) -> Row {
         let info = Value::Struct(structure(&[("rootSnapshotList", structs(roots))]));
-        Row { object: MoRef::new("VirtualMachine", "vm-1"), values: vec![(SNAPSHOT.into(), info)] }
+        Row::new(MoRef::new("VirtualMachine", "vm-1"), vec![(SNAPSHOT.into(), info)])
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
         // vSphere allows 32; the server's XML may be nested no deeper than we read.
         let chain = (0..100).fold(Vec::new(), |below, number| vec![node(number, below)]);
         assert_eq!(all(&vm(chain)).len(), 100);
-        assert_eq!(all(&Row { object: reference(1), values: Vec::new() }).len(), 0);
+        assert_eq!(all(&Row::new(reference(1), Vec::new())).len(), 0);
     }
 
     /// The disks of a layout, each a chain of units with one file.
@@ -183,7 +183,7 @@ mod tests {
         let file = |key: i64| structure(&[("key", Value::Int(key)), (SIZE, Value::Int(1 << key))]);
         let members = [("file", structs((0..12).map(file))), ("disk", disk), (SNAPSHOT, structs(snapshots))];
         let layout = Value::Struct(structure(&members));
-        Row { object: MoRef::new("VirtualMachine", "vm-1"), values: vec![(LAYOUT.into(), layout)] }
+        Row::new(MoRef::new("VirtualMachine", "vm-1"), vec![(LAYOUT.into(), layout)])
     }
 
     fn frozen(number: i64, disk: Value, data: i64) -> Struct {

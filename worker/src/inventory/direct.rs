@@ -13,7 +13,7 @@ use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Struct};
 use self::events::Desk;
 use self::services::Kept;
 
-use super::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted, health};
+use super::{Inventory, Performance, ReadError, Reading, Refusal, Refusals, Row, Services, Wanted, health};
 use crate::kind::Kind;
 use crate::perf::{Clock, Scheduler};
 
@@ -141,9 +141,11 @@ impl Direct {
 /// What was read, the values of each object in the order of the paths.
 fn rows(found: Vec<ObjectContent>, paths: &[&str]) -> Vec<Row> {
     let places: HashMap<&str, usize> = paths.iter().enumerate().rev().map(|(place, path)| (*path, place)).collect();
-    let row = |ObjectContent { obj, mut props, .. }: ObjectContent| {
+    let mut refusals = Refusals::default();
+    let row = |ObjectContent { obj, mut props, missing }: ObjectContent| {
         props.sort_by_key(|(path, _)| places.get(&**path).copied().unwrap_or(usize::MAX));
-        Row { object: obj, values: props }
+        let refused = missing.iter().filter_map(|(path, fault)| Some((path.as_str().into(), refusals.keep(Refusal::of(fault)?))));
+        Row { refused: refused.collect(), ..Row::new(obj, props) }
     };
     found.into_iter().map(row).collect()
 }

@@ -169,7 +169,7 @@ mod tests {
 
     fn row(id: &str, values: &[(&str, &str)]) -> Row {
         let values = values.iter().map(|(path, text)| ((*path).into(), Value::string(*text))).collect();
-        Row { object: MoRef::new("VirtualMachine", id), values }
+        Row::new(MoRef::new("VirtualMachine", id), values)
     }
 
     fn rows() -> Vec<Row> {

@@ -12,6 +12,7 @@ mod health;
 mod lookup;
 mod path;
 mod performance;
+mod refusal;
 mod services;
 
 use std::convert::Infallible;
@@ -29,6 +30,8 @@ pub use lookup::Wanted;
 pub(crate) use lookup::{Index, comparable, find, indexed};
 pub(crate) use path::{Ancestors, upward};
 pub use performance::{Found, Performance, SampleQuery, Window};
+pub use refusal::Refusal;
+pub(crate) use refusal::Refusals;
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;
@@ -124,9 +127,23 @@ pub struct Row {
     pub object: MoRef,
     /// Path and value, in the order in which the paths were asked for; those that are unset or may not be read are absent.
     pub values: Vec<(Arc<str>, Value)>,
+    /// Those that vSphere does not tell, and why.
+    pub refused: Vec<(Arc<str>, Arc<Refusal>)>,
 }
 
 impl Row {
+    /// An object and its values.
+    #[must_use]
+    pub const fn new(object: MoRef, values: Vec<(Arc<str>, Value)>) -> Self {
+        Self { object, values, refused: Vec::new() }
+    }
+
+    /// Why the first refused one of these paths cannot be read.
+    pub(crate) fn refusal(&self, is_meant: impl Fn(&str) -> bool) -> Option<ReadError> {
+        let (path, refusal) = self.refused.iter().find(|(path, _)| is_meant(path))?;
+        Some(refusal.error(path, &self.object))
+    }
+
     /// The value of a path, when it is set.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {

@@ -113,7 +113,7 @@ mod tests {
     fn row(id: &str, parent: &str) -> Row {
         let folder = |id: &str| MoRef::new("Folder", id);
         let values = vec![(NAME.into(), Value::string(id)), (PARENT.into(), Value::Ref(folder(parent)))];
-        Row { object: folder(id), values }
+        Row::new(folder(id), values)
     }
 
     #[test]

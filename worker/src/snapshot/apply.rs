@@ -12,7 +12,7 @@ use super::base;
 use super::layout::Layout;
 use super::state::Snapshot;
 use super::table::{Object, Slot};
-use crate::inventory::Row;
+use crate::inventory::{Refusal, Refusals, Row};
 
 /// What a filter was made for.
 #[derive(Clone, Debug)]
@@ -48,6 +48,7 @@ pub(crate) struct Draft {
     pub strangers: Vec<MoRef>,
     /// Objects that were told of.
     pub objects: u64,
+    refusals: Refusals,
 }
 
 impl Watch {
@@ -78,7 +79,7 @@ impl Watch {
 impl Draft {
     /// Begins with what is known, or with nothing.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, unclear: HashMap::new(), strangers: Vec::new(), objects: 0 }
+        Self { snapshot, unclear: HashMap::new(), strangers: Vec::new(), objects: 0, refusals: Refusals::default() }
     }
 
     /// Applies what was told.
@@ -118,8 +119,10 @@ impl Draft {
         for change in update.changes {
             self.change(&layout, &mut object, change);
         }
-        for (path, _) in &update.missing {
-            layout.find(path).into_iter().for_each(|column| object.set(column, Slot::Unset));
+        for (path, fault) in &update.missing {
+            let Some(column) = layout.find(path) else { continue };
+            let refusal = Refusal::of(fault).map(|refusal| self.refusals.keep(refusal));
+            object.set(column, refusal.map_or(Slot::Unset, Slot::Refused));
         }
         self.snapshot.put(object);
     }
@@ -155,18 +158,23 @@ impl Draft {
     }
 }
 
-/// Enters values that were read again, of the paths that were unclear.
-pub(crate) fn settle(version: &mut Snapshot, unclear: &Unclear, rows: &[Row]) {
+/// Enters values that were read again, of the paths that were unclear. Says whether one that was refused is refused no more.
+pub(crate) fn settle(version: &mut Snapshot, unclear: &Unclear, rows: &[Row]) -> bool {
+    let mut readable = false;
     for row in rows {
         let Some(paths) = unclear.get(&row.object) else { continue };
         let Some(table) = version.table(&row.object.kind) else { continue };
         let Some((_, object)) = table.get(&row.object.id) else { continue };
         let mut object = Object::clone(object);
         for path in paths {
-            if let Some(column) = table.layout.find(path) {
-                object.set(column, row.get(path).cloned().map_or(Slot::Unset, Slot::Set));
-            }
+            let Some(column) = table.layout.find(path) else { continue };
+            let refused = || row.refused.iter().find(|(refused, _)| refused == path).map(|(_, why)| Arc::clone(why));
+            let untold = || refused().map_or(Slot::Unset, Slot::Refused);
+            let slot = row.get(path).cloned().map_or_else(untold, Slot::Set);
+            readable |= matches!(object.slot(column), Slot::Refused(_)) && !matches!(slot, Slot::Refused(_));
+            object.set(column, slot);
         }
         version.put(object);
     }
+    readable
 }

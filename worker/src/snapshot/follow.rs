@@ -12,7 +12,7 @@ use vpoller_vsphere::{Client, Error, MoRef, Session, Value};
 use super::line::Line;
 use super::{Known, apply, wait};
 use crate::config::Cache;
-use crate::inventory::{Direct, ReadError};
+use crate::inventory::{Direct, ReadError, Row};
 
 /// Keeps the published version true.
 pub(crate) struct Follower {
@@ -135,9 +135,21 @@ impl Follower {
             // Made by a call of ours that was given up; the session ends it in any case.
             let _ = line.collector.remove_filter(&stranger).await;
         }
-        if line.unclear.is_empty() {
-            return;
+        self.probe(line);
+        while !line.unclear.is_empty() {
+            let rows = self.read_again(line).await;
+            let unclear = std::mem::take(&mut line.unclear);
+            // Where one thing may be read by now, others may.
+            if apply::settle(&mut line.latest, &unclear, &rows) {
+                line.probe.from_the_first();
+                line.probe_next();
+            }
+            self.known.publish(&line.latest);
         }
+    }
+
+    /// What vSphere says now of what is unclear.
+    async fn read_again(&self, line: &Line) -> Vec<Row> {
         let mut rows = Vec::new();
         let kinds: BTreeSet<Arc<str>> = line.unclear.keys().map(|object| Arc::clone(&object.kind)).collect();
         for kind in kinds {
@@ -149,9 +161,7 @@ impl Follower {
                 Err(error) => tracing::debug!("[{}] Not read again: {error}", self.client().config().host),
             }
         }
-        let unclear = std::mem::take(&mut line.unclear);
-        apply::settle(&mut line.latest, &unclear, &rows);
-        self.known.publish(&line.latest);
+        rows
     }
 }
 

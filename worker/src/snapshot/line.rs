@@ -9,6 +9,7 @@ use vpoller_vsphere::{Collector, MoRef, Updates};
 use super::Known;
 use super::apply::{Draft, Unclear, Watches};
 use super::learn::Key;
+use super::refused::Probe;
 use super::state::Snapshot;
 
 /// The way by which vSphere tells, in one session.
@@ -27,6 +28,7 @@ pub(crate) struct Line {
     /// Of [`Draft`], for when there is time.
     pub strangers: Vec<MoRef>,
     pub unclear: Unclear,
+    pub probe: Probe,
     /// Whether all that was told is taken in. A defect amid that leaves it false: what is left is not to be trusted.
     pub sound: bool,
     opened: Instant,
@@ -45,6 +47,7 @@ impl Line {
             draft: None,
             strangers: Vec::new(),
             unclear: Unclear::new(),
+            probe: Probe::new(opened),
             sound: true,
             opened,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vpoller_vsphere::{MoRef, Value};
+use vpoller_vsphere::MoRef;
 
 use super::state::Snapshot;
 use super::table::{Object, Slot, Table};
@@ -43,35 +43,30 @@ impl<'l> Look<'l> {
     pub fn of(&mut self, object: &'l Arc<Object>) -> Found<'l> {
         let paths = self.paths;
         let Some((table, columns)) = self.columns(&object.reference.kind) else { return Found::Nothing };
-        let mut values = Vec::with_capacity(paths.len());
+        let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
         let mut gaps = Vec::new();
         for (place, column) in columns.iter().enumerate() {
-            match column.map(|number| (number, object.slot(number))) {
-                Some((number, Slot::Set(value))) => values.extend(named(table, number, value)),
-                Some((_, Slot::Unset)) => {}
-                Some((_, Slot::Unknown)) | None => gaps.push(place),
+            if !enter(&mut row, table, *column, object) {
+                gaps.push(place);
             }
         }
-        if gaps.is_empty() { Found::Whole(Row { object: object.reference.clone(), values }) } else { Found::Gaps(object, gaps) }
+        if gaps.is_empty() { Found::Whole(row) } else { Found::Gaps(object, gaps) }
     }
 
     /// The row of an object with gaps, which are filled from another row with the paths in the same order.
     pub fn filled(&mut self, object: &Object, other: &Row) -> Row {
         let paths = self.paths;
         let mut others = other.values.iter().peekable();
-        let mut values = Vec::with_capacity(paths.len());
-        let Some((table, columns)) = self.columns(&object.reference.kind) else {
-            return Row { object: object.reference.clone(), values };
-        };
+        let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
+        let Some((table, columns)) = self.columns(&object.reference.kind) else { return row };
         for (path, column) in paths.iter().zip(columns) {
-            let other = others.next_if(|(name, _)| **name == **path);
-            match column.map(|number| (number, object.slot(number))) {
-                Some((number, Slot::Set(value))) => values.extend(named(table, number, value)),
-                Some((_, Slot::Unset)) => {}
-                Some((_, Slot::Unknown)) | None => values.extend(other.cloned()),
+            let next = others.next_if(|(name, _)| **name == **path);
+            if !enter(&mut row, table, *column, object) {
+                row.values.extend(next.cloned());
+                row.refused.extend(other.refused.iter().find(|(name, _)| **name == **path).cloned());
             }
         }
-        Row { object: object.reference.clone(), values }
+        row
     }
 
     /// Notes that memory answered all paths of a type.
@@ -90,7 +85,15 @@ impl<'l> Look<'l> {
     }
 }
 
-/// A value under the name of its path.
-fn named(table: &Table, column: usize, value: &Value) -> Option<(Arc<str>, Value)> {
-    Some((Arc::clone(&table.layout.column(column)?.path), value.clone()))
+/// Enters what is known of a column into a row. Says whether anything is.
+fn enter(row: &mut Row, table: &Table, column: Option<usize>, object: &Object) -> bool {
+    let Some(number) = column else { return false };
+    let path = || table.layout.column(number).map(|column| Arc::clone(&column.path));
+    match object.slot(number) {
+        Slot::Set(value) => row.values.extend(path().map(|path| (path, value.clone()))),
+        Slot::Refused(refusal) => row.refused.extend(path().map(|path| (path, Arc::clone(refusal)))),
+        Slot::Unset => {}
+        Slot::Unknown => return false,
+    }
+    true
 }

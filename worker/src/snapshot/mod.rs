@@ -3,6 +3,7 @@
 //! [`follow`] has vSphere push ([`watch`]): a base set of paths of every object, and those paths that somebody asked for twice
 //! ([`learn`]). What comes over the [`mod@line`] it applies ([`apply`]) to a copy of the last version ([`state`], [`table`],
 //! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
+//! [`refused`] looks now and then whether what the account might not read may be read by now.
 //! [`fresh`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
 
 mod apply;
@@ -14,6 +15,7 @@ mod layout;
 mod learn;
 mod line;
 mod look;
+mod refused;
 mod report;
 mod state;
 mod table;
@@ -26,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-pub(crate) use base::is_never_watched;
+pub(crate) use base::{is_never_watched, is_within};
 pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
 pub(crate) use look::{Found, Look};

@@ -10,7 +10,7 @@ use vpoller_vsphere::{MoRef, Value};
 
 use super::base;
 use super::layout::Layout;
-use crate::inventory::{comparable, indexed};
+use crate::inventory::{Refusal, comparable, indexed};
 use crate::kind::Kind;
 
 /// What is known of one property of one object.
@@ -19,8 +19,10 @@ pub(crate) enum Slot {
     /// Nothing: vSphere has not told, or not told again.
     #[default]
     Unknown,
-    /// It is unset, or may not be read.
+    /// It is unset.
     Unset,
+    /// vSphere does not tell it, mostly because the account may not read it.
+    Refused(Arc<Refusal>),
     /// Its value.
     Set(Value),
 }
@@ -102,7 +104,7 @@ impl Object {
     pub fn value(&self, column: usize) -> Option<&Value> {
         match self.slot(column) {
             Slot::Set(value) => Some(value),
-            Slot::Unknown | Slot::Unset => None,
+            Slot::Unknown | Slot::Unset | Slot::Refused(_) => None,
         }
     }
 }

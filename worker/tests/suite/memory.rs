@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
+use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 use vpoller_worker::Kind;
 use vpoller_worker::inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Performance, ReadError, Reading, Row, Services, Severity, Wanted,
+    Event, EventFilter, GuestAccount, Inventory, Performance, ReadError, Reading, Refusal, Row, Services, Severity, Wanted,
 };
 use vpoller_worker::perf::{Clock, Scheduler};
 
@@ -90,9 +90,22 @@ impl Memory {
             "/clock" => assert_eq!(body["time"], TIME, "the statistics in memory know no other time"),
             "/perf" => self.statistics.spoil(body),
             "/deny" if body["type"] == "PerformanceManager" => self.statistics.deny(),
-            "/deny" => {
-                assert_eq!((&body["type"], &body["path"]), (&Json::from("SessionManager"), &Json::from("sessionList")));
+            "/deny" if body["type"] == "SessionManager" => {
+                assert_eq!(body["path"], "sessionList");
                 self.sessions = None;
+            }
+            "/deny" => {
+                let (kind, path) = (body["type"].as_str().unwrap(), body["path"].as_str().unwrap());
+                let privilege = (Arc::from("privilegeId"), value(&body["privilege"]));
+                let fault = Fault::new(Struct { kind: "NoPermission".into(), fields: vec![privilege] }, String::new());
+                let refusal = Arc::new(Refusal::of(&fault).unwrap());
+                for row in self.rows.iter_mut().filter(|row| *row.object.kind == *kind) {
+                    let before = row.values.len();
+                    row.values.retain(|(known, _)| &**known != path);
+                    if row.values.len() < before {
+                        row.refused.push((path.into(), Arc::clone(&refusal)));
+                    }
+                }
             }
             _ => panic!("memory knows no page {page}"),
         }
@@ -104,7 +117,8 @@ impl Memory {
             return Err(ReadError::new(&format!("InvalidProperty: {path} is no property of {subject}")));
         }
         let values = object.values.iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
-        Ok(Row { object: object.object.clone(), values })
+        let refused = object.refused.iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
+        Ok(Row { refused, ..Row::new(object.object.clone(), values) })
     }
 
     fn all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
@@ -231,7 +245,7 @@ fn event(json: &Json, severities: &Json) -> Event {
 fn row(object: &Json) -> Row {
     let fields = object.as_object().unwrap();
     let set = fields.iter().filter(|(name, _)| *name != "object");
-    Row { object: reference(&object["object"]), values: set.map(|(name, json)| (name.as_str().into(), value(json))).collect() }
+    Row::new(reference(&object["object"]), set.map(|(name, json)| (name.as_str().into(), value(json))).collect())
 }
 
 fn process(object: &Json) -> Value {

@@ -210,3 +210,33 @@ async fn a_machine_that_moves_is_on_its_new_host_only() {
     assert!(!vms(from).await.contains("vm01.example.org") && vms(to).await.contains("vm01.example.org"));
     followed.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_read_costs_no_call_and_is_read_again_when_it_may() {
+    const POWER: &str = "runtime.powerState";
+    let simulator = Simulator::start(&SimOptions { vms: 150, ..SimOptions::default() });
+    simulator.deny("VirtualMachine", POWER, Some("System.Read"));
+    let followed = Followed::start(&registered(&simulator), quick()).await;
+    simulator.reset_calls();
+    for number in [1, 150] {
+        let name = format!("vm-{number:05}");
+        let reply = followed.ask("vm.get", Some(&name), &[POWER]).await;
+        let text = reply["msg"].as_str().unwrap();
+        assert!(text.contains(&format!("NoPermission (property {POWER}) (object vim.VirtualMachine:")), "{text}");
+        assert!(text.ends_with("(privilege System.Read): the account of vPoller lacks this privilege there"), "{text}");
+    }
+    assert_eq!(calls(&simulator), 0);
+    followed.stop().await;
+
+    // How long a refusal is believed is how old an answer may be.
+    let followed = Followed::start(&registered(&simulator), Cache { max_stale: Duration::from_secs(1), ..quick() }).await;
+    assert_eq!(followed.ask("vm.get", Some("vm-00150"), &[POWER]).await["success"], 1);
+    simulator.reset_calls();
+    simulator.deny("VirtualMachine", POWER, None);
+    let answered = |reply: &Json| reply["result"][0][POWER] == "poweredOn";
+    followed.until_answered("vm.get", Some("vm-00150"), &[POWER], answered).await;
+    followed.until_answered("vm.get", Some("vm-00001"), &[POWER], answered).await;
+    let read = simulator.calls().methods["RetrievePropertiesEx"];
+    assert!(read <= 4, "150 machines, a hundred at once, and a second look that was under way: {read}");
+    followed.stop().await;
+}
