@@ -8,6 +8,8 @@ use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
 
+mod shown;
+
 /// More machines beside the thirteen of the documents that are no templates.
 const MACHINES: usize = 187;
 /// Discovery makes a host for each machine, hypervisor, datastore, cluster, datacenter.
@@ -19,13 +21,8 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 
 /// Which objects must show a value for every item of their template.
 fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
-    let find = |name: &str| {
-        let hosts = estate.hosts();
-        let found = hosts.iter().find(|(_, visible)| visible.starts_with(name)).map(|(host, _)| host.clone());
-        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
-    };
-    let names = ["vm01.example.org ", "esxi01.example.org ", "datastore1 ", "cluster01 ", "datacenter01 "];
-    names.map(find).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
+    let names = ["vm01.example.org", "esxi01.example.org", "datastore1", "cluster01", "datacenter01"];
+    names.map(|name| estate.host_of(name)).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
 }
 
 fn is_exception(item: &Item) -> bool {
@@ -46,7 +43,9 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
     Series::together(|series| {
         let estate = Estate::with_templates(series, MACHINES);
         estate.complete();
-        estate.add_vcenter();
+        shown::ask_for_attributes(&estate);
+        let vcenter = estate.add_vcenter();
+        shown::enable_sessions(&estate, &vcenter);
         estate.add_host("vPoller", &["vPoller health"], &[]);
         let account =
             [("{$GUEST.USER}", "root"), ("{$GUEST.PASSWORD}", "p4ssw0rd"), ("{$GUEST.PROCESSES}", "apache2,no-such-daemon")];
@@ -85,6 +84,10 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         assert_eq!(estate.value("guest", "vpoller.process[count,apache2]").as_deref(), Some("6"), "{series:?}");
         assert_eq!(estate.value("guest", "vpoller.process[count,no-such-daemon]").as_deref(), Some("0"), "{series:?}");
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
+        shown::lists_name_what_is_there(&estate);
+        shown::values_of_a_machine_agree(&estate);
+        shown::sessions_are_listed_without_their_keys(&estate);
+        shown::attributes_have_items(&estate);
     });
 }
 
@@ -278,11 +281,16 @@ fn what_is_too_long_hurts_no_other_item() {
         estate.simulator.set("VirtualMachine", "vm01.example.org", "config.guestFullName", &json!(long));
         let disk = json!([{"diskPath": format!("/srv/{}", "ä".repeat(70)), "capacity": 1000, "freeSpace": 250}]);
         estate.simulator.set("VirtualMachine", "vm01.example.org", "guest.disk", &disk);
+        estate.simulator.set("Datastore", "datastore1", "name", &json!(long));
         estate.add_vcenter();
         let host = estate.discovered("vm-101");
         let hosts = BTreeSet::from(["vCenter", host.as_str()]);
         let shown = estate.check_until(&hosts, "the long value", || estate.value(&host, "vpoller.vm[os]"));
         assert!(long.starts_with(&shown) && shown.len() > 200, "{series:?}: {shown}");
+        let stores = estate.check_until(&hosts, "its datastores", || {
+            estate.value(&host, r#"vpoller.json["vm.datastore.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","name"]"#)
+        });
+        assert_eq!(stores, "and 1 more", "{series:?}");
         let free = estate.check_until(&hosts, "its filesystem", || {
             let own = |item: &Item| item.key.starts_with("vpoller.vm.disk[pfree,") && item.value.is_some();
             estate.items(Some(&host)).into_iter().find(own)
@@ -353,6 +361,7 @@ fn incidents() -> Vec<Incident> {
             "Virtual machine is not reachable for vCenter",
         ),
         machine("snapshot", snapshots(old), Value::Null, "Virtual machine has an old snapshot"),
+        machine("runtime.consolidationNeeded", json!(true), json!(false), "Disks of the virtual machine need consolidation"),
         incident(
             "HostSystem",
             "esxi01.example.org",

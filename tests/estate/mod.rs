@@ -81,7 +81,12 @@ impl Estate {
                 "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
             }),
         );
+        for host in ["esxi01.example.org", "esxi02.example.org"] {
+            let states = json!("ACPI P-states, ACPI C-states");
+            set("HostSystem", host, "hardware.cpuPowerManagementInfo.hardwareSupport", states);
+        }
         for machine in ["vm01.example.org", "ns01.example.org"] {
+            set("VirtualMachine", machine, "runtime.consolidationNeeded", json!(false));
             set(
                 "VirtualMachine",
                 machine,
@@ -117,6 +122,14 @@ impl Estate {
         let own = json!({"output": ["host", "name"], "tags": [{"tag": "vsphere", "value": self.vsphere, "operator": 1}]});
         let text = |host: &Value, field: &str| host[field].as_str().unwrap_or_default().to_owned();
         self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
+    }
+
+    /// The technical name of the host that discovery made for the object of this name.
+    #[track_caller]
+    pub fn host_of(&self, name: &str) -> String {
+        let hosts = self.hosts();
+        let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} ("))).map(|(host, _)| host.clone());
+        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
     }
 
     /// The enabled items of hosts with this technical name, or of all hosts.

@@ -1,6 +1,6 @@
 """VMware vSphere by vPoller: the vCenter (or lone ESXi host), and the discovery of everything in it."""
 
-from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, MACHINE, STATE, STATUS, VCENTER
+from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, LINES, MACHINE, STATE, STATUS, VCENTER
 from model import Template, chart, javascript, jsonpath, number, texts, unchanged
 
 # What the hosts that discovery makes are called: the name for people, and what makes it unique among all vSphere hosts. Zabbix makes no
@@ -70,9 +70,22 @@ def build():
             "}).join('\\n') || 'None';"), unchanged(FACT)])
     sessions = made.item(
         "Get sessions", 'vpoller.json["session.get","{$VSPHERE.HOST}","",""]', delay="5m", type="TEXT", history="0", component="raw", enabled=False,
-        description="Enable it with 'Sessions' if vPoller's account may see sessions (privilege Sessions.TerminateSession).")
+        steps=[javascript("return JSON.stringify(JSON.parse(value).map(function (session) { delete session.key; return session; }));")],
+        description="Enable it with 'Sessions' and 'List of sessions' if vPoller's account may see sessions (privilege Sessions.TerminateSession). "
+                    "The key of a session is as good as a password, so no item has it.")
     made.item("Sessions", "vpoller.vsphere[sessions]", of=sessions, component="security", steps=[jsonpath("$.length()")], enabled=False,
               description="How many logins there are.")
+    made.item(
+        "List of sessions", "vpoller.vsphere[sessions.list]", of=sessions, type="TEXT", component="security", enabled=False,
+        description="Who is logged in, the last one first: user, address, time of the login, calls, program.",
+        steps=[javascript(
+            *LINES,
+            "var sessions = JSON.parse(value).sort(function (a, b) { return a.loginTime < b.loginTime ? 1 : -1; });",
+            "return lines(sessions.map(function (session) {",
+            "  return ['userName', 'ipAddress', 'loginTime', 'callCount', 'userAgent'].map(function (field) {",
+            "    return String(session[field]).replace(/\\s+/g, ' ');",
+            "  }).join(' | ');",
+            "}));"), unchanged(FACT)])
 
     discover(made, "virtual machine", "vm", "@vm.list", MACHINE, "VM", {"{#TEMPLATE}": "$['summary.config.template']"},
              [("{#TEMPLATE}", "NOT_MATCHES_REGEX", "true")])
