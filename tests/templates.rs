@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use vpoller_testkit::zabbix::Series;
+use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
+
+mod shown;
 
 /// More machines beside the thirteen of the documents that are no templates.
 const MACHINES: usize = 187;
@@ -18,13 +21,8 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 
 /// Which objects must show a value for every item of their template.
 fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
-    let find = |name: &str| {
-        let hosts = estate.hosts();
-        let found = hosts.iter().find(|(_, visible)| visible.starts_with(name)).map(|(host, _)| host.clone());
-        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
-    };
-    let names = ["vm01.example.org ", "esxi01.example.org ", "datastore1 ", "cluster01 ", "datacenter01 "];
-    names.map(find).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
+    let names = ["vm01.example.org", "esxi01.example.org", "datastore1", "cluster01", "datacenter01"];
+    names.map(|name| estate.host_of(name)).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
 }
 
 fn is_exception(item: &Item) -> bool {
@@ -45,7 +43,9 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
     Series::together(|series| {
         let estate = Estate::with_templates(series, MACHINES);
         estate.complete();
-        estate.add_vcenter();
+        shown::ask_for_attributes(&estate);
+        let vcenter = estate.add_vcenter();
+        shown::enable_sessions(&estate, &vcenter);
         estate.add_host("vPoller", &["vPoller health"], &[]);
         let account =
             [("{$GUEST.USER}", "root"), ("{$GUEST.PASSWORD}", "p4ssw0rd"), ("{$GUEST.PROCESSES}", "apache2,no-such-daemon")];
@@ -84,6 +84,10 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         assert_eq!(estate.value("guest", "vpoller.process[count,apache2]").as_deref(), Some("6"), "{series:?}");
         assert_eq!(estate.value("guest", "vpoller.process[count,no-such-daemon]").as_deref(), Some("0"), "{series:?}");
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
+        shown::lists_name_what_is_there(&estate);
+        shown::values_of_a_machine_agree(&estate);
+        shown::sessions_are_listed_without_their_keys(&estate);
+        shown::attributes_have_items(&estate);
     });
 }
 
@@ -161,7 +165,8 @@ fn sorted(value: &Value) -> Value {
 /// Names that a user of vSphere may give, and that mean something to Zabbix.
 #[test]
 fn hostile_names_become_hosts_and_nothing_else() {
-    let long = "x".repeat(78);
+    // As long as vSphere lets names be.
+    let (long, wide) = ("x".repeat(80), "🚀".repeat(80));
     let names = [
         "{#MOID}",
         "{#NAME} {$VSPHERE.HOST}",
@@ -171,23 +176,40 @@ fn hostile_names_become_hosts_and_nothing_else() {
         "vm 'with' \"quotes\" [and] brackets",
         "🚀 日本語",
         &long,
+        &wide,
     ];
     Series::together(|series| {
-        let estate = Estate::with_templates(series, 0);
+        let mut estate = Estate::with_templates(series, 0);
+        // A vCenter with a name that is long, and has characters that no host of Zabbix may have.
+        let host = Host { name: "0000:0000:0000:0000:0000:ffff:7f00:0001".to_owned(), ..Host::at(estate.simulator.address()) };
+        estate.stack.register(&host);
+        estate.stack.workers.clear();
+        estate.stack.start_worker(&["--concurrency", "1"]);
+        estate.vsphere = host.name;
         let made = names.map(|name| {
             let page = estate.simulator.page("POST", "/vm/create", &json!({"name": name}).to_string());
             (name, page["moid"].as_str().expect("its id").to_owned())
         });
         estate.add_vcenter();
         let vcenter = BTreeSet::from(["vCenter"]);
+        // The technical name, by the end of the visible one.
+        let host_of = |hosts: &[(String, String)], moid: &str| {
+            let place = format!(" ({moid} at {})", estate.vsphere);
+            let mut found =
+                hosts.iter().filter_map(|(host, visible)| Some((host.clone(), visible.strip_suffix(&place)?.to_owned())));
+            found.next()
+        };
         let hosts = estate.check_until(&vcenter, "a host for every machine", || {
             let hosts = estate.hosts();
-            made.iter().all(|(_, moid)| hosts.iter().any(|(host, _)| *host == estate.discovered(moid))).then_some(hosts)
+            made.iter().all(|(_, moid)| host_of(&hosts, moid).is_some()).then_some(hosts)
         });
         for (name, moid) in &made {
-            let host = estate.discovered(moid);
-            let (_, visible) = hosts.iter().find(|(technical, _)| *technical == host).expect("its host");
-            assert!(visible.starts_with(&format!("{name} ({moid} at ")), "{series:?}: {visible:?}");
+            let (host, shown) = host_of(&hosts, moid).expect("its host");
+            assert!(host.starts_with("0000_0000_") && host.contains(&format!(" {moid}-")), "{series:?}: {host}");
+            match shown.strip_suffix('…') {
+                Some(beginning) => assert!(name.starts_with(beginning) && shown.chars().count() > 70, "{series:?}: {shown:?}"),
+                None => assert_eq!(shown, *name, "{series:?}"),
+            }
             // As vSphere has it, and as it is asked for.
             estate.check_until(&BTreeSet::from([host.as_str()]), "its name as a value", || {
                 (estate.value(&host, "vpoller.vm[name]").as_deref() == Some(*name)).then_some(())
@@ -259,11 +281,16 @@ fn what_is_too_long_hurts_no_other_item() {
         estate.simulator.set("VirtualMachine", "vm01.example.org", "config.guestFullName", &json!(long));
         let disk = json!([{"diskPath": format!("/srv/{}", "ä".repeat(70)), "capacity": 1000, "freeSpace": 250}]);
         estate.simulator.set("VirtualMachine", "vm01.example.org", "guest.disk", &disk);
+        estate.simulator.set("Datastore", "datastore1", "name", &json!(long));
         estate.add_vcenter();
         let host = estate.discovered("vm-101");
         let hosts = BTreeSet::from(["vCenter", host.as_str()]);
         let shown = estate.check_until(&hosts, "the long value", || estate.value(&host, "vpoller.vm[os]"));
         assert!(long.starts_with(&shown) && shown.len() > 200, "{series:?}: {shown}");
+        let stores = estate.check_until(&hosts, "its datastores", || {
+            estate.value(&host, r#"vpoller.json["vm.datastore.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","name"]"#)
+        });
+        assert_eq!(stores, "and 1 more", "{series:?}");
         let free = estate.check_until(&hosts, "its filesystem", || {
             let own = |item: &Item| item.key.starts_with("vpoller.vm.disk[pfree,") && item.value.is_some();
             estate.items(Some(&host)).into_iter().find(own)
@@ -334,6 +361,7 @@ fn incidents() -> Vec<Incident> {
             "Virtual machine is not reachable for vCenter",
         ),
         machine("snapshot", snapshots(old), Value::Null, "Virtual machine has an old snapshot"),
+        machine("runtime.consolidationNeeded", json!(true), json!(false), "Disks of the virtual machine need consolidation"),
         incident(
             "HostSystem",
             "esxi01.example.org",
@@ -432,4 +460,34 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
     estate.wait_for_problems(&silence, false);
+    each_worker_tells_for_itself(estate);
+}
+
+/// Two workers, and a vSphere host that they cannot reach until it is there.
+fn each_worker_tells_for_itself(estate: &mut Estate) {
+    let absent = Simulator::start(&SimOptions { listen: ([127, 0, 0, 2], 0).into(), ..SimOptions::default() });
+    let host = Host::at(absent.address());
+    drop(absent);
+    estate.stack.register(&host);
+    estate.stack.workers.clear();
+    for _ in 0..2 {
+        estate.stack.start_worker(&["--concurrency", "1"]);
+    }
+    estate.stack.wait_for_workers(2);
+    let document = estate.stack.proxy_status();
+    let names: BTreeSet<&str> =
+        document["result"]["workers"].as_array().into_iter().flatten().filter_map(|worker| worker["name"].as_str()).collect();
+    assert_eq!(names.len(), 2, "{document}");
+    let problems: Vec<(&str, String)> =
+        names.iter().map(|name| ("vPoller", format!("[{}] {name} cannot reach the vSphere host", host.name))).collect();
+    let problems: Vec<(&str, &str)> = problems.iter().map(|(host, problem)| (*host, problem.as_str())).collect();
+    estate.wait_for_problems(&problems, true);
+    for name in names {
+        let of_worker = |key: &str| estate.value("vPoller", &key.replace("@", name));
+        assert_eq!(of_worker("vpoller.worker[agents,@]").as_deref(), Some("2"));
+        let state = format!("vpoller.agent[state,{},@]", estate.vsphere);
+        estate.check_until(&BTreeSet::from(["vPoller"]), "the other vSphere host is connected", || {
+            of_worker(&state).filter(|state| state == "1")
+        });
+    }
 }

@@ -16,6 +16,7 @@ mod queue;
 mod refusal;
 mod report;
 mod requests;
+mod seats;
 mod workers;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

@@ -81,7 +81,12 @@ impl Estate {
                 "drsConfig": {"enabled": true, "defaultVmBehavior": "fullyAutomated"},
             }),
         );
+        for host in ["esxi01.example.org", "esxi02.example.org"] {
+            let states = json!("ACPI P-states, ACPI C-states");
+            set("HostSystem", host, "hardware.cpuPowerManagementInfo.hardwareSupport", states);
+        }
         for machine in ["vm01.example.org", "ns01.example.org"] {
+            set("VirtualMachine", machine, "runtime.consolidationNeeded", json!(false));
             set(
                 "VirtualMachine",
                 machine,
@@ -114,9 +119,17 @@ impl Estate {
 
     /// All hosts that simple checks or discovery brought along: technical and visible names.
     pub fn hosts(&self) -> Vec<(String, String)> {
-        let own = json!({"output": ["host", "name"], "tags": [], "search": {"host": format!("{} ", self.vsphere)}, "startSearch": true});
+        let own = json!({"output": ["host", "name"], "tags": [{"tag": "vsphere", "value": self.vsphere, "operator": 1}]});
         let text = |host: &Value, field: &str| host[field].as_str().unwrap_or_default().to_owned();
         self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
+    }
+
+    /// The technical name of the host that discovery made for the object of this name.
+    #[track_caller]
+    pub fn host_of(&self, name: &str) -> String {
+        let hosts = self.hosts();
+        let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} ("))).map(|(host, _)| host.clone());
+        found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
     }
 
     /// The enabled items of hosts with this technical name, or of all hosts.
@@ -174,6 +187,14 @@ impl Estate {
             next = Instant::now() + 3 * PACE;
             None
         })
+    }
+
+    /// What discovery rules of hosts complain about: key and message.
+    pub fn complaints(&self) -> Vec<(String, String)> {
+        let question = json!({"output": ["key_", "error"], "monitored": true});
+        let text = |rule: &Value, field: &str| rule[field].as_str().unwrap_or_default().to_owned();
+        let rules = self.server.api.get("discoveryrule", &question);
+        rules.iter().map(|rule| (text(rule, "key_"), text(rule, "error"))).filter(|(_, error)| !error.is_empty()).collect()
     }
 
     /// Names of the problems of a host that are not resolved.

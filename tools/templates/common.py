@@ -55,6 +55,39 @@ def counted(counter, instance=""):
     return jsonpath("$[?(@.instance == '%s')]['%s'].first()" % (instance, counter), unless="discard")
 
 
+# One text of many: one a line, "None" if there is none, cut where the history of Zabbix would cut it (65535 bytes).
+LINES = (
+    "function lines(texts) {",
+    "  var room = 60000, kept = [], i;",
+    "  for (i = 0; i < texts.length; i++) {",
+    "    room -= texts[i].replace(/[^ -~]/g, '????').length + 1;",
+    "    if (room < 0) return kept.concat('and ' + (texts.length - i) + ' more').join('\\n');",
+    "    kept.push(texts[i]);",
+    "  }",
+    "  return kept.join('\\n') || 'None';",
+    "}",
+)
+
+
+def names(template, name, method, component, description):
+    """The names of the objects that this one refers to. vPoller knows them: that costs vSphere nothing."""
+    return template.item(
+        name, 'vpoller.json["%s","{$VSPHERE.HOST}","{$VSPHERE.NAME}","name"]' % method, delay="1h", type="TEXT", component=component,
+        steps=[javascript(*LINES, "return lines(JSON.parse(value).map(function (one) { return one.name || '?'; }).sort());"), unchanged(FACT)],
+        description=description + ", by name, one a line.")
+
+
+# What a guest or a user named may hold anything, so keys and paths are made of a number in its place, one that stays short however
+# long the text is.
+IDENTIFIED = (
+    "function id(text) {",
+    "  var out = '', i;",
+    "  for (i = 0; i < text.length; i++) out += (text.charCodeAt(i) + 65536).toString(16).slice(1);",
+    "  return text.length > 40 ? md5(out) : out;",
+    "}",
+)
+
+
 class Values:
     """Items taken from one master item."""
 
@@ -85,9 +118,36 @@ class Values:
             path = "$[0]['triggeredAlarmState'][?(@.overallStatus == '%s')].length()" % colour
             self._item("Triggered %s alarms" % shown, "alarms,%s" % colour, [jsonpath(path, unless=("value", "0"))], component="health")
 
-    def computed(self, name, key, component, *script, **settings):
+    def computed(self, name, key, component, *script, heartbeat=None, **settings):
         """`o` is the object in the answer; a script that returns null gives no value."""
-        return self._item(name, key, [javascript("var o = JSON.parse(value)[0];", *script)], component=component, **settings)
+        steps = [javascript("var o = JSON.parse(value)[0];", *script)] + ([unchanged(heartbeat)] if heartbeat else [])
+        return self._item(name, key, steps, component=component, **settings)
+
+    def attributes(self, what):
+        """An item for each custom attribute that the macro names; the master asks for what the macro says."""
+        macro = attributes(self.prefix)
+        self.template.macros[macro] = ("", "Custom attributes to show, by name and separated by commas: customValue.Owner,customValue.Backup")
+        listed = self._item("Get custom attributes", "attributes", [javascript(
+            *IDENTIFIED,
+            "var o = JSON.parse(value)[0], rows = [], name;",
+            "Object.keys(o).forEach(function (path) {",
+            "  if (path.indexOf('customValue') !== 0) return;",
+            "  name = path.replace(/^customValue\\.?/, '').replace(/^\\[\"(.*)\"\\]$/, '$1');",
+            "  rows.push({id: id(name), name: name, value: String(o[path])});",
+            "});",
+            "return JSON.stringify(rows);")], type="TEXT", history="0", component="raw")
+        rule = self.template.rule(
+            "Custom attribute discovery", "vpoller.%s.attribute.discovery" % self.prefix, of=listed, steps=[unchanged("1h")],
+            macros={"{#ATTRIBUTE.ID}": "$.id", "{#ATTRIBUTE.NAME}": "$.name"}, description="Those listed in %s that the %s has." % (macro, what))
+        rule.item(
+            "[{#ATTRIBUTE.NAME}] Custom attribute", "vpoller.%s.attribute[{#ATTRIBUTE.ID}]" % self.prefix, of=listed, type="TEXT", component="system",
+            tags=[("attribute", "{#ATTRIBUTE.NAME}")],
+            steps=[jsonpath("$[?(@.id == '{#ATTRIBUTE.ID}')].value.first()", unless="discard"), unchanged(FACT)])
+
+
+def attributes(prefix):
+    """The macro with the custom attributes to ask for."""
+    return "{$VSPHERE.%s.ATTRIBUTES}" % prefix.upper()
 
 
 def watch_status(item, what):

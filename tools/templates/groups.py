@@ -1,6 +1,9 @@
 """VMware vSphere Cluster and Datacenter by vPoller."""
 
-from common import CLUSTER, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, counted, counters, master, watch_percent, watch_status
+from common import (
+    attributes, CLUSTER, counted, counters, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_percent,
+    watch_status,
+)
 from model import Template, chart, javascript, jsonpath, number, texts
 
 TEXT = ("%s, asked for with one request. Hosts with this template are made by the discovery of '" + VCENTER + "', or by hand: set {$VSPHERE.HOST} and "
@@ -13,7 +16,7 @@ def macros():
 
 def cluster():
     made = Template(CLUSTER, TEXT % "A cluster", macros=macros(), tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-cluster")])
-    everything = master(made, "Get cluster", "cluster.get", "@cluster.base", "All properties in one request; the other items take their part of it.")
+    everything = master(made, "Get cluster", "cluster.get", "@cluster.base," + attributes("cluster"), "All properties in one request; the other items take their part of it.")
     get = Values(made, everything, "cluster")
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
     watch_status(status, "Cluster")
@@ -39,6 +42,7 @@ def cluster():
     get.count("Number of datastores", "datastores", "datastore", "datastore")
     get.count("Number of networks", "networks", "network", "network")
     name = get.fact("Name", "name", "name", "system", optional=False)
+    get.attributes("cluster")
     totals(made, "cluster")
     made.graph("Cluster: CPU", (total.key, "888888"), (effective.key, "3333FF", "GRADIENT_LINE"), low=0)
     made.graph("Cluster: memory", (memory.key, "888888"), (usable_memory.key, "3333FF", "GRADIENT_LINE"), low=0)
@@ -93,7 +97,7 @@ def totals(made, what):
 
 def datacenter():
     made = Template(DATACENTER, TEXT % "A datacenter", macros=macros(), tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-datacenter")])
-    everything = master(made, "Get datacenter", "datacenter.get", "@datacenter.base", "All properties in one request; the other items take their part of it.")
+    everything = master(made, "Get datacenter", "datacenter.get", "@datacenter.base," + attributes("datacenter"), "All properties in one request; the other items take their part of it.")
     get = Values(made, everything, "datacenter")
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
     watch_status(status, "Datacenter")
@@ -101,6 +105,7 @@ def datacenter():
     machines, running, hosts = totals(made, "datacenter")
     get.count("Number of networks", "networks", "network", "network")
     name = get.fact("Name", "name", "name", "system", optional=False)
+    get.attributes("datacenter")
     perf = counters(made, "datacenter", "@datacenter.perf", "1h", "Past day")
     operations = []
     for shown, key, counter, colour in (

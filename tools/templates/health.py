@@ -1,7 +1,7 @@
 """vPoller health: the proxy, its workers, and their agents for vSphere hosts."""
 
 from common import FACT, HEALTH, STATE
-from model import States, Template, chart, charts, jsonpath, number, step, texts, unchanged
+from model import States, Template, chart, charts, javascript, jsonpath, number, step, texts, unchanged
 
 AGENT = States("vPoller agent", failed=(0, "Failed"), connected=(1, "Connected"), connecting=(2, "Connecting"), idle=(3, "Idle"))
 
@@ -20,8 +20,6 @@ def build():
         tags=[("class", "software"), ("target", "vpoller")],
     )
     proxy = made.item("Get proxy", "vpoller.status[]", delay="1m", type="TEXT", history="0", component="raw", description="The status document of vpoller-proxy.")
-    worker = made.item("Get worker", 'vpoller.status["","@worker"]', delay="1m", type="TEXT", history="0", component="raw",
-                       description="The status document of one of the workers.")
 
     def of_proxy(name, key, path, component="system", steps=(), **settings):
         return made.item(name, "vpoller.proxy[%s]" % key, of=proxy, component=component, steps=[jsonpath(path, settings.pop("unless", None)), *steps], **settings)
@@ -48,38 +46,71 @@ def build():
     of_proxy("Proxy: workers lost", "lost", "$.counters.workers_lost", "health", description="Since it started.")
     of_proxy("Proxy: requests saved from a lost worker", "redispatched", "$.counters.redispatched", "health", description="Since it started.")
 
-    def of_worker(name, key, path, component="system", steps=(), **settings):
-        return made.item(name, "vpoller.worker[%s]" % key, of=worker, component=component, steps=[jsonpath(path), *steps], **settings)
-
-    of_worker("Worker: version", "version", "$.version", steps=[unchanged(FACT)], type="CHAR")
-    agents = of_worker("Worker: vSphere hosts", "agents", "$.agents.length()", "health")
-    connected = of_worker("Worker: vSphere hosts connected", "connected", "$.agents[?(@.connected == 'true')].length()", "health")
-
-    rule = made.rule(
-        "vSphere host discovery", "vpoller.agent.discovery", of=worker, steps=[jsonpath("$.agents"), unchanged(STATE)], macros={"{#VSPHERE}": "$.host"},
-        description="The vSphere hosts that the worker serves.")
-
-    def agent(name, key, path, component, steps=(), **settings):
-        of = "$.agents[?(@.host == '{#VSPHERE}')].%s.first()" % path
-        return rule.item("[{#VSPHERE}] " + name, "vpoller.agent[%s,{#VSPHERE}]" % key, of=worker, component=component, tags=[("vsphere", "{#VSPHERE}")],
-                         steps=[jsonpath(of), *steps], **settings)
-
-    state = agent("State", "state", "state", "health", [AGENT.step()], states=AGENT)
-    state.trigger("[{#VSPHERE}] vPoller cannot reach the vSphere host", "max({},3m)=0", "HIGH", scope="availability",
-                  description="The worker's log and its status say why: address, certificate, account.")
-    asked = agent("Requests, rate", "requests", "requests", "performance", [rate], type="FLOAT", units="rps")
-    failed = agent("Failed requests, rate", "failures", "failures", "health", [rate], type="FLOAT", units="rps")
-    agent("Requests that took too long", "timeouts", "timeouts", "health", description="Since the worker started.")
-    agent("Requests refused", "refused", "refused", "health", description="Since the worker started: more than it takes on at once.")
-    rule.graph("[{#VSPHERE}] Requests", (asked.key, "00AA00", "GRADIENT_LINE"), (failed.key, "CC0000"), low=0)
+    served = of_proxy("Proxy: vSphere hosts served", "served", "$.serving", "health", [javascript("return Object.keys(JSON.parse(value)).length;")],
+                      description="vSphere hosts that a worker serves.")
+    worker_rule(made, proxy)
+    agent_rule(made, proxy)
 
     made.graph("vPoller: requests", (requests.key, "3333FF", "GRADIENT_LINE"), (answers.key, "00AA00"), (expired.key, "CC0000"), low=0)
     made.graph("vPoller: waiting", (waiting.key, "CC6600", "GRADIENT_LINE"), low=0)
     made.dashboard(
         "vPoller",
-        [number(status, "Proxy"), number(workers, "Workers"), number(waiting, "Waiting"), number(agents, "vSphere hosts"), number(connected, "Connected"),
+        [number(status, "Proxy"), number(workers, "Workers"), number(waiting, "Waiting"), number(served, "vSphere hosts"),
          number(requests, "Requests")],
         [chart("vPoller: requests"), chart("vPoller: waiting")],
-        [charts("[{#VSPHERE}] Requests", width=16), texts(version, "Version", width=8)],
+        [charts("[{#VSPHERE}] Requests by {#WORKER}", width=16), texts(version, "Version", width=8)],
     )
     return made
+
+
+# A worker that is started again goes by the name it had, so its items go on.
+ONE_ROW_EACH = (
+    "var seen = {}, rows = [];",
+    "function add(row) { var key = JSON.stringify(row); if (!seen.hasOwnProperty(key)) { seen[key] = true; rows.push(row); } }",
+    "JSON.parse(value).workers.forEach(function (worker) { if (!worker.leaving && worker.name) { %s } });",
+    "return JSON.stringify(rows);",
+)
+
+
+def discovery(what):
+    return [javascript(*[line.replace("%s", what) for line in ONE_ROW_EACH]), unchanged(STATE)]
+
+
+def worker_rule(made, proxy):
+    rule = made.rule("Worker discovery", "vpoller.worker.discovery", of=proxy, steps=discovery("add({worker: worker.name});"),
+                     macros={"{#WORKER}": "$.worker"}, description="The worker processes that are connected to the proxy.")
+    worker = rule.item("[{#WORKER}] Get worker", 'vpoller.status["","@worker:{#WORKER}"]', delay="1m", type="TEXT", history="0", component="raw",
+                       tags=[("worker", "{#WORKER}")], description="The status document of this worker.")
+
+    def item(name, key, path, component="system", steps=(), **settings):
+        return rule.item("[{#WORKER}] " + name, "vpoller.worker[%s,{#WORKER}]" % key, of=worker, component=component, tags=[("worker", "{#WORKER}")],
+                         steps=[jsonpath(path), *steps], **settings)
+
+    item("Version", "version", "$.version", steps=[unchanged(FACT)], type="CHAR")
+    item("vSphere hosts", "agents", "$.agents.length()", "health", description="That it can serve.")
+    item("vSphere hosts connected", "connected", "$.agents[?(@.connected == 'true')].length()", "health",
+         description="The proxy has each vSphere host served by two workers; to the others it stays idle.")
+
+
+def agent_rule(made, proxy):
+    rule = made.rule(
+        "vSphere host discovery", "vpoller.agent.discovery", of=proxy,
+        steps=discovery("worker.hosts.forEach(function (host) { add({worker: worker.name, host: host}); });"),
+        macros={"{#VSPHERE}": "$.host", "{#WORKER}": "$.worker"}, description="The vSphere hosts that each worker can serve.")
+    tags = [("vsphere", "{#VSPHERE}"), ("worker", "{#WORKER}")]
+    status = rule.item("[{#VSPHERE}] Get agent of {#WORKER}", 'vpoller.status["agents.{#VSPHERE}","@worker:{#WORKER}"]', delay="1m", type="TEXT",
+                       history="0", component="raw", tags=tags, description="What this worker says of this vSphere host.")
+
+    def agent(name, key, component, steps=(), **settings):
+        return rule.item("[{#VSPHERE}] %s at {#WORKER}" % name, "vpoller.agent[%s,{#VSPHERE},{#WORKER}]" % key, of=status, component=component, tags=tags,
+                         steps=[jsonpath("$.%s" % key), *steps], **settings)
+
+    state = agent("State", "state", "health", [AGENT.step()], states=AGENT)
+    state.trigger("[{#VSPHERE}] {#WORKER} cannot reach the vSphere host", "max({},3m)=0", "HIGH", scope="availability",
+                  description="The worker's log and its status say why: address, certificate, account.")
+    rate = step("CHANGE_PER_SECOND")
+    asked = agent("Requests, rate", "requests", "performance", [rate], type="FLOAT", units="rps")
+    failed = agent("Failed requests, rate", "failures", "health", [rate], type="FLOAT", units="rps")
+    agent("Requests that took too long", "timeouts", "health", description="Since the worker started.")
+    agent("Requests refused", "refused", "health", description="Since the worker started: more than it takes on at once.")
+    rule.graph("[{#VSPHERE}] Requests by {#WORKER}", (asked.key, "00AA00", "GRADIENT_LINE"), (failed.key, "CC0000"), low=0)

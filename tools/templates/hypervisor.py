@@ -1,7 +1,8 @@
 """VMware vSphere Hypervisor by vPoller."""
 
 from common import (
-    counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, VCENTER, YES, Values, master, watch_percent, watch_status,
+    attributes, counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATUS, VCENTER, YES, Values, master,
+    watch_percent, watch_status,
 )
 from model import States, Template, chart, charts, jsonpath, multiplier, number, texts, unchanged
 
@@ -24,7 +25,7 @@ def build():
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-hypervisor")],
     )
-    everything = master(host, "Get hypervisor", "host.get", "@host.base", "All properties in one request; the other items take their part of it.")
+    everything = master(host, "Get hypervisor", "host.get", "@host.base," + attributes("hv"), "All properties in one request; the other items take their part of it.")
     get = Values(host, everything, "hv")
 
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
@@ -58,6 +59,8 @@ def build():
     get.fact("CPU cores", "cpu.cores", "summary.hardware.numCpuCores", "cpu", type="UNSIGNED")
     get.fact("CPU threads", "cpu.threads", "summary.hardware.numCpuThreads", "cpu", type="UNSIGNED")
     get.fact("CPU power policy", "cpu.policy", "hardware.cpuPowerManagementInfo.currentPolicy", "cpu")
+    get.fact("CPU power management", "cpu.powermanagement", "hardware.cpuPowerManagementInfo.hardwareSupport", "cpu",
+             description="What the hardware supports: ACPI P-states change the clock, C-states let processors sleep.")
     get.number("CPU fairness", "cpu.fairness", "summary.quickStats.distributedCpuFairness", "cpu", description="Of the host within its cluster, in thousandths.")
 
     memory = get.fact("Memory size", "memory.size", "summary.hardware.memorySize", "memory", type="UNSIGNED", units="B")
@@ -115,6 +118,9 @@ def build():
     machines = get.count("Number of virtual machines", "vms", "vm", "system")
     get.count("Number of datastores", "datastores", "datastore", "datastore")
     get.count("Number of networks", "networks", "network", "network")
+    guests = names(host, "Virtual machines", "host.vm.get", "system", "Those registered on the hypervisor")
+    mounted = names(host, "Datastores", "host.datastore.get", "datastore", "Those the hypervisor can reach")
+    get.attributes("hypervisor")
     get.fact("Network adapters", "nics", "summary.hardware.numNics", "network", type="UNSIGNED")
     get.fact("Storage adapters", "hbas", "summary.hardware.numHBAs", "storage", type="UNSIGNED")
 
@@ -124,7 +130,10 @@ def build():
     get.fact("Hardware UUID", "uuid", "summary.hardware.uuid", "system")
     get.fact("BIOS version", "bios", "hardware.biosInfo.biosVersion", "system")
     product = get.fact("ESXi, full name", "product", "config.product.fullName", "system")
+    get.fact("ESXi, name", "product.name", "config.product.name", "system")
+    get.fact("ESXi, vendor", "product.vendor", "config.product.vendor", "system")
     get.fact("ESXi version", "version", "config.product.version", "system")
+    get.fact("API version", "api", "config.product.apiVersion", "system")
     build_number = get.fact("ESXi build", "build", "config.product.build", "system")
     build_number.trigger("ESXi was updated", "last({},#1)<>last({},#2) and length(last({}))>0", "INFO", scope="notice", manual=True)
     where = host.item(
@@ -150,6 +159,7 @@ def build():
         [charts("[{#NIC}] Traffic")],
         [charts("[{#DATASTORE}] Latency")],
         [texts(where, "Cluster"), texts(product, "ESXi")],
+        [texts(guests, "Virtual machines"), texts(mounted, "Datastores")],
     )
     return host
 

@@ -1,6 +1,6 @@
 """VMware vSphere Datastore by vPoller."""
 
-from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, counted, counters, master, watch_status
+from common import DATASTORE, HOST_MACRO, NAME_MACRO, STATUS, VCENTER, YES, Values, attributes, counted, counters, master, names, watch_status
 from model import States, Template, chart, multiplier, number, texts
 
 MAINTENANCE = States(
@@ -23,7 +23,9 @@ def build():
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-datastore")],
     )
-    everything = master(store, "Get datastore", "datastore.get", "@datastore.base", "All properties in one request; the other items take their part of it.", "5m")
+    everything = master(
+        store, "Get datastore", "datastore.get", "@datastore.base," + attributes("datastore"),
+        "All properties in one request; the other items take their part of it.", "5m")
     get = Values(store, everything, "datastore")
 
     status = get.state("Overall status", "status", "overallStatus", STATUS, "health")
@@ -72,6 +74,9 @@ def build():
 
     machines = get.count("Number of virtual machines", "vms", "vm", "system")
     hosts = get.count("Number of hypervisors", "hosts", "host", "system")
+    guests = names(store, "Virtual machines", "datastore.vm.get", "system", "Those with files on the datastore")
+    users = names(store, "Hypervisors", "datastore.host.get", "system", "Those that can reach the datastore")
+    get.attributes("datastore")
     get.fact("Name", "name", "name", "system", optional=False)
     kind = get.fact("Type", "type", "summary.type", "system")
     get.fact("URL", "url", "summary.url", "system")
@@ -91,5 +96,6 @@ def build():
         [chart("Datastore: space"), chart("Datastore: free space in percent")],
         [chart("Datastore: data rate"), chart("Datastore: latency")],
         [number(machines, "Virtual machines"), number(hosts, "Hypervisors"), texts(kind, "Type", width=16, height=3)],
+        [texts(guests, "Virtual machines"), texts(users, "Hypervisors")],
     )
     return store

@@ -1,10 +1,27 @@
 """VMware vSphere by vPoller: the vCenter (or lone ESXi host), and the discovery of everything in it."""
 
-from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, MACHINE, STATE, STATUS, VCENTER
+from common import CLUSTER, DATACENTER, DATASTORE, FACT, HOST_MACRO, HYPERVISOR, LINES, MACHINE, STATE, STATUS, VCENTER
 from model import Template, chart, javascript, jsonpath, number, texts, unchanged
 
-# What is in the host prototypes' names: the name for people, and what makes it unique among all vSphere hosts.
-TECHNICAL, VISIBLE = "{#HOSTNAME} {#MOID}", "{#NAME} ({#MOID} at {#HOSTNAME})"
+# What the hosts that discovery makes are called: the name for people, and what makes it unique among all vSphere hosts. Zabbix makes no
+# host whose technical name has other characters than these, and none with a longer name. vSphere's names are longer, and the id of an
+# NFS datastore of a lone ESXi host is a path.
+NAMED = (
+    "var longest = 128, ellipsis = String.fromCharCode(0x2026);",
+    "function cut(text, room) {",
+    "  if (text.length <= room) { return text; }",
+    "  return text.slice(0, room - 1).replace(/[\\uD800-\\uDBFF]$/, '') + ellipsis;",
+    "}",
+    "return JSON.stringify(JSON.parse(value).map(function (row) {",
+    "  var id = row.hostname + ' ' + row.moid, plain = id.replace(/[^0-9A-Za-z_. -]/g, '_').slice(0, 119);",
+    "  row.key = id === plain ? id : plain + '-' + md5(id).slice(0, 8);",
+    "  var place = ' (' + row.moid + ' at ' + row.hostname + ')';",
+    "  if (place.length > 96) { place = ' (' + md5(id).slice(0, 8) + ')'; }",
+    "  row.label = cut(row.name, longest - place.length) + place;",
+    "  return row;",
+    "}));",
+)
+TECHNICAL, VISIBLE = "{#KEY}", "{#LABEL}"
 
 
 def build():
@@ -53,9 +70,22 @@ def build():
             "}).join('\\n') || 'None';"), unchanged(FACT)])
     sessions = made.item(
         "Get sessions", 'vpoller.json["session.get","{$VSPHERE.HOST}","",""]', delay="5m", type="TEXT", history="0", component="raw", enabled=False,
-        description="Enable it with 'Sessions' if vPoller's account may see sessions (privilege Sessions.TerminateSession).")
+        steps=[javascript("return JSON.stringify(JSON.parse(value).map(function (session) { delete session.key; return session; }));")],
+        description="Enable it with 'Sessions' and 'List of sessions' if vPoller's account may see sessions (privilege Sessions.TerminateSession). "
+                    "The key of a session is as good as a password, so no item has it.")
     made.item("Sessions", "vpoller.vsphere[sessions]", of=sessions, component="security", steps=[jsonpath("$.length()")], enabled=False,
               description="How many logins there are.")
+    made.item(
+        "List of sessions", "vpoller.vsphere[sessions.list]", of=sessions, type="TEXT", component="security", enabled=False,
+        description="Who is logged in, the last one first: user, address, time of the login, calls, program.",
+        steps=[javascript(
+            *LINES,
+            "var sessions = JSON.parse(value).sort(function (a, b) { return a.loginTime < b.loginTime ? 1 : -1; });",
+            "return lines(sessions.map(function (session) {",
+            "  return ['userName', 'ipAddress', 'loginTime', 'callCount', 'userAgent'].map(function (field) {",
+            "    return String(session[field]).replace(/\\s+/g, ' ');",
+            "  }).join(' | ');",
+            "}));"), unchanged(FACT)])
 
     discover(made, "virtual machine", "vm", "@vm.list", MACHINE, "VM", {"{#TEMPLATE}": "$['summary.config.template']"},
              [("{#TEMPLATE}", "NOT_MATCHES_REGEX", "true")])
@@ -133,8 +163,8 @@ def discover(made, what, method, properties, template, prefix, macros=None, cond
     made.macros[matches] = (".*", "Which %s to discover, a regular expression for the name." % plural)
     made.macros[others] = ("CHANGE_IF_NEEDED", "Which %s to leave out, a regular expression for the name." % plural)
     rule = made.rule(
-        "%s discovery" % what.capitalize(), "vpoller.%s.discovery" % method, of=listed, steps=[unchanged(STATE)],
-        macros={"{#MOID}": "$.moid", "{#NAME}": "$.name", "{#HOSTNAME}": "$.hostname", **(macros or {})},
+        "%s discovery" % what.capitalize(), "vpoller.%s.discovery" % method, of=listed, steps=[javascript(*NAMED), unchanged(STATE)],
+        macros={"{#MOID}": "$.moid", "{#NAME}": "$.name", "{#HOSTNAME}": "$.hostname", "{#KEY}": "$.key", "{#LABEL}": "$.label", **(macros or {})},
         conditions=[("{#NAME}", "MATCHES_REGEX", matches), ("{#NAME}", "NOT_MATCHES_REGEX", others), *conditions],
         description="Makes a host with the template '%s' for each." % template)
     rule.host(

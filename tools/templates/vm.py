@@ -1,7 +1,8 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    counted, counters, HOST_MACRO, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, POWER, STATUS, YES, FACT, Values, master, watch_percent, watch_status,
+    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATE, STATUS, YES, Values, master,
+    watch_percent, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
 
@@ -22,17 +23,6 @@ GUEST = States(
     notrunning=(0, "Not running"), unknown=(5, "Unknown"),
 )
 
-# Disk paths and adapter names come from the guest: they may hold anything, so keys and paths are made of a number in their place,
-# one that stays short however long the text is.
-IDENTIFIED = (
-    "function id(text) {",
-    "  var out = '', i;",
-    "  for (i = 0; i < text.length; i++) out += (text.charCodeAt(i) + 65536).toString(16).slice(1);",
-    "  return text.length > 40 ? md5(out) : out;",
-    "}",
-)
-
-
 def build():
     vm = Template(
         MACHINE,
@@ -49,11 +39,10 @@ def build():
             "{$VSPHERE.VM.DISK.MATCHES}": (".*", "Filesystems to discover, a regular expression for the path."),
             "{$VSPHERE.VM.DISK.NOT_MATCHES}": ("CHANGE_IF_NEEDED", "Filesystems to leave out, a regular expression for the path."),
             "{$VSPHERE.VM.SNAPSHOT.AGE}": ("7d", "Age of a snapshot that is worth a warning."),
-            "{$VSPHERE.VM.ATTRIBUTES}": ("", "Custom attributes to show, by name and separated by commas: customValue.Owner,customValue.Backup"),
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-vm")],
     )
-    everything = master(vm, "Get virtual machine", "vm.get", "@vm.base,{$VSPHERE.VM.ATTRIBUTES}", "All properties in one request; the other items take their part of it.")
+    everything = master(vm, "Get virtual machine", "vm.get", "@vm.base," + attributes("vm"), "All properties in one request; the other items take their part of it.")
     get = Values(vm, everything, "vm")
 
     # Health
@@ -133,34 +122,45 @@ def build():
     for name, key, path, factor, settings in (
         ("Read rate", "read", "virtualDisk.read.average", 1024, {"units": "Bps"}),
         ("Write rate", "write", "virtualDisk.write.average", 1024, {"units": "Bps"}),
+        ("Reads per second", "reads", "virtualDisk.numberReadAveraged.average", None, {}),
+        ("Writes per second", "writes", "virtualDisk.numberWriteAveraged.average", None, {}),
         ("Read latency", "readlatency", "virtualDisk.totalReadLatency.average", 0.001, {"units": "s", "type": "FLOAT"}),
         ("Write latency", "writelatency", "virtualDisk.totalWriteLatency.average", 0.001, {"units": "s", "type": "FLOAT"}),
     ):
         drives.item("[{#DRIVE}] " + name, "vpoller.vm.drive[%s,{#DRIVE}]" % key, of=perf, component="storage", tags=[("disk", "{#DRIVE}")],
-                    steps=[counted(path, "{#DRIVE}"), multiplier(factor)], **settings)
+                    steps=[counted(path, "{#DRIVE}"), *([multiplier(factor)] if factor else [])], **settings)
     drives.graph("[{#DRIVE}] Data rate", ("vpoller.vm.drive[read,{#DRIVE}]", "00AA00", "GRADIENT_LINE"), ("vpoller.vm.drive[write,{#DRIVE}]", "3333FF", "GRADIENT_LINE"), low=0)
+    drives.graph("[{#DRIVE}] Reads and writes", ("vpoller.vm.drive[reads,{#DRIVE}]", "00AA00", "GRADIENT_LINE"), ("vpoller.vm.drive[writes,{#DRIVE}]", "3333FF", "GRADIENT_LINE"), low=0)
 
     # Storage and snapshots
     get.number("Storage used", "storage.committed", "summary.storage.committed", "storage", units="B", description="On all datastores.")
     get.number("Storage that may still be used", "storage.uncommitted", "summary.storage.uncommitted", "storage", units="B",
                description="By which thin disks can grow.")
     get.number("Storage not shared", "storage.unshared", "summary.storage.unshared", "storage", units="B")
-    tree = ("function walk(list) { (list || []).forEach(function (one) { visit(one); walk(one.childSnapshotList); }); }",)
+    used = names(vm, "Datastores", "vm.datastore.get", "storage", "Those with files of the machine")
+    tree = (
+        "function taken(one) { return Date.parse(one.createTime.slice(0, 19).replace(' ', 'T') + 'Z'); }",
+        "function walk(list) { (list || []).forEach(function (one) { visit(one); walk(one.childSnapshotList); }); }",
+        "walk(o['snapshot.rootSnapshotList']);",
+    )
     get.computed(
-        "Number of snapshots", "snapshot.count", "snapshot", "var count = 0;", "function visit() { count++; }", *tree,
-        "walk(o['snapshot.rootSnapshotList']);", "return count;")
+        "Number of snapshots", "snapshot.count", "snapshot", "var count = 0;", "function visit() { count++; }", *tree, "return count;")
     age = get.computed(
         "Age of the oldest snapshot", "snapshot.age", "snapshot",
         "var oldest = Date.now();",
-        "function visit(one) {",
-        "  var made = Date.parse(one.createTime.slice(0, 19).replace(' ', 'T') + 'Z');",
-        "  if (made < oldest) oldest = made;",
-        "}", *tree,
-        "walk(o['snapshot.rootSnapshotList']);", "return Math.round((Date.now() - oldest) / 1000);",
+        "function visit(one) { if (taken(one) < oldest) oldest = taken(one); }", *tree, "return Math.round((Date.now() - oldest) / 1000);",
         units="s", description="0 without snapshots.")
     age.trigger(
         "Virtual machine has an old snapshot", "last({})>{$VSPHERE.VM.SNAPSHOT.AGE}", "WARNING", scope="capacity", data="Age: {ITEM.LASTVALUE1}",
         description="Snapshots grow and slow the machine down: delete the ones that are not needed any more.")
+    get.computed(
+        "Date of the newest snapshot", "snapshot.newest", "snapshot",
+        "var newest = 0;", "function visit(one) { if (taken(one) > newest) newest = taken(one); }", *tree, "return Math.round(newest / 1000);",
+        heartbeat=STATE, units="unixtime", trends="0", description="Never, or 0, without snapshots.")
+    consolidation = get.state("Consolidation of disks needed", "snapshot.consolidation", "runtime.consolidationNeeded", YES, "snapshot")
+    consolidation.trigger(
+        "Disks of the virtual machine need consolidation", "last({})=1", "AVERAGE", scope="capacity",
+        description="Files of deleted snapshots are still in use and grow: consolidate the disks in vSphere.")
 
     vm.item(
         "Size of all snapshots", 'vpoller.raw["vm.snapshot.summary.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","size"]', delay="1h",
@@ -207,7 +207,8 @@ def build():
             "var disks = JSON.parse(value)[0]['guest.disk'] || [];",
             "return JSON.stringify(disks.map(function (disk) {",
             "  var size = disk.capacity || 0, free = disk.freeSpace || 0;",
-            "  return {id: id(disk.diskPath), path: disk.diskPath, size: size, free: free, pfree: size ? free / size * 100 : 100};",
+            "  return {id: id(disk.diskPath), path: disk.diskPath, size: size, free: free, used: Math.max(0, size - free),",
+            "          pfree: size ? free / size * 100 : 100};",
             "}));")])
     rule = vm.rule(
         "Guest filesystem discovery", "vpoller.vm.disk.discovery", of=disks, steps=[unchanged("1h")],
@@ -223,6 +224,7 @@ def build():
 
     disk("Capacity", "size", "size", units="B")
     disk("Free space", "free", "free", units="B")
+    disk("Used space", "used", "used", units="B")
     free = disk("Free space in percent", "pfree", "pfree", type="FLOAT", units="%")
     critical = free.trigger("[{#DISK.PATH}] Filesystem is almost full", "max({},5m)<{$VSPHERE.VM.DISK.CRIT:\"{#DISK.PATH}\"}", "HIGH", scope="capacity",
                             data="Free: {ITEM.LASTVALUE1}")
@@ -230,25 +232,7 @@ def build():
                  data="Free: {ITEM.LASTVALUE1}", after=[critical])
     rule.graph("[{#DISK.PATH}] Space", ("vpoller.vm.disk[size,{#DISK.ID}]", "3333FF"), ("vpoller.vm.disk[free,{#DISK.ID}]", "00AA00", "GRADIENT_LINE"), low=0)
 
-    # Custom attributes
-    attributes = vm.item(
-        "Get custom attributes", "vpoller.vm[attributes]", of=everything, type="TEXT", history="0", component="raw",
-        steps=[javascript(
-            *IDENTIFIED,
-            "var o = JSON.parse(value)[0], rows = [], name;",
-            "Object.keys(o).forEach(function (path) {",
-            "  if (path.indexOf('customValue') !== 0) return;",
-            "  name = path.replace(/^customValue\\.?/, '').replace(/^\\[\"(.*)\"\\]$/, '$1');",
-            "  rows.push({id: id(name), name: name, value: String(o[path])});",
-            "});",
-            "return JSON.stringify(rows);")])
-    own = vm.rule(
-        "Custom attribute discovery", "vpoller.vm.attribute.discovery", of=attributes, steps=[unchanged("1h")],
-        macros={"{#ATTRIBUTE.ID}": "$.id", "{#ATTRIBUTE.NAME}": "$.name"}, description="Those listed in {$VSPHERE.VM.ATTRIBUTES} that the machine has.")
-    own.item(
-        "[{#ATTRIBUTE.NAME}] Custom attribute", "vpoller.vm.attribute[{#ATTRIBUTE.ID}]", of=attributes, type="TEXT", component="system",
-        tags=[("attribute", "{#ATTRIBUTE.NAME}")],
-        steps=[jsonpath("$[?(@.id == '{#ATTRIBUTE.ID}')].value.first()", unless="discard"), unchanged(FACT)])
+    get.attributes("machine")
 
     # Network adapters of the guest
     adapters = vm.item(
@@ -289,5 +273,7 @@ def build():
         [chart("Virtual machine: CPU ready"), texts(where, "Hypervisor")],
         [charts("[{#DISK.PATH}] Space")],
         [charts("[{#DRIVE}] Data rate")],
+        [charts("[{#DRIVE}] Reads and writes")],
+        [texts(used, "Datastores")],
     )
     return vm

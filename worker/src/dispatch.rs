@@ -250,7 +250,8 @@ pub(crate) fn refuse(failure: Failure) -> Vec<u8> {
 }
 
 fn is_any_worker(hostname: &str) -> bool {
-    hostname.is_empty() || hostname == text::ANY_WORKER
+    // Which one it is for, the proxy knows.
+    hostname.is_empty() || hostname == text::ANY_WORKER || hostname.starts_with(text::ONE_WORKER)
 }
 
 /// What is about to be done, for the log.

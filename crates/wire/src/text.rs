@@ -24,6 +24,8 @@ pub const INVALID_TASK_REQUEST: &str = "Invalid task request";
 pub const PROXY_ITSELF: &str = "@proxy";
 /// The `hostname` under which any worker answers for itself.
 pub const ANY_WORKER: &str = "@worker";
+/// Before the name of the one worker that is to answer for itself, in place of a `hostname`.
+pub const ONE_WORKER: &str = "@worker:";
 /// The service method that asks a daemon about itself.
 pub const STATUS: &str = "vpoller.status";
 /// The item key for that.

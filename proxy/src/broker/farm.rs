@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use vpoller_wire::control::Announcement;
 
 use super::affinity;
+use super::seats::Seats;
 
 /// The identity a ROUTER gave a worker's socket.
 pub type Identity = Vec<u8>;
@@ -83,6 +84,8 @@ pub struct Farm {
     workers: HashMap<Identity, Worker>,
     /// Sockets by process, leaving ones excluded.
     processes: BTreeMap<Arc<str>, BTreeSet<Identity>>,
+    /// The names of those.
+    seats: Seats,
     /// The processes that serve each host, best first.
     picks: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Hosts whose workers left, and when.
@@ -100,6 +103,7 @@ impl Farm {
             affinity,
             workers: HashMap::new(),
             processes: BTreeMap::new(),
+            seats: Seats::default(),
             picks: HashMap::new(),
             gone: HashMap::new(),
             empty_since: now,
@@ -136,7 +140,8 @@ impl Farm {
         }
         let process: Arc<str> = announcement.process.into();
         let old = self.workers.remove(identity);
-        if let Some(old) = &old {
+        // The same process keeps its place and its name.
+        if let Some(old) = old.as_ref().filter(|old| old.process != process) {
             self.forget_socket(&old.process, identity);
         }
         let hosts =
@@ -159,6 +164,7 @@ impl Farm {
         let is_new = !self.processes.contains_key(&process);
         self.gone.retain(|host, _| !worker.hosts.contains(host));
         self.workers.insert(identity.to_vec(), worker);
+        self.seats.take(&process);
         self.processes.entry(process).or_default().insert(identity.to_vec());
         self.changed(now);
         Some(is_new)
@@ -234,6 +240,18 @@ impl Farm {
     pub fn choose_any(&mut self) -> Option<Identity> {
         let least = self.least_loaded(self.processes.keys(), None)?;
         self.use_worker(least)
+    }
+
+    /// A connection with room of the process of that name; nothing inside when it has none, no answer when there is no such one.
+    pub fn choose_named(&mut self, name: &str) -> Option<Option<Identity>> {
+        let process = Arc::clone(self.seats.process(name)?);
+        let least = self.least_loaded(std::iter::once(&process), None);
+        Some(least.and_then(|least| self.use_worker(least)))
+    }
+
+    /// The names of processes.
+    pub const fn seats(&self) -> &Seats {
+        &self.seats
     }
 
     /// Whether a process could get requests for `host`: it is picked for it, or nobody is.
@@ -336,6 +354,7 @@ impl Farm {
             sockets.remove(identity);
             if sockets.is_empty() {
                 self.processes.remove(process);
+                self.seats.free(process);
             }
         }
     }

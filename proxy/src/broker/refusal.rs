@@ -21,6 +21,8 @@ pub enum Refusal {
     HostGone(usize),
     /// No worker is there at all.
     NoWorker,
+    /// No worker has the name that was asked for; some that are there.
+    NoSuchWorker(Vec<String>),
     /// The worker died, and the method must not run twice.
     NotRepeated,
     /// Several workers died of it, or at least with it.
@@ -36,7 +38,7 @@ impl Refusal {
             Self::Malformed => "malformed",
             Self::TooLarge(_) => "too_large",
             Self::Full(_) => "queue_full",
-            Self::HostGone(_) | Self::NoWorker => "no_worker",
+            Self::HostGone(_) | Self::NoWorker | Self::NoSuchWorker(_) => "no_worker",
             Self::NotRepeated => "not_repeated",
             Self::GaveUp => "gave_up",
             Self::Stopping => "stopping",
@@ -61,6 +63,9 @@ impl Refusal {
             Self::NoWorker => format!(
                 "no worker serves {host}: none is connected to the proxy; start vpoller-worker, or check its [worker] proxy setting"
             ),
+            Self::NoSuchWorker(names) => {
+                format!("{host} is not connected to the proxy; there are: {}", names.join(", "))
+            }
             Self::NotRepeated => format!(
                 "the worker was lost while it ran {method} on {host}; it may have run, so it was not sent to another worker; ask again if that does no harm"
             ),
@@ -114,6 +119,7 @@ mod tests {
             (Refusal::NoWorker, ["no worker serves vc02", "start vpoller-worker"]),
             (Refusal::HostGone(3), ["no worker serves vc02", "none of the 3 other"]),
             (Refusal::Full(Full::HostRequests(9)), ["too many requests for vc02: 9 requests", "[proxy] queue_per_host"]),
+            (Refusal::NoSuchWorker(vec!["a".to_owned(), "b".to_owned()]), ["vc02 is not connected", "there are: a, b"]),
             (Refusal::NotRepeated, ["x.get on vc02", "not sent to another"]),
         ] {
             let text = refusal.text("x.get", "vc02");

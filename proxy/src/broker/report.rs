@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use super::farm::Worker;
 use super::{Broker, Counters};
 
 /// Waiting queues listed by host; the deepest ones.
@@ -34,6 +35,9 @@ pub struct Report {
 pub struct WorkerReport {
     /// Its process.
     pub process: String,
+    /// The name of that process which the next one in its place will have, too: a request for `@worker:` and the name goes to it.
+    /// Empty when it is leaving.
+    pub name: String,
     /// Which of the process's connections it is, from 1.
     pub socket: usize,
     /// Its version.
@@ -59,7 +63,10 @@ impl Broker {
         // In an order that lasts as long as the connections do.
         let mut connections: Vec<_> = self.farm.iter().collect();
         connections.sort_by_key(|(identity, _)| *identity);
-        let mut workers: Vec<_> = connections.into_iter().map(|(_, worker)| worker_report(worker, now)).collect();
+        let name =
+            |process: &std::sync::Arc<str>| self.farm.seats().name_of(process).map(ToString::to_string).unwrap_or_default();
+        let report = |worker: &Worker| WorkerReport { name: name(&worker.process), ..worker_report(worker, now) };
+        let mut workers: Vec<_> = connections.into_iter().map(|(_, worker)| report(worker)).collect();
         workers.sort_by(|a, b| a.process.cmp(&b.process));
         for same in workers.chunk_by_mut(|a, b| a.process == b.process) {
             (1..).zip(same).for_each(|(socket, worker)| worker.socket = socket);
@@ -80,12 +87,13 @@ impl Broker {
     }
 }
 
-fn worker_report(worker: &super::farm::Worker, now: Instant) -> WorkerReport {
+fn worker_report(worker: &Worker, now: Instant) -> WorkerReport {
     let mut hosts: Vec<_> = worker.hosts.iter().map(ToString::to_string).collect();
     hosts.sort_unstable();
     let quiet = now.saturating_duration_since(worker.last_heard);
     WorkerReport {
         process: worker.process.to_string(),
+        name: String::new(),
         socket: 0,
         version: worker.version.clone(),
         hosts,

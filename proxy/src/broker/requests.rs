@@ -13,6 +13,9 @@ use super::pending::{Pending, State};
 use super::refusal::Refusal;
 use super::{Action, Broker, HOLD, Parcel};
 
+/// Workers that an error lists at most.
+const NAMED: usize = 10;
+
 /// What to do with a request at this moment.
 pub(super) enum Verdict {
     Send(Identity),
@@ -136,7 +139,17 @@ impl Broker {
         };
         let send = |worker: Option<Identity>| worker.map_or(Verdict::Wait(None), Verdict::Send);
         let hostless = pending.host.is_empty() || pending.method.is_empty() || &*pending.host == text::ANY_WORKER;
-        Some(match self.farm.standing(&pending.host) {
+        let standing = self.farm.standing(&pending.host);
+        if let Some(name) = pending.host.strip_prefix(text::ONE_WORKER).filter(|_| !matches!(standing, Standing::NoWorker(_))) {
+            return Some(match self.farm.choose_named(name) {
+                Some(worker) => send(worker),
+                None => held(
+                    self.started,
+                    Verdict::Refuse(Refusal::NoSuchWorker(self.farm.seats().names().take(NAMED).map(str::to_owned).collect())),
+                ),
+            });
+        }
+        Some(match standing {
             Standing::NoWorker(since) => held(since, Verdict::Refuse(Refusal::NoWorker)),
             // A worker gives the documented error, or tells about itself.
             _ if hostless => send(self.farm.choose_any()),

@@ -189,6 +189,26 @@ fn any_worker_tells_about_itself() {
 }
 
 #[test]
+fn one_worker_tells_about_itself_and_who_comes_in_its_place_has_its_name() {
+    let mut world = World::settled();
+    ["a", "b"].iter().for_each(|worker| world.join(worker, &["vc01"]));
+    let named = |world: &World| world.broker.report(world.now).workers.iter().map(|w| w.name.clone()).collect::<Vec<_>>();
+    assert_eq!(named(&world), ["a", "b"]);
+    for _ in 0..3 {
+        world.ask("client", "@worker:b");
+        let (worker, number) = world.last_sent();
+        assert_eq!(worker, "b");
+        world.reply("b", number, "fine");
+        world.takes_answer("client", "fine");
+    }
+    world.ask("client", "@worker:c");
+    assert!(
+        world.answers.pop().is_some_and(|(_, text)| text.contains("@worker:c is not connected to the proxy; there are: a, b"))
+    );
+    world.check_books();
+}
+
+#[test]
 fn connections_of_a_process_are_numbered() {
     let mut world = World::settled();
     ["a1", "b1", "a2"].iter().for_each(|worker| world.join(worker, &["vc01"]));

@@ -42,7 +42,7 @@ fn pages_tell_what_is_true() {
     for line in [
         "# TYPE vpoller_proxy_answered_total counter",
         "vpoller_proxy_answered_total 1.0",
-        "vpoller_proxy_worker_answered_total{process=\"w\",socket=\"1\"} 1.0",
+        "vpoller_proxy_worker_answered_total{process=\"w\",socket=\"1\",name=\"w\"} 1.0",
         "vpoller_proxy_expired_total{place=\"in_flight\"} 0.0",
         "vpoller_proxy_status{status=\"running\"} 1.0",
     ] {

@@ -141,7 +141,7 @@ impl Follower {
             let unclear = std::mem::take(&mut line.unclear);
             // Where one thing may be read by now, others may.
             if apply::settle(&mut line.latest, &unclear, &rows) {
-                line.probe.from_the_first();
+                line.probe.start_over();
                 line.probe_next();
             }
             self.known.publish(&line.latest);

@@ -36,7 +36,7 @@ impl Probe {
     }
 
     /// Begins anew.
-    pub const fn from_the_first(&mut self) {
+    pub const fn start_over(&mut self) {
         self.passed = 0;
     }
 
