@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::slice;
 
 use serde_json::{Map, Value, json};
 
@@ -137,7 +138,7 @@ impl Work<Create> for CreateHosts<'_> {
     fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Create]) -> Vec<Create> {
         let names: Vec<&String> = hosts.iter().map(|host| &host.technical).collect();
         let there = existing(caller, "host.get", json!({"filter": {"host": names}, "output": ["host"]}), ["host"]);
-        let left: Vec<Create> = hosts.iter().filter(|host| !there.contains(&[host.technical.clone()])).cloned().collect();
+        let left: Vec<Create> = hosts.iter().filter(|host| !there.contains(slice::from_ref(&host.technical))).cloned().collect();
         self.teller.done(hosts.len() - left.len());
         left
     }
@@ -282,7 +283,7 @@ impl Work<Extra> for DeleteHosts<'_> {
     fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Extra]) -> Vec<Extra> {
         let ids: Vec<&String> = hosts.iter().map(|host| &host.id).collect();
         let there = existing(caller, "host.get", json!({"hostids": ids, "output": ["hostid"]}), ["hostid"]);
-        hosts.iter().filter(|host| there.contains(&[host.id.clone()])).cloned().collect()
+        hosts.iter().filter(|host| there.contains(slice::from_ref(&host.id))).cloned().collect()
     }
 
     fn failed(&mut self, host: &Extra, error: &ApiError) {
