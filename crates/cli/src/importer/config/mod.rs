@@ -181,7 +181,7 @@ zabbix:
         assert!(matches!(&config.zabbix.login, Login::Password { username, password }
             if username == "Admin" && password.expose() == "zabbix"));
         assert!(config.zabbix.verify && config.zabbix.ca_file.is_none());
-        assert_eq!(config.sync, [Follow::Cluster]);
+        assert_eq!((config.sync.as_slice(), config.adopt), (&[Follow::Cluster][..], Adopt::Keep));
         assert_eq!(config.blocks.keys().copied().collect::<Vec<_>>(), [Kind::Host, Kind::Vm, Kind::Datastore]);
         let hosts = &config.blocks[&Kind::Host];
         assert_eq!(hosts.polling, Some(Polling::Proxy("zbx-proxy.example.org".to_owned())));
@@ -264,6 +264,7 @@ zabbix:
         check("hostname: 'http://zabbix', api_token: s3cret, ca_file: /x, verify: false", "ca_file");
         check("hostname: 'http://zabbix', api_token: s3cret, sync: [everything]", "templates");
         check("hostname: 'http://zabbix', apitoken: s3cret", "apitoken");
+        check("hostname: 'http://zabbix', api_token: s3cret, adopt: all", "own");
         let direct = zabbix("hostname: 'https://zabbix/api_jsonrpc.php', api_token: s3cret, sync: []");
         let config = Config::parse(&direct).unwrap();
         assert_eq!(config.zabbix.url.as_str(), "https://zabbix/api_jsonrpc.php");

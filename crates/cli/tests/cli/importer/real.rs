@@ -8,7 +8,8 @@ use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::Series;
 
 use super::bed::{Bed, LIGHT, MANY, PROXY, TEMPLATES, groups, import_templates, texts, value};
-use super::frontend::{Answer, Call};
+use super::errors::{survives_errors, survives_lost_answers};
+use super::frontend::Answer;
 use super::run::{import, lines};
 use crate::program::Finished;
 
@@ -190,7 +191,7 @@ fn assert_done(bed: &Bed, plan: &Finished, run: &Finished) {
 
 /// Runs what a dry run planned.
 #[track_caller]
-fn run_planned(bed: &Bed, more: &str, options: &[&str]) -> (Finished, Finished) {
+pub fn run_planned(bed: &Bed, more: &str, options: &[&str]) -> (Finished, Finished) {
     let plan = bed.import(more, &[&["--dry-run"], options].concat(), 0);
     let run = bed.import(more, options, 0);
     assert_done(bed, &plan, &run);
@@ -307,76 +308,6 @@ fn follows_the_configuration(bed: &Bed) {
     let secrets = bed.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
     assert_eq!(secrets.trim(), "s3cret|1");
     assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");
-}
-
-/// New groups for new machines, and a new macro for old ones: each is done, and nobody hears of it.
-fn survives_lost_answers(bed: &Bed) {
-    bed.small.page("POST", "/vm/create", r#"{"name": "lost1"}"#);
-    bed.wait_for_rows("the new machine", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "lost1"));
-    let frontend = bed.frontend(|call| match (call.method.as_str(), call.nth) {
-        ("hostgroup.create" | "usermacro.create", 0) => Answer::Lose(502, String::new()),
-        ("host.create", 0) => Answer::Say(502, String::new()),
-        _ => Answer::Forward,
-    });
-    let text = |address: &str| {
-        let text = bed.configuration(address, &bed.names[0], "  sync: [cluster, macros]\n");
-        let entry = format!("      - {}\n    macros:\n", TEMPLATES[1]);
-        assert!(text.contains(&entry));
-        text.replace(&entry, &format!("{entry}      LOST: answer\n"))
-            .replace("      - Virtual Machines\n", "      - Virtual Machines\n      - Lost\n      - Found\n")
-    };
-    let finished = import(&text(&frontend.url()), &[]);
-    assert_eq!(finished.code, 0, "{:?}: {}", bed.series, finished.stderr);
-    assert_eq!(groups(&bed.host("lost1")), ["Found", "Lost", "Virtual Machines", "cluster01"]);
-    assert_eq!(value(&bed.host("vm01 renamed"), "macros", "{$LOST}"), Some("answer"));
-    let counts = frontend.take_counts();
-    let count = |method: &str| counts.get(method).copied().unwrap_or_default();
-    // What was done is not done again, what was not is.
-    assert_eq!(["hostgroup.create", "usermacro.create", "host.create"].map(count), [1, 1, 2], "{counts:?}");
-    assert_eq!(import(&text(&bed.server.pages()), &["--dry-run"]).stdout, "nothing to do\n");
-}
-
-/// The frontend refuses, dies and loses answers in the middle of a run; the next run makes good what was missed.
-fn survives_errors(bed: &Bed) {
-    for name in ["e1", "e2", "e3", "e4"] {
-        bed.small.page("POST", "/vm/create", &json!({"name": name}).to_string());
-    }
-    bed.wait_for_rows("the new machines", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "e4"));
-    let hostile = |call: &Call| match (call.method.as_str(), call.nth) {
-        // Done, and nobody hears of it.
-        ("host.create", 0) => Answer::Lose(200, r#"{"jsonrpc":"2.0","resu"#.to_owned()),
-        _ => Answer::Forward,
-    };
-    let through = |judge: fn(&Call) -> Answer| {
-        let frontend = bed.frontend(judge);
-        import(&bed.configuration(&frontend.url(), &bed.names[0], ""), &[])
-    };
-    let finished = through(hostile);
-    assert_eq!(finished.code, 0, "{}", finished.stderr);
-    assert_eq!(bed.import("", &["--dry-run"], 0).stdout, "nothing to do\n");
-
-    bed.small.set("VirtualMachine", "e1", "name", &json!("e1 renamed"));
-    bed.small.page("POST", "/vm/create", r#"{"name": "e5"}"#);
-    bed.small.page("POST", "/vm/create", r#"{"name": "e6"}"#);
-    bed.wait_for_rows("one more", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "e6"));
-    let finished = through(|call| match call.method.as_str() {
-        "host.update" => call.error("No permissions to referred object or it does not exist!"),
-        "host.create" if call.params.to_string().contains("\"e5\"") => Answer::Say(500, String::new()),
-        _ => Answer::Forward,
-    });
-    assert_eq!(finished.code, 1);
-    let all = lines(&finished);
-    for line in [
-        "WARNING - [vSphere VirtualMachine] Cannot update host in Zabbix: 'e1': No permissions to referred object or it does not exist!",
-        "WARNING - [vSphere VirtualMachine] Cannot create host in Zabbix: 'e5': host.create: HTTP status 500: no body",
-        "INFO - Sync completed",
-    ] {
-        assert!(all.contains(&line), "{line}\nis not in\n{}", finished.stderr);
-    }
-    bed.host("e6");
-    run_planned(bed, "", &[]);
-    bed.host("e5");
-    bed.host("e1 renamed");
 }
 
 fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
