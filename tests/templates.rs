@@ -8,7 +8,10 @@ use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
 
+mod incidents;
 mod shown;
+
+use incidents::{Incident, THRESHOLDS, Threshold, incidents};
 
 /// More machines beside the thirteen of the documents that are no templates.
 const MACHINES: usize = 187;
@@ -23,6 +26,11 @@ const EXCEPTIONS: [(&str, &str, &str); 1] =
 fn complete_hosts(estate: &Estate) -> BTreeSet<String> {
     let names = ["vm01.example.org", "esxi01.example.org", "datastore1", "cluster01", "datacenter01"];
     names.map(|name| estate.host_of(name)).into_iter().chain(["vCenter", "vPoller", "guest"].map(str::to_owned)).collect()
+}
+
+/// The number that stands for a short text in a key.
+fn identified(text: &str) -> String {
+    text.encode_utf16().map(|unit| format!("{unit:04x}")).collect()
 }
 
 fn is_exception(item: &Item) -> bool {
@@ -47,8 +55,11 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
         let vcenter = estate.add_vcenter();
         shown::enable_sessions(&estate, &vcenter);
         estate.add_host("vPoller", &["vPoller health"], &[]);
-        let account =
-            [("{$GUEST.USER}", "root"), ("{$GUEST.PASSWORD}", "p4ssw0rd"), ("{$GUEST.PROCESSES}", "apache2,no-such-daemon")];
+        let account = [
+            ("{$GUEST.USER}", "root"),
+            ("{$GUEST.PASSWORD}", "p4ssw0rd"),
+            ("{$GUEST.PROCESSES}", r"apache2, C:\dir\it's.exe,no-such-daemon"),
+        ];
         let of = [("{$VSPHERE.HOST}", estate.vsphere.as_str()), ("{$VSPHERE.NAME}", "vm01.example.org")];
         estate.add_host("guest", &["VMware vSphere VM processes by vPoller"], &[&of[..], &account].concat());
         let start = std::time::Instant::now();
@@ -81,8 +92,15 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
             assert_eq!(estate.value("vCenter", &key), Some(expected), "{series:?}: {key}");
         }
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[alarms,red]").as_deref(), Some("1"), "{series:?}");
-        assert_eq!(estate.value("guest", "vpoller.process[count,apache2]").as_deref(), Some("6"), "{series:?}");
-        assert_eq!(estate.value("guest", "vpoller.process[count,no-such-daemon]").as_deref(), Some("0"), "{series:?}");
+        for (process, count) in [("apache2", "6"), ("no-such-daemon", "0"), (r"C:\dir\it's.exe", "0")] {
+            let key = format!("vpoller.process[count,{}]", identified(process));
+            assert_eq!(estate.value("guest", &key).as_deref(), Some(count), "{series:?}: {process}");
+        }
+        let silent: Vec<String> =
+            ["no-such-daemon", r"C:\dir\it's.exe"].map(|process| format!("[{process}] Process does not run")).to_vec();
+        estate.wait_for_problems(&silent.iter().map(|problem| ("guest", problem.as_str())).collect::<Vec<_>>(), true);
+        assert!(!estate.problems("guest").iter().any(|problem| problem.contains("apache2")), "{series:?}");
+        assert_eq!(estate.complaints(), [], "{series:?}: discovery rules complain");
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
         shown::lists_name_what_is_there(&estate);
         shown::values_of_a_machine_agree(&estate);
@@ -324,89 +342,6 @@ fn importing_over_an_edited_template_keeps_values(estate: &Estate) {
     assert!(estate.value(&estate.discovered("vm-101"), key).is_some(), "{:?}: its value is gone", estate.server.series());
 }
 
-/// What the simulator is told, on which object, and the problem that follows.
-struct Incident {
-    kind: &'static str,
-    name: &'static str,
-    /// Property, value that raises the problem, value that resolves it.
-    change: (&'static str, Value, Value),
-    problem: &'static str,
-}
-
-fn incidents() -> Vec<Incident> {
-    let incident = |kind, name, path, bad, good, problem| Incident { kind, name, change: (path, bad, good), problem };
-    let machine =
-        |path, bad: Value, good: Value, problem| incident("VirtualMachine", "ns01.example.org", path, bad, good, problem);
-    let old = json!([{
-        "snapshot": "VirtualMachineSnapshot:snapshot-900", "vm": "VirtualMachine:vm-102", "name": "forgotten", "description": "", "id": 9,
-        "createTime": "2020-01-01T00:00:00Z", "state": "poweredOff", "quiesced": false,
-    }]);
-    let snapshots = |list: Value| json!({"currentSnapshot": "VirtualMachineSnapshot:snapshot-900", "rootSnapshotList": list});
-    vec![
-        machine("runtime.powerState", json!("poweredOff"), json!("poweredOn"), "Virtual machine is powered off"),
-        // Of a machine that stays on: that they do not run in one that is off is no problem.
-        incident(
-            "VirtualMachine",
-            "vm01.example.org",
-            "guest.toolsRunningStatus",
-            json!("guestToolsNotRunning"),
-            json!("guestToolsRunning"),
-            "VMware Tools are not running",
-        ),
-        machine("overallStatus", json!("red"), json!("green"), "Virtual machine: status is red"),
-        machine(
-            "runtime.connectionState",
-            json!("inaccessible"),
-            json!("connected"),
-            "Virtual machine is not reachable for vCenter",
-        ),
-        machine("snapshot", snapshots(old), Value::Null, "Virtual machine has an old snapshot"),
-        machine("runtime.consolidationNeeded", json!(true), json!(false), "Disks of the virtual machine need consolidation"),
-        incident(
-            "HostSystem",
-            "esxi01.example.org",
-            "runtime.connectionState",
-            json!("disconnected"),
-            json!("connected"),
-            "Hypervisor is not connected to vCenter",
-        ),
-        incident(
-            "HostSystem",
-            "esxi01.example.org",
-            "runtime.inMaintenanceMode",
-            json!(true),
-            json!(false),
-            "Hypervisor is in maintenance mode",
-        ),
-        incident(
-            "Datastore",
-            "datastore2",
-            "summary.freeSpace",
-            json!(1_000_000),
-            json!(549_755_813_888_u64),
-            "Datastore is almost full",
-        ),
-        incident("Datastore", "datastore2", "summary.accessible", json!(false), json!(true), "Datastore is not accessible"),
-        incident(
-            "ClusterComputeResource",
-            "cluster01",
-            "summary.numEffectiveHosts",
-            json!(1),
-            json!(3),
-            "Cluster has unusable hypervisors",
-        ),
-        incident(
-            "ClusterComputeResource",
-            "cluster01",
-            "overallStatus",
-            json!("yellow"),
-            json!("green"),
-            "Cluster: status is yellow",
-        ),
-        incident("Datacenter", "datacenter02", "overallStatus", json!("red"), json!("green"), "Datacenter: status is red"),
-    ]
-}
-
 #[test]
 fn problems_are_raised_and_resolved() {
     Series::together(|series| {
@@ -427,11 +362,33 @@ fn problems_are_raised_and_resolved() {
         estate.wait_for_problems(&problems, true);
         incidents.iter().for_each(|incident| set(incident, &incident.change.2));
         estate.wait_for_problems(&problems, false);
+        thresholds_are_obeyed(&estate);
         an_alarm_comes_and_goes(&estate);
         importing_again_changes_nothing(&estate);
         importing_over_an_edited_template_keeps_values(&estate);
         a_dead_worker_is_noticed(&mut estate);
     });
+}
+
+fn thresholds_are_obeyed(estate: &Estate) {
+    let api = &estate.server.api;
+    let macros = api.get("usermacro", &json!({"output": ["hostmacroid", "macro", "value"], "search": {"macro": "VSPHERE."}}));
+    let set = |pick: fn(&Threshold) -> Option<&str>| {
+        for threshold in &THRESHOLDS {
+            let of_template = |one: &&Value| one["macro"] == format!("{{${}}}", threshold.name);
+            let own = macros.iter().find(of_template).unwrap_or_else(|| panic!("no {} among {macros:?}", threshold.name));
+            let value = pick(threshold).map_or_else(|| own["value"].clone(), Value::from);
+            api.call("usermacro.update", &json!({"hostmacroid": own["hostmacroid"], "value": value}));
+        }
+    };
+    let objects: Vec<String> = THRESHOLDS.iter().map(|threshold| estate.host_of(threshold.object)).collect();
+    let problems: Vec<(&str, &str)> =
+        objects.iter().zip(&THRESHOLDS).map(|(host, threshold)| (host.as_str(), threshold.problem)).collect();
+    set(|threshold| Some(threshold.beyond));
+    estate.wait_for_problems(&problems, true);
+    set(|threshold| Some(threshold.within));
+    estate.wait_for_problems(&problems, false);
+    set(|_| None);
 }
 
 fn an_alarm_comes_and_goes(estate: &Estate) {

@@ -50,6 +50,11 @@ def counters(template, kind, properties, delay="1m", interval=""):
         delay=delay, type="TEXT", history="0", component="raw", description="All performance counters in one request.")
 
 
+def rows_of(pattern):
+    """The rows of the instances that a regular expression matches; discovery leaves things as they are while the object is off."""
+    return jsonpath("$[?(@.instance =~ '%s')]" % pattern, unless="discard")
+
+
 def counted(counter, instance=""):
     """The newest sample of a counter; there is none while the object is off."""
     return jsonpath("$[?(@.instance == '%s')]['%s'].first()" % (instance, counter), unless="discard")
@@ -164,3 +169,11 @@ def watch_percent(item, what, macro, minutes=5, scope="performance"):
     item.trigger(
         "%s is high" % what, "min({},%dm)>{$%s}" % (minutes, macro), "WARNING", scope=scope, data="Now: {ITEM.LASTVALUE1}",
         description="Above {$%s} %% for %d minutes." % (macro, minutes))
+
+
+def watch_restart(template, what, uptime, power):
+    """What is off has no uptime, and the last one stays."""
+    since = uptime.reference()
+    template.trigger(
+        "%s was restarted" % what, "last(%s)<10m and last(%s)>0 and last(%s)=1" % (since, since, power.reference()), "WARNING", scope="notice",
+        manual=True, data="Uptime: {ITEM.LASTVALUE1}")

@@ -1,10 +1,10 @@
 """VMware vSphere Hypervisor by vPoller."""
 
 from common import (
-    attributes, counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATUS, VCENTER, YES, Values, master,
-    watch_percent, watch_status,
+    attributes, counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, rows_of, STATUS, VCENTER, YES, Values, master,
+    watch_percent, watch_restart, watch_status,
 )
-from model import States, Template, chart, charts, jsonpath, multiplier, number, texts, unchanged
+from model import States, Template, chart, charts, multiplier, number, texts, unchanged
 
 CONNECTION = States("Hypervisor connection", connected=(1, "Connected"), notResponding=(0, "Not responding"), disconnected=(2, "Disconnected"))
 
@@ -41,7 +41,7 @@ def build():
     reboot = get.state("Reboot required", "reboot", "summary.rebootRequired", YES, "health")
     reboot.trigger("Hypervisor has to be rebooted", "last({})=1", "INFO", scope="notice")
     uptime = get.number("Uptime", "uptime", "summary.quickStats.uptime", "system", units="uptime")
-    uptime.trigger("Hypervisor was restarted", "last({})<10m and last({})>0", "WARNING", scope="notice", manual=True, data="Uptime: {ITEM.LASTVALUE1}")
+    watch_restart(host, "Hypervisor", uptime, power)
     get.fact("Boot time", "boottime", "runtime.bootTime", "system")
     get.alarms()
 
@@ -92,7 +92,7 @@ def build():
 
     def instances(what, rule_key, macro, pattern, parts, tag):
         rule = host.rule(
-            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=[jsonpath("$[?(@.instance =~ '%s')]" % pattern), unchanged("1h")],
+            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=[rows_of(pattern), unchanged("1h")],
             description="Those with performance counters of their own.")
         for name, key, path, factor, settings in parts:
             steps = [counted(path, macro)] + ([multiplier(factor)] if factor else [])

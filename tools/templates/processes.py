@@ -1,7 +1,7 @@
 """VMware vSphere VM processes by vPoller."""
 
-from common import HOST_MACRO, NAME_MACRO, PROCESSES
-from model import SECRET, Template, chart, charts, javascript, jsonpath, number
+from common import HOST_MACRO, IDENTIFIED, NAME_MACRO, PROCESSES
+from model import SECRET, Template, chart, charts, javascript, jsonpath, number, unchanged
 
 
 def build():
@@ -14,7 +14,7 @@ def build():
             "{$VSPHERE.NAME}": NAME_MACRO,
             "{$GUEST.USER}": ("", "Account in the guest that may list processes and nothing else."),
             "{$GUEST.PASSWORD}": ("", "Its password.", SECRET),
-            "{$GUEST.PROCESSES}": ("", "Processes that have to run, separated by commas: parts of their command lines, e.g. /usr/sbin/apache2,sshd."),
+            "{$GUEST.PROCESSES}": ("", "Processes that have to run, separated by commas: parts of their command lines, e.g. /usr/sbin/apache2,sshd. The last one must not end in a backslash."),
             "{$GUEST.PROCESSES.MAX}": ("1000", "So many processes in all are worth a warning."),
         },
         tags=[("class", "software"), ("target", "vmware"), ("target", "vmware-vm")],
@@ -24,22 +24,23 @@ def build():
         delay="5m", type="TEXT", history="0", component="raw", description="The command lines of all processes, in one guest operation.")
     total = made.item("Number of processes", "vpoller.process[total]", of=everything, component="system", steps=[jsonpath("$.length()")])
     total.trigger("Too many processes in the guest", "min({},10m)>{$GUEST.PROCESSES.MAX}", "WARNING", scope="capacity", data="Now: {ITEM.LASTVALUE1}")
-    counted = made.item(
-        "Get counts of the watched processes", "vpoller.process[counts]", of=everything, type="TEXT", history="0", component="raw",
-        steps=[javascript(
-            "var names = '{$GUEST.PROCESSES}'.split(','), all = JSON.parse(value), rows = [];",
-            "names.map(function (name) { return name.trim(); }).forEach(function (name, index) {",
-            "  if (name === '') return;",
-            "  var count = all.filter(function (one) { return (one.cmdLine || '').indexOf(name) >= 0; }).length;",
-            "  rows.push({id: index, name: name, count: count});",
-            "});",
-            "return JSON.stringify(rows);")])
+    # The list is no part of a script, where backslashes and quotes would mean something else.
+    listed = made.item("Get list of watched processes", 'vpoller.echo["{$GUEST.PROCESSES}"]', delay="5m", type="TEXT", history="0", component="raw",
+                       description="What the macro says; asks nobody.")
     rule = made.rule(
-        "Watched process discovery", "vpoller.process.discovery", of=counted, macros={"{#PROCESS.ID}": "$.id", "{#PROCESS.NAME}": "$.name"}, lifetime="1d",
-        description="The processes listed in {$GUEST.PROCESSES}.")
+        "Watched process discovery", "vpoller.process.discovery", of=listed, lifetime="1d", description="The processes listed in {$GUEST.PROCESSES}.",
+        macros={"{#PROCESS.ID}": "$.id", "{#PROCESS.CODE}": "$.code", "{#PROCESS.NAME}": "$.name"},
+        steps=[javascript(
+            *IDENTIFIED,
+            "return JSON.stringify(value.split(',').map(function (name) { return name.trim(); }).filter(Boolean).map(function (name) {",
+            "  return {id: id(name), code: encodeURIComponent(name).replace(/'/g, '%27'), name: name};",
+            "}));"), unchanged("1h")])
     count = rule.item(
-        "[{#PROCESS.NAME}] Number of processes", "vpoller.process[count,{#PROCESS.NAME}]", of=counted, component="system",
-        tags=[("process", "{#PROCESS.NAME}")], steps=[jsonpath("$[?(@.id == {#PROCESS.ID})].count.first()")])
+        "[{#PROCESS.NAME}] Number of processes", "vpoller.process[count,{#PROCESS.ID}]", of=everything, component="system",
+        tags=[("process", "{#PROCESS.NAME}")],
+        steps=[javascript(
+            "var name = decodeURIComponent('{#PROCESS.CODE}');",
+            "return JSON.parse(value).filter(function (one) { return (one.cmdLine || '').indexOf(name) >= 0; }).length;")])
     count.trigger("[{#PROCESS.NAME}] Process does not run", "last({})=0", "HIGH", scope="availability")
     rule.graph("[{#PROCESS.NAME}] Processes", (count.key, "3333FF", "GRADIENT_LINE"), low=0)
     made.graph("Guest: processes", (total.key, "3333FF", "GRADIENT_LINE"), low=0)

@@ -1,8 +1,8 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATE, STATUS, YES, Values, master,
-    watch_percent, watch_status,
+    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, rows_of, STATE, STATUS, YES, Values, master,
+    watch_percent, watch_restart, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
 
@@ -34,8 +34,8 @@ def build():
             "{$VSPHERE.VM.CPU.WARN}": ("90", "CPU usage in percent that is worth a warning."),
             "{$VSPHERE.VM.MEMORY.WARN}": ("90", "Memory usage of the guest in percent that is worth a warning."),
             "{$VSPHERE.VM.LATENCY.WARN}": ("0.1", "Disk latency in seconds that is worth a warning."),
-            "{$VSPHERE.VM.DISK.WARN}": ("20", "Free space of a guest's filesystem in percent that is worth a warning."),
-            "{$VSPHERE.VM.DISK.CRIT}": ("5", "Free space of a guest's filesystem in percent that is a serious problem."),
+            "{$VSPHERE.VM.DISK.WARN}": ("20", "Free space of a guest's filesystem in percent that is worth a warning. Its context is the path, without backslashes at its end: C: or /var."),
+            "{$VSPHERE.VM.DISK.CRIT}": ("5", "Free space of a guest's filesystem in percent that is a serious problem. Its context is the path, without backslashes at its end."),
             "{$VSPHERE.VM.DISK.MATCHES}": (".*", "Filesystems to discover, a regular expression for the path."),
             "{$VSPHERE.VM.DISK.NOT_MATCHES}": ("CHANGE_IF_NEEDED", "Filesystems to leave out, a regular expression for the path."),
             "{$VSPHERE.VM.SNAPSHOT.AGE}": ("7d", "Age of a snapshot that is worth a warning."),
@@ -56,8 +56,7 @@ def build():
         "Virtual machine is not reachable for vCenter", "last({})<>1", "AVERAGE", scope="availability", data="Now: {ITEM.LASTVALUE1}",
         description="Its host is disconnected, or the files of the machine are not accessible.")
     uptime = get.number("Uptime", "uptime", "summary.quickStats.uptimeSeconds", "system", units="uptime")
-    uptime.trigger(
-        "Virtual machine was restarted", "last({})<10m and last({})>0", "WARNING", scope="notice", manual=True, data="Uptime: {ITEM.LASTVALUE1}")
+    watch_restart(vm, "Virtual machine", uptime, power)
     get.fact("Boot time", "boottime", "runtime.bootTime", "system")
     get.alarms()
 
@@ -117,7 +116,7 @@ def build():
 
     drives = vm.rule(
         "Virtual disk discovery", "vpoller.vm.drive.discovery", of=perf, macros={"{#DRIVE}": "$.instance"},
-        steps=[jsonpath("$[?(@.instance =~ '^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$')]"), unchanged("1h")],
+        steps=[rows_of("^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$"), unchanged("1h")],
         description="Disks of the machine with performance counters of their own.")
     for name, key, path, factor, settings in (
         ("Read rate", "read", "virtualDisk.read.average", 1024, {"units": "Bps"}),
@@ -208,11 +207,13 @@ def build():
             "return JSON.stringify(disks.map(function (disk) {",
             "  var size = disk.capacity || 0, free = disk.freeSpace || 0;",
             "  return {id: id(disk.diskPath), path: disk.diskPath, size: size, free: free, used: Math.max(0, size - free),",
-            "          pfree: size ? free / size * 100 : 100};",
+            "          pfree: size ? free / size * 100 : 100,",
+            # A macro's context in quotes must not end in a backslash, and every path of Windows does.
+            "          context: disk.diskPath.replace(/\\\\+$/, '')};",
             "}));")])
     rule = vm.rule(
         "Guest filesystem discovery", "vpoller.vm.disk.discovery", of=disks, steps=[unchanged("1h")],
-        macros={"{#DISK.ID}": "$.id", "{#DISK.PATH}": "$.path"},
+        macros={"{#DISK.ID}": "$.id", "{#DISK.PATH}": "$.path", "{#DISK.CONTEXT}": "$.context"},
         conditions=[("{#DISK.PATH}", "MATCHES_REGEX", "{$VSPHERE.VM.DISK.MATCHES}"),
                     ("{#DISK.PATH}", "NOT_MATCHES_REGEX", "{$VSPHERE.VM.DISK.NOT_MATCHES}")],
         description="Filesystems that VMware Tools report.")
@@ -226,9 +227,9 @@ def build():
     disk("Free space", "free", "free", units="B")
     disk("Used space", "used", "used", units="B")
     free = disk("Free space in percent", "pfree", "pfree", type="FLOAT", units="%")
-    critical = free.trigger("[{#DISK.PATH}] Filesystem is almost full", "max({},5m)<{$VSPHERE.VM.DISK.CRIT:\"{#DISK.PATH}\"}", "HIGH", scope="capacity",
+    critical = free.trigger("[{#DISK.PATH}] Filesystem is almost full", "max({},5m)<{$VSPHERE.VM.DISK.CRIT:\"{#DISK.CONTEXT}\"}", "HIGH", scope="capacity",
                             data="Free: {ITEM.LASTVALUE1}")
-    free.trigger("[{#DISK.PATH}] Filesystem gets full", "max({},5m)<{$VSPHERE.VM.DISK.WARN:\"{#DISK.PATH}\"}", "WARNING", scope="capacity",
+    free.trigger("[{#DISK.PATH}] Filesystem gets full", "max({},5m)<{$VSPHERE.VM.DISK.WARN:\"{#DISK.CONTEXT}\"}", "WARNING", scope="capacity",
                  data="Free: {ITEM.LASTVALUE1}", after=[critical])
     rule.graph("[{#DISK.PATH}] Space", ("vpoller.vm.disk[size,{#DISK.ID}]", "3333FF"), ("vpoller.vm.disk[free,{#DISK.ID}]", "00AA00", "GRADIENT_LINE"), low=0)
 
