@@ -62,34 +62,41 @@ pub fn decide(
     let mut extras: Vec<Extra> = gone.iter().map(|(kind, host)| extra(config, inventory, options, *kind, host)).collect();
     let mut notes = Vec::new();
     for kind in Kind::ALL {
-        let is_lost = |(extra, host): (&Extra, &Host)| {
-            extra.kind == kind && extra.fate == Fate::Delete && !is_unwanted(config, inventory, host)
-        };
-        let lost = extras.iter().zip(gone).filter(|(extra, (_, host))| is_lost((extra, host))).count();
-        let ours =
-            |host: &&Host| tagged(host, &config.vcenter).is_some_and(|(of, _)| of == kind) && host.tag(ADOPTED_TAG).is_none();
-        let there = state.hosts.iter().filter(ours).count();
-        let limits = options.max_delete.map_or(USUAL.to_vec(), |limit| vec![limit]);
-        let most = limits.iter().map(|limit| limit.among(there)).max().unwrap_or_default();
         // Who allows that there is none at all has seen it.
-        let empty = inventory.listed.get(&kind).copied().unwrap_or_default() == 0;
-        if lost <= most || empty {
+        if is_empty(inventory, kind) {
             continue;
         }
-        notes.push((
-            kind,
-            Note::error(format!(
-                "{lost} of {there} hosts would be deleted because their objects are gone, and {most} may be in one run: none of them is. \
-                 Does the account still see everything? If they are gone, use --max-delete {lost}"
-            )),
-        ));
-        for (extra, (_, host)) in extras.iter_mut().zip(gone) {
-            if is_lost((extra, host)) {
-                extra.fate = Fate::Stay;
-            }
+        let doomed = extras.iter_mut().zip(gone).filter(|(extra, (_, host))| {
+            extra.kind == kind && extra.fate == Fate::Delete && !is_unwanted(config, inventory, host)
+        });
+        let doomed: Vec<&mut Extra> = doomed.map(|(extra, _)| extra).collect();
+        let (lost, there) = (doomed.len(), ours(config, state, kind));
+        let limits = options.max_delete.map_or(USUAL.to_vec(), |limit| vec![limit]);
+        let most = limits.iter().map(|limit| limit.among(there)).max().unwrap_or_default();
+        if lost > most {
+            doomed.into_iter().for_each(|extra| extra.fate = Fate::Stay);
+            notes.push((kind, too_many(lost, there, most)));
         }
     }
     (extras, notes)
+}
+
+fn too_many(lost: usize, there: usize, most: usize) -> Note {
+    Note::error(format!(
+        "{lost} of {there} hosts would be deleted because their objects are gone, and {most} may be in one run: none of them is. \
+         Does the account still see everything? If they are gone, use --max-delete {lost}"
+    ))
+}
+
+/// How many hosts of a type there are that this program made.
+fn ours(config: &Config, state: &State, kind: Kind) -> usize {
+    let of_kind = |host: &&Host| tagged(host, &config.vcenter).is_some_and(|(of, _)| of == kind);
+    state.hosts.iter().filter(of_kind).filter(|host| host.tag(ADOPTED_TAG).is_none()).count()
+}
+
+/// Whether vSphere lists no object of a type at all.
+fn is_empty(inventory: &Inventory, kind: Kind) -> bool {
+    inventory.listed.get(&kind).copied().unwrap_or_default() == 0
 }
 
 /// Whether vSphere has the object, and the configuration says that it gets no host because of its name.
@@ -99,7 +106,6 @@ fn is_unwanted(config: &Config, inventory: &Inventory, host: &Host) -> bool {
 
 fn extra(config: &Config, inventory: &Inventory, options: Options, kind: Kind, host: &Host) -> Extra {
     let name = &host.visible;
-    let empty = inventory.listed.get(&kind).copied().unwrap_or_default() == 0;
     let fate = if !options.delete {
         Fate::Stay
     } else if is_vcenter(host, &config.vcenter) {
@@ -108,7 +114,7 @@ fn extra(config: &Config, inventory: &Inventory, options: Options, kind: Kind, h
         Fate::Kept(Note::warning(format!(
             "Host '{name}' was not made by this program: not deleted as long as it has the tag {ADOPTED_TAG}"
         )))
-    } else if empty && !options.allow_empty {
+    } else if is_empty(inventory, kind) && !options.allow_empty {
         let cause = format!("Host '{name}' is not deleted: {} lists no {} at all", config.vcenter, kind.type_name());
         Fate::Kept(Note::error(format!("{cause}; does its account see them? If they are gone, use --allow-empty")))
     } else {
