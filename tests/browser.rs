@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use vpoller_testkit::browser::Browser;
+use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::{ADMINISTRATOR, Series};
 
 use crate::estate::Estate;
@@ -27,10 +28,34 @@ fn log_in(browser: &Browser, estate: &Estate) {
     browser.wait_for(&["Global view"]);
 }
 
+/// Imports the file with all templates as the documentation says.
+fn import(browser: &Browser, estate: &Estate) {
+    let (list, button) = match estate.server.series() {
+        Series::V6_0 => ("templates.php", "button[onclick*='popup.import']"),
+        Series::V7_0 => ("zabbix.php?action=template.list", "#js-import"),
+    };
+    browser.open(&format!("{}/{list}", estate.server.pages()));
+    browser.click(button);
+    browser.wait_for(&["Import file", "Delete missing"]);
+    let file = workspace::root().join("templates/zabbix/vpoller-all.yaml");
+    browser.fill("#import_file", file.to_str().expect("a plain path"));
+    if estate.server.series() == Series::V7_0 {
+        browser.wait_for_idle();
+        browser.picture("zabbix-import");
+    }
+    browser.click(".overlay-dialogue-footer button");
+    browser.wait_for(&["Added", "VMware vSphere Virtual Machine by vPoller"]);
+    browser.click_when_there(".modal-popup-fullscreen .overlay-dialogue-footer button");
+    browser.wait_for(&["Imported successfully"]);
+}
+
 #[test]
 fn pages_show_the_estate() {
     Series::together(|series| {
-        let estate = Estate::with_templates(series, 12);
+        let estate = Estate::start(series, 12);
+        let browser = Browser::start();
+        log_in(&browser, &estate);
+        import(&browser, &estate);
         estate.add_vcenter();
         let host = estate.discovered("vm-101");
         let machines = BTreeSet::from([host.clone()]);
@@ -46,7 +71,6 @@ fn pages_show_the_estate() {
         });
         let (host, id) = machine(&estate);
         estate.wait_for_problems(&[(&host, PROBLEM)], true);
-        let browser = Browser::start();
         let pages = estate.server.pages();
         // Without the form above the list, which would fill most of the picture.
         let picture = |name: &str, form: &str| {
@@ -56,7 +80,6 @@ fn pages_show_the_estate() {
                 browser.picture(name);
             }
         };
-        log_in(&browser, &estate);
 
         let templates = match series {
             Series::V6_0 => "templates.php?filter_name=by+vPoller&filter_set=1",

@@ -90,6 +90,18 @@ impl Browser {
         within(&self.runtime, clicking).unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
+    /// Clicks what a CSS selector finds, as soon as it is there and nothing covers it.
+    ///
+    /// # Panics
+    /// When that is not so after a minute.
+    #[track_caller]
+    pub fn click_when_there(&self, selector: &str) {
+        wait_until(SOON, &format!("{selector} to click"), || {
+            let clicking = async { self.client.find(Locator::Css(selector)).await?.click().await };
+            within(&self.runtime, clicking).is_ok()
+        });
+    }
+
     /// The text of the page as a person sees it.
     #[must_use]
     #[track_caller]
