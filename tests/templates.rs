@@ -8,6 +8,7 @@ use vpoller_testkit::{Host, SimOptions, Simulator};
 
 use crate::estate::{Estate, Item, ValueType, template_file};
 
+mod changes;
 mod incidents;
 mod shown;
 
@@ -262,6 +263,7 @@ fn a_wrong_macro_is_said_and_mended() {
         estate.stack.start_proxy();
         estate.check_until(&vcenter, "an answer", || about(&estate).is_empty().then_some(()));
         a_missing_privilege_is_said(&mut estate);
+        changes::discovery_follows_vsphere(&estate);
     });
 }
 

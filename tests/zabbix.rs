@@ -163,6 +163,41 @@ fn lone_proxy_stores_values_and_messages() {
     });
 }
 
+/// What the module says when a daemon is told to say everything, and that it says nothing of it otherwise.
+#[test]
+fn daemons_that_say_everything_say_what_the_module_does() {
+    let bed = Bed::start();
+    let own = [
+        "vPoller Timeout: 3000 (ms)",
+        "vPoller Proxy: tcp://127.0.0.1:",
+        "Sending task request to vPoller: ",
+        "Received reply from vPoller",
+    ];
+    let secret = format!("vpoller[vm.process.get,{},vm01.example.org,cmdLine,,root,gu3st-s3cret]", bed.host);
+    let check = |series: Series, log: &str, talks: bool| {
+        for text in own {
+            assert_eq!(log.contains(text), talks, "{series:?}: {text} in {log}");
+        }
+        // Zabbix itself writes keys into its log at this level.
+        let told: Vec<&str> = log.lines().filter(|line| line.contains("vPoller")).collect();
+        assert!(!told.iter().any(|line| line.contains("gu3st-s3cret")), "{series:?}: {told:#?}");
+    };
+    Series::each(|series| {
+        for (level, talks) in [("DebugLevel=4", true), ("DebugLevel=3", false)] {
+            let agent = bed.setting(series).agent(level);
+            assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?}");
+            assert!(agent.get(&secret).contains("Cannot get guest processes"), "{series:?}");
+            check(series, &agent.log(), talks);
+            let mut proxy = bed.setting(series).proxy(&[&power_state(&bed.host), &secret], level);
+            proxy.wait_for(0, "value of the good item", |row| row.item == 0 && row.supported);
+            proxy
+                .wait_for(0, "message of the other one", |row| row.item == 1 && row.value.contains("Cannot get guest processes"));
+            check(series, &proxy.log(), talks);
+            proxy.stop();
+        }
+    });
+}
+
 #[test]
 fn lone_proxy_outlives_vpoller() {
     Series::each(|series| {

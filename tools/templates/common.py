@@ -1,5 +1,7 @@
 """What the templates of the several object types have in common."""
 
+import json
+
 from model import Booleans, Item, States, javascript, jsonpath, multiplier, unchanged  # noqa: F401
 
 VCENTER = "VMware vSphere by vPoller"
@@ -50,9 +52,22 @@ def counters(template, kind, properties, delay="1m", interval=""):
         delay=delay, type="TEXT", history="0", component="raw", description="All performance counters in one request.")
 
 
-def rows_of(pattern):
-    """The rows of the instances that a regular expression matches; discovery leaves things as they are while the object is off."""
-    return jsonpath("$[?(@.instance =~ '%s')]" % pattern, unless="discard")
+def listed(*members):
+    """Steps of a discovery rule that is fed with values: only what names the things is left, so that nothing is discovered again because a
+    value changed."""
+    return [javascript(
+        "var members = %s;" % json.dumps(members),
+        "return JSON.stringify(JSON.parse(value).map(function (row) {",
+        "  var named = {};",
+        "  members.forEach(function (member) { named[member] = row[member]; });",
+        "  return named;",
+        "}));"), unchanged(STATE)]
+
+
+def instances_of(pattern):
+    """Steps of a discovery rule for the instances of counters that a regular expression matches; it leaves things as they are while the
+    object is off."""
+    return [jsonpath("$[?(@.instance =~ '%s')]" % pattern, unless="discard"), *listed("instance")]
 
 
 def counted(counter, instance=""):
@@ -132,7 +147,7 @@ class Values:
         """An item for each custom attribute that the macro names; the master asks for what the macro says."""
         macro = attributes(self.prefix)
         self.template.macros[macro] = ("", "Custom attributes to show, by name and separated by commas: customValue.Owner,customValue.Backup")
-        listed = self._item("Get custom attributes", "attributes", [javascript(
+        values = self._item("Get custom attributes", "attributes", [javascript(
             *IDENTIFIED,
             "var o = JSON.parse(value)[0], rows = [], name;",
             "Object.keys(o).forEach(function (path) {",
@@ -142,10 +157,10 @@ class Values:
             "});",
             "return JSON.stringify(rows);")], type="TEXT", history="0", component="raw")
         rule = self.template.rule(
-            "Custom attribute discovery", "vpoller.%s.attribute.discovery" % self.prefix, of=listed, steps=[unchanged("1h")],
+            "Custom attribute discovery", "vpoller.%s.attribute.discovery" % self.prefix, of=values, steps=listed("id", "name"),
             macros={"{#ATTRIBUTE.ID}": "$.id", "{#ATTRIBUTE.NAME}": "$.name"}, description="Those listed in %s that the %s has." % (macro, what))
         rule.item(
-            "[{#ATTRIBUTE.NAME}] Custom attribute", "vpoller.%s.attribute[{#ATTRIBUTE.ID}]" % self.prefix, of=listed, type="TEXT", component="system",
+            "[{#ATTRIBUTE.NAME}] Custom attribute", "vpoller.%s.attribute[{#ATTRIBUTE.ID}]" % self.prefix, of=values, type="TEXT", component="system",
             tags=[("attribute", "{#ATTRIBUTE.NAME}")],
             steps=[jsonpath("$[?(@.id == '{#ATTRIBUTE.ID}')].value.first()", unless="discard"), unchanged(FACT)])
 

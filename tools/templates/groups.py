@@ -109,12 +109,13 @@ def datacenter():
     perf = counters(made, "datacenter", "@datacenter.perf", "1h", "Past day")
     operations = []
     for shown, key, counter, colour in (
-        ("Virtual machines powered on, in 24 hours", "on", "vmop.numPoweron.latest", "00AA00"),
-        ("Virtual machines powered off, in 24 hours", "off", "vmop.numPoweroff.latest", "CC0000"),
-        ("Virtual machines suspended, in 24 hours", "suspended", "vmop.numSuspend.latest", "BBBB00"),
-        ("Virtual machines moved, in 24 hours", "moved", "vmop.numVMotion.latest", "3333FF"),
+        ("Power-on operations", "on", "vmop.numPoweron.latest", "00AA00"),
+        ("Power-off operations", "off", "vmop.numPoweroff.latest", "CC0000"),
+        ("Suspend operations", "suspended", "vmop.numSuspend.latest", "BBBB00"),
+        ("Migrations with vMotion", "moved", "vmop.numVMotion.latest", "3333FF"),
     ):
-        item = made.item(shown, "vpoller.datacenter[perf,%s]" % key, of=perf, component="system", steps=[counted(counter)])
+        item = made.item(shown, "vpoller.datacenter[perf,%s]" % key, of=perf, component="system", steps=[counted(counter)],
+                         description="As vCenter counts them, in its newest sample of five minutes.")
         operations.append((item.key, colour))
     made.graph("Datacenter: operations", *operations, low=0)
     red = next(item for item in made.items if item.key == "vpoller.datacenter[alarms,red]")

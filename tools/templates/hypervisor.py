@@ -1,7 +1,7 @@
 """VMware vSphere Hypervisor by vPoller."""
 
 from common import (
-    attributes, counted, counters, FACT, HOST_MACRO, HYPERVISOR, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, rows_of, STATUS, VCENTER, YES, Values, master,
+    attributes, counted, counters, FACT, HOST_MACRO, HYPERVISOR, instances_of, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATUS, VCENTER, YES, Values, master,
     watch_percent, watch_restart, watch_status,
 )
 from model import States, Template, chart, charts, multiplier, number, texts, unchanged
@@ -92,7 +92,7 @@ def build():
 
     def instances(what, rule_key, macro, pattern, parts, tag):
         rule = host.rule(
-            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=[rows_of(pattern), unchanged("1h")],
+            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=instances_of(pattern),
             description="Those with performance counters of their own.")
         for name, key, path, factor, settings in parts:
             steps = [counted(path, macro)] + ([multiplier(factor)] if factor else [])

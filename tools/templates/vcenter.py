@@ -5,7 +5,7 @@ from model import Template, chart, javascript, jsonpath, number, texts, unchange
 
 # What the hosts that discovery makes are called: the name for people, and what makes it unique among all vSphere hosts. Zabbix makes no
 # host whose technical name has other characters than these, and none with a longer name. vSphere's names are longer, and the id of an
-# NFS datastore of a lone ESXi host is a path.
+# NFS datastore of a lone ESXi host is a path. Nothing else of an object is left, so that nothing is discovered again because it was switched off.
 NAMED = (
     "var longest = 128, ellipsis = String.fromCharCode(0x2026);",
     "function cut(text, room) {",
@@ -14,11 +14,12 @@ NAMED = (
     "}",
     "return JSON.stringify(JSON.parse(value).map(function (row) {",
     "  var id = row.hostname + ' ' + row.moid, plain = id.replace(/[^0-9A-Za-z_. -]/g, '_').slice(0, 119);",
-    "  row.key = id === plain ? id : plain + '-' + md5(id).slice(0, 8);",
+    "  var made = {moid: row.moid, name: row.name, hostname: row.hostname, template: row['summary.config.template']};",
+    "  made.key = id === plain ? id : plain + '-' + md5(id).slice(0, 8);",
     "  var place = ' (' + row.moid + ' at ' + row.hostname + ')';",
     "  if (place.length > 96) { place = ' (' + md5(id).slice(0, 8) + ')'; }",
-    "  row.label = cut(row.name, longest - place.length) + place;",
-    "  return row;",
+    "  made.label = cut(row.name, longest - place.length) + place;",
+    "  return made;",
     "}));",
 )
 TECHNICAL, VISIBLE = "{#KEY}", "{#LABEL}"
@@ -87,7 +88,7 @@ def build():
             "  }).join(' | ');",
             "}));"), unchanged(FACT)])
 
-    discover(made, "virtual machine", "vm", "@vm.list", MACHINE, "VM", {"{#TEMPLATE}": "$['summary.config.template']"},
+    discover(made, "virtual machine", "vm", "@vm.list", MACHINE, "VM", {"{#TEMPLATE}": "$.template"},
              [("{#TEMPLATE}", "NOT_MATCHES_REGEX", "true")])
     discover(made, "hypervisor", "host", "@host.list", HYPERVISOR, "HV")
     discover(made, "datastore", "datastore", "@datastore.list", DATASTORE, "DATASTORE")

@@ -1,7 +1,7 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, rows_of, STATE, STATUS, YES, Values, master,
+    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, instances_of, listed, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATE, STATUS, YES, Values, master,
     watch_percent, watch_restart, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
@@ -116,7 +116,7 @@ def build():
 
     drives = vm.rule(
         "Virtual disk discovery", "vpoller.vm.drive.discovery", of=perf, macros={"{#DRIVE}": "$.instance"},
-        steps=[rows_of("^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$"), unchanged("1h")],
+        steps=instances_of("^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$"),
         description="Disks of the machine with performance counters of their own.")
     for name, key, path, factor, settings in (
         ("Read rate", "read", "virtualDisk.read.average", 1024, {"units": "Bps"}),
@@ -212,7 +212,7 @@ def build():
             "          context: disk.diskPath.replace(/\\\\+$/, '')};",
             "}));")])
     rule = vm.rule(
-        "Guest filesystem discovery", "vpoller.vm.disk.discovery", of=disks, steps=[unchanged("1h")],
+        "Guest filesystem discovery", "vpoller.vm.disk.discovery", of=disks, steps=listed("id", "path", "context"),
         macros={"{#DISK.ID}": "$.id", "{#DISK.PATH}": "$.path", "{#DISK.CONTEXT}": "$.context"},
         conditions=[("{#DISK.PATH}", "MATCHES_REGEX", "{$VSPHERE.VM.DISK.MATCHES}"),
                     ("{#DISK.PATH}", "NOT_MATCHES_REGEX", "{$VSPHERE.VM.DISK.NOT_MATCHES}")],
@@ -245,7 +245,7 @@ def build():
             "          ip: (net.ipAddress || []).join(', ')};",
             "}));")])
     nets = vm.rule(
-        "Guest network adapter discovery", "vpoller.vm.net.discovery", of=adapters, steps=[unchanged("1h")],
+        "Guest network adapter discovery", "vpoller.vm.net.discovery", of=adapters, steps=listed("id", "network", "mac"),
         macros={"{#NET.ID}": "$.id", "{#NET.NAME}": "$.network", "{#NET.MAC}": "$.mac"}, description="Adapters that VMware Tools report.")
     tags = [("adapter", "{#NET.MAC}"), ("network", "{#NET.NAME}")]
 

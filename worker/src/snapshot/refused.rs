@@ -20,6 +20,8 @@ pub(crate) struct Probe {
 
 /// Objects that are read again at once: an account without any rights must not cost vSphere more than this.
 const AT_ONCE: usize = 100;
+/// Between two looks, whatever is configured.
+const SHORTEST: Duration = Duration::from_secs(1);
 
 impl Probe {
     pub const fn new(last: Instant) -> Self {
@@ -52,7 +54,7 @@ impl Probe {
 impl Follower {
     /// Has some of what is refused read again, when it is time to. A refusal is believed for as long as an old answer is.
     pub(super) fn probe(&self, line: &mut Line) {
-        if line.probe.take(Instant::now(), self.settings.max_stale) {
+        if line.probe.take(Instant::now(), self.settings.max_stale.max(SHORTEST)) {
             line.probe_next();
         }
     }

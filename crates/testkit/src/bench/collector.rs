@@ -23,7 +23,7 @@ const PACE: Duration = Duration::from_secs(3);
 /// As a vCenter does: the statistics of all machines change together.
 const CHURN: u64 = 20;
 /// Room for so many items; no interval is changed, and how often the server reads its configuration is 7.0's default.
-const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\n";
+const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\nHistoryCacheSize=64M\nHistoryIndexCacheSize=64M\n";
 /// Hosts beside the first. None has a SCSI disk, of which the collector would ask for more: its calls are rather too few here.
 const MORE_HOSTS: usize = 19;
 /// Where values are kept.
@@ -156,7 +156,7 @@ impl Watched {
     }
 
     /// Adds the vCenter, waits for all values, and counts for a while.
-    fn measure(&self, settings: &Settings) -> Value {
+    fn measure(mut self, settings: &Settings) -> Value {
         self.simulator.reset_calls();
         let added = self.add_vcenter();
         let arrival = self.wait_for_values(added);
@@ -215,7 +215,7 @@ impl Watched {
     }
 
     /// Waits until every machine has told whether it is on.
-    fn wait_for_values(&self, added: f64) -> Arrival {
+    fn wait_for_values(&mut self, added: f64) -> Arrival {
         let question = format!(
             "select min(clock), max(clock), count(*) from (select min(v.clock) clock from history_uint v join items i using (itemid) \
              where i.key_ like '{}' group by i.itemid) firsts",
@@ -225,6 +225,7 @@ impl Watched {
         let mut helped = None;
         loop {
             thread::sleep(PACE);
+            assert!(self.server.process.is_running(), "the Zabbix server has ended itself: its log says why");
             let row = self.server.sql(&question);
             let mut fields = row.trim().split('|').map(|field| field.parse::<f64>().unwrap_or(f64::NAN));
             let [first, last, count] = [(); 3].map(|()| fields.next().unwrap_or(f64::NAN));
