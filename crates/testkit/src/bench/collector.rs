@@ -23,7 +23,7 @@ const PACE: Duration = Duration::from_secs(3);
 /// As a vCenter does: the statistics of all machines change together.
 const CHURN: u64 = 20;
 /// Room for so many items; no interval is changed, and how often the server reads its configuration is 7.0's default.
-const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\nHistoryCacheSize=64M\nHistoryIndexCacheSize=64M\n";
+const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\nHistoryCacheSize=64M\nHistoryIndexCacheSize=64M\nTrendCacheSize=64M\n";
 /// Hosts beside the first. None has a SCSI disk, of which the collector would ask for more: its calls are rather too few here.
 const MORE_HOSTS: usize = 19;
 /// Where values are kept.
