@@ -101,6 +101,7 @@ fn discovery_makes_hosts_and_every_item_has_its_value() {
             ["no-such-daemon", r"C:\dir\it's.exe"].map(|process| format!("[{process}] Process does not run")).to_vec();
         estate.wait_for_problems(&silent.iter().map(|problem| ("guest", problem.as_str())).collect::<Vec<_>>(), true);
         assert!(!estate.problems("guest").iter().any(|problem| problem.contains("apache2")), "{series:?}");
+        too_many_processes_are_told(&estate);
         assert_eq!(estate.complaints(), [], "{series:?}: discovery rules complain");
         assert_eq!(estate.value(&estate.discovered("vm-101"), "vpoller.vm[power]").as_deref(), Some("1"), "{series:?}");
         shown::lists_name_what_is_there(&estate);
@@ -406,8 +407,7 @@ fn an_alarm_comes_and_goes(estate: &Estate) {
 }
 
 fn a_dead_worker_is_noticed(estate: &mut Estate) {
-    let host =
-        estate.server.api.get("host", &json!({"filter": {"host": ["vCenter"]}, "output": ["hostid"]}))[0]["hostid"].clone();
+    let host = estate.host_id("vCenter");
     // Zabbix looks at such triggers every 30 seconds.
     estate.server.api.call("usermacro.create", &json!({"hostid": host, "macro": "{$VSPHERE.NODATA}", "value": "10s"}));
     estate.add_host("vPoller", &["vPoller health"], &[]);
@@ -419,7 +419,30 @@ fn a_dead_worker_is_noticed(estate: &mut Estate) {
     assert!(about.error.contains("no worker serves"), "{about:?}");
     estate.stack.start_worker(&["--concurrency", "1"]);
     estate.wait_for_problems(&silence, false);
+    a_dead_proxy_is_noticed(estate);
     each_worker_tells_for_itself(estate);
+}
+
+/// Any number of processes is more than none, until the threshold is usual again.
+fn too_many_processes_are_told(estate: &Estate) {
+    let problem = [("guest", "Too many processes in the guest")];
+    let id = estate.host_id("guest");
+    let own = json!({"hostid": id, "macro": "{$GUEST.PROCESSES.MAX}", "value": "0"});
+    let made = estate.server.api.call("usermacro.create", &own);
+    estate.wait_for_problems(&problem, true);
+    estate.server.api.call("usermacro.delete", &json!([made["hostmacroids"][0]]));
+    estate.wait_for_problems(&problem, false);
+}
+
+/// Nothing that vPoller monitors has values then.
+fn a_dead_proxy_is_noticed(estate: &mut Estate) {
+    let own = json!({"hostid": estate.host_id("vPoller"), "macro": "{$VPOLLER.NODATA}", "value": "10s"});
+    estate.server.api.call("usermacro.create", &own);
+    let problem = [("vPoller", "vPoller does not answer")];
+    estate.stack.proxy = None;
+    estate.wait_for_problems(&problem, true);
+    estate.stack.start_proxy();
+    estate.wait_for_problems(&problem, false);
 }
 
 /// Two workers, and a vSphere host that they cannot reach until it is there.

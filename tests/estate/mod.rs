@@ -132,6 +132,11 @@ impl Estate {
         found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
     }
 
+    /// The id that the API knows a host by, of its technical name.
+    pub fn host_id(&self, host: &str) -> Value {
+        self.server.api.get("host", &json!({"filter": {"host": [host]}, "output": ["hostid"]}))[0]["hostid"].clone()
+    }
+
     /// The enabled items of hosts with this technical name, or of all hosts.
     pub fn items(&self, host: Option<&str>) -> Vec<Item> {
         let mut question = json!({

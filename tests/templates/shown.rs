@@ -68,6 +68,7 @@ pub fn values_of_a_machine_agree(estate: &Estate) {
     // 2015-02-13 09:16:50, the third of four.
     assert_eq!(estate.value(&host, "vpoller.vm[snapshot.newest]").as_deref(), Some("1423819010"), "{series:?}");
     let parts = estate.check_until(&BTreeSet::from([host.as_str()]), "its disk, and its filesystem /var", || {
+        // What is no number is waited for until the test fails.
         let value = |key: &str| estate.value(&host, key)?.parse::<u64>().ok();
         value("vpoller.vm.drive[reads,scsi0:0]").and(value("vpoller.vm.drive[writes,scsi0:0]"))?;
         let part = |part: &str| value(&format!("vpoller.vm.disk[{part},002f007600610072]"));

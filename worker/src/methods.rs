@@ -593,7 +593,8 @@ pub static METHODS: &[Method] = &[
         action: Action::Status,
         success: "vPoller Worker status",
         doc: "What the worker that serves a vSphere host tells about itself, its agents included; of any worker when the host is \
-              `@worker`, of the one with that name in the proxy's document when it is `@worker:name`, of the proxy when it is `@proxy`. Properties are paths in the status document.",
+              `@worker`, of the one with that name in the proxy's document when it is `@worker:name`, of the proxy when it is `@proxy`. \
+              Properties are paths in the status document.",
         example: "-p agents.vc01.example.org.state",
         ..VALUE
     },

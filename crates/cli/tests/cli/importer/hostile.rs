@@ -114,6 +114,7 @@ fn names_arrive(server: &Server, made: &[(&str, String)], hosts: &[Value]) {
         let due = items.iter().filter(|item| item["type"] == "3" && missing.contains(&&item["hostid"]));
         let tasks: Vec<Value> = due.map(|item| json!({"type": 6, "request": {"itemid": item["itemid"]}})).collect();
         eprintln!("{:?}: {} names are missing; errors: {:?}", server.series(), missing.len(), errors(&items));
+        // It refuses the whole list for an item that it does not know yet; the next look asks again.
         let _ = server.api.try_call("task.create", &json!(tasks));
         None
     });
