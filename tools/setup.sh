@@ -277,6 +277,7 @@ else
 fi
 provide_rust
 if [ "$WHAT" = build ]; then exit 0; fi
+tools/commit-msg --install
 provide_zabbix
 provide_postgresql
 provide_locale
