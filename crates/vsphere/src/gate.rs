@@ -4,11 +4,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::backoff::{Backoff, Pause};
 use crate::call::Caller;
+use crate::single_flight::Flight;
 use crate::{Class, Config, Error, Session, State};
 
 /// A session that is lost sooner than this was hardly one.
@@ -42,8 +42,8 @@ struct Slot {
 enum Phase {
     #[default]
     Idle,
-    /// A login is under way; its outcome comes here.
-    Connecting(watch::Receiver<Option<Outcome>>),
+    /// A login is under way.
+    Connecting(Flight<Outcome>),
     Open(Arc<Session>),
 }
 
@@ -54,12 +54,10 @@ impl Gate {
 
     /// The open session, or the outcome of a login: of the one under way, or of a new one if one may be tried now.
     pub async fn session(self: &Arc<Self>) -> Outcome {
-        let mut outcome = match self.enter()? {
-            Entry::Open(session) => return Ok(session),
-            Entry::Wait(outcome) => outcome,
-        };
-        let found = outcome.wait_for(Option::is_some).await;
-        found.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(|| Err(self.lost("its login was given up")))
+        match self.enter()? {
+            Entry::Open(session) => Ok(session),
+            Entry::Wait(login) => login.await,
+        }
     }
 
     fn enter(self: &Arc<Self>) -> Result<Entry, Error> {
@@ -67,37 +65,36 @@ impl Gate {
         if slot.closed {
             return Err(self.closed());
         }
-        // A login whose task is gone without an outcome will not get one.
-        if let Phase::Connecting(outcome) = &slot.phase
-            && outcome.has_changed().is_ok()
+        // A login that is over and still the phase has panicked.
+        if let Phase::Connecting(login) = &slot.phase
+            && !login.is_over()
         {
-            return Ok(Entry::Wait(outcome.clone()));
+            return Ok(Entry::Wait(login.clone()));
         }
         slot.backoff.admit(Instant::now(), self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
         if let Phase::Open(session) = &slot.phase {
             return Ok(Entry::Open(session.clone()));
         }
-        let (sender, receiver) = watch::channel(None);
-        slot.phase = Phase::Connecting(receiver.clone());
-        // A task of its own: a caller that gives up must not leave a login whose failure nobody notes.
-        tokio::spawn(self.clone().log_in(slot.generation + 1, sender));
-        Ok(Entry::Wait(receiver))
+        // A task of its own: a caller that gives up must not leave a login whose failure is never recorded.
+        let broken = Err(self.lost("its login was given up"));
+        let login = Flight::spawn(Arc::clone(self).log_in(slot.generation + 1), || broken);
+        slot.phase = Phase::Connecting(login.clone());
+        Ok(Entry::Wait(login))
     }
 
-    async fn log_in(self: Arc<Self>, generation: u64, sender: watch::Sender<Option<Outcome>>) {
+    async fn log_in(self: Arc<Self>, generation: u64) -> Outcome {
         let started = Instant::now();
         let limit = self.config.connect_timeout + self.config.request_timeout;
         let opened = tokio::time::timeout(limit, Session::open(&self.caller, &self.config, generation)).await;
         let timeout = || Error::Timeout { host: self.config.host.clone(), what: "logging in".to_owned(), limit };
-        let mut outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
+        let outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
         if let Some(session) = self.settle(generation, started, &outcome) {
             // Closed meanwhile: whoever closes may have stopped waiting, so the session is ended here.
             self.leave(&session, self.config.request_timeout).await;
             self.slot().phase = Phase::Idle;
-            outcome = Err(self.closed());
+            return Err(self.closed());
         }
-        // Nobody may be waiting any more.
-        let _ = sender.send(Some(outcome));
+        outcome
     }
 
     /// Notes how a login went. Gives the new session back when nobody may use it any more.
@@ -154,11 +151,12 @@ impl Gate {
     /// Takes the session out, to close it. Waits for a login under way, because it would leave a session behind.
     pub async fn take(&self) -> Option<Arc<Session>> {
         let connecting = match &self.slot().phase {
-            Phase::Connecting(outcome) => Some(outcome.clone()),
+            Phase::Connecting(login) => Some(login.clone()),
             _ => None,
         };
-        if let Some(mut outcome) = connecting {
-            let _ = outcome.wait_for(Option::is_some).await;
+        if let Some(login) = connecting {
+            // Its outcome is in the phase.
+            let _ = login.await;
         }
         let mut slot = self.slot();
         let Phase::Open(session) = &slot.phase else { return None };
@@ -225,7 +223,7 @@ impl Gate {
 
 enum Entry {
     Open(Arc<Session>),
-    Wait(watch::Receiver<Option<Outcome>>),
+    Wait(Flight<Outcome>),
 }
 
 /// A random number from 0 to 1.

@@ -24,6 +24,7 @@ mod perf;
 mod read;
 mod schema;
 mod session;
+mod single_flight;
 mod soap;
 mod stats;
 mod tls;
@@ -47,6 +48,7 @@ pub use perf::{
     Catalogue, Counter, EntitySeries, Identity, Interval, Metric, PerfQuery, Performance, Provider, Sample, Series, ServerClock,
 };
 pub use session::{ServiceContent, Session};
+pub use single_flight::{Flight, SingleFlight};
 pub use soap::read_recorded;
 pub use stats::{LATENCY_BOUNDS, MethodStats, Stats};
 pub use tls::check_ca_file;

@@ -10,10 +10,10 @@ mod once;
 mod query;
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::single_flight::{Flight, SingleFlight};
 use crate::{Arg, Client, DateTime, Error, Fault, MoRef, Session, Struct, Value};
 
 pub use answer::{EntitySeries, Sample, Series};
@@ -28,14 +28,11 @@ use once::Once;
 pub struct Performance {
     client: Client,
     kept: Arc<Mutex<Arc<Kept>>>,
-    available: Arc<Mutex<Available>>,
+    available: Arc<Available>,
 }
 
-/// The series of objects in an interval, or in real time.
-type Available = Shelf<(MoRef, Option<i32>), Arc<[Metric]>>;
-
-/// Values by what they are about.
-type Shelf<K, T> = HashMap<K, Arc<Once<T>>>;
+/// Questions under way for the series of an object at an interval, or altogether.
+type Available = SingleFlight<(MoRef, Option<i32>), Result<Arc<[Metric]>, Error>>;
 
 /// Which statistics the objects of a type have.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -63,7 +60,7 @@ struct Kept {
     intervals: Arc<Once<Arc<[Interval]>>>,
     limit: Arc<Once<Option<usize>>>,
     /// By managed type: they depend on nothing else.
-    providers: Mutex<Shelf<Arc<str>, Provider>>,
+    providers: Mutex<HashMap<Arc<str>, Arc<Once<Provider>>>>,
 }
 
 /// The setting that bounds historical queries.
@@ -121,7 +118,7 @@ impl Performance {
             let values = client.call(&manager(&session)?, "QueryPerfProviderSummary", &args).await?;
             Ok(values.first().and_then(Value::as_struct).map(Provider::read).unwrap_or_default())
         };
-        place(&kept.providers, &entity.kind).get(read).await
+        kept.provider(&entity.kind).get(read).await
     }
 
     /// The series that an object has, at an interval or altogether. Dear to the server: not for every cycle.
@@ -132,15 +129,12 @@ impl Performance {
         let session = self.client.session().await?;
         let mut args = vec![Arg::new("entity", entity)];
         args.extend(interval.map(|seconds| Arg::new("intervalId", seconds)));
-        let (own, key) = (self.clone(), (entity.clone(), interval));
-        let place = place(&self.available, &key);
+        let client = self.client.clone();
         let read = async move {
-            let values = own.client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await;
-            // The next one who asks gets a new answer.
-            own.available.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-            Ok(values?.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
+            let values = client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await?;
+            Ok(values.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
         };
-        place.get(read).await
+        self.available.join((entity.clone(), interval), || Flight::spawn(read, once::given_up)).await
     }
 
     /// Samples of several objects in one call, see [`PerfQuery`]. Objects without samples may be absent from the answer.
@@ -220,6 +214,14 @@ impl Performance {
     }
 }
 
+impl Kept {
+    /// The provider of objects of this managed type.
+    fn provider(&self, kind: &Arc<str>) -> Arc<Once<Provider>> {
+        let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
+        providers.entry(Arc::clone(kind)).or_default().clone()
+    }
+}
+
 impl Provider {
     fn read(summary: &Struct) -> Self {
         Self {
@@ -227,11 +229,6 @@ impl Provider {
             refresh_rate: int(summary, "refreshRate").filter(|seconds| *seconds > 0),
         }
     }
-}
-
-/// Where the value about this is kept.
-fn place<K: Clone + Eq + Hash, T>(shelf: &Mutex<Shelf<K, T>>, key: &K) -> Arc<Once<T>> {
-    shelf.lock().unwrap_or_else(PoisonError::into_inner).entry(key.clone()).or_default().clone()
 }
 
 fn manager(session: &Session) -> Result<MoRef, Error> {

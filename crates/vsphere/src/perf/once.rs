@@ -1,70 +1,46 @@
 //! What is read once on behalf of all who want it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::watch;
+use std::sync::{Arc, OnceLock};
 
 use crate::Error;
+use crate::single_flight::{Flight, SingleFlight};
 
-/// A value that the first who wants it has read, in a task of its own: whoever wants it meanwhile waits for the same reading, and
-/// nobody who gives up ends it. A failure is told to all of them and not kept.
+/// A value that is read once, by a task of its own: callers that want it meanwhile wait for the same reading, and one that gives
+/// up does not end it. A failure goes to all who wait, and is not kept.
 #[derive(Debug)]
-pub(super) struct Once<T> {
-    phase: Mutex<Phase<T>>,
+pub(super) struct Once<T: Clone> {
+    value: OnceLock<T>,
+    readings: SingleFlight<(), Result<T, Error>>,
 }
 
-#[derive(Debug)]
-enum Phase<T> {
-    Unread,
-    Reading(watch::Receiver<Option<Result<T, Error>>>),
-    Read(T),
-}
-
-impl<T> Default for Once<T> {
+impl<T: Clone> Default for Once<T> {
     fn default() -> Self {
-        Self { phase: Mutex::new(Phase::Unread) }
+        Self { value: OnceLock::new(), readings: SingleFlight::default() }
     }
 }
 
 impl<T: Clone + Send + Sync + 'static> Once<T> {
-    /// The value; `read` runs when nobody has read it and nobody is about to.
+    /// The value; `read` runs when it is neither there nor being read.
     pub async fn get(self: &Arc<Self>, read: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
-        let mut outcome = match self.enter(read) {
-            Ok(value) => return Ok(value),
-            Err(reading) => reading,
-        };
-        let found = outcome.wait_for(Option::is_some).await;
-        let given_up = || Err(crate::error::config("a reading was given up; ask again"));
-        found.ok().and_then(|outcome| outcome.clone()).unwrap_or_else(given_up)
-    }
-
-    /// The value, or where it will come.
-    fn enter(
-        self: &Arc<Self>,
-        read: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) -> Result<T, watch::Receiver<Option<Result<T, Error>>>> {
-        let mut phase = self.phase();
-        match &*phase {
-            Phase::Read(value) => return Ok(value.clone()),
-            // A reading whose task is gone without an outcome will not get one.
-            Phase::Reading(outcome) if outcome.has_changed().is_ok() => return Err(outcome.clone()),
-            _ => {}
+        if let Some(value) = self.value.get() {
+            return Ok(value.clone());
         }
-        let (sender, receiver) = watch::channel(None);
-        *phase = Phase::Reading(receiver.clone());
-        let own = self.clone();
-        tokio::spawn(async move {
-            let outcome = read.await;
-            *own.phase() = outcome.as_ref().map_or(Phase::Unread, |value| Phase::Read(value.clone()));
-            // Nobody may be waiting any more.
-            let _ = sender.send(Some(outcome));
-        });
-        Err(receiver)
+        let own = Arc::clone(self);
+        let reading = async move {
+            // A reading that ended while the caller came here.
+            if let Some(value) = own.value.get() {
+                return Ok(value.clone());
+            }
+            let value = read.await?;
+            Ok(own.value.get_or_init(|| value).clone())
+        };
+        self.readings.join((), || Flight::spawn(reading, given_up)).await
     }
+}
 
-    fn phase(&self) -> MutexGuard<'_, Phase<T>> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The result of a reading that panicked.
+pub(super) fn given_up<T>() -> Result<T, Error> {
+    Err(crate::error::config("a reading was given up; ask again"))
 }
 
 #[cfg(test)]
