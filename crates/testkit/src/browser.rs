@@ -4,7 +4,6 @@ use std::fs;
 use std::future::Future;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
@@ -12,10 +11,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::process::Process;
+use crate::wait::SLOW;
 use crate::{ports, wait_until, workspace};
 
-/// Limit for starting and for one page, on a busy machine.
-const SOON: Duration = Duration::from_secs(60);
 /// Width and height of the window.
 const WINDOW: (u32, u32) = (1600, 1000);
 
@@ -40,7 +38,7 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command.arg(format!("--port={port}")).env("HOME", profile.path());
         let driver = Process::spawn_ended_by(libc::SIGTERM, command);
-        wait_until(SOON, "chromedriver (installed by `make setup`)", || {
+        wait_until(SLOW, "chromedriver (installed by `make setup`)", || {
             std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime of a browser");
@@ -93,10 +91,10 @@ impl Browser {
     /// Clicks what a CSS selector finds, as soon as it is there and nothing covers it.
     ///
     /// # Panics
-    /// When that is not so after a minute.
+    /// When that is not so after [`SLOW`].
     #[track_caller]
     pub fn click_when_there(&self, selector: &str) {
-        wait_until(SOON, &format!("{selector} to click"), || {
+        wait_until(SLOW, &format!("{selector} to click"), || {
             let clicking = async { self.client.find(Locator::Css(selector)).await?.click().await };
             within(&self.runtime, clicking).is_ok()
         });
@@ -113,11 +111,11 @@ impl Browser {
     /// Waits until the page shows all these texts.
     ///
     /// # Panics
-    /// When one is missing after a minute; with the page.
+    /// When one is still missing after [`SLOW`]; with the page.
     #[track_caller]
     pub fn wait_for(&self, texts: &[&str]) {
         let mut missing = Vec::new();
-        let shown = crate::wait::poll(SOON, || {
+        let shown = crate::wait::poll(SLOW, || {
             let page = self.text();
             missing = texts.iter().filter(|text| !page.contains(**text)).collect();
             missing.is_empty().then_some(())
@@ -128,13 +126,13 @@ impl Browser {
     /// Waits until the page shows so many images, or more, that a CSS selector finds, loaded and not broken.
     ///
     /// # Panics
-    /// When that is not so after a minute; with what there is.
+    /// When that is not so after [`SLOW`]; with what there is.
     #[track_caller]
     pub fn wait_for_images(&self, selector: &str, count: u64) {
         let script = "const found = [...document.querySelectorAll(arguments[0])]; \
                       return [found.filter(one => one.complete && one.naturalWidth > 1).length, found.map(one => one.src)]";
         let mut last = Value::Null;
-        let shown = crate::wait::poll(SOON, || {
+        let shown = crate::wait::poll(SLOW, || {
             last = within(&self.runtime, self.client.execute(script, vec![json!(selector)])).unwrap_or_default();
             last[0].as_u64().is_some_and(|shown| shown >= count).then_some(())
         });
@@ -144,11 +142,11 @@ impl Browser {
     /// Waits until nothing moves, loads or is drawn anew any more: two pictures of it are the same.
     ///
     /// # Panics
-    /// When that is not so after a minute.
+    /// When that is not so after [`SLOW`].
     #[track_caller]
     pub fn wait_for_idle(&self) {
         let mut before = Vec::new();
-        wait_until(SOON, "a page at rest", || {
+        wait_until(SLOW, "a page at rest", || {
             let now = within(&self.runtime, self.client.screenshot()).unwrap_or_default();
             let same = !now.is_empty() && now == before;
             before = now;
@@ -178,9 +176,9 @@ fn screenshots() -> PathBuf {
 }
 
 fn within<T, E: std::fmt::Display>(runtime: &Runtime, work: impl Future<Output = Result<T, E>>) -> Result<T, String> {
-    let work = async { tokio::time::timeout(SOON, work).await };
+    let work = async { tokio::time::timeout(SLOW, work).await };
     match runtime.block_on(work) {
         Ok(done) => done.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", SOON.as_secs())),
+        Err(_) => Err(format!("no answer within {} s", SLOW.as_secs())),
     }
 }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,10 +10,8 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::process::{self, Process};
 use crate::simulator::{PASSWORD, USER};
+use crate::wait::SOON;
 use crate::{ports, wait_until};
-
-/// Limit for everything that should take a moment.
-const SOON: Duration = Duration::from_secs(20);
 
 /// A vSphere host as `vconnector-cli` is told about it.
 #[derive(Clone, Debug)]
@@ -197,7 +194,7 @@ impl Stack {
     /// Asks one question with a fresh client.
     ///
     /// # Panics
-    /// When there is no JSON answer within 20 s.
+    /// When there is no JSON answer within [`SOON`].
     #[must_use]
     #[track_caller]
     pub fn ask(&self, message: &Value) -> Value {

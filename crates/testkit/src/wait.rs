@@ -1,9 +1,21 @@
 //! Waiting for a condition, with a limit: the only way tests wait.
+//!
+//! The limits below are for conditions that come true; a test that fails waits for the whole of one. They leave room for a loaded
+//! machine and measure nothing: a test about speed states its own bound.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long one look at the condition is away from the next.
+/// For what takes less than a second on an idle machine: a reply, a line of a log, a daemon's start or stop.
+pub const SOON: Duration = Duration::from_secs(30);
+
+/// For what takes seconds on an idle machine: a program that runs to its end, a restart with its pauses.
+pub const SLOW: Duration = Duration::from_secs(120);
+
+/// For what Zabbix does in cycles of its own: it reads its configuration, runs discovery rules, gathers values.
+pub const ZABBIX: Duration = Duration::from_secs(300);
+
+/// Pause between one look at the condition and the next.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until `condition` holds.

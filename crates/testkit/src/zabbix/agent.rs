@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use super::{SOON, Setting};
+use super::Setting;
 use crate::process::{self, Finished, Process};
+use crate::wait::SOON;
 use crate::{ports, wait_until};
 
 impl Setting {

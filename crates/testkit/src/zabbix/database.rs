@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{SOON, Series};
+use super::Series;
 use crate::process::{self, Process};
+use crate::wait::SOON;
 use crate::{ports, wait_until, workspace};
 
 /// Loading the schema takes ten seconds on an idle machine.

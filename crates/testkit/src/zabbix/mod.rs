@@ -10,7 +10,6 @@ mod server;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -20,9 +19,6 @@ pub use proxy::{ActiveProxy, LoneProxy, Row};
 pub use server::Server;
 
 use crate::workspace;
-
-/// Limit for starting and stopping a daemon and for one answer.
-const SOON: Duration = Duration::from_secs(30);
 
 /// A Zabbix series.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,8 +2,9 @@
 
 use std::process::Command;
 
-use super::{SOON, Setting};
+use super::Setting;
 use crate::process::{self, Process};
+use crate::wait::SOON;
 
 impl Setting {
     /// Starts a proxy daemon that asks a server on this machine for its items; `more` is added to its configuration.
@@ -105,7 +106,7 @@ impl LoneProxy {
     /// Waits for a row above `after` that the condition likes.
     ///
     /// # Panics
-    /// When there is none within 30 s; with the history and the log.
+    /// When there is none within [`SOON`]; with the history and the log.
     #[track_caller]
     pub fn wait_for(&mut self, after: u64, what: &str, mut wanted: impl FnMut(&Row) -> bool) -> Row {
         let found = crate::wait::poll(SOON, || {

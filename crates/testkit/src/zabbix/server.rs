@@ -7,8 +7,9 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::database::Database;
-use super::{Api, SOON, Series, Setting};
+use super::{Api, Series, Setting};
 use crate::process::{self, Process};
+use crate::wait::SOON;
 use crate::{ports, wait_until, workspace};
 
 /// A running Zabbix server with database and frontend, fresh as after its installation.
