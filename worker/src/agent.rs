@@ -364,7 +364,7 @@ pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
 
 /// Whether the error says something about the connection, not about the question.
 fn unreachable(error: &ReadError) -> bool {
-    matches!(error.class(), Some(Class::Session | Class::Auth | Class::Transport | Class::Overload))
+    error.class().is_some_and(Class::is_unreachable)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

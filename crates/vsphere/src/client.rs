@@ -13,8 +13,8 @@ use crate::gate::Gate;
 use crate::soap::Element;
 use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, read};
 
-/// Types that the view of everything holds; subtypes are in it too (clusters, distributed port groups, vApps).
-const VIEW_TYPES: [&str; 9] = [
+/// Managed types in the container view of [`Client::view`]; their subtypes are in it too (clusters, distributed port groups, vApps).
+pub const VIEW_TYPES: [&str; 9] = [
     "VirtualMachine",
     "HostSystem",
     "Datastore",

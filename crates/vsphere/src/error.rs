@@ -53,6 +53,13 @@ impl Class {
         }
     }
 
+    /// Whether errors of this class say something about the connection or the account, and nothing about the question: what is
+    /// known already may still be given out.
+    #[must_use]
+    pub const fn is_unreachable(self) -> bool {
+        matches!(self, Self::Session | Self::Auth | Self::Transport | Self::Overload)
+    }
+
     /// Position in [`Class::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {

@@ -36,7 +36,7 @@ mod xml;
 
 pub use arg::{Arg, ArgValue};
 pub use certificate::{Certificate, fetch_fingerprint};
-pub use client::{Client, State};
+pub use client::{Client, State, VIEW_TYPES};
 pub use collect::{FilterSpec, ObjectContent, ObjectSpec, PropertySpec, Traversal};
 pub use collector::{Collector, Updates};
 pub use config::{Config, Limits, Sha256Fingerprint, Tls};

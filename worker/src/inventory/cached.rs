@@ -192,7 +192,7 @@ impl Cached {
 
     /// An error with the age of what was known, when that is too old to be given out.
     fn explained(&self, error: ReadError) -> ReadError {
-        let unreachable = matches!(error.class(), Some(Class::Session | Class::Auth | Class::Transport | Class::Overload));
+        let unreachable = error.class().is_some_and(Class::is_unreachable);
         match self.known.fresh.age(Instant::now()).filter(|_| unreachable) {
             Some(age) => error.remarked(&format!("what is remembered is {} s old", age.as_secs())),
             None => error,

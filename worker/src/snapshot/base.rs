@@ -1,18 +1,7 @@
 //! What is known of vSphere's types beforehand: which of them the view holds, what is always watched of them, how they are
 //! looked up, how they refer to each other, and what must never be watched.
 
-/// Types in the container view; subtypes are in it too.
-pub(crate) const VIEW: [&str; 9] = [
-    "VirtualMachine",
-    "HostSystem",
-    "Datastore",
-    "ComputeResource",
-    "ResourcePool",
-    "Network",
-    "Datacenter",
-    "Folder",
-    "DistributedVirtualSwitch",
-];
+use vpoller_vsphere::VIEW_TYPES;
 
 /// The type under which objects of a type are kept: for a subtype the one that the view knows, else the type itself.
 pub(crate) fn family(kind: &str) -> &str {
@@ -28,7 +17,7 @@ pub(crate) fn family(kind: &str) -> &str {
 
 /// Whether all visible objects of a family are in the view, so that one that is not there does not exist.
 pub(crate) fn is_viewed(family: &str) -> bool {
-    VIEW.contains(&family)
+    VIEW_TYPES.contains(&family)
 }
 
 /// Whether objects of a type are watched one by one, when somebody asks for them: they are in no view, they are few, and they

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imbl::{HashMap, OrdSet};
-use vpoller_vsphere::{MoRef, Value};
+use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 
 use super::base::{self, RELATIONS};
 use super::learn::Key;
@@ -25,7 +25,7 @@ pub(crate) struct Snapshot {
 
 impl Default for Snapshot {
     fn default() -> Self {
-        let tables = base::VIEW.into_iter().map(|family| (family.into(), Arc::new(Table::new(family)))).collect();
+        let tables = VIEW_TYPES.into_iter().map(|family| (family.into(), Arc::new(Table::new(family)))).collect();
         Self { tables, referring: RELATIONS.iter().map(|_| HashMap::new()).collect() }
     }
 }

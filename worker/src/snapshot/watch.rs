@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use vpoller_vsphere::{Error, FilterSpec, MoRef, ObjectSpec, PropertySpec};
+use vpoller_vsphere::{Error, FilterSpec, MoRef, ObjectSpec, PropertySpec, VIEW_TYPES};
 
 use super::apply::{Role, Watch};
 use super::base;
@@ -36,7 +36,7 @@ impl Follower {
 
     /// Watches the base set of everything in the view.
     async fn watch_base(&self, line: &mut Line) -> Result<(), Error> {
-        let kinds = base::VIEW.map(|family| (Arc::from(family), shared(&base::paths(family))));
+        let kinds = VIEW_TYPES.map(|family| (Arc::from(family), shared(&base::paths(family))));
         self.add(line, Watch { paths: kinds.to_vec(), role: Role::View }, &BTreeSet::new()).await.map(drop)
     }
 
