@@ -8,7 +8,7 @@ use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
 use crate::soap::{self, Answer, Element};
-use crate::stats::{Call, Counters};
+use crate::stats::{CallRecord, Counters};
 use crate::transport::{Post, Reply, Transport};
 use crate::{Arg, Config, Error, MoRef, Value, read};
 
@@ -27,12 +27,44 @@ pub(crate) struct Caller {
     operations: AtomicU64,
 }
 
-/// What a call goes out with.
+/// A method call, whatever the session that it goes out in.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The managed object.
+    pub this: &'a MoRef,
+    pub method: &'a str,
+    /// In the order of the API definition.
+    pub args: &'a [Arg],
+    pub options: CallOptions,
+}
+
+/// How a call is made.
+#[derive(Clone, Copy)]
+pub(crate) struct CallOptions {
+    /// Longest time for it, answer included.
+    pub limit: Duration,
+    /// Whether it may be sent again when its connection broke.
+    pub repeat: bool,
+}
+
+impl CallOptions {
+    /// A call that must not reach the server twice.
+    pub fn once(limit: Duration) -> Self {
+        Self { limit, repeat: false }
+    }
+
+    /// A call that is sent again when its connection broke.
+    pub fn repeated(limit: Duration) -> Self {
+        Self { limit, repeat: true }
+    }
+}
+
+/// What a session adds to its calls.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
+    /// API version that the server is to speak.
     pub version: &'a str,
     pub cookie: Option<&'a HeaderValue>,
-    pub limit: Duration,
 }
 
 /// Results, and the session cookie if one was set.
@@ -60,34 +92,35 @@ impl Caller {
     }
 
     /// Calls a method.
-    pub async fn call(&self, context: Context<'_>, this: &MoRef, method: &str, args: &[Arg]) -> Result<Outcome, Error> {
-        self.call_for(context, this, method, args, read::value).await
+    pub async fn call(&self, context: Context<'_>, call: Call<'_>) -> Result<Outcome, Error> {
+        self.call_for(context, call, read::value).await
     }
 
     /// Calls a method whose results are read by `element`.
     pub async fn call_for<T: Send + 'static>(
         &self,
         context: Context<'_>,
-        this: &MoRef,
-        method: &str,
-        args: &[Arg],
+        call: Call<'_>,
         element: Element<T>,
     ) -> Result<Outcome<T>, Error> {
+        let Call { this, method, args, options } = call;
         let operation = format!("{}-{}", self.prefix, self.operations.fetch_add(1, Ordering::Relaxed));
         let body = soap::request(this, method, args, &operation);
-        let (bytes_out, started) = (body.len(), Instant::now());
-        let post = Post { what: method, version: context.version, cookie: context.cookie, body, limit: context.limit };
+        let bytes_out = body.len();
+        let started = Instant::now();
+        let post = Post { what: method, version: context.version, cookie: context.cookie, body, limit: options.limit };
         let mut bytes_in = 0;
         let result = match self.transport.post(post).await {
             Ok(reply) => {
                 bytes_in = reply.body.len();
-                self.read(reply, this, method, element).await
+                self.read(reply, call, element).await
             }
             Err(error) => Err(error),
         };
-        let (time, error) = (started.elapsed(), result.as_ref().err());
+        let time = started.elapsed();
+        let error = result.as_ref().err();
         tracing::debug!(host = self.host, method, operation, bytes_in, ?time, error = error.map(tracing::field::display));
-        self.counters.count(method, &Call { bytes_out, bytes_in, time, error: error.map(Error::class) });
+        self.counters.count(method, &CallRecord { bytes_out, bytes_in, time, error: error.map(Error::class) });
         result
     }
 
@@ -98,7 +131,7 @@ impl Caller {
         let bytes_in = result.as_ref().map_or(0, |reply| reply.body.len());
         let error = result.as_ref().err().map(Error::class);
         let name = path.rsplit('/').next().unwrap_or(path);
-        self.counters.count(name, &Call { bytes_out: 0, bytes_in, time: started.elapsed(), error });
+        self.counters.count(name, &CallRecord { bytes_out: 0, bytes_in, time: started.elapsed(), error });
         result
     }
 
@@ -107,16 +140,13 @@ impl Caller {
         self.transport.unexpected(path, reply)
     }
 
-    async fn read<T: Send + 'static>(
-        &self,
-        mut reply: Reply,
-        this: &MoRef,
-        method: &str,
-        element: Element<T>,
-    ) -> Result<Outcome<T>, Error> {
+    async fn read<T: Send + 'static>(&self, mut reply: Reply, call: Call<'_>, element: Element<T>) -> Result<Outcome<T>, Error> {
+        let method = call.method;
         let cookie = reply.cookie.take();
         let body = std::mem::take(&mut reply.body);
-        let (what, depth, large) = (method.to_owned(), self.max_depth, body.len() > LARGE);
+        let large = body.len() > LARGE;
+        let what = method.to_owned();
+        let depth = self.max_depth;
         let read = move || (soap::answer(&String::from_utf8_lossy(&body), &what, depth, element), body);
         let (answer, body) = if large {
             tokio::task::spawn_blocking(read).await.map_err(|error| self.broken(method, error.to_string()))?
@@ -125,10 +155,12 @@ impl Caller {
         };
         match answer {
             Ok(Answer::Results(values)) if reply.status == 200 => Ok(Outcome { values, cookie }),
-            Ok(Answer::Fault(fault)) => {
-                let (host, method, object) = (self.host.clone(), method.to_owned(), this.to_string());
-                Err(Error::Fault { host, method, object, fault: Box::new(fault) })
-            }
+            Ok(Answer::Fault(fault)) => Err(Error::Fault {
+                host: self.host.clone(),
+                method: method.to_owned(),
+                object: call.this.to_string(),
+                fault: Box::new(fault),
+            }),
             Err(cause) if reply.status == 200 => Err(self.broken(method, cause)),
             // A server problem that is no SOAP fault.
             _ => Err(self.transport.unexpected(method, &Reply { body, ..reply })),

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use crate::call::{Call, CallOptions};
 use crate::collect::{looks_lost, page};
 use crate::gate::Gate;
 use crate::soap::Element;
@@ -71,14 +72,6 @@ pub enum State {
         /// The last failure.
         error: Error,
     },
-}
-
-/// How a call is made.
-#[derive(Clone, Copy)]
-pub(crate) struct Manner {
-    pub limit: Duration,
-    /// Whether it may be sent again when its connection broke.
-    pub repeat: bool,
 }
 
 impl Client {
@@ -169,8 +162,8 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn call_within(&self, this: &MoRef, method: &str, args: &[Arg], limit: Duration) -> Result<Vec<Value>, Error> {
-        let manner = Manner { limit, repeat: true };
-        self.in_session(|session| async move { self.shared.call(&session, this, method, args, manner).await }).await
+        let call = Call { this, method, args, options: CallOptions::repeated(limit) };
+        self.in_session(|session| async move { self.shared.call(&session, call).await }).await
     }
 
     /// Calls a method in the given session and no other: for objects that die with it (views, filters, collectors). A lost
@@ -186,20 +179,18 @@ impl Client {
         args: &[Arg],
         limit: Duration,
     ) -> Result<Vec<Value>, Error> {
-        self.call_for(session, this, method, args, Manner { limit, repeat: false }, read::value).await
+        let call = Call { this, method, args, options: CallOptions::once(limit) };
+        self.call_for(session, call, read::value).await
     }
 
-    /// As [`Client::call_in`], in a manner of its own and with results read by `element`.
+    /// As [`Client::call_in`], with options of its own and results read by `element`.
     pub(crate) async fn call_for<T: Send + 'static>(
         &self,
         session: &Session,
-        this: &MoRef,
-        method: &str,
-        args: &[Arg],
-        manner: Manner,
+        call: Call<'_>,
         element: Element<T>,
     ) -> Result<Vec<T>, Error> {
-        let result = self.shared.call_for(session, this, method, args, manner, element).await;
+        let result = self.shared.call_for(session, call, element).await;
         if let Err(error @ Error::SessionLost { .. }) = &result {
             self.shared.gate.forget(session, error);
         }
@@ -229,13 +220,14 @@ impl Client {
     pub async fn list_processes(&self, vm: &MoRef, user: &str, password: &SecretString) -> Result<Vec<Value>, Error> {
         let auth = vec![Arg::new("interactiveSession", false), Arg::new("username", user), Arg::new("password", password)];
         let args = [Arg::new("vm", vm), Arg::typed("auth", "NamePasswordAuthentication", auth)];
-        let manner = Manner { limit: self.config().request_timeout, repeat: false };
-        let shared = &self.shared;
-        let _permit = shared.permit(&shared.guest_calls, "ListProcessesInGuest", manner.limit).await?;
+        let options = CallOptions::once(self.config().request_timeout);
+        let method = "ListProcessesInGuest";
         let args = &args;
+        let shared = &self.shared;
+        let _permit = shared.permit(&shared.guest_calls, method, options.limit).await?;
         self.in_session(|session| async move {
-            let manager = session.process_manager.get_or_try_init(|| shared.process_manager(&session)).await?;
-            shared.call(&session, manager, "ListProcessesInGuest", args, manner).await
+            let this = session.process_manager.get_or_try_init(|| shared.process_manager(&session)).await?;
+            shared.call(&session, Call { this, method, args, options }).await
         })
         .await
     }
@@ -292,45 +284,30 @@ impl Shared {
     /// Logs out, if there is a session.
     async fn close(&self, limit: Duration) {
         let Some(session) = self.gate.take().await else { return };
-        let context = session.context(limit);
         if let Some(view) = session.view().lock().await.take() {
+            let call = Call { this: &view, method: "DestroyView", args: &[], options: CallOptions::once(limit) };
             // The session ends anyway, and its views with it.
-            let _ = self.gate.caller.call(context, &view, "DestroyView", &[]).await;
+            let _ = self.gate.caller.call(session.context(), call).await;
         }
         self.gate.leave(&session, limit).await;
     }
 
     /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after
     /// an answer.
-    async fn call(
-        &self,
-        session: &Session,
-        this: &MoRef,
-        method: &str,
-        args: &[Arg],
-        manner: Manner,
-    ) -> Result<Vec<Value>, Error> {
-        self.call_for(session, this, method, args, manner, read::value).await
+    async fn call(&self, session: &Session, call: Call<'_>) -> Result<Vec<Value>, Error> {
+        self.call_for(session, call, read::value).await
     }
 
     /// As [`Shared::call`], with results read by `element`.
-    async fn call_for<T: Send + 'static>(
-        &self,
-        session: &Session,
-        this: &MoRef,
-        method: &str,
-        args: &[Arg],
-        manner: Manner,
-        element: Element<T>,
-    ) -> Result<Vec<T>, Error> {
-        let waits = manner.limit > self.gate.config.request_timeout;
-        let _permit = if waits { None } else { Some(self.permit(&self.calls, method, manner.limit).await?) };
-        let context = session.context(manner.limit);
+    async fn call_for<T: Send + 'static>(&self, session: &Session, call: Call<'_>, element: Element<T>) -> Result<Vec<T>, Error> {
+        let CallOptions { limit, repeat } = call.options;
+        let waits = limit > self.gate.config.request_timeout;
+        let _permit = if waits { None } else { Some(self.permit(&self.calls, call.method, limit).await?) };
         let mut started = Instant::now();
-        let mut result = self.gate.caller.call_for(context, this, method, args, element).await;
-        if manner.repeat && matches!(result, Err(Error::Connection { established: true, .. })) {
+        let mut result = self.gate.caller.call_for(session.context(), call, element).await;
+        if repeat && matches!(result, Err(Error::Connection { established: true, .. })) {
             started = Instant::now();
-            result = self.gate.caller.call_for(context, this, method, args, element).await;
+            result = self.gate.caller.call_for(session.context(), call, element).await;
         }
         self.gate.note(started, result.as_ref().err());
         match result {
@@ -356,8 +333,13 @@ impl Shared {
     async fn alive(&self, session: &Session) -> Result<bool, Error> {
         let spec = FilterSpec::objects(std::slice::from_ref(&session.content.root_folder), &["name"]);
         let args = [spec.to_arg("specSet"), Arg::object("options", Vec::new())];
-        let context = session.context(self.gate.config.request_timeout);
-        let read = self.gate.caller.call(context, &session.content.property_collector, "RetrievePropertiesEx", &args).await;
+        let call = Call {
+            this: &session.content.property_collector,
+            method: "RetrievePropertiesEx",
+            args: &args,
+            options: CallOptions::once(self.gate.config.request_timeout),
+        };
+        let read = self.gate.caller.call(session.context(), call).await;
         let mut objects = Vec::new();
         match read {
             Ok(outcome) => page(outcome.values, &mut objects),
@@ -368,21 +350,22 @@ impl Shared {
     }
 
     async fn retrieve(&self, session: &Session, spec: &[FilterSpec]) -> Result<Vec<ObjectContent>, Error> {
-        let collector = &session.content.property_collector;
-        let manner = Manner { limit: self.gate.config.request_timeout, repeat: true };
+        let this = &session.content.property_collector;
+        let limit = self.gate.config.request_timeout;
         // The server wants the options even when they are empty.
         let page_size = self.gate.config.limits.page_size.map(|size| Arg::new("maxObjects", i64::from(size)));
         let mut args: Vec<Arg> = spec.iter().map(|spec| spec.to_arg("specSet")).collect();
         args.push(Arg::object("options", page_size.into_iter().collect()));
         let mut objects = Vec::new();
-        let mut values = self.call(session, collector, "RetrievePropertiesEx", &args, manner).await?;
-        // A token is good for one use only, so its call is not repeated.
-        let manner = Manner { repeat: false, ..manner };
+        let first = Call { this, method: "RetrievePropertiesEx", args: &args, options: CallOptions::repeated(limit) };
+        let mut values = self.call(session, first).await?;
         let pages = self.gate.config.limits.pages;
         for _ in 0..pages {
             let Some(token) = page(values, &mut objects) else { return self.trusted(session, objects).await };
             let args = [Arg::new("token", token)];
-            values = self.call(session, collector, "ContinueRetrievePropertiesEx", &args, manner).await?;
+            // A token is good for one use only, so its call is not repeated.
+            let next = Call { this, method: "ContinueRetrievePropertiesEx", args: &args, options: CallOptions::once(limit) };
+            values = self.call(session, next).await?;
         }
         let cause = format!("it has more than {pages} pages");
         Err(Error::Answer { host: self.gate.config.host.clone(), what: "RetrievePropertiesEx".to_owned(), cause })
@@ -421,9 +404,10 @@ impl Shared {
         let mut args = vec![Arg::new("container", &session.content.root_folder)];
         args.extend(VIEW_TYPES.map(|kind| Arg::new("type", kind)));
         args.push(Arg::new("recursive", true));
-        let manner = Manner { limit: self.gate.config.request_timeout, repeat: false };
-        let made = self.call(session, &session.content.view_manager, "CreateContainerView", &args, manner).await?;
-        let view = self.reference(&made, "CreateContainerView")?;
+        let method = "CreateContainerView";
+        let options = CallOptions::once(self.gate.config.request_timeout);
+        let call = Call { this: &session.content.view_manager, method, args: &args, options };
+        let view = self.reference(&self.call(session, call).await?, method)?;
         *kept = Some(view.clone());
         Ok(view)
     }

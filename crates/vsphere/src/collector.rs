@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::client::Manner;
+use crate::call::{Call, CallOptions};
 use crate::updates::{self, UpdateSet, WAIT};
 use crate::{Arg, Client, Error, FilterSpec, MoRef, Session, Value};
 
@@ -119,9 +119,11 @@ impl Collector {
         let options = vec![Arg::new("maxWaitSeconds", seconds), Arg::new("maxObjectUpdates", PAGE)];
         let args = [Arg::new("version", asked.text.as_str()), Arg::object("options", options)];
         // A version from within a state is good for one use; the others may be sent again when a connection broke.
-        let manner = Manner { limit: longest + GRACE.max(self.client.config().request_timeout), repeat: !asked.within };
-        let told = self.client.call_for(&self.session, &self.own, WAIT, &args, manner, updates::element).await?;
-        Ok(told.into_iter().next())
+        let limit = longest + GRACE.max(self.client.config().request_timeout);
+        let options = CallOptions { limit, repeat: !asked.within };
+        let call = Call { this: &self.own, method: WAIT, args: &args, options };
+        let sets = self.client.call_for(&self.session, call, updates::element).await?;
+        Ok(sets.into_iter().next())
     }
 
     /// Makes sure that what could not be read was not withheld because the session is gone.

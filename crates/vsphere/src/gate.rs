@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::backoff::{Backoff, Pause};
-use crate::call::Caller;
+use crate::call::{Call, CallOptions, Caller};
 use crate::single_flight::Flight;
 use crate::{Class, Config, Error, Session, State};
 
@@ -126,8 +126,9 @@ impl Gate {
 
     /// Ends a session at the server.
     pub async fn leave(&self, session: &Session, limit: Duration) {
-        let manager = &session.content.session_manager;
-        if let Err(error) = self.caller.call(session.context(limit), manager, "Logout", &[]).await {
+        let this = &session.content.session_manager;
+        let call = Call { this, method: "Logout", args: &[], options: CallOptions::once(limit) };
+        if let Err(error) = self.caller.call(session.context(), call).await {
             tracing::debug!(host = self.config.host, %error, "the session was not closed");
         }
     }

@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::call::{Caller, Context, Outcome};
+use crate::call::{Call, CallOptions, Caller, Context, Outcome};
 use crate::{Arg, Config, Error, MoRef, Struct, Value, version};
 
 /// The singletons of a vSphere host and what it says about itself.
@@ -97,9 +97,10 @@ impl Session {
             Some(version) => version.clone(),
             None => negotiate(caller, limit).await?,
         };
-        let context = Context { version: &api_version, cookie: None, limit };
-        let instance = MoRef::new("ServiceInstance", "ServiceInstance");
-        let greeting = caller.call(context, &instance, "RetrieveServiceContent", &[]).await?;
+        let context = Context { version: &api_version, cookie: None };
+        let this = &MoRef::new("ServiceInstance", "ServiceInstance");
+        let call = Call { this, method: "RetrieveServiceContent", args: &[], options: CallOptions::once(limit) };
+        let greeting = caller.call(context, call).await?;
         let cookie = greeting.cookie.clone();
         let content = ServiceContent::read(single(greeting), &config.host)?;
         let context = Context { cookie: cookie.as_ref(), ..context };
@@ -129,8 +130,8 @@ impl Session {
     }
 
     /// How a call of this session goes out.
-    pub(crate) fn context(&self, limit: std::time::Duration) -> Context<'_> {
-        Context { version: &self.api_version, cookie: Some(&self.cookie), limit }
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context { version: &self.api_version, cookie: Some(&self.cookie) }
     }
 
     pub(crate) fn opened(&self) -> Instant {
@@ -164,9 +165,10 @@ async fn negotiate(caller: &Caller, limit: std::time::Duration) -> Result<String
 }
 
 /// Labels and messages come in English whatever the server's locale.
-async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, manager: &MoRef) -> Result<Outcome, Error> {
+async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, this: &MoRef) -> Result<Outcome, Error> {
     let args = [Arg::new("userName", config.user.as_str()), Arg::new("password", &config.password), Arg::new("locale", "en_US")];
-    caller.call(context, manager, "Login", &args).await.map_err(|error| match error.fault() {
+    let call = Call { this, method: "Login", args: &args, options: CallOptions::once(config.request_timeout) };
+    caller.call(context, call).await.map_err(|error| match error.fault() {
         Some(fault) if fault.class() == crate::Class::Auth => {
             Error::Login { host: config.host.clone(), user: config.user.clone(), reason: fault.to_string() }
         }

@@ -62,7 +62,7 @@ impl Stats {
 }
 
 /// One finished call.
-pub(crate) struct Call {
+pub(crate) struct CallRecord {
     pub bytes_out: usize,
     pub bytes_in: usize,
     pub time: Duration,
@@ -74,7 +74,7 @@ pub(crate) struct Call {
 pub(crate) struct Counters(Mutex<Stats>);
 
 impl Counters {
-    pub fn count(&self, method: &str, call: &Call) {
+    pub fn count(&self, method: &str, call: &CallRecord) {
         self.change(|stats| {
             // Looked up first, so that a name is copied once only.
             if !stats.methods.contains_key(method) {
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn calls_are_counted_by_method_class_and_latency() {
         let counters = Counters::default();
-        let call = |time, error| Call { bytes_out: 10, bytes_in: 100, time, error };
+        let call = |time, error| CallRecord { bytes_out: 10, bytes_in: 100, time, error };
         counters.count("Login", &call(Duration::from_millis(7), None));
         counters.count("Login", &call(Duration::from_secs(99), Some(Class::Auth)));
         counters.count("Logout", &call(Duration::ZERO, None));
