@@ -2,9 +2,15 @@
 
 use std::fmt;
 
-/// A moment with its zone offset, microsecond precision (further digits of the server are cut).
+use jiff::SignedDuration;
+use jiff::civil;
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::{DateTimeParser, DateTimePrinter};
+
+/// A moment with its zone offset, in microseconds (further digits of the server are cut).
 ///
-/// `Display` gives Python's text: `2015-02-13 09:16:50.916096+00:00`, without a fraction when the microseconds are 0.
+/// `Display` gives Python's text: `2015-02-13 09:16:50.916096+00:00`, without a fraction when the microseconds are 0. Years outside
+/// -9999 to 9999 print as the nearest moment within.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DateTime {
     /// Microseconds since 1970-01-01T00:00:00Z, negative before.
@@ -13,8 +19,11 @@ pub struct DateTime {
     offset_minutes: i16,
 }
 
-const MICROS: i64 = 1_000_000;
-const DAY: i64 = 86_400;
+const EPOCH: civil::DateTime = civil::date(1970, 1, 1).at(0, 0, 0, 0);
+/// Shape of date and time up to the seconds; `0` stands for any digit.
+const DATE_AND_TIME: &[u8] = b"0000-00-00T00:00:00";
+/// Shape of an offset behind its sign.
+const OFFSET: &[u8] = b"00:00";
 
 impl DateTime {
     /// A moment in UTC from microseconds since 1970.
@@ -30,60 +39,62 @@ impl DateTime {
     }
 
     /// Reads ISO 8601 as XML Schema has it: 0 to 9 (or more) fraction digits; a missing zone means UTC.
-    /// Nothing for any other text, and for years outside 0001–9999.
+    /// `None` for any other text, and for years outside 0001–9999.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (date, rest) = text.trim().split_once('T')?;
-        let (clock, offset_minutes) = split_zone(rest)?;
-        let (clock, micros) = match clock.split_once('.') {
-            Some((clock, digits)) => (clock, fraction(digits)?),
-            None => (clock, 0),
-        };
-        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
-        let [hour, minute, second] = numbers(clock, ':', [2, 2, 2])?;
-        // 24:00:00 is the end of a day in XML Schema; second 60 is a leap second. Both roll over.
-        let legal = year >= 1 && (1..=12).contains(&month) && (1..=month_days(year, month)).contains(&day);
-        if !legal || hour > 24 || minute > 59 || second > 60 {
-            return None;
+        let (clock, offset_minutes) = split_zone(text.trim())?;
+        let (clock, fraction) = clock.split_at_checked(DATE_AND_TIME.len())?;
+        let mut normal = *b"0000-00-00T00:00:00.000000";
+        let (seconds, micros) = normal.split_at_mut(DATE_AND_TIME.len());
+        seconds.copy_from_slice(clock.as_bytes());
+        has_shape(seconds, DATE_AND_TIME).then_some(())?;
+        if !fraction.is_empty() {
+            let digits = fraction.strip_prefix('.').filter(|digits| !digits.is_empty())?;
+            digits.bytes().all(|digit| digit.is_ascii_digit()).then_some(())?;
+            micros[1..].iter_mut().zip(digits.bytes()).for_each(|(place, digit)| *place = digit);
         }
-        let seconds = days_from_civil(year, month, day) * DAY + hour * 3600 + minute * 60 + second;
-        let moment = Self { unix_micros: (seconds - i64::from(offset_minutes) * 60) * MICROS + micros, offset_minutes };
-        (1..=9999).contains(&moment.civil().0).then_some(moment)
+        // 24:00:00 is the end of a day in XML Schema; second 60 is a leap second. Both roll over.
+        let mut rolled = SignedDuration::ZERO;
+        if &normal[11..13] == b"24" {
+            normal[11..13].copy_from_slice(b"00");
+            rolled += SignedDuration::from_hours(24);
+        }
+        if &normal[17..19] == b"60" {
+            normal[17..19].copy_from_slice(b"59");
+            rolled += SignedDuration::from_secs(1);
+        }
+        let parsed = DateTimeParser::new().parse_datetime(normal).ok()?;
+        let local = parsed.checked_add(rolled).ok().filter(|local| local.year() >= 1)?;
+        let unix = local.duration_since(EPOCH) - SignedDuration::from_mins(offset_minutes.into());
+        Some(Self { unix_micros: i64::try_from(unix.as_micros()).ok()?, offset_minutes })
     }
 
     /// The form that is sent to the server: UTC, `2015-02-13T09:16:50.916096Z`.
     #[must_use]
     pub fn to_xml(self) -> String {
         let utc = Self { offset_minutes: 0, ..self };
-        let (year, month, day) = utc.civil();
-        let (clock, micros) = utc.clock();
-        let fraction = if micros == 0 { String::new() } else { format!(".{micros:06}") };
-        format!("{year:04}-{month:02}-{day:02}T{clock}{fraction}Z")
+        let mut text = utc.printer().datetime_to_string(&utc.local());
+        text.push('Z');
+        text
     }
 
-    fn local_micros(self) -> i64 {
-        self.unix_micros.saturating_add(i64::from(self.offset_minutes) * 60 * MICROS)
+    /// Date and time of day in its zone.
+    fn local(self) -> civil::DateTime {
+        let micros = SignedDuration::from_micros(self.unix_micros) + SignedDuration::from_mins(self.offset_minutes.into());
+        EPOCH.saturating_add(micros)
     }
 
-    fn civil(self) -> (i64, i64, i64) {
-        civil_from_days(self.local_micros().div_euclid(DAY * MICROS))
-    }
-
-    fn clock(self) -> (String, i64) {
-        let of_day = self.local_micros().rem_euclid(DAY * MICROS);
-        let seconds = of_day / MICROS;
-        (format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60), of_day % MICROS)
+    /// A printer with six fraction digits, or none when they would be zeros.
+    fn printer(self) -> DateTimePrinter {
+        let whole = self.unix_micros % 1_000_000 == 0;
+        DateTimePrinter::new().precision(Some(if whole { 0 } else { 6 }))
     }
 }
 
 impl fmt::Display for DateTime {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (year, month, day) = self.civil();
-        let (clock, micros) = self.clock();
-        write!(out, "{year:04}-{month:02}-{day:02} {clock}")?;
-        if micros != 0 {
-            write!(out, ".{micros:06}")?;
-        }
+        let printer = self.printer().separator(b' ');
+        printer.print_datetime(&self.local(), StdFmtWrite(&mut *out)).map_err(|_| fmt::Error)?;
         let sign = if self.offset_minutes < 0 { '-' } else { '+' };
         let offset = self.offset_minutes.unsigned_abs();
         write!(out, "{sign}{:02}:{:02}", offset / 60, offset % 60)
@@ -95,73 +106,31 @@ fn split_zone(text: &str) -> Option<(&str, i16)> {
     if let Some(clock) = text.strip_suffix('Z') {
         return Some((clock, 0));
     }
-    let Some(at) = text.find(['+', '-']) else { return Some((text, 0)) };
+    // The date has hyphens, too.
+    let clock_at = text.find('T')?;
+    let Some(at) = text[clock_at..].find(['+', '-']).map(|at| clock_at + at) else { return Some((text, 0)) };
     let (clock, zone) = text.split_at(at);
-    let (sign, digits) = zone.split_at(1);
-    let [hours, minutes] = numbers(digits, ':', [2, 2])?;
+    let (sign, offset) = zone.split_at(1);
+    if !has_shape(offset.as_bytes(), OFFSET) {
+        return None;
+    }
+    let (hours, minutes) = offset.split_once(':')?;
+    let hours: i16 = hours.parse().ok()?;
+    let minutes: i16 = minutes.parse().ok()?;
     if hours > 14 || minutes > 59 {
         return None;
     }
-    let offset = i16::try_from(hours * 60 + minutes).ok()?;
+    let offset = hours * 60 + minutes;
     Some((clock, if sign == "-" { -offset } else { offset }))
 }
 
-/// Microseconds from fraction digits, further digits cut.
-fn fraction(digits: &str) -> Option<i64> {
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let micros = digits.bytes().chain(std::iter::repeat(b'0')).take(6);
-    Some(micros.fold(0, |sum, byte| sum * 10 + i64::from(byte - b'0')))
-}
-
-/// `N` unsigned numbers of fixed widths, separated by one character.
-fn numbers<const N: usize>(text: &str, separator: char, widths: [usize; N]) -> Option<[i64; N]> {
-    let mut parts = text.split(separator);
-    let mut found = [0; N];
-    for (slot, width) in found.iter_mut().zip(widths) {
-        let part = parts.next()?;
-        if part.len() != width || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        *slot = part.parse().ok()?;
-    }
-    parts.next().is_none().then_some(found)
-}
-
-fn month_days(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar. Years count from March, so that the leap day ends one.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// The reverse of [`days_from_civil`].
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+/// Whether a text has digits where the shape has zeros, and else the shape's characters.
+fn has_shape(text: &[u8], shape: &[u8]) -> bool {
+    let fits = |(byte, wanted): (&u8, &u8)| if *wanted == b'0' { byte.is_ascii_digit() } else { byte == wanted };
+    text.len() == shape.len() && text.iter().zip(shape).all(fits)
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -181,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_day_and_leap_seconds_roll_over() {
+        check("2024-02-28T24:00:00Z", "2024-02-29 00:00:00+00:00");
+        check("2016-12-31T23:59:60.5Z", "2017-01-01 00:00:00.500000+00:00");
+        check("2015-02-10T15:48:40.12345678901234567890Z", "2015-02-10 15:48:40.123456+00:00");
+        check("9999-12-31T23:59:59.999999Z", "9999-12-31 23:59:59.999999+00:00");
+    }
+
+    #[test]
+    fn moments_that_no_calendar_has_print_as_the_nearest() {
+        assert_eq!(DateTime::from_unix_micros(i64::MAX).to_string().split(' ').next(), Some("9999-12-31"));
+        assert_eq!(DateTime::from_unix_micros(i64::MIN).to_string().split(' ').next(), Some("-009999-01-01"));
+    }
+
+    #[test]
     fn zone_is_kept() {
         check("2024-05-02T09:16:50+02:00", "2024-05-02 09:16:50+02:00");
         check("2024-01-01T00:10:00-03:30", "2024-01-01 00:10:00-03:30");
@@ -190,7 +173,7 @@ mod tests {
     #[test]
     fn leap_days_and_the_epoch() {
         assert_eq!(DateTime::parse("1970-01-01T00:00:00Z").unwrap().unix_micros(), 0);
-        assert_eq!(DateTime::parse("2000-02-29T00:00:00Z").unwrap().unix_micros(), 951_782_400 * MICROS);
+        assert_eq!(DateTime::parse("2000-02-29T00:00:00Z").unwrap().unix_micros(), 951_782_400_000_000);
         assert_eq!(DateTime::parse("1969-12-31T23:59:59.5Z").unwrap().unix_micros(), -500_000);
     }
 
@@ -207,7 +190,19 @@ mod tests {
             "2024-01-01T00:00:00+2:00",
             "0000-01-01T00:00:00Z",
             "2024-01-01T25:00:00Z",
+            "2024-01-01T23:59:61Z",
+            "2024-01-01T00:60:00Z",
+            "2024-01-01t00:00:00Z",
+            "2024-01-01 00:00:00Z",
+            "2024-01-01T00:00:00,5Z",
+            "2024-01-01T00:00:00+0200",
+            "2024-01-01T00:00:00+15:00",
+            "2024-01-01T00:00:00[UTC]",
+            "20240101T000000Z",
+            "9999-12-31T24:00:00Z",
             "é-T",
+            "T",
+            "2024-01-0éT",
         ] {
             assert_eq!(DateTime::parse(text), None, "{text}");
         }
