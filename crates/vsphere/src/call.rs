@@ -1,6 +1,5 @@
 //! One method call: write, send, read, count. Nothing is repeated here and nothing is known of sessions but their cookie.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -76,13 +75,12 @@ pub(crate) struct Outcome<T = Value> {
 impl Caller {
     pub fn new(config: &Config) -> Result<Self, Error> {
         let product = config.user_agent.split(['/', ' ']).next().unwrap_or_default().to_lowercase();
-        let random = RandomState::new().hash_one(&config.host) & 0xFFFF;
         Ok(Self {
             transport: Transport::new(config)?,
             counters: Counters::default(),
             host: config.host.clone(),
             max_depth: config.limits.depth,
-            prefix: format!("{product}-{random:04x}"),
+            prefix: format!("{product}-{:04x}", fastrand::u16(..)),
             operations: AtomicU64::new(1),
         })
     }

@@ -1,6 +1,5 @@
 //! The way to a session: one login at a time, pauses after failures, replacement of lost sessions.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -112,7 +111,7 @@ impl Gate {
                 Phase::Open(session.clone())
             }
             Err(error) => {
-                slot.backoff.failed(started, Instant::now(), error, jitter());
+                slot.backoff.failed(started, Instant::now(), error, fastrand::f64());
                 Phase::Idle
             }
         };
@@ -145,7 +144,7 @@ impl Gate {
         slot.short_lives = if short { slot.short_lives + 1 } else { 0 };
         if slot.short_lives > SHORT_LIVES {
             let now = Instant::now();
-            slot.backoff.failed(now, now, error, jitter());
+            slot.backoff.failed(now, now, error, fastrand::f64());
         }
     }
 
@@ -171,11 +170,11 @@ impl Gate {
         let (mut slot, now) = (self.slot(), Instant::now());
         match error {
             Some(error @ (Error::Connection { .. } | Error::Certificate { .. } | Error::Status { .. })) => {
-                slot.backoff.failed(started, now, error, jitter());
+                slot.backoff.failed(started, now, error, fastrand::f64());
             }
             // One slow question says little; when nothing else was answered meanwhile either, the server hangs.
             Some(error @ Error::Timeout { .. }) if slot.answered.is_none_or(|answered| answered < started) => {
-                slot.backoff.failed(started, now, error, jitter());
+                slot.backoff.failed(started, now, error, fastrand::f64());
             }
             None | Some(Error::Fault { .. }) => {
                 slot.answered = Some(now);
@@ -225,10 +224,4 @@ impl Gate {
 enum Entry {
     Open(Arc<Session>),
     Wait(Flight<Outcome>),
-}
-
-/// A random number from 0 to 1.
-fn jitter() -> f64 {
-    let random = RandomState::new().hash_one(0) >> 32;
-    u32::try_from(random).map_or(0.0, |random| f64::from(random) / f64::from(u32::MAX))
 }
