@@ -1,35 +1,12 @@
 //! The end of a client: no session is left at the server, and none is opened afterwards.
 
-use std::sync::{Mutex, mpsc};
 use std::time::Duration;
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use vpoller_vsphere::{Client, Error, MoRef, State};
 
 use crate::client;
-use crate::responder::{Act, Responder, Seen, fault, healthy};
-
-/// A server that holds back its answers to one method until told, and says when the question is there.
-struct Held {
-    server: Responder,
-    arrived: UnboundedReceiver<()>,
-    release: mpsc::Sender<()>,
-}
-
-fn holding(method: &'static str, answer: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Held {
-    let (arrives, arrived) = unbounded_channel();
-    let (release, released) = mpsc::channel();
-    let released = Mutex::new(released);
-    let server = Responder::start(move |seen| {
-        if seen.method == method {
-            let _ = arrives.send(());
-            // A test that failed releases nothing; its channel ends with it.
-            let _ = released.lock().unwrap().recv_timeout(Duration::from_secs(30));
-        }
-        answer(seen)
-    });
-    Held { server, arrived, release }
-}
+use crate::held::Held;
+use crate::responder::{fault, healthy};
 
 /// Asks the time on a task of its own.
 fn ask(client: &Client) -> tokio::task::JoinHandle<Result<(), Error>> {
@@ -41,7 +18,7 @@ fn ask(client: &Client) -> tokio::task::JoinHandle<Result<(), Error>> {
 #[tokio::test]
 async fn a_call_under_way_does_not_log_in_again_after_closing() {
     // After the logout the server knows the session no more, whatever is asked in it.
-    let mut held = holding("CurrentTime", |seen| match seen.method.as_str() {
+    let mut held = Held::start("CurrentTime", |seen| match seen.method.as_str() {
         "CurrentTime" | "RetrievePropertiesEx" => fault("NotAuthenticated", ""),
         _ => healthy(seen),
     });
@@ -60,7 +37,7 @@ async fn a_call_under_way_does_not_log_in_again_after_closing() {
 
 #[tokio::test]
 async fn a_login_under_way_while_closing_leaves_no_session() {
-    let mut held = holding("Login", healthy);
+    let mut held = Held::start("Login", healthy);
     let client = client(held.server.address());
     let call = ask(&client);
     held.arrived.recv().await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use vpoller_testkit::simulator::{SimOptions, Simulator};
 use vpoller_vsphere::{Class, Client, Error, SecretString, State};
 
+use crate::held::Held;
 use crate::responder::{Act, Responder, fault, healthy};
 use crate::{client, config, named};
 
@@ -142,20 +143,23 @@ async fn an_overloaded_server_is_told_from_a_broken_one() {
 
 #[tokio::test]
 async fn a_caller_that_gives_up_does_not_hide_a_failed_login() {
-    let server = Responder::start(|seen| match seen.method.as_str() {
-        "Login" => {
-            std::thread::sleep(Duration::from_millis(300));
-            fault("InvalidLogin", "")
-        }
+    let mut held = Held::start("Login", |seen| match seen.method.as_str() {
+        "Login" => fault("InvalidLogin", ""),
         _ => healthy(seen),
     });
-    let client = client(server.address());
-    let impatient = tokio::time::timeout(Duration::from_millis(100), client.session()).await;
-    assert!(impatient.is_err());
+    let client = client(held.server.address());
+    let impatient = tokio::spawn({
+        let client = client.clone();
+        async move { client.session().await.map(drop) }
+    });
+    held.arrived.recv().await.unwrap();
+    impatient.abort();
+    assert!(impatient.await.unwrap_err().is_cancelled());
     assert!(matches!(client.state(), State::Connecting));
+    held.release.send(()).unwrap();
     assert_eq!(client.session().await.unwrap_err().class(), Class::Auth);
     assert_eq!(client.session().await.unwrap_err().class(), Class::Auth);
-    assert_eq!(server.count("Login"), 1);
+    assert_eq!(held.server.count("Login"), 1);
 }
 
 #[tokio::test]

@@ -9,12 +9,12 @@ use vpoller_testkit::Relay;
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::simulator::{Bed, SimOptions, Simulator};
+use vpoller_testkit::wait::SOON;
 use vpoller_vsphere::{DateTime, Metric, MoRef, PerfQuery, Performance, Provider, ServerClock};
 
 use crate::{client, named, vm};
 
 const CLOCK: &str = "2015-02-10T15:48:45Z";
-const LIMIT: Duration = Duration::from_secs(30);
 
 fn stopped(bed: Bed) -> Simulator {
     Simulator::start(&SimOptions { bed, flags: &["-sample-clock", CLOCK], ..SimOptions::default() })
@@ -80,7 +80,7 @@ async fn samples_of_several_objects_come_in_one_call() {
         let metrics = vec![Metric::new(2, ""), Metric::new(148, "*"), Metric::new(99_999, "")];
         simulator.reset_calls();
         let queries: Vec<_> = vms.iter().map(|vm| real_time(vm, metrics.clone())).collect();
-        let found = perf.query(&queries, LIMIT).await.unwrap();
+        let found = perf.query(&queries, SOON).await.unwrap();
         assert_eq!(simulator.calls().total, 1);
         let of = |vm: &MoRef| &found.iter().find(|entity| entity.entity == *vm).unwrap().series;
         let usage = of(&vms[0]).iter().find(|series| series.metric == metrics[0]).unwrap();
@@ -104,7 +104,7 @@ async fn missing_samples_are_left_out() {
     spoil(json!({"type": "VirtualMachine", "name": "vm01.example.org", "counter": 2, "lost": 1}));
     spoil(json!({"type": "VirtualMachine", "name": "vm01.example.org", "counter": 24, "short": 2}));
     let query = real_time(&vm, vec![Metric::new(2, ""), Metric::new(24, ""), Metric::new(12, "")]);
-    let found = perf.query(&[query], LIMIT).await.unwrap();
+    let found = perf.query(&[query], SOON).await.unwrap();
     let count = |counter| found[0].series.iter().find(|series| series.metric.counter == counter).unwrap().samples.len();
     assert_eq!((count(2), count(24), count(12)), (2, 1, 3));
 }
@@ -124,7 +124,7 @@ async fn historical_samples_start_where_they_are_asked_to() {
         metrics: vec![Metric::new(257, "")],
         interval: 300,
     };
-    let found = perf.query(&[query], LIMIT).await.unwrap();
+    let found = perf.query(&[query], SOON).await.unwrap();
     let shown: Vec<_> = found[0].series[0].samples.iter().map(|sample| sample.at.to_string()).collect();
     assert_eq!(shown, ["2015-02-10 15:35:00+00:00", "2015-02-10 15:40:00+00:00", "2015-02-10 15:45:00+00:00"]);
 }
@@ -137,7 +137,7 @@ async fn an_object_that_is_gone_is_named() {
     let vm = vm(&client, "vm01.example.org").await;
     let gone = MoRef::new("VirtualMachine", "vm-4711");
     let queries = [real_time(&vm, vec![Metric::new(2, "")]), real_time(&gone, vec![Metric::new(2, "")])];
-    let error = perf.query(&queries, LIMIT).await.unwrap_err();
+    let error = perf.query(&queries, SOON).await.unwrap_err();
     let fault = error.fault().unwrap();
     assert!(fault.is_a("ManagedObjectNotFound"));
     assert_eq!(fault.object(), Some(&gone));
@@ -152,7 +152,7 @@ async fn a_standalone_host_has_statistics_too() {
     assert!(perf.counters().await.unwrap().all().len() > 100);
     assert_eq!(perf.intervals().await.unwrap()[0].sampling_period, 300);
     let usage = perf.counters().await.unwrap().find("cpu.usage.average").unwrap().key;
-    let found = perf.query(&[real_time(&vm, vec![Metric::new(usage, "")])], LIMIT).await.unwrap();
+    let found = perf.query(&[real_time(&vm, vec![Metric::new(usage, "")])], SOON).await.unwrap();
     assert_eq!(found[0].series[0].samples.len(), 3);
     assert_eq!(perf.identity().await.unwrap().instance, None);
 }
