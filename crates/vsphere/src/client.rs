@@ -9,8 +9,8 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 use crate::call::{Call, CallOptions};
-use crate::collect::{looks_lost, page};
-use crate::gate::Gate;
+use crate::filter_spec::{looks_lost, page};
+use crate::session_manager::Gate;
 use crate::soap::Element;
 use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, read};
 

@@ -3,11 +3,11 @@
 //! What the server tells once (counters, historical intervals, providers, its limit) is read once per session: keys differ between
 //! servers and may differ after an upgrade, and an upgrade ends every session.
 
-mod answer;
 mod clock;
 mod counter;
-mod once;
 mod query;
+mod read_once;
+mod samples;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,12 +16,12 @@ use std::time::Duration;
 use crate::single_flight::{Flight, SingleFlight};
 use crate::{Arg, Client, DateTime, Error, Fault, MoRef, Session, Struct, Value};
 
-pub use answer::{EntitySeries, Sample, Series};
 pub use clock::ServerClock;
 pub use counter::{Catalogue, Counter, Interval};
 pub use query::{Metric, PerfQuery};
+pub use samples::{EntitySeries, Sample, Series};
 
-use once::Once;
+use read_once::Once;
 
 /// The performance manager of one vSphere host. Clones share what is known.
 #[derive(Clone, Debug)]
@@ -134,7 +134,7 @@ impl Performance {
             let values = client.call(&manager(&session)?, "QueryAvailablePerfMetric", &args).await?;
             Ok(values.iter().filter_map(Value::as_struct).filter_map(Metric::read).collect())
         };
-        self.available.join((entity.clone(), interval), || Flight::spawn(read, once::given_up)).await
+        self.available.join((entity.clone(), interval), || Flight::spawn(read, read_once::given_up)).await
     }
 
     /// Samples of several objects in one call, see [`PerfQuery`]. Objects without samples may be absent from the answer.

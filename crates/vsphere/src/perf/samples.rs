@@ -5,7 +5,7 @@
 //! the start is taken, the rest is left out.
 
 use super::Metric;
-use crate::collect::structs;
+use crate::filter_spec::structs;
 use crate::{DateTime, MoRef, Struct, Value};
 
 /// The series of one object.
