@@ -25,11 +25,11 @@ cargo build --quiet --locked -p vpoller-worker
 "$target/debug/vpoller-worker" --methods-markdown >"$new"
 differs docs/methods.md docs/methods.md "$new" "run: $target/debug/vpoller-worker --methods-markdown >docs/methods.md"
 
-cargo build --quiet --locked -p vpoller-pages
-"$target/debug/vpoller-pages" "$pages"
+cargo build --quiet --locked -p vpoller-manpages
+"$target/debug/vpoller-manpages" "$pages"
 for folder in man completions; do
     if ! diff -ru "contrib/$folder" "$pages/$folder"; then
-        echo "contrib/$folder is not what the command lines say; run: $target/debug/vpoller-pages contrib" >&2
+        echo "contrib/$folder is not what the command lines say; run: $target/debug/vpoller-manpages contrib" >&2
         status=1
     fi
 done

@@ -1,4 +1,4 @@
-//! `vpoller-pages FOLDER`: writes manual pages and shell completions of every program, from the definitions their parsers use.
+//! `vpoller-manpages FOLDER`: writes manual pages and shell completions of every program, from the definitions their parsers use.
 //!
 //! The files are committed below `contrib/`; `make check` writes them again and compares. The programs themselves carry none of this.
 #![forbid(unsafe_code)]
@@ -38,7 +38,7 @@ fn programs() -> Vec<Program> {
 }
 
 fn main() -> Result<()> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from).context("usage: vpoller-pages FOLDER")?;
+    let folder = std::env::args_os().nth(1).map(PathBuf::from).context("usage: vpoller-manpages FOLDER")?;
     for Program { command, section } in programs() {
         complete(&visible_with_subcommands(&command), &folder.join("completions"))?;
         manual::write(&command, section, &folder.join("man"))?;
