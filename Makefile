@@ -70,7 +70,7 @@ check: setup ## format, lints, documentation, generated files, licences
 bench: setup build ## the figures of docs/performance.md, into target/bench (BENCH="--quick", or the names of rows)
 	@tests/vcsim/build.sh
 	@tests/reference/build.sh
-	$(CARGO) build --release --locked -p vpoller-testkit --bin vpoller-scenarios
+	$(CARGO) build --release --locked -p vpoller-scenarios
 	$(RELEASE)/vpoller-scenarios $(BENCH)
 
 install: ## install what `make build` made (PREFIX=/usr/local, DESTDIR=)

@@ -6,7 +6,6 @@
 //! code under test (no other crate of the workspace is used), because a test double made with it would prove nothing.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the whole crate is test support: a panic is its error report")]
 
-pub mod bench;
 pub mod browser;
 pub mod certificates;
 pub mod client;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::client::Client;
-use crate::{Host, SimOptions, Simulator, Stack, process, wait_until, workspace};
+use vpoller_testkit::Client;
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, process, wait_until, workspace};
 
 /// The longest that any load runs.
 const LIMIT: Duration = Duration::from_secs(3600);

@@ -1,8 +1,15 @@
-//! The measurements of `make bench`: one scenario for each row of the table in docs/performance.md, on real processes and VMware's
+//! `vpoller-scenarios`, the measurements of `make bench`: one scenario for each row of the table in docs/performance.md, on real processes and VMware's
 //! simulator.
 //!
 //! A row says what is measured, what it should reach, and what it took. Ratios come from one run on one machine, alternating;
 //! calls are counted by the simulator and are exact. Nothing here is a test: a row that misses its mark is reported.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a measurement that cannot be made ends with a panic's text, which the report shows"
+)]
 
 mod bed;
 mod collector;
@@ -14,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::time::Instant;
 
-pub use figures::Figures;
+use crate::figures::Figures;
 
 /// One measurement.
 pub struct Row {
@@ -51,11 +58,10 @@ struct Outcome {
 
 const USAGE: &str = "vpoller-scenarios [--quick] [--list] [NAME...]: measures everything, or the rows of these names";
 
-/// Runs the program.
-pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+fn main() -> ExitCode {
     let mut settings = Settings { quick: false };
     let mut names = Vec::new();
-    for argument in arguments {
+    for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--quick" => settings.quick = true,
             "--list" => {

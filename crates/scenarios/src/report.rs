@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use super::{Outcome, Settings};
-use crate::workspace;
+use crate::{Outcome, Settings};
+use vpoller_testkit::workspace;
 
 impl Outcome {
     pub fn shown(&self) -> String {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Scene, failures, reference};
-use super::figures::{median, percentile, slope};
-use super::{Figures, Row, Settings, collector};
-use crate::{Client, SimOptions, Simulator, wait_until};
+use crate::bed::{Bed, Scene, failures, reference};
+use crate::figures::{median, percentile, slope};
+use crate::{Figures, Row, Settings, collector};
+use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
 /// Every measurement, in the order of the table.
 pub const ROWS: &[Row] = &[
@@ -399,7 +399,7 @@ fn restart(settings: &Settings) -> Figures {
     let frontend = bed.stack.frontend();
     let before = received(&bed);
     let (report, fresh) = thread::scope(|scope| {
-        let load = scope.spawn(|| super::bed::load(&frontend, &checks, &options));
+        let load = scope.spawn(|| crate::bed::load(&frontend, &checks, &options));
         // The load asks for its names first.
         wait_until(SOON, "the load", || received(&bed) > before + 1000.0);
         bed.simulator.process().kill();
@@ -425,6 +425,6 @@ fn warmth(warm: bool) -> &'static str {
     if warm { "" } else { "; it never got warm" }
 }
 
-pub(super) fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::bed::{Bed, Scene};
-use super::rows::number;
-use super::{Figures, Settings};
-use crate::simulator::{PASSWORD, USER};
-use crate::zabbix::{Series, Server, Setting};
-use crate::{Simulator, Stack, workspace};
+use crate::bed::{Bed, Scene};
+use crate::rows::number;
+use crate::{Figures, Settings};
+use vpoller_testkit::simulator::{PASSWORD, USER};
+use vpoller_testkit::zabbix::{Series, Server, Setting};
+use vpoller_testkit::{Simulator, Stack, workspace};
 
 /// Longest wait for a value of every machine.
 const LIMIT: Duration = Duration::from_secs(1200);
