@@ -390,9 +390,10 @@ fn every_mistake_is_told_and_changes_nothing() {
 
 #[test]
 fn every_program_is_in_the_table() {
-    let folder = fs::read_dir(workspace::root().join("crates/cli/src/bin")).unwrap();
+    let entries = |folder: &str| fs::read_dir(workspace::root().join(folder)).unwrap();
     let stem = |path: &Path| path.file_stem().unwrap().to_str().unwrap().to_owned();
-    for program in folder.map(|entry| stem(&entry.unwrap().path())) {
+    let tools = ["crates/cli/src/bin", "crates/importer/src/bin"].into_iter().flat_map(entries);
+    for program in tools.map(|entry| stem(&entry.unwrap().path())) {
         let of_it = |(line, ..): &&(&str, i32, Said)| line.trim_start_matches('!').split(' ').next() == Some(&program);
         assert!(MISTAKES.iter().filter(of_it).count() >= 3, "{program}");
     }

@@ -36,8 +36,9 @@ fn release() -> &'static Path {
 
 /// The names of all programs.
 fn programs() -> Vec<String> {
-    let sources = fs::read_dir(workspace::root().join("crates/cli/src/bin")).unwrap();
+    let entries = |folder: &str| fs::read_dir(workspace::root().join(folder)).unwrap();
     let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
+    let sources = ["crates/cli/src/bin", "crates/importer/src/bin"].into_iter().flat_map(entries);
     let tools = sources.map(|entry| stem(entry.unwrap().path()));
     tools.chain(["vpoller-proxy", "vpoller-worker"].map(str::to_owned)).collect()
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::Shell;
-use vpoller_cli::{bench, cclient, client, importer, vconnector};
+use vpoller_cli::{bench, cclient, client, vconnector};
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::methods::METHODS;
 
@@ -31,9 +31,9 @@ fn programs() -> Vec<Program> {
         tool(client::Args::command()),
         tool(cclient::Args::command()),
         tool(vconnector::Args::command()),
-        tool(importer::Args::command()),
+        tool(vpoller_importer::Args::command()),
         tool(bench::Args::command()),
-        tool(importer::Args::command()),
+        tool(vpoller_importer::Args::command()),
     ]
 }
 

@@ -125,7 +125,7 @@ fn named(common_name: &str) -> DistinguishedName {
     name
 }
 /// TLS settings of a server that presents the certificate.
-pub(crate) fn server_config(certificate: &ServerCertificate) -> ServerConfig {
+pub fn server_config(certificate: &ServerCertificate) -> ServerConfig {
     let chain = vec![CertificateDer::from(certificate.der.clone())];
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(certificate.key_der.clone()));
     ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))

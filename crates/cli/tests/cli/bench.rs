@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::thread::JoinHandle;
 
 use serde_json::Value;
+use vpoller_testkit::peer::{Peer, bind, stop_pair, wait};
 use vpoller_wire::control::{Control, is_control};
 
-use crate::peer::{Peer, bind, stop_pair, wait};
 use crate::program::run;
 
 const PROGRAM: &str = "vpoller-bench";

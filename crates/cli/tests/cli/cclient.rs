@@ -1,8 +1,8 @@
 //! `vpoller-cclient` against a peer that plays the proxy.
 
 use serde_json::json;
+use vpoller_testkit::Peer;
 
-use crate::peer::Peer;
 use crate::program::run;
 
 const PROGRAM: &str = "vpoller-cclient";

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use vpoller_testkit::Peer;
 
-use crate::peer::Peer;
 use crate::program::{self, on_terminal, run, run_command, shell};
 
 const PROGRAM: &str = "vpoller-client";

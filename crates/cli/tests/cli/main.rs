@@ -4,8 +4,6 @@
 mod bench;
 mod cclient;
 mod client;
-mod importer;
-mod peer;
 mod program;
 mod trust;
 mod usage;

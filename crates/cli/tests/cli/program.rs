@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use vpoller_testkit::process::Finished;
+use vpoller_testkit::terminal;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -15,7 +16,6 @@ pub fn path(program: &str) -> &'static str {
         "vpoller-cclient" => env!("CARGO_BIN_EXE_vpoller-cclient"),
         "vconnector-cli" => env!("CARGO_BIN_EXE_vconnector-cli"),
         "vpoller-bench" => env!("CARGO_BIN_EXE_vpoller-bench"),
-        "zabbix-vsphere-import" => env!("CARGO_BIN_EXE_zabbix-vsphere-import"),
         _ => panic!("no program {program}"),
     }
 }
@@ -43,41 +43,13 @@ pub fn shell(program: &str, line: &str) -> Finished {
     run_command(command)
 }
 
-/// Runs a program on a terminal of its own and types `answer` when `prompt` has appeared and the terminal echoes or (`hidden`)
-/// does not. Standard output has what the screen showed.
+/// Runs a program on a terminal of its own, see [`terminal::command`]. Standard output has what the screen showed.
 #[track_caller]
 pub fn on_terminal(program: &str, arguments: &[&str], prompt: &str, answer: &str, hidden: bool) -> Finished {
-    let mut command = Command::new("python3");
-    command.args(["-c", TERMINAL, if hidden { "hidden" } else { "shown" }, prompt, answer, path(program)]).args(arguments);
-    run_command(command)
+    run_command(terminal::command(path(program), arguments, prompt, answer, hidden))
 }
 
 /// Quotes a path for [`shell`].
 pub fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }
-
-const TERMINAL: &str = r"
-import os, pty, select, sys, termios
-hidden, prompt, answer, program = sys.argv[1] == 'hidden', *sys.argv[2:5]
-child, screen = pty.fork()
-if child == 0:
-    os.execv(program, sys.argv[4:])
-seen, typed = b'', False
-while True:
-    echo = bool(termios.tcgetattr(screen)[3] & termios.ECHO)
-    if not typed and prompt.encode() in seen and echo != hidden:
-        os.write(screen, answer.encode() + b'\n')
-        typed = True
-    if not select.select([screen], [], [], 0.01)[0]:
-        continue
-    try:
-        chunk = os.read(screen, 4096)
-    except OSError:
-        break
-    if not chunk:
-        break
-    seen += chunk
-sys.stdout.write(seen.decode())
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-";

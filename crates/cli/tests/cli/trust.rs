@@ -6,26 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::ServerConnection;
 use vpoller_store::{Store, TlsChoice};
-use vpoller_testkit::certificates::ServerCertificate;
+use vpoller_testkit::certificates::{ServerCertificate, server_config};
 
 use crate::program::{Finished, on_terminal, run};
 
 const PROGRAM: &str = "vconnector-cli";
 const QUESTION: &str = "shall it be pinned? [y/N] ";
-
-/// TLS settings of a server with this certificate.
-pub fn server_config(certificate: &ServerCertificate) -> ServerConfig {
-    let key = PrivateKeyDer::try_from(certificate.key_der.clone()).unwrap();
-    ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der.clone().into()], key)
-        .unwrap()
-}
 
 /// A TLS server with a fresh certificate, which it shows to everybody; ends with the test.
 struct Server {

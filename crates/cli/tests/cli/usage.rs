@@ -13,7 +13,7 @@ fn refused(program: &str, arguments: &[&str], code: i32) -> Finished {
 
 #[test]
 fn help_goes_to_stdout() {
-    for program in ["vpoller-client", "vconnector-cli", "vpoller-bench", "zabbix-vsphere-import"] {
+    for program in ["vpoller-client", "vconnector-cli", "vpoller-bench"] {
         let [short, long] = ["-h", "--help"].map(|option| run(program, &[option]));
         assert_eq!((short.code, short.stderr.as_str()), (0, ""));
         assert_eq!(short.stdout, long.stdout);
@@ -23,7 +23,7 @@ fn help_goes_to_stdout() {
 
 #[test]
 fn the_version_is_bare() {
-    for program in ["vpoller-client", "vconnector-cli", "vpoller-bench", "zabbix-vsphere-import"] {
+    for program in ["vpoller-client", "vconnector-cli", "vpoller-bench"] {
         for option in ["-v", "--version", "--vers"] {
             let finished = run(program, &[option]);
             assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
@@ -72,9 +72,6 @@ fn a_wrong_command_line_prints_the_usage_to_stderr() {
     for arguments in [&[][..], &["-r", "no json"], &["-r", "{}"], &["--echo", "nowhere"]] {
         refused("vpoller-bench", arguments, 1);
     }
-    for arguments in [&[][..], &["-f"], &["-f", "x", "y"], &["-f", "x", "--allow-empty"], &["-d"]] {
-        refused("zabbix-vsphere-import", arguments, 1);
-    }
     // getopt knew no long options, and no help either.
     for arguments in [&[][..], &["-h"], &["-v"], &["-m", "about"], &["-V", "vc01"], &["--method", "about", "-V", "vc01"]] {
         refused("vpoller-cclient", arguments, 64);
@@ -88,7 +85,6 @@ fn usage_texts_stay_as_they_are() {
     insta::assert_snapshot!(refused("vconnector-cli", &["-H", "vc01", "-U", "root", "add"], 1).stderr);
     insta::assert_snapshot!(refused("vconnector-cli", &["list"], 1).stderr);
     insta::assert_snapshot!(refused("vpoller-bench", &[], 1).stderr);
-    insta::assert_snapshot!(refused("zabbix-vsphere-import", &["-d"], 1).stderr);
 }
 
 #[test]

@@ -1,0 +1,184 @@
+//! Values of the file that are more than text; each refuses what it cannot be, so that the position is told with it.
+
+use std::fmt;
+
+use regex::Regex;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor, value::SeqAccessDeserializer};
+use vpoller_wire::Secret;
+use vpoller_wire::endpoint::Endpoint;
+
+/// What existing hosts can take over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Follow {
+    /// The group of the cluster that the object is in now.
+    Cluster,
+    /// Groups of the configuration that they are not in.
+    Groups,
+    /// Templates of the configuration that they are not linked to.
+    Templates,
+    /// Macros of the configuration with their values.
+    Macros,
+    /// The proxy or proxy group of the configuration.
+    Proxy,
+}
+
+/// What becomes of hosts that somebody else made and that stand for an object.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Adopt {
+    /// They are kept up to date and never deleted.
+    #[default]
+    Keep,
+    /// They are as if this program had made them.
+    Own,
+}
+
+/// Power state of a virtual machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PowerState {
+    /// Off.
+    PoweredOff,
+    /// On.
+    PoweredOn,
+    /// Suspended.
+    Suspended,
+}
+
+impl PowerState {
+    /// As vSphere writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PoweredOff => "poweredOff",
+            Self::PoweredOn => "poweredOn",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// A regular expression that names must begin with.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pattern(Regex);
+
+impl Pattern {
+    /// Whether a name begins like this.
+    pub fn begins(&self, name: &str) -> bool {
+        self.0.is_match(name)
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let anchored = Regex::new(&format!("^(?:{text})"));
+        anchored.map(Self).map_err(|_| match Regex::new(&text) {
+            Ok(_) => format!("{text:?} is no regular expression"),
+            // The library draws an arrow below the mistake, over several lines; the last one says what it is.
+            Err(error) => {
+                let reason = error.to_string().lines().last().unwrap_or_default().replace("error: ", "");
+                format!("{text:?} is no regular expression: {reason}")
+            }
+        })
+    }
+}
+
+/// The name of a user macro, written with or without `{$…}`.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct MacroName(pub String);
+
+impl TryFrom<String> for MacroName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bare = text.strip_prefix("{$").and_then(|text| text.strip_suffix('}')).unwrap_or(&text);
+        let name = bare.split(':').next().unwrap_or_default();
+        let legal = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_' || c == '.';
+        if name.is_empty() || !name.chars().all(legal) {
+            return Err(format!("{text:?} is no macro name: upper case letters, digits, _ and . only"));
+        }
+        let full = format!("{{${bare}}}");
+        if full == crate::identity::NAME_MACRO {
+            return Err(format!("{full} is set by this program"));
+        }
+        Ok(Self(full))
+    }
+}
+
+/// The value of a user macro.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum MacroValue {
+    /// One that everybody may read who may see the host.
+    Plain(String),
+    /// One that Zabbix shows to nobody.
+    Secret(Secret),
+}
+
+impl MacroValue {
+    /// The value, unless it is secret.
+    pub fn plain(&self) -> Option<&str> {
+        match self {
+            Self::Plain(value) => Some(value),
+            Self::Secret(_) => None,
+        }
+    }
+}
+
+/// Text that must not show.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(from = "String")]
+pub struct Hidden(pub Secret);
+
+impl From<String> for Hidden {
+    fn from(text: String) -> Self {
+        Self(Secret::new(text))
+    }
+}
+
+/// A vPoller endpoint.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub struct Frontend(pub Endpoint);
+
+impl TryFrom<String> for Frontend {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Endpoint::peer(&text).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// A list, or one element without the list around it.
+#[derive(Clone, Debug)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T>(std::marker::PhantomData<T>);
+        impl<'de, T: DeserializeOwned> Visitor<'de> for Elements<T> {
+            type Value = Vec<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+            fn visit_unit<E>(self) -> Result<Vec<T>, E> {
+                Ok(Vec::new())
+            }
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Vec<T>, E> {
+                T::deserialize(serde::de::value::StrDeserializer::new(text)).map(|element| vec![element])
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Vec<T>, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq))
+            }
+        }
+        deserializer.deserialize_any(Elements(std::marker::PhantomData)).map(List)
+    }
+}

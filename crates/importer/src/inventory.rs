@@ -1,0 +1,285 @@
+//! What vSphere has, read through vPoller: one request for each type and nothing for each object.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use crate::config::{Block, Config, PowerState};
+use crate::kind::{IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, RUNS_ON, URL};
+use crate::note::Note;
+
+/// An object that is to have a Zabbix host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Object {
+    /// Its type.
+    pub kind: Kind,
+    /// Its managed object id.
+    pub moid: String,
+    /// Its name, as vSphere stores it.
+    pub name: String,
+    /// How vPoller finds it: the name, or `moid:…` where that would find another one, or none.
+    pub address: String,
+    /// What stands for it in Zabbix: the name, for a datastore the URL.
+    pub display: String,
+    /// Name of the cluster it is in; of the host itself, or of its host, where that is standalone.
+    pub cluster: Option<String>,
+    /// The state because of which its host is to be disabled.
+    pub disabled_by: Option<PowerState>,
+}
+
+/// What vSphere has.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    /// Names of all clusters.
+    pub clusters: Vec<String>,
+    /// Objects that are to have a host, each type's in the order of their ids.
+    pub objects: Vec<Object>,
+    /// Objects that are there but have no name yet: neither to be imported nor gone.
+    pub unnamed: BTreeSet<(Kind, String)>,
+    /// Virtual machines that the configuration wants no hosts for because of their names.
+    pub ignored: BTreeSet<(Kind, String)>,
+    /// How many objects vSphere listed of each type that was asked for, those not wanted included.
+    pub listed: BTreeMap<Kind, usize>,
+    /// What to tell about it.
+    pub notes: Vec<(Kind, Note)>,
+}
+
+/// A row of vPoller's answer: property paths and values.
+pub type Row = Map<String, Value>;
+
+/// The types that a run has to ask for: clusters become groups always, and hosts tell which cluster a machine is in.
+pub fn needed(config: &Config) -> Vec<Kind> {
+    let wanted = |kind: &Kind| match kind {
+        Kind::Cluster => true,
+        Kind::Host => config.blocks.contains_key(&Kind::Host) || config.blocks.contains_key(&Kind::Vm),
+        other => config.blocks.contains_key(other),
+    };
+    Kind::ALL.into_iter().filter(wanted).collect()
+}
+
+impl Inventory {
+    /// Makes sense of the answers.
+    pub fn new(config: &Config, answers: &BTreeMap<Kind, Vec<Row>>) -> Self {
+        let rows = |kind: Kind| answers.get(&kind).into_iter().flatten();
+        let cluster_names: HashMap<&str, &str> =
+            rows(Kind::Cluster).filter_map(|row| Some((text(row, MOID)?, text(row, NAME)?))).collect();
+        let clusters_of_hosts: HashMap<&str, String> =
+            rows(Kind::Host).filter_map(|row| Some((text(row, MOID)?, cluster_of_host(row, &cluster_names)?))).collect();
+        let mut inventory = Self { listed: answers.iter().map(|(kind, rows)| (*kind, rows.len())).collect(), ..Self::default() };
+        inventory.clusters = rows(Kind::Cluster).filter_map(|row| text(row, NAME)).map(str::to_owned).collect();
+        for (kind, block) in &config.blocks {
+            let names = counts(rows(*kind).filter_map(|row| text(row, NAME)));
+            let mut objects = Vec::new();
+            for row in rows(*kind) {
+                let Some((moid, name)) = inventory.identified(*kind, row) else { continue };
+                if *kind == Kind::Vm && !inventory.wanted(block, row, moid, name) {
+                    continue;
+                }
+                let cluster = match kind {
+                    Kind::Host => clusters_of_hosts.get(moid),
+                    Kind::Vm => text(row, RUNS_ON).and_then(|host| clusters_of_hosts.get(id(host))),
+                    _ => None,
+                };
+                let unique = names.get(name) == Some(&1) && addressable(name);
+                objects.push(Object {
+                    kind: *kind,
+                    moid: moid.to_owned(),
+                    name: name.to_owned(),
+                    address: if unique { name.to_owned() } else { format!("moid:{moid}") },
+                    display: text(row, URL).unwrap_or(name).to_owned(),
+                    cluster: cluster.cloned(),
+                    disabled_by: block.disable.iter().copied().find(|state| text(row, POWER_STATE) == Some(state.as_str())),
+                });
+            }
+            objects.sort_by(|a, b| order(&a.moid).cmp(&order(&b.moid)));
+            inventory.objects.append(&mut objects);
+        }
+        inventory
+    }
+
+    /// Id and name of a row; a row that lacks one of them is noted.
+    fn identified<'a>(&mut self, kind: Kind, row: &'a Row) -> Option<(&'a str, &'a str)> {
+        match (text(row, MOID), text(row, NAME)) {
+            (Some(moid), Some(name)) => Some((moid, name)),
+            (Some(moid), None) => {
+                self.unnamed.insert((kind, moid.to_owned()));
+                self.notes.push((kind, Note::warning(format!("{moid} has no name at present: its host is left as it is"))));
+                None
+            }
+            (None, _) => {
+                self.notes.push((kind, Note::error("vPoller answers no moid: its workers are too old for this program")));
+                None
+            }
+        }
+    }
+
+    /// Whether a virtual machine is to have a host.
+    fn wanted(&mut self, block: &Block, row: &Row, moid: &str, name: &str) -> bool {
+        if block.ignore.iter().any(|pattern| pattern.begins(name)) {
+            self.ignored.insert((Kind::Vm, moid.to_owned()));
+            return false;
+        }
+        if block.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
+            return false;
+        }
+        let template = row.get(IS_TEMPLATE) == Some(&Value::Bool(true));
+        if template {
+            self.notes.push((Kind::Vm, Note::plain(format!("VM '{name}' is a template, will not be imported"))));
+        }
+        !template
+    }
+}
+
+const NAME: &str = "name";
+
+fn text<'a>(row: &'a Row, path: &str) -> Option<&'a str> {
+    row.get(path)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// The id in a reference as vPoller prints it, `vim.HostSystem:host-30`.
+fn id(reference: &str) -> &str {
+    reference.split_once(':').map_or(reference, |(_, id)| id)
+}
+
+/// A host that is in no cluster has a compute resource of its own, with its own name.
+fn cluster_of_host(row: &Row, clusters: &HashMap<&str, &str>) -> Option<String> {
+    let parent = id(text(row, PARENT)?);
+    clusters.get(parent).copied().or_else(|| text(row, NAME)).map(str::to_owned)
+}
+
+fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
+    let mut counts = HashMap::new();
+    names.for_each(|name| *counts.entry(name).or_insert(0) += 1);
+    counts
+}
+
+/// Whether vPoller, given this name in an item key, looks for an object of that name.
+fn addressable(name: &str) -> bool {
+    let otherwise = ["moid:", "uuid:", "ds://", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix));
+    // Zabbix cannot quote a text for a key that ends in a backslash.
+    !otherwise && !matches!(name, "null" | "(null)") && name.trim() == name && !name.ends_with('\\')
+}
+
+/// Sorts ids by their number: vm-9 before vm-10.
+fn order(moid: &str) -> (usize, &str) {
+    (moid.len(), moid)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn config(lines: &str) -> Config {
+        let head = "vsphere: {hostname: vc01}\nzabbix:\n  hostname: http://zabbix\n  api_token: x\n";
+        Config::parse(&format!("{head}{lines}")).unwrap()
+    }
+
+    fn answers(rows: Value) -> BTreeMap<Kind, Vec<Row>> {
+        let kinds = rows.as_object().unwrap().iter();
+        let rows = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect();
+        kinds.map(|(kind, list)| (Kind::named(kind).unwrap(), rows(list))).collect()
+    }
+
+    fn sample() -> BTreeMap<Kind, Vec<Row>> {
+        answers(json!({
+            "ClusterComputeResource": [{"name": "cluster01", "moid": "domain-c7"}],
+            "HostSystem": [
+                {"name": "esxi01", "moid": "host-10", "parent": "vim.ClusterComputeResource:domain-c7"},
+                {"name": "esxi04", "moid": "host-9", "parent": "vim.ComputeResource:domain-s8"},
+            ],
+            "VirtualMachine": [
+                {"name": "vm02", "moid": "vm-10", "summary.config.template": false, "runtime.powerState": "poweredOff",
+                 "runtime.host": "vim.HostSystem:host-10"},
+                {"name": "vm01", "moid": "vm-9", "runtime.powerState": "poweredOn", "runtime.host": "vim.HostSystem:host-9"},
+                {"name": "orphan", "moid": "vm-11"},
+                {"name": "template01", "moid": "vm-12", "summary.config.template": true},
+                {"name": "twin", "moid": "vm-13"},
+                {"name": "twin", "moid": "vm-14", "summary.config.template": true},
+                {"moid": "vm-15"},
+                {"name": "null", "moid": "vm-16"},
+            ],
+            "Datastore": [{"name": "datastore1", "moid": "datastore-1", "info.url": "ds:///vmfs/volumes/1/"}, {"name": "nfs", "moid": "datastore-2"}],
+        }))
+    }
+
+    const EVERYTHING: &str = "  vsphere_object_host: {templates: t}\n  vsphere_object_datastore: {templates: t}\n";
+
+    fn machines(lines: &str) -> Inventory {
+        Inventory::new(&config(&format!("{EVERYTHING}  vsphere_object_vm: {{templates: t{lines}}}\n")), &sample())
+    }
+
+    fn names(inventory: &Inventory, kind: Kind) -> Vec<&str> {
+        inventory.objects.iter().filter(|object| object.kind == kind).map(|object| object.name.as_str()).collect()
+    }
+
+    #[test]
+    fn asks_only_for_what_it_needs() {
+        assert_eq!(needed(&config("")), [Kind::Cluster]);
+        assert_eq!(needed(&config("  vsphere_object_vm: {templates: t}\n")), [Kind::Cluster, Kind::Host, Kind::Vm]);
+        assert_eq!(needed(&config("  vsphere_object_datastore: {templates: t}\n")), [Kind::Cluster, Kind::Datastore]);
+    }
+
+    #[test]
+    fn objects_know_their_cluster_and_stand_in_order() {
+        let inventory = machines("");
+        let found: Vec<_> = inventory.objects.iter().map(|object| (object.name.as_str(), object.cluster.as_deref())).collect();
+        let expected = [
+            ("esxi04", Some("esxi04")),
+            ("esxi01", Some("cluster01")),
+            ("vm01", Some("esxi04")),
+            ("vm02", Some("cluster01")),
+            ("orphan", None),
+            ("twin", None),
+            ("null", None),
+            ("datastore1", None),
+            ("nfs", None),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(inventory.clusters, ["cluster01"]);
+        assert_eq!(inventory.listed[&Kind::Vm], 8);
+        assert!(inventory.unnamed.contains(&(Kind::Vm, "vm-15".to_owned())));
+    }
+
+    #[test]
+    fn what_vpoller_would_not_find_by_name_is_addressed_by_id() {
+        let inventory = machines("");
+        let address = |name: &str| inventory.objects.iter().find(|object| object.name == name).unwrap().address.as_str();
+        assert_eq!(address("vm01"), "vm01");
+        assert_eq!(address("twin"), "moid:vm-13", "the template has the same name");
+        assert_eq!(address("null"), "moid:vm-16");
+        for name in ["moid:vm-9", "uuid:x", "ds:///x", "vim.HostSystem:host-9", "/a/b", "(null)", " x", "C:\\dir\\"] {
+            assert!(!addressable(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_datastore_stands_in_zabbix_under_its_url() {
+        let inventory = machines("");
+        let displays: Vec<_> = inventory.objects.iter().rev().take(2).map(|object| object.display.as_str()).collect();
+        assert_eq!(displays, ["nfs", "ds:///vmfs/volumes/1/"]);
+    }
+
+    #[test]
+    fn machines_are_filtered_by_state_and_by_the_beginning_of_their_names() {
+        assert_eq!(names(&machines(""), Kind::Vm), ["vm01", "vm02", "orphan", "twin", "null"]);
+        assert_eq!(names(&machines(", skip_vm_in_powerstate: poweredOff"), Kind::Vm), ["vm01", "orphan", "twin", "null"]);
+        assert_eq!(names(&machines(", ignore_vm: ['vm0', 'm']"), Kind::Vm), ["orphan", "twin", "null"]);
+        assert_eq!(names(&machines(", ignore_vm: .*"), Kind::Vm), [""; 0]);
+        let disabled = machines(", disable_vm_in_powerstate: [poweredOff]");
+        let states: Vec<_> = disabled.objects.iter().filter_map(|object| object.disabled_by).collect();
+        assert_eq!(states, [PowerState::PoweredOff]);
+    }
+
+    #[test]
+    fn templates_and_strange_rows_are_noted() {
+        let texts: Vec<_> = machines("").notes.iter().map(|(_, note)| note.text.clone()).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert_eq!(texts[0], "VM 'template01' is a template, will not be imported");
+        assert!(texts[2].contains("vm-15"));
+        let old = answers(json!({"ClusterComputeResource": [], "VirtualMachine": [{"name": "vm01"}], "HostSystem": []}));
+        let inventory = Inventory::new(&config("  vsphere_object_vm: {templates: t}\n"), &old);
+        assert!(inventory.objects.is_empty() && inventory.notes[0].1.text.contains("too old"));
+    }
+}
