@@ -10,15 +10,19 @@ use tokio::time::Instant;
 
 use crate::{Class, Error};
 
-/// Pauses after refused credentials. vCenter locks an account after five failures within 180 s, and every process that uses
+/// First pause after refused credentials. vCenter locks an account after five failures within 180 s, and every process that uses
 /// the account counts: each tries once in that time.
-const AUTH: (Duration, Duration) = (Duration::from_secs(200), Duration::from_secs(900));
-/// Pauses after other failures.
-const OTHER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// By how much those grow each time: a server that was away for a while is found again within a sixth of that.
+const FIRST_ACCOUNT_PAUSE: Duration = Duration::from_secs(200);
+/// Each further pause is twice as long, up to this.
+const LONGEST_ACCOUNT_PAUSE: Duration = Duration::from_secs(900);
+/// First pause after any other failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Each further pause is longer by [`GROWTH`], up to this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A server that was away for a while is found again within a sixth of that time.
 const GROWTH: f64 = 1.15;
 
-/// The memory of failures in a row.
+/// The failures in a row, and when to try again after them.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     last: Option<Failure>,
@@ -59,27 +63,28 @@ impl Backoff {
         Some(Pause { error: failure.error.clone(), failures: failure.count, left: failure.until - now })
     }
 
-    /// Notes the failure of an attempt that began at `started`. Attempts that were under way together count once.
+    /// Records the failure of an attempt that began at `started`. Attempts that were under way together count once.
     /// `jitter` is a number from 0 to 1.
     pub fn failed(&mut self, started: Instant, now: Instant, error: &Error, jitter: f64) {
         let previous = self.last.as_ref();
         // A refused account's pause must not be cut short by the shorter one after a broken connection.
-        let kept = |failure: &Failure| started < failure.at || (failure.is_refusal() && !refusal(error) && now < failure.until);
-        if previous.is_some_and(kept) {
+        let stays =
+            |failure: &Failure| started < failure.at || (failure.is_refusal() && !is_refusal(error) && now < failure.until);
+        if previous.is_some_and(stays) {
             return;
         }
         let count = previous.map_or(0, |failure| failure.count).saturating_add(1);
-        let pause = pause_after(refusal(error), count, jitter);
+        let pause = pause_after(is_refusal(error), count, jitter);
         self.last = Some(Failure { error: error.clone(), count, at: now, until: now + pause });
     }
 
     /// Forgets the failures: a login worked.
-    pub fn succeeded(&mut self) {
+    pub fn login_succeeded(&mut self) {
         self.last = None;
     }
 
-    /// Learns that the server answered a call begun at `started`. That says nothing of a failure that came after, nor
-    /// whether the account would be let in now.
+    /// The server answered a call begun at `started`. That says nothing of a failure that came after, nor whether a login of the
+    /// account would be accepted now.
     pub fn answered(&mut self, started: Instant) {
         self.last.take_if(|failure| started >= failure.at && !failure.is_refusal());
     }
@@ -87,12 +92,12 @@ impl Backoff {
 
 impl Failure {
     fn is_refusal(&self) -> bool {
-        refusal(&self.error)
+        is_refusal(&self.error)
     }
 }
 
 /// Whether the account was refused.
-fn refusal(error: &Error) -> bool {
+fn is_refusal(error: &Error) -> bool {
     matches!(error.class(), Class::Auth | Class::Permission)
 }
 
@@ -101,13 +106,13 @@ fn pause_after(account: bool, count: u32, jitter: f64) -> Duration {
     let earlier = count.saturating_sub(1);
     if account {
         // Kept in full.
-        let (first, most) = AUTH;
-        return first.saturating_mul(1u32.checked_shl(earlier).unwrap_or(u32::MAX)).min(most);
+        let factor = 1u32.checked_shl(earlier).unwrap_or(u32::MAX);
+        return FIRST_ACCOUNT_PAUSE.saturating_mul(factor).min(LONGEST_ACCOUNT_PAUSE);
     }
-    let (first, most) = OTHER;
-    let grown = first.as_secs_f64() * GROWTH.powi(i32::try_from(earlier).unwrap_or(i32::MAX));
+    let longest = LONGEST_PAUSE.as_secs_f64();
+    let grown = FIRST_PAUSE.as_secs_f64() * GROWTH.powi(i32::try_from(earlier).unwrap_or(i32::MAX));
     // Clients that lost the same server must not come back in the same moment.
-    most.mul_f64((grown / most.as_secs_f64()).min(1.0)).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+    Duration::from_secs_f64(grown.min(longest) * (0.5 + 0.5 * jitter.clamp(0.0, 1.0)))
 }
 
 #[cfg(test)]
@@ -143,9 +148,9 @@ mod tests {
         let tenths = |pauses: Vec<Duration>| pauses.iter().map(|pause| pause.as_millis() / 100).collect::<Vec<_>>();
         assert_eq!(tenths(pauses(&unreachable(), 1.0, 8)), [10, 11, 13, 15, 17, 20, 23, 26]);
         assert_eq!(tenths(pauses(&unreachable(), 0.0, 3)), [5, 5, 6]);
-        assert_eq!(pauses(&unreachable(), 1.0, 40).pop(), Some(OTHER.1));
+        assert_eq!(pauses(&unreachable(), 1.0, 40).pop(), Some(LONGEST_PAUSE));
         assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [200.0, 400.0, 800.0, 900.0, 900.0, 900.0]);
-        assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(AUTH.1));
+        assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(LONGEST_ACCOUNT_PAUSE));
     }
 
     #[test]
@@ -172,7 +177,7 @@ mod tests {
         let later = now + Duration::from_secs(1);
         assert!(backoff.admit(later, PROBE).is_ok());
         assert!(backoff.admit(later, PROBE).is_err_and(|pause| pause.left == PROBE));
-        backoff.succeeded();
+        backoff.login_succeeded();
         assert!(backoff.admit(later, PROBE).is_ok());
     }
 
@@ -206,7 +211,7 @@ mod tests {
         backoff.answered(later);
         backoff.failed(later, later, &unreachable(), 1.0);
         assert!(backoff.pause(later).is_some_and(|pause| pause.left > Duration::from_secs(190) && pause.failures == 1));
-        backoff.succeeded();
+        backoff.login_succeeded();
         assert!(backoff.pause(later).is_none());
     }
 }

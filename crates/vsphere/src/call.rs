@@ -66,8 +66,8 @@ pub(crate) struct Context<'a> {
     pub cookie: Option<&'a HeaderValue>,
 }
 
-/// Results, and the session cookie if one was set.
-pub(crate) struct Outcome<T = Value> {
+/// The results of a call, and the session cookie if the server set one.
+pub(crate) struct CallResult<T = Value> {
     pub values: Vec<T>,
     pub cookie: Option<HeaderValue>,
 }
@@ -90,7 +90,7 @@ impl Caller {
     }
 
     /// Calls a method.
-    pub async fn call(&self, context: Context<'_>, call: Call<'_>) -> Result<Outcome, Error> {
+    pub async fn call(&self, context: Context<'_>, call: Call<'_>) -> Result<CallResult, Error> {
         self.call_for(context, call, read::value).await
     }
 
@@ -100,7 +100,7 @@ impl Caller {
         context: Context<'_>,
         call: Call<'_>,
         element: Element<T>,
-    ) -> Result<Outcome<T>, Error> {
+    ) -> Result<CallResult<T>, Error> {
         let Call { this, method, args, options } = call;
         let operation = format!("{}-{}", self.prefix, self.operations.fetch_add(1, Ordering::Relaxed));
         let body = soap::request(this, method, args, &operation);
@@ -138,7 +138,12 @@ impl Caller {
         self.transport.unexpected(path, reply)
     }
 
-    async fn read<T: Send + 'static>(&self, mut reply: Reply, call: Call<'_>, element: Element<T>) -> Result<Outcome<T>, Error> {
+    async fn read<T: Send + 'static>(
+        &self,
+        mut reply: Reply,
+        call: Call<'_>,
+        element: Element<T>,
+    ) -> Result<CallResult<T>, Error> {
         let method = call.method;
         let cookie = reply.cookie.take();
         let body = std::mem::take(&mut reply.body);
@@ -152,7 +157,7 @@ impl Caller {
             read()
         };
         match answer {
-            Ok(Answer::Results(values)) if reply.status == 200 => Ok(Outcome { values, cookie }),
+            Ok(Answer::Results(values)) if reply.status == 200 => Ok(CallResult { values, cookie }),
             Ok(Answer::Fault(fault)) => Err(Error::Fault {
                 host: self.host.clone(),
                 method: method.to_owned(),

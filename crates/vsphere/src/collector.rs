@@ -1,7 +1,7 @@
-//! A property collector of one's own: what vCenter pushes.
+//! Changes that vCenter reports: a property collector with filters, and waits for its updates.
 //!
-//! It belongs to one session and dies with it, its filters and version too, so that what one session was told is never mixed
-//! with what another was. Only one wait is outstanding at a time: a second one ends the first at the server.
+//! A collector belongs to one session and dies with it, as do its filters and its version: updates of two sessions are never mixed.
+//! Only one wait is outstanding at a time, because a second one ends the first at the server.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use crate::call::{Call, CallOptions};
 use crate::updates::{self, UpdateSet, WAIT};
 use crate::{Arg, Client, Error, FilterSpec, MoRef, Session, Value};
 
-/// How much longer than its wait a call may take.
+/// How much longer than its wait a call may take at least.
 const GRACE: Duration = Duration::from_secs(60);
-/// Objects in one answer. Servers have a limit of their own, about a hundred.
+/// Objects in one answer, `maxObjectUpdates`. Servers have a limit of their own, about a hundred.
 const PAGE: i32 = 1000;
-/// Refusals remembered; beyond these each one costs a question whether the session lives.
+/// Refusals remembered. Each one beyond costs a call that finds out whether the session lives.
 const REFUSALS: usize = 10_000;
 
-/// A property collector of one's own, in one session.
+/// A property collector that belongs to this client alone, in one session.
 #[derive(Debug)]
 pub struct Collector {
     client: Client,
     session: Arc<Session>,
     own: MoRef,
     versions: Versions,
-    /// Types and paths that a living session was refused.
+    /// Types and paths that the account may not read, found out in a session that lives.
     refused: HashSet<(Arc<str>, Arc<str>)>,
 }
 
-/// An update set and its place among the others.
+/// An update set and its place among those of one state.
 #[derive(Debug)]
 pub struct Updates {
-    /// The changes. They lead to a state of the inventory together with those before, up to one that is not truncated.
+    /// The changes. Those of all sets up to one that is not truncated lead to the next state of the inventory.
     pub set: UpdateSet,
-    /// Whether these begin anew: what was collected of a state that did not get finished is to be dropped.
+    /// Whether this is the first set of a state: sets of a state that was not completed are to be dropped.
     pub first: bool,
-    /// Whether the state is told in full: what is not mentioned does not exist.
+    /// Whether the state is complete in itself: objects and properties that it does not mention do not exist.
     pub full: bool,
 }
 
@@ -49,9 +49,14 @@ impl Client {
         let limit = self.config().request_timeout;
         let shared = &session.content.property_collector;
         let made = self.call_in(session, shared, "CreatePropertyCollector", &[], limit).await?;
-        let own = self.reference(&made, "CreatePropertyCollector")?;
-        let (client, session) = (self.clone(), Arc::clone(session));
-        Ok(Collector { client, session, own, versions: Versions::default(), refused: HashSet::new() })
+        let own = self.made_object(&made, "CreatePropertyCollector")?;
+        Ok(Collector {
+            client: self.clone(),
+            session: Arc::clone(session),
+            own,
+            versions: Versions::default(),
+            refused: HashSet::new(),
+        })
     }
 }
 
@@ -62,17 +67,18 @@ impl Collector {
         &self.session
     }
 
-    /// Has more watched. The next wait tells the values; whole ones, whatever part of them changes.
+    /// Watches more properties. The next wait returns their values, later ones those that changed: always whole values, whatever
+    /// part of them changed.
     ///
     /// # Errors
     /// As [`Client::call_in`]; `InvalidProperty` names a path that does not exist, `ManagedObjectNotFound` an object.
     pub async fn add_filter(&self, spec: &FilterSpec) -> Result<MoRef, Error> {
         let args = [spec.to_arg("spec"), Arg::new("partialUpdates", false)];
         let made = self.call(&self.own, "CreateFilter", &args).await?;
-        self.client.reference(&made, "CreateFilter")
+        self.client.made_object(&made, "CreateFilter")
     }
 
-    /// Has a filter's objects no longer watched; nothing more is told of it.
+    /// Ends the watching of a filter's objects. Later waits report nothing of it.
     ///
     /// # Errors
     /// As [`Client::call_in`].
@@ -80,7 +86,7 @@ impl Collector {
         self.call(filter, "DestroyPropertyFilter", &[]).await.map(drop)
     }
 
-    /// Ends it at the server, with its filters.
+    /// Destroys it at the server, with its filters.
     ///
     /// # Errors
     /// As [`Client::call_in`].
@@ -88,46 +94,46 @@ impl Collector {
         self.call(&self.own, "DestroyPropertyCollector", &[]).await.map(drop)
     }
 
-    /// Waits for changes, not longer than this (whole seconds; none = only looks). Nothing when none came.
+    /// Waits for changes, for `longest` at most (whole seconds; with none it only looks). `None` when there were none.
     ///
-    /// After an error, and after a wait that was given up, the next one begins with the last state that was told to its end.
+    /// After an error, and after a wait that was dropped, the next wait goes on from the last complete state.
     ///
     /// # Errors
     /// As [`Client::call_in`]. [`Error::SessionLost`] also when the server says so in missing sets only, and
-    /// `ManagedObjectNotFound` when it knows the collector, a filter or its view no more: then all of them have to be made anew.
+    /// `ManagedObjectNotFound` when it knows the collector, a filter or its view no more: then all of them have to be made again.
     pub async fn wait(&mut self, longest: Duration) -> Result<Option<Updates>, Error> {
         loop {
-            let asked = self.versions.take();
-            match self.ask(&asked, longest).await {
+            let request = self.versions.next_request();
+            match self.fetch(&request, longest).await {
                 Ok(None) => {
-                    self.versions.restore(asked);
+                    self.versions.restore(request);
                     return Ok(None);
                 }
                 Ok(Some(set)) => {
-                    self.trust(&set).await?;
-                    let full = self.versions.told(&set);
-                    return Ok(Some(Updates { set, first: !asked.within, full }));
+                    self.check_refusals(&set).await?;
+                    let full = self.versions.record_answer(&set);
+                    return Ok(Some(Updates { set, first: !request.within, full }));
                 }
-                Err(error) if is_invalid_version(&error) && !asked.text.is_empty() => self.versions = Versions::default(),
+                Err(error) if is_invalid_version(&error) && !request.text.is_empty() => self.versions = Versions::default(),
                 Err(error) => return Err(error),
             }
         }
     }
 
-    async fn ask(&self, asked: &Asked, longest: Duration) -> Result<Option<UpdateSet>, Error> {
+    async fn fetch(&self, request: &VersionRequest, longest: Duration) -> Result<Option<UpdateSet>, Error> {
         let seconds = i32::try_from(longest.as_secs()).unwrap_or(i32::MAX);
         let options = vec![Arg::new("maxWaitSeconds", seconds), Arg::new("maxObjectUpdates", PAGE)];
-        let args = [Arg::new("version", asked.text.as_str()), Arg::object("options", options)];
+        let args = [Arg::new("version", request.text.as_str()), Arg::object("options", options)];
         // A version from within a state is good for one use; the others may be sent again when a connection broke.
         let limit = longest + GRACE.max(self.client.config().request_timeout);
-        let options = CallOptions { limit, repeat: !asked.within };
+        let options = CallOptions { limit, repeat: !request.within };
         let call = Call { this: &self.own, method: WAIT, args: &args, options };
         let sets = self.client.call_for(&self.session, call, updates::element).await?;
         Ok(sets.into_iter().next())
     }
 
-    /// Makes sure that what could not be read was not withheld because the session is gone.
-    async fn trust(&mut self, set: &UpdateSet) -> Result<(), Error> {
+    /// Makes sure that the server did not withhold properties because the session is gone.
+    async fn check_refusals(&mut self, set: &UpdateSet) -> Result<(), Error> {
         let objects = set.filters.iter().flat_map(|filter| &filter.objects);
         let missing = objects.flat_map(|object| object.missing.iter().map(|(path, fault)| (&object.obj.kind, path, fault)));
         let refused = missing.filter(|(_, _, fault)| fault.kind == "NotAuthenticated");
@@ -151,43 +157,44 @@ fn is_invalid_version(error: &Error) -> bool {
     error.fault().is_some_and(|fault| fault.is_a("InvalidCollectorVersion"))
 }
 
-/// Which version to ask from.
+/// The versions to go on from.
 #[derive(Debug, Default)]
 struct Versions {
-    /// Of the last state that was told to its end; empty before the first.
-    whole: String,
-    /// Within a state: where to go on, once.
+    /// Of the last complete state; empty before the first. Good for any number of requests.
+    complete: String,
+    /// Within a state, after a truncated answer. Good for one request.
     within: Option<String>,
 }
 
-/// A version on its way to the server.
+/// The version in a request on its way to the server.
 #[derive(Debug)]
-struct Asked {
+struct VersionRequest {
     text: String,
+    /// Whether it is a version within a state.
     within: bool,
 }
 
 impl Versions {
-    /// The version to ask from. Within a state it is used up by that: unless an answer comes, the state begins again.
-    fn take(&mut self) -> Asked {
+    /// The version for the next request. One within a state is used up by that: without an answer, the state begins again.
+    fn next_request(&mut self) -> VersionRequest {
         match self.within.take() {
-            Some(text) => Asked { text, within: true },
-            None => Asked { text: self.whole.clone(), within: false },
+            Some(text) => VersionRequest { text, within: true },
+            None => VersionRequest { text: self.complete.clone(), within: false },
         }
     }
 
-    /// Puts a version back that is still good: the server had nothing to say.
-    fn restore(&mut self, asked: Asked) {
-        self.within = asked.within.then_some(asked.text);
+    /// Puts a version back that is still good: the server had no changes.
+    fn restore(&mut self, request: VersionRequest) {
+        self.within = request.within.then_some(request.text);
     }
 
-    /// Goes on from an answer. Says whether the state that it belongs to began from nothing.
-    fn told(&mut self, set: &UpdateSet) -> bool {
-        let full = self.whole.is_empty();
+    /// Goes on from an answer. Returns whether the state that it belongs to began from nothing.
+    fn record_answer(&mut self, set: &UpdateSet) -> bool {
+        let full = self.complete.is_empty();
         if set.truncated {
             self.within = Some(set.version.clone());
         } else {
-            self.whole.clone_from(&set.version);
+            self.complete.clone_from(&set.version);
         }
         full
     }
@@ -199,12 +206,11 @@ mod tests {
 
     /// Asks once; `answer` is the version that comes back and whether more belongs to its state.
     fn turn(versions: &mut Versions, answer: Option<(&str, bool)>) -> (String, bool) {
-        let asked = versions.take();
-        let told = (asked.text.clone(), asked.within);
+        let request = versions.next_request();
         if let Some((version, truncated)) = answer {
-            versions.told(&UpdateSet { version: version.to_owned(), truncated, filters: Vec::new() });
+            versions.record_answer(&UpdateSet { version: version.to_owned(), truncated, filters: Vec::new() });
         }
-        told
+        (request.text, request.within)
     }
 
     #[test]
@@ -215,20 +221,20 @@ mod tests {
         assert_eq!(turn(&mut versions, Some(("2", false))), from("1", true));
         assert_eq!(turn(&mut versions, Some(("3", true))), from("2", false));
         assert_eq!(turn(&mut versions, None), from("3", true), "the answer was lost");
-        assert_eq!(turn(&mut versions, None), from("2", false), "the last whole state, as often as need be");
+        assert_eq!(turn(&mut versions, None), from("2", false), "the last complete state, as often as need be");
         assert_eq!(turn(&mut versions, Some(("4", false))), from("2", false));
         assert_eq!(turn(&mut versions, None), from("4", false));
     }
 
     #[test]
-    fn what_a_server_had_nothing_to_say_to_stays_good() {
+    fn a_version_that_brought_no_changes_stays_good() {
         let mut versions = Versions::default();
         turn(&mut versions, Some(("1", true)));
-        let asked = versions.take();
-        versions.restore(asked);
+        let request = versions.next_request();
+        versions.restore(request);
         assert_eq!(turn(&mut versions, Some(("2", false))), ("1".to_owned(), true));
-        let asked = versions.take();
-        versions.restore(asked);
+        let request = versions.next_request();
+        versions.restore(request);
         assert_eq!(turn(&mut versions, None), ("2".to_owned(), false));
     }
 
@@ -236,8 +242,8 @@ mod tests {
     fn only_a_state_from_nothing_is_full() {
         let mut versions = Versions::default();
         let set = |truncated| UpdateSet { version: "1".to_owned(), truncated, filters: Vec::new() };
-        assert!(versions.told(&set(true)));
-        assert!(versions.told(&set(false)));
-        assert!(!versions.told(&set(true)));
+        assert!(versions.record_answer(&set(true)));
+        assert!(versions.record_answer(&set(false)));
+        assert!(!versions.record_answer(&set(true)));
     }
 }

@@ -1,9 +1,8 @@
-//! One-time reads through the property collector: what to read, and what was read.
+//! What the property collector is to read: properties by type, from these objects on.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use crate::{Arg, Fault, MoRef, Struct, Value, soap};
+use crate::{Arg, MoRef};
 
 /// What to read: properties by type, starting from objects (a `PropertyFilterSpec`).
 #[derive(Clone, Debug, Default)]
@@ -45,17 +44,6 @@ pub struct Traversal {
     pub path: String,
     /// Names of the steps to take from the objects reached; may contain this step's own name (recursion).
     pub then: Vec<String>,
-}
-
-/// An object and what was read of it. Unset properties are in neither list.
-#[derive(Clone, Debug)]
-pub struct ObjectContent {
-    /// The object.
-    pub obj: MoRef,
-    /// Property paths, as they were asked, with their values.
-    pub props: Vec<(Arc<str>, Value)>,
-    /// Properties that the account may not read, or that the server could not deliver.
-    pub missing: Vec<(String, Fault)>,
 }
 
 impl FilterSpec {
@@ -127,56 +115,4 @@ impl Traversal {
         fields.extend(then);
         Arg::typed("selectSet", "TraversalSpec", fields)
     }
-}
-
-impl ObjectContent {
-    /// The value of a property, when it is set.
-    #[must_use]
-    pub fn get(&self, path: &str) -> Option<&Value> {
-        self.props.iter().find(|(name, _)| &**name == path).map(|(_, value)| value)
-    }
-
-    /// Reads the `ObjectContent` of an answer; nothing without an object.
-    pub(crate) fn read(mut content: Struct) -> Option<Self> {
-        let Some(Value::Ref(obj)) = content.take("obj") else { return None };
-        let props = structs(content.take("propSet")).filter_map(|mut property| {
-            let Some(Value::String(name)) = property.take("name") else { return None };
-            Some((name, property.take("val")?))
-        });
-        let props = props.collect();
-        let missing = structs(content.take("missingSet")).filter_map(|mut missing| {
-            let path = missing.take("path")?.as_str()?.to_owned();
-            Some((path, soap::localized_fault(missing.take("fault").unwrap_or(Value::Null))))
-        });
-        let missing = missing.collect();
-        Some(Self { obj, props, missing })
-    }
-
-    /// Whether nothing at all could be read for want of a session.
-    fn unauthenticated(&self) -> bool {
-        let refused = |fault: &Fault| fault.kind == "NotAuthenticated";
-        self.props.is_empty() && !self.missing.is_empty() && self.missing.iter().all(|(_, fault)| refused(fault))
-    }
-}
-
-/// Whether an answer looks like that of a server that has forgotten the session: it may say so in the missing sets only.
-pub(crate) fn looks_lost(objects: &[ObjectContent]) -> bool {
-    !objects.is_empty() && objects.iter().all(ObjectContent::unauthenticated)
-}
-
-/// One page of an answer: its objects, and the token for the next page.
-pub(crate) fn page(values: Vec<Value>, objects: &mut Vec<ObjectContent>) -> Option<String> {
-    let mut result = values.into_iter().next()?.into_struct()?;
-    objects.extend(structs(result.take("objects")).filter_map(ObjectContent::read));
-    result.take("token").and_then(|token| token.as_str().map(str::to_owned)).filter(|token| !token.is_empty())
-}
-
-/// The data objects of a member that is an array.
-pub(crate) fn structs(member: Option<Value>) -> impl Iterator<Item = Struct> {
-    let items = match member {
-        Some(Value::List(items)) => items,
-        Some(single) => vec![single],
-        None => Vec::new(),
-    };
-    items.into_iter().filter_map(Value::into_struct)
 }

@@ -6,7 +6,7 @@ use reqwest::header::HeaderValue;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::Instant;
 
-use crate::call::{Call, CallOptions, Caller, Context, Outcome};
+use crate::call::{Call, CallOptions, CallResult, Caller, Context};
 use crate::{Arg, Config, Error, MoRef, Struct, Value, version};
 
 /// The singletons of a vSphere host and what it says about itself.
@@ -51,7 +51,7 @@ pub struct Session {
     user_session: Struct,
     cookie: HeaderValue,
     opened: Instant,
-    /// The view of everything below the root folder, once somebody needed it.
+    /// The view of everything below the root folder, once it was needed.
     view: Mutex<Option<MoRef>>,
     /// Lists processes in guests; a property of another manager, so it has to be read once.
     pub(crate) process_manager: OnceCell<MoRef>,
@@ -164,8 +164,8 @@ async fn negotiate(caller: &Caller, limit: std::time::Duration) -> Result<String
     }
 }
 
-/// Labels and messages come in English whatever the server's locale.
-async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, this: &MoRef) -> Result<Outcome, Error> {
+/// Logs in, with labels and messages in English whatever the server's locale.
+async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, this: &MoRef) -> Result<CallResult, Error> {
     let args = [Arg::new("userName", config.user.as_str()), Arg::new("password", &config.password), Arg::new("locale", "en_US")];
     let call = Call { this, method: "Login", args: &args, options: CallOptions::once(config.request_timeout) };
     caller.call(context, call).await.map_err(|error| match error.fault() {
@@ -177,8 +177,8 @@ async fn log_in(caller: &Caller, config: &Config, context: Context<'_>, this: &M
 }
 
 /// The one data object of a result, without a session's key.
-fn single(outcome: Outcome) -> Struct {
-    let object = outcome.values.into_iter().next().and_then(Value::into_struct);
+fn single(result: CallResult) -> Struct {
+    let object = result.values.into_iter().next().and_then(Value::into_struct);
     let mut object = object.unwrap_or_else(|| Struct { kind: "".into(), fields: Vec::new() });
     object.take("key");
     object

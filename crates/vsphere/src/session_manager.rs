@@ -1,4 +1,4 @@
-//! The way to a session: one login at a time, pauses after failures, replacement of lost sessions.
+//! Keeps the session of one vSphere host: one login at a time, pauses after failures, replacement of lost sessions.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,28 +8,31 @@ use tokio::time::Instant;
 use crate::backoff::{Backoff, Pause};
 use crate::call::{Call, CallOptions, Caller};
 use crate::single_flight::Flight;
-use crate::{Class, Config, Error, Session, State};
+use crate::{Class, Config, ConnectionState, Error, Session};
 
 /// A session that is lost sooner than this was hardly one.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
-/// So many of those in a row are put down to chance; each further one counts as a failure and is followed by a pause.
+/// This many such sessions in a row are put down to chance; each further one counts as a failure and is followed by a pause.
 const SHORT_LIVES: u32 = 3;
 
-type Outcome = Result<Arc<Session>, Error>;
+/// What a login ends with.
+type LoginResult = Result<Arc<Session>, Error>;
 
-/// Keeps the session of one vSphere host.
+/// Opens, keeps and ends the session of one vSphere host.
 #[derive(Debug)]
-pub(crate) struct Gate {
+pub(crate) struct SessionManager {
     pub caller: Caller,
     pub config: Config,
-    slot: Mutex<Slot>,
+    state: Mutex<SessionState>,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
+struct SessionState {
     phase: Phase,
     backoff: Backoff,
+    /// Number of the last session that was opened.
     generation: u64,
+    /// Sessions in a row that did not last for [`SHORT_LIFE`].
     short_lives: u32,
     /// When the server last answered a call.
     answered: Option<Instant>,
@@ -41,90 +44,95 @@ struct Slot {
 enum Phase {
     #[default]
     Idle,
-    /// A login is under way.
-    Connecting(Flight<Outcome>),
+    Connecting(Flight<LoginResult>),
     Open(Arc<Session>),
 }
 
-impl Gate {
+/// Where a caller finds its session.
+enum SessionSource {
+    Open(Arc<Session>),
+    Login(Flight<LoginResult>),
+}
+
+impl SessionManager {
     pub fn new(config: Config) -> Result<Self, Error> {
-        Ok(Self { caller: Caller::new(&config)?, config, slot: Mutex::default() })
+        Ok(Self { caller: Caller::new(&config)?, config, state: Mutex::default() })
     }
 
-    /// The open session, or the outcome of a login: of the one under way, or of a new one if one may be tried now.
-    pub async fn session(self: &Arc<Self>) -> Outcome {
-        match self.enter()? {
-            Entry::Open(session) => Ok(session),
-            Entry::Wait(login) => login.await,
+    /// The open session, or the result of a login: of the one under way, or of a new one if one may be tried now.
+    pub async fn session(self: &Arc<Self>) -> LoginResult {
+        match self.session_source()? {
+            SessionSource::Open(session) => Ok(session),
+            SessionSource::Login(login) => login.await,
         }
     }
 
-    fn enter(self: &Arc<Self>) -> Result<Entry, Error> {
-        let mut slot = self.slot();
-        if slot.closed {
+    fn session_source(self: &Arc<Self>) -> Result<SessionSource, Error> {
+        let mut state = self.lock();
+        if state.closed {
             return Err(self.closed());
         }
-        // A login that is over and still the phase has panicked.
-        if let Phase::Connecting(login) = &slot.phase
+        // A login that panicked is over and left the phase as it was.
+        if let Phase::Connecting(login) = &state.phase
             && !login.is_over()
         {
-            return Ok(Entry::Wait(login.clone()));
+            return Ok(SessionSource::Login(login.clone()));
         }
-        slot.backoff.admit(Instant::now(), self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
-        if let Phase::Open(session) = &slot.phase {
-            return Ok(Entry::Open(session.clone()));
+        state.backoff.admit(Instant::now(), self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
+        if let Phase::Open(session) = &state.phase {
+            return Ok(SessionSource::Open(session.clone()));
         }
         // A task of its own: a caller that gives up must not leave a login whose failure is never recorded.
         let broken = Err(self.lost("its login was given up"));
-        let login = Flight::spawn(Arc::clone(self).log_in(slot.generation + 1), || broken);
-        slot.phase = Phase::Connecting(login.clone());
-        Ok(Entry::Wait(login))
+        let login = Flight::spawn(Arc::clone(self).log_in(state.generation + 1), || broken);
+        state.phase = Phase::Connecting(login.clone());
+        Ok(SessionSource::Login(login))
     }
 
-    async fn log_in(self: Arc<Self>, generation: u64) -> Outcome {
+    async fn log_in(self: Arc<Self>, generation: u64) -> LoginResult {
         let started = Instant::now();
         let limit = self.config.connect_timeout + self.config.request_timeout;
         let opened = tokio::time::timeout(limit, Session::open(&self.caller, &self.config, generation)).await;
         let timeout = || Error::Timeout { host: self.config.host.clone(), what: "logging in".to_owned(), limit };
-        let outcome = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
-        if let Some(session) = self.settle(generation, started, &outcome) {
-            // Closed meanwhile: whoever closes may have stopped waiting, so the session is ended here.
-            self.leave(&session, self.config.request_timeout).await;
-            self.slot().phase = Phase::Idle;
+        let result = opened.unwrap_or_else(|_| Err(timeout())).map(Arc::new);
+        if let Some(session) = self.record_login(started, &result) {
+            // The client was closed meanwhile. Its owner may have stopped waiting, so the session is ended here.
+            self.log_out(&session, self.config.request_timeout).await;
+            self.lock().phase = Phase::Idle;
             return Err(self.closed());
         }
-        outcome
+        result
     }
 
-    /// Notes how a login went. Gives the new session back when nobody may use it any more.
-    fn settle(&self, generation: u64, started: Instant, outcome: &Outcome) -> Option<Arc<Session>> {
-        let mut slot = self.slot();
-        slot.phase = match outcome {
+    /// Records how a login went. Returns the new session when it must not be used any more, because the client was closed.
+    fn record_login(&self, started: Instant, result: &LoginResult) -> Option<Arc<Session>> {
+        let mut state = self.lock();
+        state.phase = match result {
             // The phase stays until the session is ended: closing waits for that.
-            Ok(session) if slot.closed => return Some(session.clone()),
+            Ok(session) if state.closed => return Some(session.clone()),
             Ok(session) => {
-                // Sessions that keep dying young are no success yet: a call has to work.
-                if slot.short_lives <= SHORT_LIVES {
-                    slot.backoff.succeeded();
+                // While sessions keep dying young, a login is no success yet: a call has to work.
+                if state.short_lives <= SHORT_LIVES {
+                    state.backoff.login_succeeded();
                 }
-                slot.generation = generation;
+                state.generation = session.generation;
                 Phase::Open(session.clone())
             }
             Err(error) => {
-                slot.backoff.failed(started, Instant::now(), error, fastrand::f64());
+                state.backoff.failed(started, Instant::now(), error, fastrand::f64());
                 Phase::Idle
             }
         };
         None
     }
 
-    /// Refuses every later caller. A session that is open or being opened is still there to be taken.
-    pub fn shut(&self) {
-        self.slot().closed = true;
+    /// Refuses every later caller. A session that is open or being opened can still be taken.
+    pub fn close(&self) {
+        self.lock().closed = true;
     }
 
     /// Ends a session at the server.
-    pub async fn leave(&self, session: &Session, limit: Duration) {
+    pub async fn log_out(&self, session: &Session, limit: Duration) {
         let this = &session.content.session_manager;
         let call = Call { this, method: "Logout", args: &[], options: CallOptions::once(limit) };
         if let Err(error) = self.caller.call(session.context(), call).await {
@@ -134,70 +142,72 @@ impl Gate {
 
     /// Gives up a session that the server no longer knows; the next caller logs in. Only the session meant: another caller
     /// may have replaced it already.
-    pub fn forget(&self, session: &Session, error: &Error) {
-        let mut slot = self.slot();
-        if !matches!(&slot.phase, Phase::Open(open) if open.generation == session.generation) {
+    pub fn discard(&self, session: &Session, error: &Error) {
+        let mut state = self.lock();
+        if !matches!(&state.phase, Phase::Open(open) if open.generation == session.generation) {
             return;
         }
-        slot.phase = Phase::Idle;
+        state.phase = Phase::Idle;
         let short = session.opened().elapsed() < SHORT_LIFE;
-        slot.short_lives = if short { slot.short_lives + 1 } else { 0 };
-        if slot.short_lives > SHORT_LIVES {
+        state.short_lives = if short { state.short_lives + 1 } else { 0 };
+        if state.short_lives > SHORT_LIVES {
             let now = Instant::now();
-            slot.backoff.failed(now, now, error, fastrand::f64());
+            state.backoff.failed(now, now, error, fastrand::f64());
         }
     }
 
     /// Takes the session out, to close it. Waits for a login under way, because it would leave a session behind.
-    pub async fn take(&self) -> Option<Arc<Session>> {
-        let connecting = match &self.slot().phase {
+    pub async fn take_session(&self) -> Option<Arc<Session>> {
+        let connecting = match &self.lock().phase {
             Phase::Connecting(login) => Some(login.clone()),
             _ => None,
         };
         if let Some(login) = connecting {
-            // Its outcome is in the phase.
+            // The phase has its result.
             let _ = login.await;
         }
-        let mut slot = self.slot();
-        let Phase::Open(session) = &slot.phase else { return None };
+        let mut state = self.lock();
+        let Phase::Open(session) = &state.phase else { return None };
         let session = session.clone();
-        slot.phase = Phase::Idle;
+        state.phase = Phase::Idle;
         Some(session)
     }
 
-    /// Learns from a call made in a session: whether the server is there.
-    pub fn note(&self, started: Instant, error: Option<&Error>) {
-        let (mut slot, now) = (self.slot(), Instant::now());
+    /// Records what a call in a session says about the server: whether it can be reached.
+    pub fn record_call(&self, started: Instant, error: Option<&Error>) {
+        let now = Instant::now();
+        let mut state = self.lock();
         match error {
             Some(error @ (Error::Connection { .. } | Error::Certificate { .. } | Error::Status { .. })) => {
-                slot.backoff.failed(started, now, error, fastrand::f64());
+                state.backoff.failed(started, now, error, fastrand::f64());
             }
-            // One slow question says little; when nothing else was answered meanwhile either, the server hangs.
-            Some(error @ Error::Timeout { .. }) if slot.answered.is_none_or(|answered| answered < started) => {
-                slot.backoff.failed(started, now, error, fastrand::f64());
+            // One slow call says little; when the server answered no other meanwhile either, it hangs.
+            Some(error @ Error::Timeout { .. }) if state.answered.is_none_or(|answered| answered < started) => {
+                state.backoff.failed(started, now, error, fastrand::f64());
             }
             None | Some(Error::Fault { .. }) => {
-                slot.answered = Some(now);
-                slot.backoff.answered(started);
+                state.answered = Some(now);
+                state.backoff.answered(started);
             }
             // These say nothing about the server.
             Some(_) => {}
         }
     }
 
-    pub fn state(&self) -> State {
-        let slot = self.slot();
-        match (slot.backoff.pause(Instant::now()), &slot.phase) {
-            (_, Phase::Connecting(_)) => State::Connecting,
+    pub fn connection_state(&self) -> ConnectionState {
+        let state = self.lock();
+        match (state.backoff.pause(Instant::now()), &state.phase) {
+            (_, Phase::Connecting(_)) => ConnectionState::Connecting,
             (Some(pause), _) if matches!(pause.error.class(), Class::Auth | Class::Permission) => {
-                State::AuthFailed { next_try: pause.left, error: pause.error }
+                ConnectionState::AuthFailed { next_try: pause.left, error: pause.error }
             }
-            (Some(pause), _) => State::Unreachable { next_try: pause.left, error: pause.error },
-            (None, Phase::Open(session)) => State::Connected { generation: session.generation },
-            (None, Phase::Idle) => State::Idle,
+            (Some(pause), _) => ConnectionState::Unreachable { next_try: pause.left, error: pause.error },
+            (None, Phase::Open(session)) => ConnectionState::Connected { generation: session.generation },
+            (None, Phase::Idle) => ConnectionState::Idle,
         }
     }
 
+    /// The error of a call whose session is lost.
     pub fn lost(&self, reason: &str) -> Error {
         Error::SessionLost { host: self.config.host.clone(), reason: reason.to_owned() }
     }
@@ -216,12 +226,7 @@ impl Gate {
         }
     }
 
-    fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, SessionState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-enum Entry {
-    Open(Arc<Session>),
-    Wait(Flight<Outcome>),
 }

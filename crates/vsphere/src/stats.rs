@@ -14,7 +14,7 @@ pub const LATENCY_BOUNDS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 pub struct Stats {
     /// By method name; `vimServiceVersions.xml` for the version file.
     pub methods: BTreeMap<String, MethodStats>,
-    /// Sessions opened.
+    /// Sessions opened, that is logins that succeeded.
     pub logins: u64,
 }
 
@@ -61,7 +61,7 @@ impl Stats {
     }
 }
 
-/// One finished call.
+/// What a finished call adds to the counters.
 pub(crate) struct CallRecord {
     pub bytes_out: usize,
     pub bytes_in: usize,

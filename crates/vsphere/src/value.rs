@@ -207,6 +207,16 @@ impl Value {
     }
 }
 
+/// The data objects of a member that is an array.
+pub(crate) fn structs(member: Option<Value>) -> impl Iterator<Item = Struct> {
+    let items = match member {
+        Some(Value::List(items)) => items,
+        Some(single) => vec![single],
+        None => Vec::new(),
+    };
+    items.into_iter().filter_map(Value::into_struct)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
-use vpoller_vsphere::{Class, Client, LATENCY_BOUNDS, MethodStats, State};
+use vpoller_vsphere::{Class, Client, ConnectionState, LATENCY_BOUNDS, MethodStats};
 
 /// Session, calls, bytes, errors; each by SOAP method as well.
 pub(crate) fn of(client: &Client) -> Map<String, Json> {
@@ -38,13 +38,13 @@ fn those_that_occurred(errors: [(&str, u64); Class::ALL.len()]) -> Json {
 }
 
 /// One word and, while the client waits, for how long.
-fn session_word(state: &State) -> Json {
+fn session_word(state: &ConnectionState) -> Json {
     let waiting = |word, next_try: &Duration| json!(format!("{word}, next attempt in {} s", next_try.as_secs()));
     match state {
-        State::Idle => json!("none"),
-        State::Connecting => json!("connecting"),
-        State::Connected { .. } => json!("open"),
-        State::AuthFailed { next_try, .. } => waiting("refused", next_try),
-        State::Unreachable { next_try, .. } => waiting("unreachable", next_try),
+        ConnectionState::Idle => json!("none"),
+        ConnectionState::Connecting => json!("connecting"),
+        ConnectionState::Connected { .. } => json!("open"),
+        ConnectionState::AuthFailed { next_try, .. } => waiting("refused", next_try),
+        ConnectionState::Unreachable { next_try, .. } => waiting("unreachable", next_try),
     }
 }

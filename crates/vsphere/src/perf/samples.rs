@@ -1,39 +1,39 @@
-//! Samples in: from the answer to QueryPerf to series, oldest sample first.
+//! From the answer to `QueryPerf` to series, oldest sample first.
 //!
 //! Servers answer in the compact format that they are asked for, or in the plain one when they do not know it. Either may be
 //! ragged: series shorter than the list of moments, -1 where there was no sample, anything unreadable. What fits together from
 //! the start is taken, the rest is left out.
 
 use super::Metric;
-use crate::filter_spec::structs;
+use crate::value::structs;
 use crate::{DateTime, MoRef, Struct, Value};
 
-/// The series of one object.
+/// The series of one object (`PerfEntityMetric`, `PerfEntityMetricCSV`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntitySeries {
-    /// The object.
+    /// The object that the samples are of.
     pub entity: MoRef,
     /// Its series; those without a sample may be absent.
     pub series: Vec<Series>,
 }
 
-/// The samples of one series.
+/// The samples of one series (`PerfMetricSeries`, `PerfMetricSeriesCSV`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Series {
-    /// Which series.
+    /// Counter and instance.
     pub metric: Metric,
     /// Its samples, oldest first, one per moment. Moments without a sample (-1 on the wire) are left out.
     pub samples: Vec<Sample>,
 }
 
-/// A sample.
+/// One value of a series, with its interval.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Sample {
-    /// The end of the span that it is about, by the server's clock.
+    /// The end of its interval, by the server's clock.
     pub at: DateTime,
-    /// Length of that span in seconds.
+    /// Length of its interval in seconds.
     pub interval: i32,
-    /// The value.
+    /// The value in the counter's unit; percentages are hundredths of a percent.
     pub value: i64,
 }
 
@@ -56,9 +56,9 @@ impl EntitySeries {
         let series = structs(metrics.take("value")).filter_map(|mut series| {
             let metric = Metric::read(series.get("id")?.as_struct()?)?;
             let samples = match series.take("value") {
-                Some(Value::String(text)) => join(&moments, text.split(',').map(number)),
-                Some(Value::List(items)) => join(&moments, items.iter().map(Value::as_i64)),
-                Some(Value::Int(number)) => join(&moments, [Some(number)].into_iter()),
+                Some(Value::String(text)) => align(&moments, text.split(',').map(number)),
+                Some(Value::List(items)) => align(&moments, items.iter().map(Value::as_i64)),
+                Some(Value::Int(number)) => align(&moments, [Some(number)].into_iter()),
                 _ => Vec::new(),
             };
             Some(Series { metric, samples })
@@ -90,10 +90,11 @@ fn number(text: &str) -> Option<i64> {
 }
 
 /// Moments with their values, in order of time.
-fn join(moments: &[Moment], values: impl Iterator<Item = Option<i64>>) -> Vec<Sample> {
+fn align(moments: &[Moment], values: impl Iterator<Item = Option<i64>>) -> Vec<Sample> {
     let pairs = moments.iter().zip(values);
     let samples = pairs.filter_map(|(moment, value)| {
-        let ((interval, at), value) = ((*moment)?, value.filter(|value| *value != NONE)?);
+        let (interval, at) = (*moment)?;
+        let value = value.filter(|value| *value != NONE)?;
         Some(Sample { at, interval, value })
     });
     let mut samples: Vec<Sample> = samples.collect();
@@ -103,7 +104,6 @@ fn join(moments: &[Moment], values: impl Iterator<Item = Option<i64>>) -> Vec<Sa
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::read_recorded;

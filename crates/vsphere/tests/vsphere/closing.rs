@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vpoller_vsphere::{Client, Error, MoRef, State};
+use vpoller_vsphere::{Client, ConnectionState, Error, MoRef};
 
 use crate::client;
 use crate::held::Held;
@@ -31,7 +31,7 @@ async fn a_call_under_way_does_not_log_in_again_after_closing() {
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Closed { .. }), "{error:?}");
     assert!(matches!(ask(&client.clone()).await.unwrap(), Err(Error::Closed { .. })), "clones are closed too");
-    assert!(matches!(client.state(), State::Idle));
+    assert!(matches!(client.state(), ConnectionState::Idle));
     assert_eq!((held.server.count("Login"), held.server.count("Logout")), (1, 1));
 }
 
@@ -47,5 +47,5 @@ async fn a_login_under_way_while_closing_leaves_no_session() {
     held.release.send(()).unwrap();
     assert!(matches!(call.await.unwrap(), Err(Error::Closed { .. })));
     assert_eq!((held.server.count("Login"), held.server.count("Logout")), (1, 1));
-    assert!(matches!(client.state(), State::Idle), "{:?}", client.state());
+    assert!(matches!(client.state(), ConnectionState::Idle), "{:?}", client.state());
 }

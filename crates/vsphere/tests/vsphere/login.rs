@@ -4,7 +4,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use vpoller_testkit::simulator::{SimOptions, Simulator};
-use vpoller_vsphere::{Class, Client, Error, SecretString, State};
+use vpoller_vsphere::{Class, Client, ConnectionState, Error, SecretString};
 
 use crate::held::Held;
 use crate::responder::{Act, Responder, fault, healthy};
@@ -27,10 +27,10 @@ async fn crowd(client: &Client, size: usize) {
 async fn many_callers_share_one_login_and_one_view() {
     let simulator = Simulator::start(&SimOptions::default());
     let client = client(simulator.address());
-    assert!(matches!(client.state(), State::Idle));
+    assert!(matches!(client.state(), ConnectionState::Idle));
     crowd(&client, 20).await;
     assert_eq!((simulator.calls_of("Login"), simulator.calls_of("CreateContainerView")), (1, 1));
-    assert!(matches!(client.state(), State::Connected { generation: 1 }));
+    assert!(matches!(client.state(), ConnectionState::Connected { generation: 1 }));
     let sessions = simulator.sessions();
     assert_eq!(sessions.len(), 1);
     let agent = sessions[0]["agent"].as_str().unwrap_or_default();
@@ -78,7 +78,7 @@ async fn a_refused_account_is_left_alone_for_minutes() {
         assert!(!format!("{error} {error:?}").contains("wr0ng"));
     }
     assert_eq!(simulator.calls_of("Login"), 1);
-    assert!(matches!(client.state(), State::AuthFailed { .. }), "{:?}", client.state());
+    assert!(matches!(client.state(), ConnectionState::AuthFailed { .. }), "{:?}", client.state());
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn a_refused_account_is_tried_again_after_its_pause() {
     tokio::time::advance(Duration::from_secs(3)).await;
     tokio::time::resume();
     client.session().await.unwrap();
-    assert!(matches!(client.state(), State::Connected { generation: 1 }), "failed logins are no sessions");
+    assert!(matches!(client.state(), ConnectionState::Connected { generation: 1 }), "failed logins are no sessions");
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn an_unreachable_server_is_left_alone_for_a_moment() {
     let error = client.session().await.unwrap_err();
     assert!(error.next_try().is_some_and(|next| next <= Duration::from_secs(1)), "{error}");
     assert_eq!(client.stats().calls(), 1, "the second caller was not sent out");
-    assert!(matches!(client.state(), State::Unreachable { .. }));
+    assert!(matches!(client.state(), ConnectionState::Unreachable { .. }));
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_caller_that_gives_up_does_not_hide_a_failed_login() {
     held.arrived.recv().await.unwrap();
     impatient.abort();
     assert!(impatient.await.unwrap_err().is_cancelled());
-    assert!(matches!(client.state(), State::Connecting));
+    assert!(matches!(client.state(), ConnectionState::Connecting));
     held.release.send(()).unwrap();
     assert_eq!(client.session().await.unwrap_err().class(), Class::Auth);
     assert_eq!(client.session().await.unwrap_err().class(), Class::Auth);
@@ -207,7 +207,7 @@ async fn late_answers_do_not_end_the_pause_of_a_refused_account() {
         turn.1.notify_all();
     }
     assert_eq!((server.count("CurrentTime"), server.count("Login")), (7, 2), "one login worked, one was refused");
-    assert!(matches!(client.state(), State::AuthFailed { .. }), "{:?}", client.state());
+    assert!(matches!(client.state(), ConnectionState::AuthFailed { .. }), "{:?}", client.state());
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn logout_closes_the_session_and_the_client_lives_on() {
     crowd(&client, 1).await;
     client.logout().await;
     assert_eq!(simulator.sessions().len(), 0);
-    assert!(matches!(client.state(), State::Idle));
+    assert!(matches!(client.state(), ConnectionState::Idle));
     crowd(&client, 1).await;
     assert_eq!(client.session().await.unwrap().generation, 2);
 }
