@@ -15,9 +15,9 @@ use crate::{Config, DateTime, Error, Sha256Fingerprint, error};
 pub struct Certificate {
     /// SHA-256 over its DER bytes.
     pub sha256: Sha256Fingerprint,
-    /// Whom it names, such as `CN=vc01.example.org, OU=VMware`; empty when it cannot be read, as all that follows.
+    /// Its subject, such as `CN=vc01.example.org, OU=VMware`. Empty, as all that follows, when the certificate cannot be read.
     pub subject: String,
-    /// Who signed it.
+    /// The authority that signed it, in the same form.
     pub issuer: String,
     /// First moment of validity.
     pub not_before: Option<DateTime>,
@@ -34,8 +34,9 @@ pub struct Certificate {
 /// When no TLS handshake comes about within `timeout`.
 pub async fn fetch_fingerprint(host: &str, port: u16, timeout: Duration) -> Result<Certificate, Error> {
     let mut config = Config::new(host, "", SecretString::default());
-    (config.port, config.connect_timeout) = (port, timeout);
-    let transport = Transport::with(&config, Verifier::looking(host))?;
+    config.port = port;
+    config.connect_timeout = timeout;
+    let transport = Transport::with_verifier(&config, Verifier::looking(host))?;
     // The verifier ends the handshake on purpose, so this always fails; what matters is whether it got that far.
     let failure = transport.get("/", timeout).await.err();
     match (transport.verifier().presented(), failure) {

@@ -1,4 +1,4 @@
-//! What a client must be told: where, as whom, how to trust, and the limits it keeps.
+//! Settings of a client: the server, the account, trust, and limits.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,9 +15,9 @@ use crate::{Error, error};
 pub struct Config {
     /// Host name or address of the vCenter or ESXi host; also the name its certificate must carry.
     pub host: String,
-    /// TCP port; 443.
+    /// TCP port of the web service; 443.
     pub port: u16,
-    /// Account name.
+    /// Name of the account, such as `monitoring@vsphere.local`.
     pub user: String,
     /// Its password; exposed only while the login is written.
     pub password: SecretString,
@@ -35,7 +35,7 @@ pub struct Config {
     pub address: Option<SocketAddr>,
     /// API version to speak, such as `8.0.2.0`; negotiated when not given.
     pub api_version: Option<String>,
-    /// Bounds on answers and batches.
+    /// Bounds on answers and on objects named in one read.
     pub limits: Limits,
 }
 
@@ -48,7 +48,7 @@ pub struct Limits {
     pub depth: usize,
     /// Objects named in one read at most, further ones go into further calls; 500.
     pub objects_per_call: usize,
-    /// Pages of one answer at most; 100,000. A server that sends more sends for ever.
+    /// Pages of one answer at most; 100,000. Ends reads from a server whose pages never end.
     pub pages: usize,
     /// Objects per page of an answer, `maxObjects`; nothing leaves the choice to the server.
     pub page_size: Option<u32>,
@@ -70,7 +70,7 @@ pub enum Tls {
     CaFile(PathBuf),
     /// The server must present exactly the certificate with this fingerprint; name, issuer and dates do not matter.
     Pin(Sha256Fingerprint),
-    /// Not at all: anybody in between can read the password.
+    /// Not at all: whatever is in between the two can read the password.
     Off,
 }
 
@@ -133,7 +133,6 @@ impl FromStr for Sha256Fingerprint {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

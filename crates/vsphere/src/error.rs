@@ -74,7 +74,7 @@ pub enum Error {
     /// The server answered with a fault.
     #[error("{method} on {object} at {host}: {fault}")]
     Fault {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
         /// The method called.
         method: String,
@@ -86,7 +86,7 @@ pub enum Error {
     /// The server refused the credentials.
     #[error("{host} refuses the login of {user} ({reason}); correct the user name or password, or unlock the account")]
     Login {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
         /// The account.
         user: String,
@@ -96,7 +96,7 @@ pub enum Error {
     /// Not tried, because the last attempts failed and the pause after them is not over.
     #[error("{host} is not asked before {} s from now, after {failures} failed attempts: {reason}", seconds(*.next_try))]
     Waiting {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
         /// Time until the next attempt.
         next_try: Duration,
@@ -110,7 +110,7 @@ pub enum Error {
     /// The session was lost and could not be replaced in time for this call.
     #[error("the session at {host} was lost: {reason}")]
     SessionLost {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
         /// What showed the loss.
         reason: String,
@@ -118,15 +118,15 @@ pub enum Error {
     /// The client was closed for good, see [`crate::Client::close`].
     #[error("the connection to {host} was closed by its owner; ask again through its successor")]
     Closed {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
     },
     /// No connection, or one that broke.
     #[error("cannot reach {host}: {cause}")]
     Connection {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
-        /// The operating system's or library's words.
+        /// The cause in the words of the operating system or library.
         cause: String,
         /// Whether the connection was open and then broke.
         established: bool,
@@ -134,7 +134,7 @@ pub enum Error {
     /// The server's certificate is not accepted, or TLS cannot be agreed on.
     #[error("cannot trust {host}: {cause}; {hint}")]
     Certificate {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
         /// What is wrong with the certificate.
         cause: String,
@@ -144,9 +144,9 @@ pub enum Error {
     /// A deadline passed.
     #[error("{what} at {host} took longer than {} s", seconds(*.limit))]
     Timeout {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
-        /// What was attempted.
+        /// The method or path that was asked for.
         what: String,
         /// The deadline.
         limit: Duration,
@@ -154,9 +154,9 @@ pub enum Error {
     /// Too many calls of ours were in the way for the whole deadline.
     #[error("{what} at {host} waited {} s behind other calls", seconds(*.limit))]
     Busy {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
-        /// What was attempted.
+        /// The method or path that was asked for.
         what: String,
         /// The deadline.
         limit: Duration,
@@ -164,9 +164,9 @@ pub enum Error {
     /// An HTTP answer that is no SOAP answer.
     #[error("{host} answers {what} with HTTP status {status}: {excerpt}")]
     Status {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
-        /// What was attempted.
+        /// The method or path that was asked for.
         what: String,
         /// HTTP status code.
         status: u16,
@@ -176,14 +176,14 @@ pub enum Error {
     /// An answer that cannot be read as XML or as the expected SOAP message.
     #[error("the answer of {host} to {what} cannot be read: {cause}")]
     Answer {
-        /// The vSphere host.
+        /// Name or address of the vSphere host.
         host: String,
-        /// What was attempted.
+        /// The method or path that was asked for.
         what: String,
         /// What is wrong with it.
         cause: String,
     },
-    /// Settings that cannot be used.
+    /// The client's settings cannot be used; the text says which and why.
     #[error("{0}")]
     Config(String),
 }
@@ -227,7 +227,7 @@ impl Error {
     }
 }
 
-/// Settings that cannot be used.
+/// An error about settings.
 pub(crate) fn config(text: impl Into<String>) -> Error {
     Error::Config(text.into())
 }

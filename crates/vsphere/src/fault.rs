@@ -59,7 +59,7 @@ impl Fault {
     #[must_use]
     pub fn class(&self) -> Class {
         let known: [(&[&str], Class); 7] = [
-            // A wrong guest password is the requester's affair; it says nothing about our own login.
+            // A wrong guest password is the caller's; it says nothing about our own login.
             (&["InvalidGuestLogin", "GuestPermissionDenied", "GuestAuthenticationChallenge"], Class::Permission),
             (&["NotAuthenticated"], Class::Session),
             (&["InvalidLogin", "InvalidLocale", "PasswordExpired", "AccountLocked"], Class::Auth),

@@ -24,7 +24,7 @@ impl Interner {
         if self.slots.is_empty() {
             self.slots.resize(SLOTS, None);
         }
-        match self.slots.get_mut(slot(text)) {
+        match self.slots.get_mut(slot_of(text)) {
             Some(Some(kept)) if **kept == *text => kept.clone(),
             Some(place) => place.insert(text.into()).clone(),
             None => text.into(),
@@ -33,7 +33,7 @@ impl Interner {
 }
 
 /// Where a text is remembered (FNV-1a; an attacker who makes texts collide only loses the sharing).
-fn slot(text: &str) -> usize {
+fn slot_of(text: &str) -> usize {
     let hash = text.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3));
     usize::try_from(hash >> 32).unwrap_or(0) % SLOTS
 }

@@ -119,7 +119,6 @@ fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>, id: &str) -> Value {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

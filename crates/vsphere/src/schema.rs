@@ -130,7 +130,7 @@ impl TypeId {
 
 impl Shape {
     /// What the name in an `xsi:type` means, and to which namespace it belongs.
-    pub fn of(name: &str, origin: Origin, interner: &mut Interner) -> Self {
+    pub fn from_type_name(name: &str, origin: Origin, interner: &mut Interner) -> Self {
         if origin == Origin::XmlSchema {
             return Self::One(primitive_kind(name).unwrap_or(Kind::Text));
         }
@@ -221,7 +221,6 @@ fn type_name(line: &'static str) -> &'static str {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

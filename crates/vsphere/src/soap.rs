@@ -178,7 +178,6 @@ pub(crate) fn localized_fault(value: Value) -> Fault {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::{Class, SecretString};

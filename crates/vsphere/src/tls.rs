@@ -1,4 +1,4 @@
-//! Trust: how a server's certificate is checked, and what to tell people when it is not accepted.
+//! Trust: how a server's certificate is checked, and how a refusal is explained.
 //!
 //! Own verifiers are needed for pinned certificates (ESXi hosts have self-signed ones with arbitrary names). Whatever the
 //! choice, the handshake's signature is checked: the server must own the key of the certificate it shows.
@@ -17,7 +17,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::{Error, Sha256Fingerprint, Tls, error};
 
-/// The judge of one vSphere host's certificates.
+/// Checks the certificates of one vSphere host.
 #[derive(Debug)]
 pub(crate) struct Verifier {
     policy: Policy,
@@ -40,7 +40,7 @@ enum Policy {
 }
 
 impl Verifier {
-    /// A judge as configured.
+    /// As configured.
     pub fn new(tls: &Tls, host: &str) -> Result<Arc<Self>, Error> {
         let policy = match tls {
             Tls::Verify => Policy::authorities(system_roots()?, host)?,
@@ -48,20 +48,20 @@ impl Verifier {
             Tls::Pin(fingerprint) => Policy::Pinned(*fingerprint),
             Tls::Off => Policy::Anything,
         };
-        Ok(Self::with(policy, host))
+        Ok(Self::with_policy(policy, host))
     }
 
-    /// A judge that lets the server prove its certificate and then ends the connection.
+    /// Lets the server prove its certificate and then ends the connection.
     pub fn looking(host: &str) -> Arc<Self> {
-        Self::with(Policy::Look, host)
+        Self::with_policy(Policy::Look, host)
     }
 
-    fn with(policy: Policy, host: &str) -> Arc<Self> {
+    fn with_policy(policy: Policy, host: &str) -> Arc<Self> {
         let provider = Arc::new(provider::default_provider());
         Arc::new(Self { policy, host: host.to_owned(), provider, presented: Mutex::default() })
     }
 
-    /// TLS settings with this judge.
+    /// TLS settings with this verifier.
     pub fn client_config(self: &Arc<Self>) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|cause| error::config(format!("cannot set up TLS for {}: {cause}", self.host)))?;
@@ -73,7 +73,7 @@ impl Verifier {
         self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What to say about a failed connection if TLS is the cause.
+    /// The error of a failed connection if TLS is the cause.
     pub fn explain(&self, failure: &(dyn StdError + 'static)) -> Option<Error> {
         let trust = format!("`vconnector-cli -H {} trust` shows the certificate and pins it", self.host);
         let (cause, hint) = match tls_error(failure)? {
@@ -169,7 +169,7 @@ impl ServerCertVerifier for Verifier {
 }
 
 impl Verifier {
-    /// Ends the handshake of one who only looks, after the server has proved its key and before anything is sent.
+    /// Ends a handshake that is only for looking, after the server has proved its key and before anything is sent.
     fn go_on(&self, valid: HandshakeSignatureValid) -> Result<HandshakeSignatureValid, rustls::Error> {
         match self.policy {
             Policy::Look => Err(CertificateError::ApplicationVerificationFailure.into()),

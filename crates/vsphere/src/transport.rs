@@ -53,10 +53,10 @@ pub(crate) struct Reply {
 
 impl Transport {
     pub fn new(config: &Config) -> Result<Self, Error> {
-        Self::with(config, Verifier::new(&config.tls, &config.host)?)
+        Self::with_verifier(config, Verifier::new(&config.tls, &config.host)?)
     }
 
-    pub fn with(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
+    pub fn with_verifier(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
         if ServerName::try_from(config.host.as_str()).is_err() {
             return Err(error::config(format!("{:?} is neither a host name nor an address", config.host)));
         }
@@ -211,7 +211,6 @@ fn innermost(failure: &(dyn StdError + 'static)) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -112,7 +112,9 @@ pub(crate) fn element(reader: &mut Reader<'_>, _: &Tag<'_>, _: Kind) -> Result<U
 
 /// A `PropertyFilterUpdate`; nothing of one without a filter.
 fn filter(reader: &mut Reader<'_>) -> Result<Option<FilterUpdate>, Broken> {
-    let (mut filter, mut objects, mut missing) = (None, Vec::new(), Vec::new());
+    let mut filter = None;
+    let mut objects = Vec::new();
+    let mut missing = Vec::new();
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "filter" => filter = reference(reader, &tag)?,
@@ -126,8 +128,10 @@ fn filter(reader: &mut Reader<'_>) -> Result<Option<FilterUpdate>, Broken> {
 
 /// An `ObjectUpdate`; nothing of one without an object.
 fn object(reader: &mut Reader<'_>) -> Result<Option<ObjectUpdate>, Broken> {
-    let (mut kind, mut obj) = (UpdateKind::Modify, None);
-    let (mut changes, mut missing) = (Vec::new(), Vec::new());
+    let mut kind = UpdateKind::Modify;
+    let mut obj = None;
+    let mut changes = Vec::new();
+    let mut missing = Vec::new();
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "kind" => {
@@ -148,7 +152,9 @@ fn object(reader: &mut Reader<'_>) -> Result<Option<ObjectUpdate>, Broken> {
 
 /// A `PropertyChange`; nothing of one without a name.
 fn change(reader: &mut Reader<'_>) -> Result<Option<PropertyChange>, Broken> {
-    let (mut name, mut op, mut value) = (None, ChangeOp::Assign, None);
+    let mut name = None;
+    let mut op = ChangeOp::Assign;
+    let mut value = None;
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "name" => name = Some(shared_text(reader)?),
@@ -169,7 +175,8 @@ fn change(reader: &mut Reader<'_>) -> Result<Option<PropertyChange>, Broken> {
 
 /// A `MissingProperty`.
 fn missing_property(reader: &mut Reader<'_>) -> Result<Option<(Arc<str>, Fault)>, Broken> {
-    let (mut path, mut fault) = (None, Value::Null);
+    let mut path = None;
+    let mut fault = Value::Null;
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "path" => path = Some(shared_text(reader)?),
@@ -182,7 +189,8 @@ fn missing_property(reader: &mut Reader<'_>) -> Result<Option<(Arc<str>, Fault)>
 
 /// A `MissingObject`.
 fn missing_object(reader: &mut Reader<'_>) -> Result<Option<(MoRef, Fault)>, Broken> {
-    let (mut obj, mut fault) = (None, Value::Null);
+    let mut obj = None;
+    let mut fault = Value::Null;
     while let Some(tag) = reader.child()? {
         match tag.name() {
             "obj" => obj = reference(reader, &tag)?,
@@ -220,7 +228,6 @@ fn text(reader: &mut Reader<'_>) -> Result<String, Broken> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

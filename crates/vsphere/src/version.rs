@@ -3,10 +3,10 @@
 use crate::schema;
 use crate::xml::{Broken, Reader};
 
-/// For servers that do not tell their versions: they are old, and all newer ones know it too.
+/// For servers that publish no versions: those are old, and all newer ones know this version, too.
 pub(crate) const FALLBACK: &str = "4.1";
 
-/// Where servers tell their versions, without a login.
+/// Path of the list of versions, which needs no login.
 pub(crate) const PAGE: &str = "/sdk/vimServiceVersions.xml";
 
 /// The version to speak with a server that published this page; the fallback when nothing on it fits.
@@ -27,7 +27,8 @@ fn offered(page: &str) -> Result<Vec<String>, Broken> {
         return Ok(versions);
     }
     while reader.child()?.is_some() {
-        let (mut name, mut found) = (String::new(), Vec::new());
+        let mut name = String::new();
+        let mut found = Vec::new();
         while let Some(part) = reader.child()? {
             match part.name() {
                 "name" => name = reader.text()?.0.trim().to_owned(),

@@ -75,7 +75,7 @@ impl<'i> Reader<'i> {
             let event = self.inner.read_event().map_err(|error| format!("{error} at byte {}", self.inner.buffer_position()))?;
             match event {
                 Event::Start(start) => return self.open(start).map(Token::Open),
-                // Only empty elements, which the reader is told to expand.
+                // The reader expands empty elements, so none comes.
                 Event::Empty(_) => {}
                 Event::End(_) => {
                     self.depth = self.depth.saturating_sub(1);
@@ -154,7 +154,7 @@ impl<'i> Reader<'i> {
                         ResolveResult::Bound(_) => Origin::Other,
                         ResolveResult::Unbound | ResolveResult::Unknown(_) => Origin::Unknown,
                     };
-                    tag.instance_type = Some(Shape::of(local.into_inner(), origin, &mut self.interner));
+                    tag.instance_type = Some(Shape::from_type_name(local.into_inner(), origin, &mut self.interner));
                 }
                 _ => {}
             }
@@ -221,7 +221,6 @@ pub(crate) fn escape_into(out: &mut String, text: &str) {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::schema::{self, Kind};

@@ -1,4 +1,4 @@
-//! The server's clock, which is the one that statistics go by.
+//! The server's clock: the times of samples are by it.
 
 use std::time::Duration;
 
@@ -6,33 +6,34 @@ use tokio::time::Instant;
 
 use crate::DateTime;
 
-/// What time it is at a server, from one reading of its clock.
+/// A server's clock, from one reading of it.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerClock {
-    at: Instant,
-    then: DateTime,
+    /// When the reading was taken.
+    read_at: Instant,
+    reading: DateTime,
 }
 
 impl ServerClock {
     /// From a reading that was asked for and arrived at these moments: it was taken about halfway.
     #[must_use]
     pub fn read(asked: Instant, reading: DateTime, arrived: Instant) -> Self {
-        Self { at: asked + arrived.saturating_duration_since(asked) / 2, then: reading }
+        Self { read_at: asked + arrived.saturating_duration_since(asked) / 2, reading }
     }
 
-    /// What time it is at the server at this moment of ours.
+    /// The server's time at this moment of our clock.
     #[must_use]
     pub fn at(&self, now: Instant) -> DateTime {
-        let passed = now.saturating_duration_since(self.at).as_micros();
-        let before = self.at.saturating_duration_since(now).as_micros();
+        let passed = now.saturating_duration_since(self.read_at).as_micros();
+        let before = self.read_at.saturating_duration_since(now).as_micros();
         let add = |micros| i64::try_from(micros).unwrap_or(i64::MAX);
-        DateTime::from_unix_micros(self.then.unix_micros().saturating_add(add(passed)).saturating_sub(add(before)))
+        DateTime::from_unix_micros(self.reading.unix_micros().saturating_add(add(passed)).saturating_sub(add(before)))
     }
 
     /// How long ago it was read.
     #[must_use]
     pub fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.at)
+        now.saturating_duration_since(self.read_at)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The performance manager: which counters there are, which series an object has, and their samples.
 //!
-//! What the server tells once (counters, historical intervals, providers, its limit) is read once per session: keys differ between
-//! servers and may differ after an upgrade, and an upgrade ends every session.
+//! Counters, historical intervals, providers and the query limit are read once in a session: their keys differ between servers and
+//! may differ after an upgrade, and an upgrade ends every session.
 
 mod clock;
 mod counter;
@@ -21,20 +21,20 @@ pub use counter::{Catalogue, Counter, Interval};
 pub use query::{Metric, PerfQuery};
 pub use samples::{EntitySeries, Sample, Series};
 
-use read_once::Once;
+use read_once::ReadOnce;
 
-/// The performance manager of one vSphere host. Clones share what is known.
+/// The performance manager of one vSphere host. Clones share what was read of it.
 #[derive(Clone, Debug)]
 pub struct Performance {
     client: Client,
-    kept: Arc<Mutex<Arc<Kept>>>,
+    facts: Arc<Mutex<Arc<SessionFacts>>>,
     available: Arc<Available>,
 }
 
 /// Questions under way for the series of an object at an interval, or altogether.
 type Available = SingleFlight<(MoRef, Option<i32>), Result<Arc<[Metric]>, Error>>;
 
-/// Which statistics the objects of a type have.
+/// Which statistics the objects of a type have (`PerfProviderSummary`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Provider {
     /// Whether there are real-time samples.
@@ -43,7 +43,7 @@ pub struct Provider {
     pub refresh_rate: Option<i32>,
 }
 
-/// The server behind the client: another one, even behind the same name, makes every identifier void.
+/// The server behind the client. Identifiers of objects and counters hold for one server only, whatever its name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Identity {
     /// The vCenter's `instanceUuid`; an ESXi host has none.
@@ -52,27 +52,29 @@ pub struct Identity {
     pub generation: u64,
 }
 
-/// What holds for one session.
+/// What is read once in a session.
 #[derive(Debug, Default)]
-struct Kept {
+struct SessionFacts {
     generation: u64,
-    catalogue: Arc<Once<Arc<Catalogue>>>,
-    intervals: Arc<Once<Arc<[Interval]>>>,
-    limit: Arc<Once<Option<usize>>>,
+    catalogue: Arc<ReadOnce<Arc<Catalogue>>>,
+    intervals: Arc<ReadOnce<Arc<[Interval]>>>,
+    limit: Arc<ReadOnce<Option<usize>>>,
     /// By managed type: they depend on nothing else.
-    providers: Mutex<HashMap<Arc<str>, Arc<Once<Provider>>>>,
+    providers: Mutex<HashMap<Arc<str>, Arc<ReadOnce<Provider>>>>,
 }
 
-/// The setting that bounds historical queries.
+/// The advanced setting that bounds historical queries.
 const LIMIT: &str = "config.vpxd.stats.maxQueryMetrics";
-/// What holds where it is not set: since vCenter 6.5, and before.
-const DEFAULT_LIMITS: [usize; 2] = [256, 64];
+/// The limit where the setting is not set, since vCenter 6.5.
+const DEFAULT_LIMIT: usize = 256;
+/// The same, before vCenter 6.5.
+const OLD_DEFAULT_LIMIT: usize = 64;
 
 impl Performance {
     /// The performance manager that this client reaches; nothing is sent.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, kept: Arc::default(), available: Arc::default() }
+        Self { client, facts: Arc::default(), available: Arc::default() }
     }
 
     /// Which server this is, and the session with it; logs in when there is none.
@@ -90,10 +92,10 @@ impl Performance {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn counters(&self) -> Result<Arc<Catalogue>, Error> {
-        let (kept, session) = self.kept().await?;
+        let (facts, session) = self.facts().await?;
         let own = self.clone();
         let read = async move { Ok(Arc::new(Catalogue::new(own.property(&session, "perfCounter").await?))) };
-        kept.catalogue.get(read).await
+        facts.catalogue.get(read).await
     }
 
     /// The intervals for which the server keeps rolled-up samples.
@@ -101,10 +103,10 @@ impl Performance {
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn intervals(&self) -> Result<Arc<[Interval]>, Error> {
-        let (kept, session) = self.kept().await?;
+        let (facts, session) = self.facts().await?;
         let own = self.clone();
         let read = async move { Ok(Interval::read_all(own.property(&session, "historicalInterval").await?).into()) };
-        kept.intervals.get(read).await
+        facts.intervals.get(read).await
     }
 
     /// Which statistics objects like this one have.
@@ -112,16 +114,17 @@ impl Performance {
     /// # Errors
     /// As [`Client::call`].
     pub async fn provider(&self, entity: &MoRef) -> Result<Provider, Error> {
-        let (kept, session) = self.kept().await?;
-        let (client, args) = (self.client.clone(), [Arg::new("entity", entity)]);
+        let (facts, session) = self.facts().await?;
+        let client = self.client.clone();
+        let args = [Arg::new("entity", entity)];
         let read = async move {
             let values = client.call(&manager(&session)?, "QueryPerfProviderSummary", &args).await?;
             Ok(values.first().and_then(Value::as_struct).map(Provider::read).unwrap_or_default())
         };
-        kept.provider(&entity.kind).get(read).await
+        facts.provider(&entity.kind).get(read).await
     }
 
-    /// The series that an object has, at an interval or altogether. Dear to the server: not for every cycle.
+    /// The series that an object has, at an interval or altogether. Expensive for vCenter: not for every cycle.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -149,7 +152,7 @@ impl Performance {
         Ok(EntitySeries::read_all(values))
     }
 
-    /// What time it is at the server.
+    /// The server's time.
     ///
     /// # Errors
     /// As [`Client::call`].
@@ -162,15 +165,15 @@ impl Performance {
         })
     }
 
-    /// How many metrics, summed over its objects, one historical query may ask for; nothing = as many as one likes. Servers that
-    /// do not tell, or not to this account, keep to the default of their version.
+    /// How many metrics, summed over its objects, one historical query may ask for; `None` = any number. Where the server or the
+    /// account's privileges do not show the limit, it is the default of the server's version.
     ///
     /// # Errors
     /// When the server cannot be asked at all.
     pub async fn max_query_metrics(&self) -> Result<Option<usize>, Error> {
-        let (kept, session) = self.kept().await?;
+        let (facts, session) = self.facts().await?;
         let own = self.clone();
-        kept.limit.get(async move { own.read_limit(&session).await }).await
+        facts.limit.get(async move { own.read_limit(&session).await }).await
     }
 
     async fn read_limit(&self, session: &Session) -> Result<Option<usize>, Error> {
@@ -189,11 +192,10 @@ impl Performance {
         let read = self.client.retrieve_objects(&[manager(session)?], &[path]).await?;
         let Some(mut object) = read.into_iter().next() else { return Ok(Vec::new()) };
         if let Some((_, fault)) = object.missing.pop() {
-            let (host, printed) = (self.client.config().host.clone(), object.obj.to_string());
             return Err(Error::Fault {
-                host,
+                host: self.client.config().host.clone(),
                 method: "RetrievePropertiesEx".to_owned(),
-                object: printed,
+                object: object.obj.to_string(),
                 fault: Box::new(fault),
             });
         }
@@ -203,20 +205,20 @@ impl Performance {
         })
     }
 
-    /// What is known in the open session, and that session.
-    async fn kept(&self) -> Result<(Arc<Kept>, Arc<Session>), Error> {
+    /// The facts of the open session, and that session.
+    async fn facts(&self) -> Result<(Arc<SessionFacts>, Arc<Session>), Error> {
         let session = self.client.session().await?;
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.generation != session.generation {
-            *kept = Arc::new(Kept { generation: session.generation, ..Kept::default() });
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        if facts.generation != session.generation {
+            *facts = Arc::new(SessionFacts { generation: session.generation, ..SessionFacts::default() });
         }
-        Ok((kept.clone(), session))
+        Ok((facts.clone(), session))
     }
 }
 
-impl Kept {
+impl SessionFacts {
     /// The provider of objects of this managed type.
-    fn provider(&self, kind: &Arc<str>) -> Arc<Once<Provider>> {
+    fn provider(&self, kind: &Arc<str>) -> Arc<ReadOnce<Provider>> {
         let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
         providers.entry(Arc::clone(kind)).or_default().clone()
     }
@@ -254,8 +256,7 @@ fn default_limit(about: &Struct) -> Option<usize> {
     let version = about.get("version").and_then(Value::as_str).unwrap_or_default();
     let mut numbers = version.split('.').map_while(|part| part.parse::<u32>().ok());
     let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    let [newer, older] = DEFAULT_LIMITS;
-    Some(if version >= (6, 5) { newer } else { older })
+    Some(if version >= (6, 5) { DEFAULT_LIMIT } else { OLD_DEFAULT_LIMIT })
 }
 
 /// A member that is a whole number of 32 bits.
@@ -272,7 +273,6 @@ fn text(object: &Struct, member: &str) -> Arc<str> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -1,4 +1,4 @@
-//! What is asked of the statistics of one object.
+//! Queries for the samples of one object.
 
 use std::sync::Arc;
 

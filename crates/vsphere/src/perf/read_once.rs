@@ -1,4 +1,4 @@
-//! What is read once on behalf of all who want it.
+//! Values that are read once for all callers.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,18 +8,18 @@ use crate::single_flight::{Flight, SingleFlight};
 /// A value that is read once, by a task of its own: callers that want it meanwhile wait for the same reading, and one that gives
 /// up does not end it. A failure goes to all who wait, and is not kept.
 #[derive(Debug)]
-pub(super) struct Once<T: Clone> {
+pub(super) struct ReadOnce<T: Clone> {
     value: OnceLock<T>,
     readings: SingleFlight<(), Result<T, Error>>,
 }
 
-impl<T: Clone> Default for Once<T> {
+impl<T: Clone> Default for ReadOnce<T> {
     fn default() -> Self {
         Self { value: OnceLock::new(), readings: SingleFlight::default() }
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Once<T> {
+impl<T: Clone + Send + Sync + 'static> ReadOnce<T> {
     /// The value; `read` runs when it is neither there nor being read.
     pub async fn get(self: &Arc<Self>, read: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
         if let Some(value) = self.value.get() {
@@ -44,7 +44,6 @@ pub(super) fn given_up<T>() -> Result<T, Error> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -52,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// A reading that counts itself and ends when told to.
+    /// A reading that counts itself and ends when the test lets it.
     fn reading(count: &Arc<AtomicUsize>, go: &Arc<Notify>, fails: bool) -> impl Future<Output = Result<usize, Error>> + use<> {
         let (count, go) = (count.clone(), go.clone());
         async move {
@@ -63,9 +62,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_reading_serves_all_and_outlives_who_asked_for_it() {
+    async fn one_reading_serves_all_and_outlives_its_first_caller() {
         let (count, go) = (Arc::default(), Arc::default());
-        let once = Arc::new(Once::default());
+        let once = Arc::new(ReadOnce::default());
         let first = tokio::spawn({
             let (once, read) = (once.clone(), reading(&count, &go, false));
             async move { once.get(read).await }
@@ -82,9 +81,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failure_is_told_and_not_kept() {
+    async fn a_failure_is_returned_and_not_kept() {
         let (count, go) = (Arc::default(), Arc::new(Notify::new()));
-        let once = Arc::new(Once::default());
+        let once = Arc::new(ReadOnce::default());
         go.notify_one();
         assert_eq!(once.get(reading(&count, &go, true)).await.unwrap_err().to_string(), "no");
         go.notify_one();
@@ -93,7 +92,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_that_broke_is_made_again() {
-        let once: Arc<Once<usize>> = Arc::default();
+        let once: Arc<ReadOnce<usize>> = Arc::default();
         let broken = once.get(async { panic!("no such luck") }).await;
         assert!(broken.unwrap_err().to_string().contains("given up"));
         assert_eq!(once.get(async { Ok(7) }).await.unwrap(), 7);
