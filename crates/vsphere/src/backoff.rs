@@ -47,7 +47,7 @@ pub(crate) struct Pause {
 
 impl Backoff {
     /// Whether an attempt may be made. After a pause only one may: further ones wait `probe` for its outcome.
-    pub fn admit(&mut self, now: Instant, probe: Duration) -> Result<(), Pause> {
+    pub(crate) fn admit(&mut self, now: Instant, probe: Duration) -> Result<(), Pause> {
         if let Some(pause) = self.pause(now) {
             return Err(pause);
         }
@@ -58,14 +58,14 @@ impl Backoff {
     }
 
     /// The pause that is running.
-    pub fn pause(&self, now: Instant) -> Option<Pause> {
+    pub(crate) fn pause(&self, now: Instant) -> Option<Pause> {
         let failure = self.last.as_ref().filter(|failure| now < failure.until)?;
         Some(Pause { error: failure.error.clone(), failures: failure.count, left: failure.until - now })
     }
 
     /// Records the failure of an attempt that began at `started`. Attempts that were under way together count once.
     /// `jitter` is a number from 0 to 1.
-    pub fn failed(&mut self, started: Instant, now: Instant, error: &Error, jitter: f64) {
+    pub(crate) fn failed(&mut self, started: Instant, now: Instant, error: &Error, jitter: f64) {
         let previous = self.last.as_ref();
         // A refused account's pause must not be cut short by the shorter one after a broken connection.
         let stays =
@@ -79,13 +79,13 @@ impl Backoff {
     }
 
     /// Forgets the failures: a login worked.
-    pub fn login_succeeded(&mut self) {
+    pub(crate) fn login_succeeded(&mut self) {
         self.last = None;
     }
 
     /// The server answered a call begun at `started`. That says nothing of a failure that came after, nor whether a login of the
     /// account would be accepted now.
-    pub fn answered(&mut self, started: Instant) {
+    pub(crate) fn answered(&mut self, started: Instant) {
         self.last.take_if(|failure| started >= failure.at && !failure.is_refusal());
     }
 }

@@ -48,12 +48,12 @@ pub(crate) struct CallOptions {
 
 impl CallOptions {
     /// A call that must not reach the server twice.
-    pub fn once(limit: Duration) -> Self {
+    pub(crate) fn once(limit: Duration) -> Self {
         Self { limit, repeat: false }
     }
 
     /// A call that is sent again when its connection broke.
-    pub fn repeated(limit: Duration) -> Self {
+    pub(crate) fn repeated(limit: Duration) -> Self {
         Self { limit, repeat: true }
     }
 }
@@ -73,7 +73,7 @@ pub(crate) struct CallResult<T = Value> {
 }
 
 impl Caller {
-    pub fn new(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         let product = config.user_agent.split(['/', ' ']).next().unwrap_or_default().to_lowercase();
         Ok(Self {
             transport: Transport::new(config)?,
@@ -85,17 +85,17 @@ impl Caller {
         })
     }
 
-    pub fn counters(&self) -> &Counters {
+    pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
     /// Calls a method.
-    pub async fn call(&self, context: Context<'_>, call: Call<'_>) -> Result<CallResult, Error> {
+    pub(crate) async fn call(&self, context: Context<'_>, call: Call<'_>) -> Result<CallResult, Error> {
         self.call_for(context, call, read::value).await
     }
 
     /// Calls a method whose results are read by `element`.
-    pub async fn call_for<T: Send + 'static>(
+    pub(crate) async fn call_for<T: Send + 'static>(
         &self,
         context: Context<'_>,
         call: Call<'_>,
@@ -123,7 +123,7 @@ impl Caller {
     }
 
     /// Reads a page beside the web service.
-    pub async fn page(&self, path: &str, limit: Duration) -> Result<Reply, Error> {
+    pub(crate) async fn page(&self, path: &str, limit: Duration) -> Result<Reply, Error> {
         let started = Instant::now();
         let result = self.transport.get(path, limit).await;
         let bytes_in = result.as_ref().map_or(0, |reply| reply.body.len());
@@ -134,7 +134,7 @@ impl Caller {
     }
 
     /// An answer that a page beside the web service must not give.
-    pub fn unexpected(&self, path: &str, reply: &Reply) -> Error {
+    pub(crate) fn unexpected(&self, path: &str, reply: &Reply) -> Error {
         self.transport.unexpected(path, reply)
     }
 

@@ -24,14 +24,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub fn new(config: Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let calls = Semaphore::new(config.max_concurrency.clamp(1, Semaphore::MAX_PERMITS));
         let sessions = Arc::new(SessionManager::new(config)?);
         Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS) })
     }
 
     /// Ends the session at the server, if there is one.
-    pub async fn log_out(&self, limit: Duration) {
+    pub(crate) async fn log_out(&self, limit: Duration) {
         let Some(session) = self.sessions.take_session().await else { return };
         if let Some(view) = session.view().lock().await.take() {
             let call = Call { this: &view, method: "DestroyView", args: &[], options: CallOptions::once(limit) };
@@ -43,12 +43,12 @@ impl Connection {
 
     /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after
     /// an answer.
-    pub async fn call(&self, session: &Session, call: Call<'_>) -> Result<Vec<Value>, Error> {
+    pub(crate) async fn call(&self, session: &Session, call: Call<'_>) -> Result<Vec<Value>, Error> {
         self.call_for(session, call, read::value).await
     }
 
     /// As [`Connection::call`], with results read by `element`.
-    pub async fn call_for<T: Send + 'static>(
+    pub(crate) async fn call_for<T: Send + 'static>(
         &self,
         session: &Session,
         call: Call<'_>,
@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// Whether the server still knows the session: the root folder's name can be read in any.
-    pub async fn is_alive(&self, session: &Session) -> Result<bool, Error> {
+    pub(crate) async fn is_alive(&self, session: &Session) -> Result<bool, Error> {
         let spec = FilterSpec::objects(std::slice::from_ref(&session.content.root_folder), &["name"]);
         let args = [spec.to_arg("specSet"), Arg::object("options", Vec::new())];
         let call = Call {
@@ -104,7 +104,7 @@ impl Connection {
     }
 
     /// The managed object that a call made.
-    pub fn made_object(&self, values: &[Value], method: &str) -> Result<MoRef, Error> {
+    pub(crate) fn made_object(&self, values: &[Value], method: &str) -> Result<MoRef, Error> {
         values.first().and_then(Value::as_moref).cloned().ok_or_else(|| Error::Answer {
             host: self.sessions.config.host.clone(),
             what: method.to_owned(),
@@ -113,7 +113,12 @@ impl Connection {
     }
 
     /// Waits for the right to call, no longer than the call itself might take.
-    pub async fn permit<'s>(&self, calls: &'s Semaphore, what: &str, limit: Duration) -> Result<SemaphorePermit<'s>, Error> {
+    pub(crate) async fn permit<'s>(
+        &self,
+        calls: &'s Semaphore,
+        what: &str,
+        limit: Duration,
+    ) -> Result<SemaphorePermit<'s>, Error> {
         let busy = || Error::Busy { host: self.sessions.config.host.clone(), what: what.to_owned(), limit };
         match tokio::time::timeout(limit, calls.acquire()).await {
             Ok(Ok(permit)) => Ok(permit),

@@ -17,7 +17,7 @@ pub(crate) struct Interner {
 
 impl Interner {
     /// The text, shared with an equal one if one was seen lately.
-    pub fn share(&mut self, text: &str) -> Arc<str> {
+    pub(crate) fn share(&mut self, text: &str) -> Arc<str> {
         if text.len() > LONGEST {
             return text.into();
         }

@@ -22,7 +22,7 @@ pub(crate) const UNREADABLE: &str = "no property can be read, NotAuthenticated";
 
 impl Connection {
     /// Reads properties, all pages of the answer.
-    pub async fn retrieve(&self, session: &Session, spec: &[FilterSpec]) -> Result<Vec<ObjectContent>, Error> {
+    pub(crate) async fn retrieve(&self, session: &Session, spec: &[FilterSpec]) -> Result<Vec<ObjectContent>, Error> {
         let this = &session.content.property_collector;
         let limit = self.sessions.config.request_timeout;
         // The server wants the options even when they are empty.
@@ -52,7 +52,7 @@ impl Connection {
         Ok(objects)
     }
 
-    pub async fn retrieve_all(&self, session: &Session, kind: &str, paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
+    pub(crate) async fn retrieve_all(&self, session: &Session, kind: &str, paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
         let view = self.view(session).await?;
         let read = self.retrieve(session, &[FilterSpec::view(&view, kind, paths)]).await;
         let gone = |fault: &Fault| fault.is_a("ManagedObjectNotFound") && fault.object() == Some(&view);
@@ -64,12 +64,12 @@ impl Connection {
     }
 
     /// A view in the place of one that was destroyed. Of several callers that notice only the first makes it.
-    pub async fn renew_view(&self, session: &Session, gone: &MoRef) -> Result<MoRef, Error> {
+    pub(crate) async fn renew_view(&self, session: &Session, gone: &MoRef) -> Result<MoRef, Error> {
         session.view().lock().await.take_if(|kept| kept == gone);
         self.view(session).await
     }
 
-    pub async fn view(&self, session: &Session) -> Result<MoRef, Error> {
+    pub(crate) async fn view(&self, session: &Session) -> Result<MoRef, Error> {
         let mut kept = session.view().lock().await;
         if let Some(view) = &*kept {
             return Ok(view.clone());

@@ -112,12 +112,12 @@ pub(crate) fn is_a(kind: &str, base: &str) -> bool {
 
 impl TypeId {
     /// The type's name, shared.
-    pub fn name(self) -> Option<Arc<str>> {
+    pub(crate) fn name(self) -> Option<Arc<str>> {
         TABLE.types.get(self.0).map(|data| data.name.clone())
     }
 
     /// A member, inherited ones included.
-    pub fn member(self, name: &str) -> Option<&'static Member> {
+    pub(crate) fn member(self, name: &str) -> Option<&'static Member> {
         self.lineage().find_map(|data| data.members.iter().find(|member| &*member.name == name))
     }
 
@@ -130,7 +130,7 @@ impl TypeId {
 
 impl Shape {
     /// What the name in an `xsi:type` means, and to which namespace it belongs.
-    pub fn from_type_name(name: &str, origin: Origin, interner: &mut Interner) -> Self {
+    pub(crate) fn from_type_name(name: &str, origin: Origin, interner: &mut Interner) -> Self {
         if origin == Origin::XmlSchema {
             return Self::One(primitive_kind(name).unwrap_or(Kind::Text));
         }

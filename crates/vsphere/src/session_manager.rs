@@ -55,12 +55,12 @@ enum SessionSource {
 }
 
 impl SessionManager {
-    pub fn new(config: Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: Config) -> Result<Self, Error> {
         Ok(Self { caller: Caller::new(&config)?, config, state: Mutex::default() })
     }
 
     /// The open session, or the result of a login: of the one under way, or of a new one if one may be tried now.
-    pub async fn session(self: &Arc<Self>) -> LoginResult {
+    pub(crate) async fn session(self: &Arc<Self>) -> LoginResult {
         match self.session_source()? {
             SessionSource::Open(session) => Ok(session),
             SessionSource::Login(login) => login.await,
@@ -127,12 +127,12 @@ impl SessionManager {
     }
 
     /// Refuses every later caller. A session that is open or being opened can still be taken.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.lock().closed = true;
     }
 
     /// Ends a session at the server.
-    pub async fn log_out(&self, session: &Session, limit: Duration) {
+    pub(crate) async fn log_out(&self, session: &Session, limit: Duration) {
         let this = &session.content.session_manager;
         let call = Call { this, method: "Logout", args: &[], options: CallOptions::once(limit) };
         if let Err(error) = self.caller.call(session.context(), call).await {
@@ -142,7 +142,7 @@ impl SessionManager {
 
     /// Gives up a session that the server no longer knows; the next caller logs in. Only the session meant: another caller
     /// may have replaced it already.
-    pub fn discard(&self, session: &Session, error: &Error) {
+    pub(crate) fn discard(&self, session: &Session, error: &Error) {
         let mut state = self.lock();
         if !matches!(&state.phase, Phase::Open(open) if open.generation == session.generation) {
             return;
@@ -157,7 +157,7 @@ impl SessionManager {
     }
 
     /// Takes the session out, to close it. Waits for a login under way, because it would leave a session behind.
-    pub async fn take_session(&self) -> Option<Arc<Session>> {
+    pub(crate) async fn take_session(&self) -> Option<Arc<Session>> {
         let connecting = match &self.lock().phase {
             Phase::Connecting(login) => Some(login.clone()),
             _ => None,
@@ -174,7 +174,7 @@ impl SessionManager {
     }
 
     /// Records what a call in a session says about the server: whether it can be reached.
-    pub fn record_call(&self, started: Instant, error: Option<&Error>) {
+    pub(crate) fn record_call(&self, started: Instant, error: Option<&Error>) {
         let now = Instant::now();
         let mut state = self.lock();
         match error {
@@ -194,7 +194,7 @@ impl SessionManager {
         }
     }
 
-    pub fn connection_state(&self) -> ConnectionState {
+    pub(crate) fn connection_state(&self) -> ConnectionState {
         let state = self.lock();
         match (state.backoff.pause(Instant::now()), &state.phase) {
             (_, Phase::Connecting(_)) => ConnectionState::Connecting,
@@ -208,7 +208,7 @@ impl SessionManager {
     }
 
     /// The error of a call whose session is lost.
-    pub fn lost(&self, reason: &str) -> Error {
+    pub(crate) fn lost(&self, reason: &str) -> Error {
         Error::SessionLost { host: self.config.host.clone(), reason: reason.to_owned() }
     }
 

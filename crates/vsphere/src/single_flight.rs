@@ -65,12 +65,12 @@ impl<T: Clone> fmt::Debug for Flight<T> {
 
 /// Work in flight by key. Results are not kept: who comes after the end begins anew.
 pub struct SingleFlight<K, T: Clone> {
-    table: Mutex<Table<K, T>>,
+    table: Mutex<FlightTable<K, T>>,
     joined: AtomicU64,
 }
 
 /// Weak, so that the table neither keeps work alive that has no waiter left, nor results.
-struct Table<K, T: Clone> {
+struct FlightTable<K, T: Clone> {
     flights: HashMap<K, WeakShared<BoxFuture<'static, T>>>,
     /// Number of entries at which those that are over are swept out.
     sweep_at: usize,
@@ -101,12 +101,12 @@ impl<K: Eq + Hash, T: Clone> SingleFlight<K, T> {
         self.joined.load(Ordering::Relaxed)
     }
 
-    fn table(&self) -> MutexGuard<'_, Table<K, T>> {
+    fn table(&self) -> MutexGuard<'_, FlightTable<K, T>> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Eq + Hash, T: Clone> Table<K, T> {
+impl<K: Eq + Hash, T: Clone> FlightTable<K, T> {
     fn sweep(&mut self) {
         self.flights.retain(|_, flight| flight.upgrade().is_some_and(|flight| flight.peek().is_none()));
         self.sweep_at = FEW.max(2 * self.flights.len());
@@ -115,7 +115,7 @@ impl<K: Eq + Hash, T: Clone> Table<K, T> {
 
 impl<K, T: Clone> Default for SingleFlight<K, T> {
     fn default() -> Self {
-        Self { table: Mutex::new(Table { flights: HashMap::new(), sweep_at: FEW }), joined: AtomicU64::new(0) }
+        Self { table: Mutex::new(FlightTable { flights: HashMap::new(), sweep_at: FEW }), joined: AtomicU64::new(0) }
     }
 }
 

@@ -74,7 +74,7 @@ pub(crate) struct CallRecord {
 pub(crate) struct Counters(Mutex<Stats>);
 
 impl Counters {
-    pub fn count(&self, method: &str, call: &CallRecord) {
+    pub(crate) fn count(&self, method: &str, call: &CallRecord) {
         self.change(|stats| {
             // Looked up first, so that a name is copied once only.
             if !stats.methods.contains_key(method) {
@@ -94,11 +94,11 @@ impl Counters {
         });
     }
 
-    pub fn count_login(&self) {
+    pub(crate) fn count_login(&self) {
         self.change(|stats| stats.logins += 1);
     }
 
-    pub fn snapshot(&self) -> Stats {
+    pub(crate) fn snapshot(&self) -> Stats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -41,7 +41,7 @@ enum Policy {
 
 impl Verifier {
     /// As configured.
-    pub fn new(tls: &Tls, host: &str) -> Result<Arc<Self>, Error> {
+    pub(crate) fn new(tls: &Tls, host: &str) -> Result<Arc<Self>, Error> {
         let policy = match tls {
             Tls::Verify => Policy::authorities(system_roots()?, host)?,
             Tls::CaFile(path) => Policy::authorities(file_roots(path)?, host)?,
@@ -52,7 +52,7 @@ impl Verifier {
     }
 
     /// Lets the server prove its certificate and then ends the connection.
-    pub fn looking(host: &str) -> Arc<Self> {
+    pub(crate) fn looking(host: &str) -> Arc<Self> {
         Self::with_policy(Policy::Look, host)
     }
 
@@ -62,19 +62,19 @@ impl Verifier {
     }
 
     /// TLS settings with this verifier.
-    pub fn client_config(self: &Arc<Self>) -> Result<ClientConfig, Error> {
+    pub(crate) fn client_config(self: &Arc<Self>) -> Result<ClientConfig, Error> {
         let builder = ClientConfig::builder_with_provider(self.provider.clone()).with_safe_default_protocol_versions();
         let builder = builder.map_err(|cause| error::config(format!("cannot set up TLS for {}: {cause}", self.host)))?;
         Ok(builder.dangerous().with_custom_certificate_verifier(self.clone()).with_no_client_auth())
     }
 
     /// The certificate of the last handshake.
-    pub fn presented(&self) -> Option<CertificateDer<'static>> {
+    pub(crate) fn presented(&self) -> Option<CertificateDer<'static>> {
         self.presented.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The error of a failed connection if TLS is the cause.
-    pub fn explain(&self, failure: &(dyn StdError + 'static)) -> Option<Error> {
+    pub(crate) fn explain(&self, failure: &(dyn StdError + 'static)) -> Option<Error> {
         let trust = format!("`vconnector-cli -H {} trust` shows the certificate and pins it", self.host);
         let (cause, hint) = match tls_error(failure)? {
             rustls::Error::InvalidCertificate(cause) => (self.refusal(cause), trust),

@@ -52,11 +52,11 @@ pub(crate) struct Reply {
 }
 
 impl Transport {
-    pub fn new(config: &Config) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
         Self::with_verifier(config, Verifier::new(&config.tls, &config.host)?)
     }
 
-    pub fn with_verifier(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
+    pub(crate) fn with_verifier(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
         if ServerName::try_from(config.host.as_str()).is_err() {
             return Err(error::config(format!("{:?} is neither a host name nor an address", config.host)));
         }
@@ -90,12 +90,12 @@ impl Transport {
         })
     }
 
-    pub fn verifier(&self) -> &Verifier {
+    pub(crate) fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
     /// Sends a SOAP message. Status 500 is an answer too: it carries a fault, or not.
-    pub async fn post(&self, post: Post<'_>) -> Result<Reply, Error> {
+    pub(crate) async fn post(&self, post: Post<'_>) -> Result<Reply, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml; charset=\"utf-8\""));
         let action = HeaderValue::try_from(format!("urn:vim25/{}", post.version));
@@ -113,12 +113,12 @@ impl Transport {
     }
 
     /// Reads a page below the root, whatever its status.
-    pub async fn get(&self, path: &str, limit: Duration) -> Result<Reply, Error> {
+    pub(crate) async fn get(&self, path: &str, limit: Duration) -> Result<Reply, Error> {
         self.send(self.http.get(format!("{}{path}", self.base)), path, limit).await
     }
 
     /// An answer that is none, with the first characters of what came instead.
-    pub fn unexpected(&self, what: &str, reply: &Reply) -> Error {
+    pub(crate) fn unexpected(&self, what: &str, reply: &Reply) -> Error {
         let text = String::from_utf8_lossy(&reply.body);
         let words: Vec<&str> = text.split_whitespace().take(EXCERPT).collect();
         let mut excerpt: String = words.join(" ").chars().take(EXCERPT).collect();

@@ -46,7 +46,7 @@ pub(crate) struct Tag<'i> {
 
 impl Tag<'_> {
     /// The element's name without prefix.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.start.local_name().into_inner()
     }
 }
@@ -61,7 +61,7 @@ pub(crate) struct Reader<'i> {
 
 impl<'i> Reader<'i> {
     /// Elements nested deeper than `max_depth` are refused.
-    pub fn new(text: &'i str, max_depth: usize) -> Self {
+    pub(crate) fn new(text: &'i str, max_depth: usize) -> Self {
         let mut inner = NsReader::from_str(text);
         let config = inner.config_mut();
         config.expand_empty_elements = true;
@@ -70,7 +70,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next element start, text or element end; comments and instructions are passed over.
-    pub fn next(&mut self) -> Result<Token<'i>, Broken> {
+    pub(crate) fn next(&mut self) -> Result<Token<'i>, Broken> {
         loop {
             let event = self.inner.read_event().map_err(|error| format!("{error} at byte {}", self.inner.buffer_position()))?;
             match event {
@@ -93,7 +93,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next child of the element that is open, passing over text; nothing at its end.
-    pub fn child(&mut self) -> Result<Option<Tag<'i>>, Broken> {
+    pub(crate) fn child(&mut self) -> Result<Option<Tag<'i>>, Broken> {
         loop {
             match self.next()? {
                 Token::Open(tag) => return Ok(Some(tag)),
@@ -104,7 +104,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The text of the element that is open, up to its end or its first child, which is then open.
-    pub fn text(&mut self) -> Result<(Cow<'i, str>, Option<Tag<'i>>), Broken> {
+    pub(crate) fn text(&mut self) -> Result<(Cow<'i, str>, Option<Tag<'i>>), Broken> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.next()? {
@@ -117,12 +117,12 @@ impl<'i> Reader<'i> {
     }
 
     /// The text, shared with equal ones of this document.
-    pub fn share(&mut self, text: &str) -> Arc<str> {
+    pub(crate) fn share(&mut self, text: &str) -> Arc<str> {
         self.interner.share(text)
     }
 
     /// Passes over the rest of the element that is open.
-    pub fn skip(&mut self) -> Result<(), Broken> {
+    pub(crate) fn skip(&mut self) -> Result<(), Broken> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             self.next()?;

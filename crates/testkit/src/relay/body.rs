@@ -19,7 +19,7 @@ enum Tail {
 
 /// A body that announces its full length and sends as much of it, and as fast, as the fault allows.
 #[derive(Debug)]
-pub struct FaultyBody {
+pub(crate) struct FaultyBody {
     announced: u64,
     data: Bytes,
     piece: usize,
@@ -30,22 +30,22 @@ pub struct FaultyBody {
 
 impl FaultyBody {
     /// The whole body at once.
-    pub fn whole(data: Bytes) -> Self {
+    pub(crate) fn whole(data: Bytes) -> Self {
         Self::new(data, usize::MAX, Tail::End)
     }
 
     /// The first bytes, then the connection closes.
-    pub fn truncated(data: Bytes, bytes: usize) -> Self {
+    pub(crate) fn truncated(data: Bytes, bytes: usize) -> Self {
         Self::new(data, bytes, Tail::Close)
     }
 
     /// The first bytes, then nothing.
-    pub fn hanging(data: Bytes, bytes: usize) -> Self {
+    pub(crate) fn hanging(data: Bytes, bytes: usize) -> Self {
         Self::new(data, bytes, Tail::Silence)
     }
 
     /// The whole body in pieces with a pause before each.
-    pub fn dripping(data: Bytes, piece: usize, pause: Duration) -> Self {
+    pub(crate) fn dripping(data: Bytes, piece: usize, pause: Duration) -> Self {
         let mut body = Self::whole(data);
         (body.piece, body.pause) = (piece.max(1), pause);
         body

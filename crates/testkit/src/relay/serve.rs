@@ -25,12 +25,12 @@ use crate::certificates::{ServerCertificate, server_config};
 use crate::http;
 
 /// TLS settings of the relay's own side.
-pub fn acceptor(certificate: &ServerCertificate) -> TlsAcceptor {
+pub(crate) fn acceptor(certificate: &ServerCertificate) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(server_config(certificate)))
 }
 
 /// Serves until told to stop.
-pub fn run(
+pub(crate) fn run(
     listener: std::net::TcpListener,
     acceptor: TlsAcceptor,
     upstream: SocketAddr,

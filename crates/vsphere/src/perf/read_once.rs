@@ -21,7 +21,7 @@ impl<T: Clone> Default for ReadOnce<T> {
 
 impl<T: Clone + Send + Sync + 'static> ReadOnce<T> {
     /// The value; `read` runs when it is neither there nor being read.
-    pub async fn get(self: &Arc<Self>, read: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
+    pub(crate) async fn get(self: &Arc<Self>, read: impl Future<Output = Result<T, Error>> + Send + 'static) -> Result<T, Error> {
         if let Some(value) = self.value.get() {
             return Ok(value.clone());
         }

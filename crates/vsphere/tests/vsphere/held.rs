@@ -8,7 +8,7 @@ use vpoller_testkit::wait::SOON;
 use crate::responder::{Act, Responder, Seen};
 
 /// A server that holds its answers to one method back until the test releases them, and reports each such call.
-pub struct Held {
+pub(crate) struct Held {
     pub server: Responder,
     /// One message for each call that arrived.
     pub arrived: UnboundedReceiver<()>,
@@ -18,7 +18,7 @@ pub struct Held {
 
 impl Held {
     /// A server that holds back answers to `method`; `answer` makes these and all others.
-    pub fn start(method: &'static str, answer: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(method: &'static str, answer: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Self {
         let (arrives, arrived) = unbounded_channel();
         let (release, released) = mpsc::channel();
         let released = Mutex::new(released);
