@@ -33,7 +33,6 @@ fn programs() -> Vec<Program> {
         tool(vconnector::Args::command()),
         tool(vpoller_importer::Args::command()),
         tool(bench::Args::command()),
-        tool(vpoller_importer::Args::command()),
     ]
 }
 
