@@ -4,7 +4,7 @@
 //! these rows, so this is the only file that names a method.
 //!
 //! How to add one: (1) a row here, in the order of the index; (2) only if it is a new kind of work, a function in `actions/`;
-//! (3) a folder with `request.json` and the expected outputs under `tests/methods/`.
+//! (3) a folder of cases under `tests/methods/`, each a file with `request`, `reply` and what the `helpers` print.
 
 mod row;
 
