@@ -1,7 +1,7 @@
 //! The command line of `vpoller-worker`.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use vpoller_daemon::mgmt::{self, Command};
 use vpoller_daemon::signal::Signals;
 use vpoller_daemon::{Program, log};
 use vpoller_wire::endpoint::Endpoint;
-use vpoller_wire::{Request, Secret};
+use vpoller_wire::{Request, Secret, password};
 
 use crate::config::Config;
 use crate::helpers::external::Externals;
@@ -200,11 +200,8 @@ struct Run {
     debug: bool,
 }
 
-const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
 const PASSWORD_HELP: &str = "The guest password is better given in the environment variable VPOLLER_GUEST_PASSWORD, or with \"-P -\" on \
      standard input: other users can see command lines.";
-/// Nobody has a longer password; a file piped in by mistake is not read to its end.
-const LONGEST_PASSWORD: u64 = 4096;
 
 fn run_one(arguments: Vec<OsString>) -> ExitCode {
     let program = arguments.into_iter().enumerate().filter(|(place, _)| *place != 1).map(|(_, argument)| argument);
@@ -238,7 +235,7 @@ impl Run {
 
     fn request(self) -> Result<Request, AnyError> {
         let mut request = Request::new(self.method, self.vsphere_host);
-        request.password = guest_password(self.guest_password)?.map(Secret::new);
+        request.password = guest_password(self.guest_password)?;
         request.name = self.name;
         request.properties = self.properties.into_iter().collect(); // split by the one who reads it
         request.key = self.key;
@@ -253,16 +250,16 @@ impl Run {
     }
 }
 
-fn guest_password(option: Option<String>) -> io::Result<Option<String>> {
-    match option.as_deref() {
-        None => Ok(std::env::var(PASSWORD_VARIABLE).ok()),
-        Some("-") => {
-            let mut text = String::new();
-            io::stdin().lock().take(LONGEST_PASSWORD).read_to_string(&mut text)?;
-            Ok(Some(text.lines().next().unwrap_or_default().to_owned()))
+fn guest_password(option: Option<String>) -> Result<Option<Secret>, String> {
+    let password = match option {
+        None => std::env::var(password::GUEST_PASSWORD_VARIABLE).ok(),
+        Some(option) if option == "-" => {
+            let line = password::first_line(io::stdin().lock());
+            Some(line.map_err(|error| format!("cannot read the guest password from -: {error}"))?)
         }
-        Some(_) => Ok(option),
-    }
+        given => given,
+    };
+    Ok(password.map(Secret::new))
 }
 
 fn print(text: &str) -> ExitCode {

@@ -15,15 +15,12 @@ use anyhow::Context;
 use clap::{ArgAction, Parser};
 use vpoller_wire::client::ClientError;
 use vpoller_wire::endpoint::Endpoint;
-use vpoller_wire::{Outcome, Reply, Request, Secret, json, split_outcome, split_properties, text};
+use vpoller_wire::{Outcome, Reply, Request, Secret, json, password, split_outcome, split_properties, text};
 
 use crate::args;
 use crate::ask::{self, Proxy};
 use crate::log::{Form, Log};
 use crate::{local, output};
-
-/// Holds the guest password when no option gives it; unlike an option it does not show in the process list.
-pub(crate) const PASSWORD_VARIABLE: &str = "VPOLLER_GUEST_PASSWORD";
 
 /// Ask vPoller about a VMware vSphere environment
 #[derive(Debug, Parser)]
@@ -207,7 +204,9 @@ impl Args {
         let password = match (&self.guest_password, &self.password_file) {
             (Some(password), _) => Some(password.clone()),
             (None, Some(file)) => Some(Secret::new(first_line(file)?)),
-            (None, None) if self.guest_username.is_some() => std::env::var(PASSWORD_VARIABLE).ok().map(Secret::new),
+            (None, None) if self.guest_username.is_some() => {
+                std::env::var(password::GUEST_PASSWORD_VARIABLE).ok().map(Secret::new)
+            }
             (None, None) => None,
         };
         let mut request = Request::new(self.method, self.vsphere_host);
@@ -229,8 +228,8 @@ impl Args {
 
 fn first_line(file: &Path) -> anyhow::Result<String> {
     let line = match file.to_str() {
-        Some("-") => args::password_line(io::stdin().lock()),
-        _ => File::open(file).and_then(|file| args::password_line(BufReader::new(file))),
+        Some("-") => password::first_line(io::stdin().lock()),
+        _ => File::open(file).and_then(|file| password::first_line(BufReader::new(file))),
     };
     line.with_context(|| format!("cannot read the guest password from {}", file.display()))
 }

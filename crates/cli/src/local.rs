@@ -7,9 +7,8 @@ use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use vpoller_wire::password::GUEST_PASSWORD_VARIABLE;
 use vpoller_wire::{Request, Secret};
-
-use crate::client::PASSWORD_VARIABLE;
 
 /// The program; it stands beside this one, or where the shell would find it.
 const WORKER: &str = "vpoller-worker";
@@ -34,8 +33,8 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
     }
     // Not as an option: everybody can see those.
     match &request.password {
-        Some(password) => command.env(PASSWORD_VARIABLE, Secret::expose(password)),
-        None => command.env_remove(PASSWORD_VARIABLE),
+        Some(password) => command.env(GUEST_PASSWORD_VARIABLE, Secret::expose(password)),
+        None => command.env_remove(GUEST_PASSWORD_VARIABLE),
     };
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = child.with_context(|| format!("cannot run {}; --local needs it on this machine", program.display()))?;

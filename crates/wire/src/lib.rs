@@ -12,6 +12,7 @@ pub mod envelope;
 pub mod ini;
 pub mod json;
 mod outcome;
+pub mod password;
 mod reply;
 mod request;
 pub mod text;

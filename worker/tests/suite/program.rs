@@ -269,6 +269,21 @@ fn one_request_runs_in_place() {
 }
 
 #[test]
+fn a_password_that_is_too_long_is_refused_and_not_cut() {
+    let home = Home::new(NO_PROXY);
+    let mut command = program();
+    command.args(["run", "-f", &home.path("vpoller.conf"), "-m", "vm.process.get", "-V", "vc01", "-U", "root", "-P", "-"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(&[b'x'; 4097]).unwrap();
+    drop(input);
+    let done = child.wait_with_output().unwrap();
+    let error = String::from_utf8(done.stderr).unwrap();
+    assert_eq!((done.status.code(), done.stdout.as_slice()), (Some(1), &b""[..]));
+    assert_eq!(error, "cannot read the guest password from -: its first line is longer than 4096 bytes, which is no password\n");
+}
+
+#[test]
 fn hosts_of_the_first_releases_are_served_with_a_warning() {
     let simulator = Simulator::start(&SimOptions::default());
     let home = Home::new(NO_PROXY);

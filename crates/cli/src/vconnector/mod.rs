@@ -16,6 +16,7 @@ use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use vpoller_store::{Error, Host, Store};
+use vpoller_wire::password;
 
 use crate::args;
 use crate::log::{Form, Log};
@@ -212,7 +213,7 @@ impl Args {
         if !self.pwd_stdin {
             bail!(UsageError("the password is missing: --pwd-stdin with the password on stdin, or -P <password>"));
         }
-        let line = args::password_line(input).context("cannot read the password from stdin")?;
+        let line = password::first_line(input).context("cannot read the password from stdin")?;
         match line.as_str() {
             "" => bail!("no password came on stdin; nothing was changed"),
             password => Ok(password.into()),
