@@ -56,6 +56,7 @@ impl Config {
     }
 
     fn read(settings: &Settings) -> Result<Self, ConfigError> {
+        settings.refuse_curve()?;
         let rules = Rules::default();
         let ttl = Duration::from_millis(100)..=Duration::from_secs(600);
         Ok(Self {

@@ -115,9 +115,7 @@ impl Manager {
             endpoints.backend,
             endpoints.mgmt
         );
-        if process::open_to_everybody(config) {
-            tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
-        }
+        tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
         // This is the only place that sets it.
         let _ = standing.endpoints.set(endpoints.clone());
         tracing::info!("Proxy Manager is ready and running");

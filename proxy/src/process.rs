@@ -40,18 +40,6 @@ pub enum Order {
     Stop,
 }
 
-/// Whether nobody has to prove who they are.
-///
-/// This is the place that decides about CURVE, together with [`guard`], which every socket passes before it is bound.
-pub fn open_to_everybody(_config: &Config) -> bool {
-    true
-}
-
-/// Sets up who may connect. Without keys: everybody.
-fn guard(_socket: &Socket, _config: &Config) -> zmq::Result<()> {
-    Ok(())
-}
-
 /// The thread's belongings.
 pub struct Process {
     frontend: Bound,
@@ -77,14 +65,12 @@ impl Process {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
         let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, |socket| {
-            guard(socket, config)?;
             socket.set_sndhwm(CLIENT_QUEUE)?;
             socket.set_maxmsgsize(MAX_CLIENT_FRAME)?;
             socket.set_linger(CLIENT_LINGER)?;
             set_up_router(socket)
         })?;
         let backend = socket::bind(context, zmq::ROUTER, "backend", &config.backend, |socket| {
-            guard(socket, config)?;
             socket.set_sndhwm(WORKER_QUEUE)?;
             socket.set_maxmsgsize(MAX_WORKER_FRAME)?;
             socket.set_linger(0)?;

@@ -26,7 +26,7 @@ const HELPER: &str = "helper:";
 /// The only task module there ever was.
 const TASKS: &str = "vpoller.vsphere.tasks";
 /// Sections that other programs read.
-const FOREIGN: &[&str] = &["proxy", "curve"];
+const FOREIGN: &[&str] = &["proxy"];
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// A worker's configuration.
@@ -107,6 +107,7 @@ impl Config {
     }
 
     fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        settings.refuse_curve()?;
         let db = settings.has(SECTION, "db");
         let mut config = Self {
             db: settings.value(SECTION, "db", DEFAULT_DB, |path| Ok(path.into()))?,

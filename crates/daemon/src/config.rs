@@ -16,7 +16,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
-use vpoller_wire::ini::{self, Entry, Ini, IniError};
+use vpoller_wire::ini::{self, Entry, Ini, IniError, Section};
 
 use crate::Program;
 
@@ -24,6 +24,7 @@ use crate::Program;
 pub const DEFAULT_FILE: &str = "/etc/vpoller/vpoller.conf";
 
 const OLD_SECTION: &str = "Default";
+const CURVE_SECTION: &str = "curve";
 /// Stands for a secret.
 const MASK: &str = "********";
 
@@ -39,6 +40,20 @@ pub enum ConfigError {
     /// A value that makes no sense.
     #[error(transparent)]
     Value(Box<ValueError>),
+    /// The file asks for encryption by CURVE, which vPoller does not have.
+    #[error(
+        "configuration file {}: line {line}: [{section}] asks for encryption, which is not supported yet: everything would run \
+         unencrypted; remove the section, and let a firewall or a tunnel protect the ports",
+        path.display()
+    )]
+    Curve {
+        /// The file.
+        path: PathBuf,
+        /// Line of the section's header, from 1; 0 when unknown.
+        line: usize,
+        /// The section as written.
+        section: String,
+    },
 }
 
 /// A value that makes no sense, and its place.
@@ -171,7 +186,21 @@ impl Settings {
     /// The names of the sections that begin with `prefix`, each once, in the order of the file.
     #[must_use]
     pub fn sections(&self, prefix: &str) -> Vec<&str> {
-        distinct(self.ini.sections().filter(|name| name.starts_with(prefix)))
+        distinct(self.ini.sections().map(|section| section.name.as_str()).filter(|name| name.starts_with(prefix)))
+    }
+
+    /// Refuses a file with a section `[curve]`, with keys or without: an operator who wrote it counts on encryption, so to run
+    /// without would be worse than not to run.
+    ///
+    /// # Errors
+    /// When there is such a section.
+    pub fn refuse_curve(&self) -> Result<(), ConfigError> {
+        match self.ini.sections().find(|section| section.name.trim().eq_ignore_ascii_case(CURVE_SECTION)) {
+            Some(Section { name, line }) => {
+                Err(ConfigError::Curve { path: self.path.clone(), line: *line, section: name.clone() })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether the file has a value for a key; `key` in lower case.
@@ -402,6 +431,17 @@ mod tests {
         assert!(time.contains("line 5: [Default] request_ttl = \"soon\" is no time from 100ms to 600s"), "{time}");
         let number = settings.number("proxy", "affinity", 2, 1..=64).unwrap_err().to_string();
         assert!(number.contains("is no number from 1 to 64"), "{number}");
+    }
+
+    #[test]
+    fn a_configuration_that_asks_for_encryption_is_refused() {
+        for text in ["[proxy]\n\n[curve]\nserver_secret = s3cret\n", "[proxy]\n\n[curve]\n", "[proxy]\n\n[Curve]\nx = 1\n"] {
+            let error = settings(text).refuse_curve().unwrap_err().to_string();
+            let place = "configuration file /etc/vpoller/vpoller.conf: line 3: [";
+            assert!(error.starts_with(place) && error.contains("everything would run unencrypted; remove"), "{error}");
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+        assert!(settings("[proxy]\n# [curve]\nfrontend = tcp://*:1 ; [curve]\n").refuse_curve().is_ok());
     }
 
     #[test]

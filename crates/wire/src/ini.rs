@@ -13,7 +13,7 @@ use ini::{Ini as RustIni, ParseOption};
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Ini {
     entries: Vec<Entry>,
-    sections: Vec<String>,
+    sections: Vec<Section>,
 }
 
 /// One `key = value`.
@@ -26,6 +26,15 @@ pub struct Entry {
     /// Value, blanks around it and an inline comment removed.
     pub value: String,
     /// Line of the key, from 1; 0 when it could not be told.
+    pub line: usize,
+}
+
+/// One `[section]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Section {
+    /// Its name as written; empty for what stands before the first section.
+    pub name: String,
+    /// Line of its first header, from 1; 0 when it has none.
     pub line: usize,
 }
 
@@ -79,10 +88,11 @@ impl Ini {
             return Err(fault(line, reason.to_owned()));
         }
         let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| fault(error.line + 1, error.msg.into_owned()))?;
-        let (mut entries, mut sections): (Vec<Entry>, _) = (Vec::new(), Vec::new());
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut sections = Vec::new();
         for (section, properties) in &parsed {
             let section = section.unwrap_or_default();
-            sections.push(section.to_owned());
+            sections.push(Section { name: section.to_owned(), line: line_of_header(text, section) });
             for (key, value) in properties.iter() {
                 let key = key.trim().to_lowercase();
                 let earlier = entries.iter().filter(|entry| entry.section == section && entry.key == key).count();
@@ -105,9 +115,9 @@ impl Ini {
         self.entries.iter().rev().find(|entry| entry.section == section && entry.key == key)
     }
 
-    /// The name of every section, those without entries too.
-    pub fn sections(&self) -> impl Iterator<Item = &str> {
-        self.sections.iter().map(String::as_str)
+    /// Every section in file order, those without entries too.
+    pub fn sections(&self) -> impl Iterator<Item = &Section> {
+        self.sections.iter()
     }
 
     /// All entries in file order.
@@ -187,13 +197,22 @@ fn without_comment(line: &str) -> &str {
     line.get(..cut).unwrap_or(line).trim()
 }
 
+/// The name in a line that is the header of a section.
+fn header(line: &str) -> Option<&str> {
+    line.trim().strip_prefix('[').map(|rest| rest.split(']').next().unwrap_or_default().trim())
+}
+
+/// The line of a section's first header, from 1; 0 when there is none.
+fn line_of_header(text: &str, section: &str) -> usize {
+    text.lines().position(|line| header(line) == Some(section)).map_or(0, |index| index + 1)
+}
+
 /// rust-ini does not say where an entry stood: find the line of the section that begins with the key, after so many earlier ones.
 fn line_of(text: &str, section: &str, key: &str, earlier: usize) -> usize {
     let (mut current, mut left) = ("", earlier);
     for (number, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if let Some(rest) = line.strip_prefix('[') {
-            current = rest.split(']').next().unwrap_or_default().trim();
+        if let Some(name) = header(line) {
+            current = name;
         } else if current == section && line.split_once(['=', ':']).is_some_and(|(name, _)| name.trim().to_lowercase() == key) {
             if left == 0 {
                 return number + 1;
@@ -240,6 +259,13 @@ mod tests {
         let ini = parse("[a]\nx = 1\nX = 2\n");
         assert_eq!(ini.get("a", "x"), Some("2"));
         assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn sections_without_entries_are_known_with_their_lines() {
+        let ini = parse("[a]\nx = 1\n# [b]\n[b] ; note\n[a]\ny = 2\n[c]");
+        let sections: Vec<_> = ini.sections().map(|section| (section.name.as_str(), section.line)).collect();
+        assert_eq!(sections, [("", 0), ("a", 1), ("b", 4), ("a", 1), ("c", 7)]);
     }
 
     #[test]

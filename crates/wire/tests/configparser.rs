@@ -43,7 +43,7 @@ fn python(texts: &[String]) -> Vec<Value> {
 fn ours(text: &str) -> Value {
     let Ok(ini) = Ini::parse(text, Path::new("test.conf")) else { return Value::Null };
     let mut sections = json!({});
-    for name in ini.sections().filter(|name| !name.is_empty()) {
+    for name in ini.sections().map(|section| section.name.as_str()).filter(|name| !name.is_empty()) {
         sections[name] = json!({});
         for entry in ini.entries().filter(|entry| entry.section == name) {
             let value = entry.value.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -210,6 +210,21 @@ fn the_configuration_can_be_checked() {
 }
 
 #[test]
+fn a_configuration_that_asks_for_encryption_is_refused() {
+    let installation = Installation::new();
+    let file = installation.config();
+    let file = file.to_str().unwrap();
+    let text = fs::read_to_string(file).unwrap();
+    fs::write(file, format!("[curve]\nserver_secret = s3cret\n{text}")).unwrap();
+    for command in ["start", "--check-config"] {
+        let finished = run(proxy(&[command, "-f", file]), LIMIT);
+        assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{command}");
+        let expected = format!("configuration file {file}: line 1: [curve] asks for encryption, which is not supported yet");
+        assert!(finished.stderr.starts_with(&expected) && !finished.stderr.contains("s3cret"), "{}", finished.stderr);
+    }
+}
+
+#[test]
 fn a_taken_port_ends_the_start() {
     let first = Installation::new();
     let _process = first.start(&[]);

@@ -284,6 +284,19 @@ fn a_password_that_is_too_long_is_refused_and_not_cut() {
 }
 
 #[test]
+fn a_configuration_that_asks_for_encryption_is_refused() {
+    let home = Home::new(NO_PROXY);
+    home.configure(NO_PROXY, "[curve]\nserver_secret = s3cret");
+    let file = home.path("vpoller.conf");
+    for command in ["start", "--check-config"] {
+        let done = execute(&[command, "-f", &file]);
+        assert_eq!((done.code, done.stdout.as_str()), (1, ""), "{command}");
+        let expected = format!("configuration file {file}: line 6: [curve] asks for encryption, which is not supported yet");
+        assert!(done.stderr.starts_with(&expected) && !done.stderr.contains("s3cret"), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn hosts_of_the_first_releases_are_served_with_a_warning() {
     let simulator = Simulator::start(&SimOptions::default());
     let home = Home::new(NO_PROXY);
