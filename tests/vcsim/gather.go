@@ -125,7 +125,7 @@ func (pc *feedingCollector) compareSelection(ctx *simulator.Context, filter *wat
 // any of it.
 func (pc *feedingCollector) modification(ctx *simulator.Context, filter *watchedFilter, obj ref, dirty map[string]bool) (types.ObjectUpdate, bool) {
 	update := types.ObjectUpdate{Kind: types.ObjectUpdateKindModify, Obj: obj}
-	paths := affectedPaths(wantedPaths(filter.spec.PropSet, obj), dirty, filter.partial)
+	paths := affectedPaths(wantedPaths(filter.spec.PropSet, obj), declaredParts(obj, dirty), filter.partial)
 	if len(paths) == 0 {
 		return update, false
 	}

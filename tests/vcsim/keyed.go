@@ -18,11 +18,11 @@ func keyedType(kind reflect.Type, path string) (reflect.Type, bool) {
 	if parts == nil {
 		return nil, false
 	}
-	list, ok := typeByPath(kind, parts[1])
+	list, ok := pathType(kind, parts[1])
 	if !ok || list.Kind() != reflect.Slice {
 		return nil, false
 	}
-	return typeByPath(list.Elem(), parts[3])
+	return pathType(list.Elem(), parts[3])
 }
 
 // wholeLists puts lists in the place of the keyed paths into them, and tells

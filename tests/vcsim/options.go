@@ -27,6 +27,7 @@ type options struct {
 	maxQueryMetrics  int
 	quotedCookie     bool
 	libraryUpdates   bool
+	strictPaths      bool
 	exitOnStdinClose bool
 	verbose          bool
 }
@@ -62,6 +63,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")
+	flags.BoolVar(&opts.strictPaths, "strict-paths", false, "take property paths along declared types only")
 	flags.BoolVar(&opts.exitOnStdinClose, "exit-on-stdin-close", false, "end when standard input is closed")
 	flags.BoolVar(&opts.verbose, "v", false, "log to standard error what the library does")
 	flags.BoolVar(&version, "version", false, "print the build and exit")

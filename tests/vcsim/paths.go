@@ -23,9 +23,14 @@ func checkPaths(specs []types.PropertyFilterSpec) *soap.Fault {
 				if _, ok := keyedType(kind, path); ok {
 					continue
 				}
-				if _, ok := typeByPath(kind, path); !ok || path == "self" {
+				if _, ok := pathType(kind, path); !ok || path == "self" {
 					return invalidProperty(path)
 				}
+			}
+		}
+		for _, target := range spec.ObjectSet {
+			if err := checkSelection(target.SelectSet); err != nil {
+				return err
 			}
 		}
 	}

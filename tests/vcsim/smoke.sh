@@ -104,6 +104,12 @@ processes() {
 <username>root</username><password>$2</password></auth></ListProcessesInGuest>"
 }
 
+# watch SPEC: adds a filter.
+watch() {
+    soap "<CreateFilter xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
+<spec>$1</spec><partialUpdates>${2:-false}</partialUpdates></CreateFilter>"
+}
+
 wait_for_updates() {
     soap "<WaitForUpdatesEx xmlns=\"urn:vim25\"><_this type=\"PropertyCollector\">propertyCollector</_this>
 <version>$1</version><options><maxWaitSeconds>5</maxWaitSeconds></options></WaitForUpdatesEx>"
@@ -177,6 +183,23 @@ version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
 expect "churn" '"ok":true' "$(admin POST /churn '{"together":0.1}')"
 expect "update of the churn" 'summary.quickStats.overallCpuUsage' "$(wait_for_updates "$version")"
 expect "churn below nothing" 'must not be negative' "$(admin POST /churn '{"rate":-1}')"
+
+echo "declared types"
+start -strict-paths -library-updates=false
+login p4ssw0rd >/dev/null
+cluster=$(every ClusterComputeResource name | sed -n 's/.*type="ClusterComputeResource">\([^<]*\)<.*/\1/p')
+expect "member of the base type" '<name>summary.numHosts</name>' "$(props ClusterComputeResource "$cluster" summary.numHosts)"
+for path in summary.currentFailoverLevel summary.numVmotions configurationEx.dasConfig.enabled configurationEx.drsConfig.enabled \
+    Summary.numHosts; do
+    expect "member of a subtype, $path" InvalidPropertyFault "$(props ClusterComputeResource "$cluster" "$path")"
+    expect "filter on a member of a subtype, $path" InvalidPropertyFault "$(watch "$(view_spec ClusterComputeResource "$path")")"
+done
+expect "declared subtype" '<name>configuration.dasConfig</name>' "$(props ClusterComputeResource "$cluster" configuration.dasConfig)"
+expect "whole property" 'ClusterComputeResourceSummary' "$(props ClusterComputeResource "$cluster" summary)"
+watch "$(view_spec ClusterComputeResource summary)" true >/dev/null
+version=$(wait_for_updates '' | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+admin POST /set "{\"type\":\"ClusterComputeResource\",\"moid\":\"$cluster\",\"path\":\"summary.numVmotions\",\"value\":7}" >/dev/null
+expect "partial update of a subtype" '<name>summary</name>' "$(wait_for_updates "$version")"
 
 echo "ESXi host"
 start -esx
