@@ -41,6 +41,7 @@ func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.Serve
 	mux.Handle("/clock", post(a.setClock))
 	mux.Handle("/perf", post(a.spoilPerf))
 	mux.Handle("/deny", post(a.deny))
+	mux.Handle("/account", post(a.setAccount))
 	mux.Handle("/event", post(a.addEvent))
 	mux.Handle("/vm/create", post(a.createMachine))
 	mux.Handle("/vm/destroy", post(a.destroyMachine))

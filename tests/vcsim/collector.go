@@ -71,12 +71,21 @@ func checkFilter(ctx *simulator.Context, spec types.PropertyFilterSpec) *soap.Fa
 	if err := checkPaths([]types.PropertyFilterSpec{spec}); err != nil {
 		return err
 	}
-	if spec.ReportMissingObjectsInResults != nil && *spec.ReportMissingObjectsInResults {
-		return nil
-	}
-	for _, target := range spec.ObjectSet {
-		if ctx.Session.Get(target.Obj) == nil {
-			return objectGone(target.Obj)
+	return checkTargets(ctx, []types.PropertyFilterSpec{spec})
+}
+
+// checkTargets returns the fault about the first object named in a request
+// that is not there, unless the request takes that.
+func checkTargets(ctx *simulator.Context, specs []types.PropertyFilterSpec) *soap.Fault {
+	seen := sightOf(ctx)
+	for _, spec := range specs {
+		if spec.ReportMissingObjectsInResults != nil && *spec.ReportMissingObjectsInResults {
+			continue
+		}
+		for _, target := range spec.ObjectSet {
+			if ctx.Session.Get(target.Obj) == nil || seen.misses(target.Obj) {
+				return objectGone(target.Obj)
+			}
 		}
 	}
 	return nil
@@ -143,10 +152,13 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	if err := checkPaths(specs); err != nil {
 		return nil, err
 	}
+	if err := checkTargets(ctx, specs); err != nil {
+		return nil, err
+	}
 	specs, keyed := wholeLists(specs)
 	objects, err := pc.library(ctx, specs...)
 	pickElements(objects, keyed)
-	return withhold(objects), err
+	return censor(ctx, specs, objects), err
 }
 
 // inventory is held for writing while VMs come and go, and for reading while

@@ -5,26 +5,42 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// denial is a property that no account may read, and the privilege it lacks.
-// No path means all that needs the right to read: whoever sees an object may
-// know its name and place. The library knows no privileges.
+// denial is a property that may not be read, and the privilege that is missing.
+// No path means all that needs the right to read: an account that sees an
+// object may know its name and place. The library knows no privileges.
 type denial struct {
 	Type      string `json:"type"`
 	Path      string `json:"path"`
 	Privilege string `json:"privilege"`
+	// Below is the object at or below which it may not be read; everywhere
+	// without it.
+	Below string `json:"below"`
+	// User is the account that may not read it; every account without it.
+	User string `json:"user"`
+
+	root ref
 }
 
-// denials are the properties that may not be read.
-var denials struct {
-	sync.RWMutex
+// denialTable holds the properties that may not be read.
+type denialTable struct {
+	mu   sync.RWMutex
 	list []denial
 }
 
+var denials = &denialTable{}
+
+func (t *denialTable) any() bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return len(t.list) != 0
+}
+
 // deny is POST /deny. Without a privilege the property may be read again.
-// Whoever waits for updates learns of neither until the property changes.
+// A client that waits for updates learns of neither until the property changes.
 func (a *admin) deny(body []byte) (interface{}, error) {
 	var d denial
 	if err := json.Unmarshal(body, &d); err != nil {
@@ -37,11 +53,18 @@ func (a *admin) deny(body []byte) (interface{}, error) {
 	if _, ok := typeByPath(kind, d.Path); !ok && d.Path != "" {
 		return nil, fmt.Errorf("%s has no property %q", d.Type, d.Path)
 	}
-	denials.Lock()
-	defer denials.Unlock()
+	if d.Below != "" {
+		root, err := a.world.parseRef(d.Below)
+		if err != nil {
+			return nil, err
+		}
+		d.root = root
+	}
+	denials.mu.Lock()
+	defer denials.mu.Unlock()
 	var kept []denial
 	for _, other := range denials.list {
-		if other.Type != d.Type || other.Path != d.Path {
+		if other.Type != d.Type || other.Path != d.Path || other.Below != d.Below || other.User != d.User {
 			kept = append(kept, other)
 		}
 	}
@@ -53,17 +76,25 @@ func (a *admin) deny(body []byte) (interface{}, error) {
 }
 
 // withhold moves what may not be read to what is missing, as vCenter does.
-func withhold(objects []types.ObjectContent) []types.ObjectContent {
-	denials.RLock()
-	defer denials.RUnlock()
+func withhold(ctx *simulator.Context, objects []types.ObjectContent) []types.ObjectContent {
+	denials.mu.RLock()
+	defer denials.mu.RUnlock()
 	for _, d := range denials.list {
+		if d.User != "" && (ctx.Session == nil || ctx.Session.UserName != d.User) {
+			continue
+		}
 		for i := range objects {
-			if objects[i].Obj.Type == d.Type {
+			if d.applies(ctx.Map, objects[i].Obj) {
 				withholdFrom(&objects[i], d)
 			}
 		}
 	}
 	return objects
+}
+
+// applies tells whether an object is one of those meant.
+func (d denial) applies(reg *simulator.Registry, obj ref) bool {
+	return obj.Type == d.Type && (d.Below == "" || isAtOrBelow(reg, obj, map[ref]bool{d.root: true}))
 }
 
 func (d denial) covers(path string) bool {
@@ -76,18 +107,11 @@ func (d denial) covers(path string) bool {
 func withholdFrom(object *types.ObjectContent, d denial) {
 	var kept []types.DynamicProperty
 	for _, property := range object.PropSet {
-		if !d.covers(property.Name) {
+		if d.covers(property.Name) {
+			object.MissingSet = append(object.MissingSet, missing(property.Name, object.Obj, d.Privilege))
+		} else {
 			kept = append(kept, property)
-			continue
 		}
-		refusal := noPermission(object.Obj, d.Privilege)
-		object.MissingSet = append(object.MissingSet, types.MissingProperty{
-			Path: property.Name,
-			Fault: types.LocalizedMethodFault{
-				Fault:            &refusal,
-				LocalizedMessage: "Permission to perform this operation was denied.",
-			},
-		})
 	}
 	object.PropSet = kept
 }

@@ -57,6 +57,10 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	method := soapMethod(body)
+	if method == "Login" {
+		body = checkLogin(body)
+		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
 	if method == "CreateCollectorForEvents" || method == "QueryEvents" {
 		body = f.toEventLog(body)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -64,6 +68,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.calls.begin(method, len(body))
 	if f.delay > 0 {
 		time.Sleep(f.delay) // the slowness is what is being simulated
+	}
+	if refused := f.refusal(r, method, body); refused != nil {
+		refused.answer(out)
+		f.calls.end(out.written)
+		return
 	}
 	switch method {
 	case "WaitForUpdatesEx", "WaitForUpdates":

@@ -146,7 +146,7 @@ func (pc *feedingCollector) readSome(ctx *simulator.Context, spec types.Property
 	if err != nil {
 		return nil
 	}
-	return withhold(objects)
+	return censor(ctx, []types.PropertyFilterSpec{spec}, objects)
 }
 
 // explicitSpec asks for properties of objects given one by one.

@@ -61,8 +61,9 @@ func run(opts *options) error {
 	}
 	model.Service.Listen = &url.URL{
 		Host: opts.listen,
-		User: url.UserPassword(opts.username, opts.password),
+		User: simulator.DefaultLogin, // any account; the front knows which are right
 	}
+	accounts.set(opts.username, account{password: opts.password})
 	model.Service.TLS = identity
 	server, err := listen(model.Service, opts.listen)
 	if err != nil {

@@ -28,6 +28,7 @@ type options struct {
 	quotedCookie     bool
 	libraryUpdates   bool
 	strictPaths      bool
+	missingPrivs     bool
 	exitOnStdinClose bool
 	verbose          bool
 }
@@ -64,6 +65,8 @@ func parseOptions(args []string) (*options, error) {
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")
 	flags.BoolVar(&opts.strictPaths, "strict-paths", false, "take property paths along declared types only")
+	flags.BoolVar(&opts.missingPrivs, "missing-privileges", false,
+		"name missing privileges in NoPermission, as from API version 8.0.1.0 on")
 	flags.BoolVar(&opts.exitOnStdinClose, "exit-on-stdin-close", false, "end when standard input is closed")
 	flags.BoolVar(&opts.verbose, "v", false, "log to standard error what the library does")
 	flags.BoolVar(&version, "version", false, "print the build and exit")

@@ -27,6 +27,7 @@ func newWorld(model *simulator.Model, opts *options) *world {
 	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
 	strictPaths = opts.strictPaths
+	missingPrivileges = opts.missingPrivs || namesPrivileges(opts.apiVersion)
 	return w
 }
 

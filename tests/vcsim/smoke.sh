@@ -70,7 +70,7 @@ count() {
 }
 
 login() {
-    soap "<Login xmlns=\"urn:vim25\"><_this type=\"SessionManager\">${2:-SessionManager}</_this><userName>root</userName><password>$1</password></Login>"
+    soap "<Login xmlns=\"urn:vim25\"><_this type=\"SessionManager\">${2:-SessionManager}</_this><userName>${user:-root}</userName><password>$1</password></Login>"
 }
 
 # props TYPE MOID PATH...: reads properties of one object.
@@ -200,6 +200,48 @@ watch "$(view_spec ClusterComputeResource summary)" true >/dev/null
 version=$(wait_for_updates '' | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
 admin POST /set "{\"type\":\"ClusterComputeResource\",\"moid\":\"$cluster\",\"path\":\"summary.numVmotions\",\"value\":7}" >/dev/null
 expect "partial update of a subtype" '<name>summary</name>' "$(wait_for_updates "$version")"
+
+echo "accounts that see a part"
+start
+login p4ssw0rd >/dev/null
+folder=$(props VirtualMachine vm-112 parent | sed -n 's/.*type="Folder"[^>]*>\([^<]*\)<.*/\1/p')
+host=$(props VirtualMachine vm-112 runtime.host | sed -n 's/.*type="HostSystem"[^>]*>\([^<]*\)<.*/\1/p')
+admin POST /deny '{"type":"VirtualMachine","path":"config.annotation","privilege":"System.Read","below":"VirtualMachine:vm-101"}' >/dev/null
+count "denied on one object" 1 'NoPermission"' "$(every VirtualMachine config.annotation)"
+expect "account" '"ok":true' "$(admin POST /account "{\"user\":\"tenant\",\"password\":\"x\",\"below\":[\"Folder:$folder\"]}")"
+rm -f "$work/cookies"
+user=tenant
+expect "wrong password of a tenant" InvalidLoginFault "$(login p4ssw0rd)"
+expect "login of a tenant" '<userName>tenant</userName>' "$(login x)"
+count "VMs of a tenant" 1 '<obj type="VirtualMachine">' "$(every VirtualMachine name)"
+count "hosts of a tenant" 0 '<obj type="HostSystem">' "$(every HostSystem name)"
+count "what is above" 1 '<obj type="Datacenter">' "$(every Datacenter name)"
+expect "root folder's name" '>Datacenters<' "$(props Folder group-d1 name)"
+expect "root folder's alarms" '>System.Read<' "$(props Folder group-d1 triggeredAlarmState)"
+count "children of the root folder" 1 '<ManagedObjectReference ' "$(props Folder group-d1 childEntity)"
+expect "hidden object" '>System.View<' "$(props HostSystem "$host" name overallStatus)"
+counters() {
+    soap "<QueryAvailablePerfMetric xmlns=\"urn:vim25\"><_this type=\"PerformanceManager\">PerfMgr</_this>
+<entity type=\"$1\">$2</entity><intervalId>20</intervalId></QueryAvailablePerfMetric>"
+}
+expect "counters of a hidden object" NoPermissionFault "$(counters HostSystem "$host")"
+expect "counters" '<counterId>' "$(counters VirtualMachine vm-112)"
+watch "$(view_spec VirtualMachine runtime.powerState)" >/dev/null
+first=$(wait_for_updates '')
+count "first update of a tenant" 1 '<objectSet>' "$first"
+version=$(printf '%s' "$first" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+admin POST /set '{"type":"VirtualMachine","moid":"vm-111","path":"runtime.powerState","value":"suspended"}' >/dev/null
+admin POST /set '{"type":"VirtualMachine","moid":"vm-112","path":"runtime.powerState","value":"poweredOff"}' >/dev/null
+expect "update of a tenant" '>poweredOff<' "$(wait_for_updates "$version")"
+admin POST /account "{\"user\":\"tenant\",\"below\":[\"Folder:$folder\"],\"gone\":true}" >/dev/null
+expect "counters of an object that is gone for a tenant" ManagedObjectNotFoundFault "$(counters HostSystem "$host")"
+expect "object that is gone for a tenant" ManagedObjectNotFound "$(props HostSystem "$host" name)"
+start -api-version 8.0.1.0
+user=
+login p4ssw0rd >/dev/null
+admin POST /deny '{"type":"VirtualMachine","path":"config.annotation","privilege":"System.Read"}' >/dev/null
+expect "newer NoPermission" '<missingPrivileges><entity type="VirtualMachine">vm-101</entity><privilegeIds>System.Read</privilegeIds></missingPrivileges>' \
+    "$(props VirtualMachine vm-101 config.annotation)"
 
 echo "ESXi host"
 start -esx

@@ -78,8 +78,7 @@ var spoiltFaults = map[string]func(spec types.PerfQuerySpec) *soap.Fault{
 		return fault("Unable to communicate with the remote host", &types.HostCommunication{})
 	},
 	"NoPermission": func(spec types.PerfQuerySpec) *soap.Fault {
-		detail := noPermission(spec.Entity, "System.Read")
-		return fault("Permission to perform this operation was denied.", &detail)
+		return fault(permissionDenied, permissionFault(spec.Entity, "System.Read"))
 	},
 	"RestrictedByAdministrator": func(types.PerfQuerySpec) *soap.Fault {
 		return fault("Operation was blocked by server side restrictions: querySpec.size",
