@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
-use vpoller_worker::config::Cache;
+use vpoller_worker::Cache;
 use vpoller_worker::{Agents, Dispatcher, Registered, Step};
 
 const HOST: &str = "vc01.example.org";

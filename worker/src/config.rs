@@ -15,6 +15,7 @@ use vpoller_wire::text;
 
 use crate::actions::Policy;
 use crate::helpers::{self, external::Spec};
+use crate::snapshot::Cache;
 
 const SECTION: &str = "worker";
 const CACHE: &str = "cache";
@@ -60,36 +61,6 @@ pub struct Config {
     pub checked: Checked,
 }
 
-/// The `[cache]` section.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Cache {
-    /// Whether anything is remembered at all.
-    pub enabled: bool,
-    /// Learned values held at most; 0 = the built-in bound.
-    pub maxsize: usize,
-    /// A learned path that nobody asks for is dropped after this time.
-    pub ttl: Duration,
-    /// How often that is looked after.
-    pub housekeeping: Duration,
-    /// How old an answer may be while vSphere cannot be reached.
-    pub max_stale: Duration,
-    /// How long changes are let accumulate before the next ones are fetched.
-    pub pace: Duration,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            maxsize: 0,
-            ttl: Duration::from_secs(3600),
-            housekeeping: Duration::from_secs(480 * 60),
-            max_stale: Duration::from_secs(120),
-            pace: Duration::from_secs(1),
-        }
-    }
-}
-
 impl Config {
     /// Reads a configuration file.
     ///
@@ -121,7 +92,7 @@ impl Config {
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
             policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
-            cache: Cache::from_settings(settings)?,
+            cache: cache(settings)?,
             checked: Checked::default(),
         };
         let mut warnings = config.take_helpers(settings)?;
@@ -153,28 +124,26 @@ impl Config {
     }
 }
 
-impl Cache {
-    /// `[cache]`, else the names that the original's built-in defaults had in the worker's section.
-    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let place = |key: &'static str, old: &'static str| {
-            let old_form = settings.has(SECTION, old);
-            if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
-        };
-        let default = Self::default();
-        let (section, key) = place("enabled", "cache_enabled");
-        let enabled = settings.boolean(section, key, default.enabled)?;
-        let (section, key) = place("maxsize", "cache_maxsize");
-        let maxsize = settings.number(section, key, default.maxsize, 0..=usize::MAX)?;
-        let (section, key) = place("ttl", "cache_ttl");
-        let ttl = settings.duration(section, key, default.ttl, Duration::ZERO..=365 * DAY)?;
-        // Minutes, as the original had it.
-        let (section, key) = place("housekeeping", "cache_housekeeping");
-        let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
-        let housekeeping = Duration::from_secs(60 * minutes);
-        let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
-        let pace = settings.duration(CACHE, "pace", default.pace, Duration::ZERO..=Duration::from_secs(60))?;
-        Ok(Self { enabled, maxsize, ttl, housekeeping, max_stale, pace })
-    }
+/// `[cache]`, else the names that the original's built-in defaults had in the worker's section.
+fn cache(settings: &Settings) -> Result<Cache, ConfigError> {
+    let place = |key: &'static str, old: &'static str| {
+        let old_form = settings.has(SECTION, old);
+        if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
+    };
+    let default = Cache::default();
+    let (section, key) = place("enabled", "cache_enabled");
+    let enabled = settings.boolean(section, key, default.enabled)?;
+    let (section, key) = place("maxsize", "cache_maxsize");
+    let maxsize = settings.number(section, key, default.maxsize, 0..=usize::MAX)?;
+    let (section, key) = place("ttl", "cache_ttl");
+    let ttl = settings.duration(section, key, default.ttl, Duration::ZERO..=365 * DAY)?;
+    // Minutes, as the original had it.
+    let (section, key) = place("housekeeping", "cache_housekeeping");
+    let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
+    let housekeeping = Duration::from_secs(60 * minutes);
+    let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
+    let pace = settings.duration(CACHE, "pace", default.pace, Duration::ZERO..=Duration::from_secs(60))?;
+    Ok(Cache { enabled, maxsize, ttl, housekeeping, max_stale, pace })
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -13,8 +13,9 @@ use vpoller_daemon::config::{ConfigError, Settings};
 use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 
-use crate::config::{Cache, Config};
+use crate::config::Config;
 use crate::inventory::{Broken, Cached, Direct, Inventory, ReadError};
+use crate::snapshot::Cache;
 
 /// Why the vSphere hosts are not known.
 #[derive(Debug, thiserror::Error)]

@@ -38,3 +38,4 @@ pub use failure::Failure;
 pub use hosts::{Found, HostsError, Registered};
 pub use kind::Kind;
 pub use local::Local;
+pub use snapshot::Cache;

@@ -7,10 +7,10 @@ use vpoller_wire::{Reply, Request};
 
 use crate::actions::Policy;
 use crate::agents::Agents;
-use crate::config::Cache;
 use crate::dispatch::{Dispatcher, Step};
 use crate::helpers::external::Externals;
 use crate::hosts::Registered;
+use crate::snapshot::Cache;
 
 /// vSphere hosts to which this process talks itself.
 ///

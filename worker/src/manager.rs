@@ -26,7 +26,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
 use crate::agents::{self, Agents};
-use crate::config::{Cache, Config};
+use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::helpers::external::Externals;
 use crate::hosts::{self, Found, HostsError, Registered};
@@ -34,6 +34,7 @@ use crate::inventory::Inventory;
 use crate::methods;
 use crate::overview::Standing;
 use crate::reread::Reread;
+use crate::snapshot::Cache;
 use crate::socket::{CAPACITY, Port, Shared};
 
 /// Why a worker does not start or go on.

@@ -11,8 +11,8 @@ use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::direct::subject;
 use super::{Direct, Inventory, Performance, Reached, ReadError, Reading, Row, Services, Wanted};
-use crate::config::Cache;
 use crate::kind::Kind;
+use crate::snapshot::Cache;
 use crate::snapshot::{Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
 
 /// One vSphere host, whose changes are followed.

@@ -10,8 +10,7 @@ use tokio::sync::Mutex;
 use vpoller_vsphere::{Client, Error, MoRef, Session, Value};
 
 use super::line::Line;
-use super::{Known, apply, wait};
-use crate::config::Cache;
+use super::{Cache, Known, apply, wait};
 use crate::inventory::{Direct, ReadError, Row};
 
 /// Keeps the published version true.

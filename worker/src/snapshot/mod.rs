@@ -17,6 +17,7 @@ mod line;
 mod look;
 mod refused;
 mod report;
+mod settings;
 mod state;
 mod table;
 mod watch;
@@ -32,10 +33,10 @@ pub(crate) use base::{is_never_watched, is_within};
 pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
 pub(crate) use look::{Found, Look};
+pub use settings::Cache;
 pub(crate) use state::Snapshot;
 pub(crate) use table::weight;
 
-use crate::config::Cache;
 use fresh::Freshness;
 use learn::{Key, Learned};
 

@@ -18,7 +18,7 @@ use serde_json::{Map, Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
-use vpoller_worker::config::Cache;
+use vpoller_worker::Cache;
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::inventory::Inventory;
 use vpoller_worker::methods::METHODS;

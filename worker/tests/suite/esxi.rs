@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_wire::text;
-use vpoller_worker::config::Cache;
+use vpoller_worker::Cache;
 use vpoller_worker::methods::METHODS;
 
 use crate::cases::{answer, direct, registered};

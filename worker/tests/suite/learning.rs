@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use vpoller_testkit::responder::{Act, Responder, healthy, object, objects, updates};
 use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_worker::Cache;
 use vpoller_worker::Step;
-use vpoller_worker::config::Cache;
 
 use crate::cases::{HOST, registered};
 use crate::loss::{at, changed, enter, of_filter};

@@ -8,8 +8,8 @@ use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::responder::{Act, Responder, fault, healthy, updates};
 use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
+use vpoller_worker::Cache;
 use vpoller_worker::Registered;
-use vpoller_worker::config::Cache;
 
 use crate::cases::{HOST, registered};
 use crate::snapshot::{Followed, quick};

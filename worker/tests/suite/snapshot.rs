@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
-use vpoller_worker::config::Cache;
+use vpoller_worker::Cache;
 use vpoller_worker::{Agents, Dispatcher, Registered};
 
 use crate::cases::{HOST, answer, registered};

@@ -1,0 +1,33 @@
+//! What may be remembered of vSphere, and for how long.
+
+use std::time::Duration;
+
+/// The settings of the snapshot; for the worker, the section `[cache]` of its configuration.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Cache {
+    /// Whether anything is remembered at all.
+    pub enabled: bool,
+    /// Learned values held at most; 0 = the built-in bound.
+    pub maxsize: usize,
+    /// A learned path that nobody asks for is dropped after this time.
+    pub ttl: Duration,
+    /// How often that is looked after.
+    pub housekeeping: Duration,
+    /// How old an answer may be while vSphere cannot be reached.
+    pub max_stale: Duration,
+    /// How long changes are let accumulate before the next ones are fetched.
+    pub pace: Duration,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            maxsize: 0,
+            ttl: Duration::from_secs(3600),
+            housekeeping: Duration::from_secs(480 * 60),
+            max_stale: Duration::from_secs(120),
+            pace: Duration::from_secs(1),
+        }
+    }
+}
