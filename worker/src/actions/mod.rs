@@ -26,9 +26,8 @@ use vpoller_wire::Request;
 
 pub use self::mask::Policy;
 use crate::failure::Failure;
-use crate::inventory::{Inventory, ReadError, Row};
+use crate::inventory::{Inventory, ReadError, Row, is_within};
 use crate::methods::{Action, Method};
-use crate::snapshot::is_within;
 
 /// One request on its way, after validation and lookup.
 pub struct Task<'a> {

@@ -12,6 +12,7 @@ mod health;
 mod lookup;
 mod path;
 mod performance;
+mod property_path;
 mod refusal;
 mod services;
 
@@ -30,6 +31,7 @@ pub use lookup::Wanted;
 pub(crate) use lookup::{Index, comparable, find, indexed};
 pub(crate) use path::{Ancestors, upward};
 pub use performance::{Found, Performance, SampleQuery, Window};
+pub(crate) use property_path::is_within;
 pub use refusal::Refusal;
 pub(crate) use refusal::Refusals;
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};

@@ -3,6 +3,8 @@
 
 use vpoller_vsphere::VIEW_TYPES;
 
+use crate::inventory::is_within;
+
 /// The type under which objects of a type are kept: for a subtype the one that the view knows, else the type itself.
 pub(crate) fn family(kind: &str) -> &str {
     match kind {
@@ -111,11 +113,6 @@ const LARGE: [&str; 6] = ["config", "config.extraConfig", "config.hardware", "co
 pub(crate) fn is_never_watched(kind: &str, path: &str) -> bool {
     let watchable = is_viewed(family(kind)) || is_aside(kind);
     !watchable || LARGE.contains(&path) || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
-}
-
-/// Whether the path is `outer` or a part of it.
-pub(crate) fn is_within(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 #[cfg(test)]

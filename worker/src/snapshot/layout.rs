@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::base::is_within;
+use crate::inventory::is_within;
 
 /// One path that is watched of a family. Versions of the snapshot share it, so its counters go on.
 #[derive(Debug)]

@@ -29,7 +29,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
-pub(crate) use base::{is_never_watched, is_within};
+pub(crate) use base::is_never_watched;
 pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
 pub(crate) use look::{Found, Look};
