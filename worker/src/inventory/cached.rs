@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
-use super::direct::subject;
-use super::{Direct, Inventory, Performance, Reached, ReadError, Reading, Row, Services, Wanted};
+use super::{Direct, Inventory, Performance, Reached, ReadError, Reading, Retriever, Row, Services, Wanted, subject};
 use crate::kind::Kind;
 use crate::snapshot::Cache;
 use crate::snapshot::{Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
 
 /// One vSphere host, whose changes are followed.
 pub struct Cached {
-    direct: Arc<Direct>,
+    direct: Direct,
+    retriever: Retriever,
     known: Arc<Known>,
     follower: Follower,
     flights: Flights<Question, Answer>,
@@ -43,9 +43,10 @@ impl Cached {
     /// Asks through this client, and follows what it is told once it is wanted.
     #[must_use]
     pub fn new(client: Client, settings: &Cache) -> Self {
-        let (direct, known) = (Arc::new(Direct::new(client)), Arc::new(Known::new(settings)));
-        let follower = Follower::new(Arc::clone(&direct), Arc::clone(&known), *settings);
-        Self { direct, known, follower, flights: Flights::default() }
+        let retriever = Retriever::new(client.clone());
+        let known = Arc::new(Known::new(settings));
+        let follower = Follower::new(retriever.clone(), Arc::clone(&known), *settings);
+        Self { direct: Direct::new(client), retriever, known, follower, flights: Flights::default() }
     }
 
     /// The rows of a few objects, if all of it is known.
@@ -113,11 +114,11 @@ impl Cached {
         let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
         self.admit(&kinds, paths, &subject(objects))?;
         self.known.learned.named(objects, Instant::now());
-        let (direct, objects) = (Arc::clone(&self.direct), objects.to_vec());
+        let (retriever, objects) = (self.retriever.clone(), objects.to_vec());
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let ask = move |asked: Vec<String>, objects: Vec<MoRef>| async move {
             let paths: Vec<&str> = asked.iter().map(String::as_str).collect();
-            direct.read_rows(&objects, &paths).await
+            retriever.read(&objects, &paths).await
         };
         let question = Question::Read(objects.clone(), asked.clone());
         self.answer(question, &kinds, paths, || ask(asked, objects)).await
@@ -127,11 +128,11 @@ impl Cached {
     async fn ask_for_all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds = BTreeSet::from([kind.wire()]);
         self.admit(&kinds, paths, &kind.printed())?;
-        let direct = Arc::clone(&self.direct);
+        let retriever = self.retriever.clone();
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let ask = move |asked: Vec<String>| async move {
             let paths: Vec<&str> = asked.iter().map(String::as_str).collect();
-            direct.list_rows(kind, &paths).await
+            retriever.list(kind, &paths).await
         };
         let question = Question::List(kind, asked.clone());
         self.answer(question, &kinds, paths, || ask(asked)).await
@@ -247,7 +248,7 @@ impl Inventory for Cached {
     }
 
     fn services(&self) -> &dyn Services {
-        &*self.direct
+        &self.direct
     }
 
     fn performance(&self) -> &dyn Performance {

@@ -14,6 +14,7 @@ mod path;
 mod performance;
 mod property_path;
 mod refusal;
+mod retrieve;
 mod services;
 
 use std::convert::Infallible;
@@ -34,6 +35,7 @@ pub use performance::{Found, Performance, SampleQuery, Window};
 pub(crate) use property_path::is_within;
 pub use refusal::Refusal;
 pub(crate) use refusal::Refusals;
+pub(crate) use retrieve::{Retriever, subject};
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
 
 use crate::kind::Kind;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use vpoller_vsphere::{Catalogue, Interval, Metric, MoRef, Provider, Series};
 
 use super::{ReadError, Reading};
-use crate::perf::Status;
 
 /// What can be asked about the performance counters of one vSphere host.
 pub trait Performance: Send + Sync {
@@ -23,11 +22,6 @@ pub trait Performance: Send + Sync {
 
     /// The newest samples: for each object, in their order, what was found for each metric, in theirs.
     fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<Found>>>;
-
-    /// What was done so far, for the status page.
-    fn status(&self) -> Status {
-        Status::default()
-    }
 }
 
 /// The series found for one metric, each with at least one sample, oldest first; one at most unless all instances were asked for.

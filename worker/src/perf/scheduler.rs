@@ -74,6 +74,12 @@ impl Scheduler {
         self
     }
 
+    /// What was done so far.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.board().status()
+    }
+
     async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<Found>>, ReadError> {
         let shared = &self.shared;
         shared.board().make_room(&query, shared.clock.now())?;
@@ -120,10 +126,6 @@ impl Performance for Scheduler {
 
     fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
         Box::pin(self.ask(query))
-    }
-
-    fn status(&self) -> Status {
-        self.shared.board().status()
     }
 }
 

@@ -11,28 +11,28 @@ use vpoller_vsphere::{Client, Error, MoRef, Session, Value};
 
 use super::line::Line;
 use super::{Cache, Known, apply, wait};
-use crate::inventory::{Direct, ReadError, Row};
+use crate::inventory::{ReadError, Retriever, Row};
 
 /// Keeps the published version true.
 pub(crate) struct Follower {
-    pub(super) direct: Arc<Direct>,
+    pub(super) retriever: Retriever,
     pub(super) known: Arc<Known>,
     pub(super) settings: Cache,
     line: Mutex<Option<Line>>,
 }
 
 impl Follower {
-    pub fn new(direct: Arc<Direct>, known: Arc<Known>, settings: Cache) -> Self {
-        Self { direct, known, settings, line: Mutex::default() }
+    pub fn new(retriever: Retriever, known: Arc<Known>, settings: Cache) -> Self {
+        Self { retriever, known, settings, line: Mutex::default() }
     }
 
     pub(super) fn client(&self) -> &Client {
-        self.direct.client()
+        self.retriever.client()
     }
 
     /// Logs in. A line that stood before is used again if vSphere still knows it.
     pub async fn connect(&self) -> Result<(), ReadError> {
-        let session = self.session().await?;
+        let session = self.retriever.session().await?;
         let mut line = self.line.lock().await;
         let same = |line: &&mut Line| line.sound && line.collector.session().generation == session.generation;
         if let Some(standing) = line.as_mut().filter(same) {
@@ -41,18 +41,14 @@ impl Follower {
                     standing.take(told, &self.known);
                     return Ok(());
                 }
-                Err(error) if is_passing(&error) => return Err(self.direct.error(&error)),
+                Err(error) if is_passing(&error) => return Err(self.retriever.error(&error)),
                 Err(error) => tracing::debug!("[{}] Following anew: {error}", self.client().config().host),
             }
         }
         *line = None;
-        self.session().await?;
+        self.retriever.session().await?;
         self.known.fresh.found();
         Ok(())
-    }
-
-    async fn session(&self) -> Result<Arc<Session>, ReadError> {
-        self.client().session().await.map_err(|error| self.direct.error(&error))
     }
 
     /// Follows until that fails.
@@ -69,7 +65,7 @@ impl Follower {
             *line = None;
         }
         self.known.counters.losses.fetch_add(1, Ordering::Relaxed);
-        let error = self.direct.error(&error);
+        let error = self.retriever.error(&error);
         self.known.fresh.lose(error.clone());
         Err(error)
     }
@@ -155,7 +151,7 @@ impl Follower {
             let of_kind = line.unclear.iter().filter(|(object, _)| object.kind == kind);
             let (objects, paths): (Vec<MoRef>, Vec<_>) = of_kind.map(|(object, paths)| (object.clone(), paths)).unzip();
             let paths: BTreeSet<&str> = paths.into_iter().flatten().map(|path| &**path).collect();
-            match self.direct.read_rows(&objects, &paths.into_iter().collect::<Vec<_>>()).await {
+            match self.retriever.read(&objects, &paths.into_iter().collect::<Vec<_>>()).await {
                 Ok(mut read) => rows.append(&mut read),
                 Err(error) => tracing::debug!("[{}] Not read again: {error}", self.client().config().host),
             }

@@ -79,7 +79,7 @@ async fn twenty_counters_of_a_thousand_machines_cost_sixty_calls_a_minute() {
         let found = ask(&inventory, &vms[vm..=vm], vec![metrics[counter].clone()], REAL_TIME).await;
         assert!(is_sample(&found[0][0]), "{found:?}");
     }
-    let status = inventory.performance().status();
+    let status = inventory.sampling_status();
     println!("{} calls for {} checks, {status:?}", simulator.calls_of("QueryPerf"), status.asked - 20_000);
     assert!(simulator.calls_of("QueryPerf") <= 100, "{:?}", simulator.calls());
     let others = simulator.calls().total - simulator.calls_of("QueryPerf") - simulator.calls_of("CurrentTime");
@@ -176,7 +176,7 @@ async fn historical_calls_keep_to_a_limit_that_the_server_tells() {
     let found = ask(&inventory, &vms, metrics, PAST_DAY).await;
     assert!(found.iter().flatten().all(is_sample));
     let expected = (vms.len() * 2).div_ceil(20);
-    assert_eq!((simulator.calls_of("QueryPerf"), inventory.performance().status().halvings), (expected as u64, 0));
+    assert_eq!((simulator.calls_of("QueryPerf"), inventory.sampling_status().halvings), (expected as u64, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +195,7 @@ async fn oversized_calls_are_halved_until_the_server_takes_them() {
     let ask_all = || ask(&inventory, &vms, vec![Metric::new(USAGE, "")], PAST_DAY);
     assert!(ask_all().await.iter().flatten().all(is_sample));
     assert_eq!(simulator.calls_of("QueryPerf"), 3, "forty are refused, twenty are taken");
-    assert_eq!(inventory.performance().status().series_per_historical_call, 20);
+    assert_eq!(inventory.sampling_status().series_per_historical_call, 20);
     simulator.reset_calls();
     clock.advance(Duration::from_secs(400));
     simulator.page("POST", "/clock", &json!({"advance": 400}).to_string());
