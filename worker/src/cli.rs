@@ -17,7 +17,7 @@ use vpoller_wire::{Request, Secret, password};
 use crate::config::Config;
 use crate::helpers::external::Externals;
 use crate::local::Local;
-use crate::{catalogue, hosts, manager};
+use crate::{catalogue, host_files, manager};
 
 /// Answers vPoller requests from VMware vSphere.
 #[derive(Debug, Parser)]
@@ -129,7 +129,7 @@ fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
 
 fn check(options: &Options) -> Result<ExitCode, AnyError> {
     let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
-    let found = match hosts::load(&config) {
+    let found = match host_files::load(&config) {
         Ok(found) => found,
         Err(error) => {
             let _ = cli::tell(&config.checked.in_force, &config.checked.warnings);
@@ -221,7 +221,7 @@ impl Run {
         log::init(verbosity, None)?;
         let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
         let request = self.request()?;
-        let found = hosts::load(&config)?;
+        let found = host_files::load(&config)?;
         found.complaints().iter().for_each(|complaint| tracing::warn!("{complaint}"));
         let wanted = found.hosts.into_iter().filter(|host| host.name == request.hostname);
         let local = Local::of(wanted).with_policy(config.policy).with_helpers(Externals::new(&config.externals));

@@ -9,7 +9,7 @@ use crate::actions::Policy;
 use crate::agents::Agents;
 use crate::dispatch::{Dispatcher, Step};
 use crate::helpers::external::Externals;
-use crate::hosts::Registered;
+use crate::host_files::Registered;
 use crate::snapshot::Cache;
 
 /// vSphere hosts to which this process talks itself.

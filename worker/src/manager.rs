@@ -29,7 +29,7 @@ use crate::agents::{self, Agents};
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::helpers::external::Externals;
-use crate::hosts::{self, Found, HostsError, Registered};
+use crate::host_files::{self, Found, HostsError, Registered};
 use crate::inventory::Inventory;
 use crate::methods;
 use crate::overview::Standing;
@@ -144,7 +144,7 @@ impl Manager {
         config.checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
         let reread = Reread::new(config, &wake, Instant::now());
-        let found = hosts::load(config)?;
+        let found = host_files::load(config)?;
         let (told, registered) = (found.complaints(), found.hosts);
         told.iter().for_each(|complaint| tracing::warn!("{complaint}"));
         if registered.is_empty() {

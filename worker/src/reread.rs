@@ -12,7 +12,7 @@ use std::{fs, io, thread};
 use vpoller_daemon::wake::Wake;
 
 use crate::config::Config;
-use crate::hosts::{self, Found, HostsError};
+use crate::host_files::{self, Found, HostsError};
 
 /// Time from look to look.
 const EVERY: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ impl Reread {
         let (config, wake) = (self.config.clone(), self.wake.clone());
         thread::Builder::new().name(THREAD.to_owned()).spawn(move || {
             // The main loop may have ended.
-            let _ = sender.send(hosts::load(&config));
+            let _ = sender.send(host_files::load(&config));
             wake.wake();
         })?;
         Ok(receiver)
@@ -119,7 +119,7 @@ fn stamp(config: &Config) -> Stamp {
     let mut paths = vec![config.db.clone(), wal.into()];
     if let Some(folder) = &config.hosts_dir {
         paths.push(folder.clone());
-        paths.extend(hosts::files(folder).unwrap_or_default());
+        paths.extend(host_files::files(folder).unwrap_or_default());
     }
     paths.into_iter().map(|path| (path.clone(), state(&path))).collect()
 }
