@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Cache;
-use vpoller_worker::{Agents, Dispatcher, Registered, Step};
+use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
 const HOST: &str = "vc01.example.org";
 const SOON: Duration = Duration::from_secs(60);
@@ -37,11 +37,11 @@ fn followed(runtime: &Runtime, simulator: &Simulator) -> Dispatcher {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     (config.address, config.tls) = (Some(simulator.address()), Tls::Off);
     let inventory = Registered::new(HOST, config).inventory(&Cache::default());
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), inventory)], 1024));
-    agents.start(runtime.handle());
-    agents.want_all();
-    wait_until(SOON, "the inventory", || agents.status()[0]["vsphere"]["cache"]["state"] == "live");
-    Dispatcher::new(agents)
+    let executors = Arc::new(Executors::new([(HOST.to_owned(), inventory)], 1024));
+    executors.hosts().start(runtime.handle());
+    executors.hosts().want_all();
+    wait_until(SOON, "the inventory", || executors.status()[0]["vsphere"]["cache"]["state"] == "live");
+    Dispatcher::new(executors)
 }
 
 fn checks(criterion: &mut Criterion) {

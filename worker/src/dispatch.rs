@@ -11,9 +11,9 @@ use vpoller_daemon::pages::{self, Overview};
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
 use crate::actions::Policy;
-use crate::agent::{self, Agent};
-use crate::agents::Agents;
 use crate::catch::caught;
+use crate::execute::{self, Executor};
+use crate::executors::Executors;
 use crate::failure::Failure;
 use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
@@ -37,28 +37,28 @@ pub enum Step {
 /// A reply that is not there yet.
 pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
-/// Answers requests with the help of the agents.
+/// Answers requests with the help of the executors.
 #[derive(Clone)]
 pub struct Dispatcher {
-    agents: Arc<Agents>,
+    executors: Arc<Executors>,
     policy: Policy,
     /// Helpers that are commands of the user's own.
     externals: Arc<Externals>,
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<Seen>,
-    /// What the worker tells about itself; where there is no worker, only the agents have something to tell.
+    /// What the worker tells about itself; where there is no worker, only the executors have something to tell.
     overview: Option<Arc<dyn Overview>>,
     /// Of the lines that announce requests.
     lines: Arc<Throttle>,
 }
 
 impl Dispatcher {
-    /// A dispatcher to these agents.
+    /// A dispatcher to these executors.
     #[must_use]
-    pub fn new(agents: Arc<Agents>) -> Self {
+    pub fn new(executors: Arc<Executors>) -> Self {
         let lines = Arc::new(Throttle::new(Instant::now().into_std()));
         Self {
-            agents,
+            executors,
             policy: Policy::default(),
             externals: Arc::default(),
             unknown_helpers: Arc::default(),
@@ -85,7 +85,7 @@ impl Dispatcher {
         Self { externals, ..self }
     }
 
-    /// Takes a request on: parse, method, agent, required fields, lookup, action, reply, helper. Never waits: what cannot be had
+    /// Takes a request on: parse, method, executor, required fields, lookup, action, reply, helper. Never waits: what cannot be had
     /// from memory comes later.
     #[must_use]
     pub fn dispatch(&self, body: &[u8]) -> Step {
@@ -98,7 +98,7 @@ impl Dispatcher {
             Err(error) => return Step::Now(refuse(error.into())),
         };
         tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
-        let (method, agent) = match self.admit(&mut request) {
+        let (method, executor) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
             Err(failure) => return self.print(methods::find(&request.method), request, failure.into()),
         };
@@ -106,10 +106,10 @@ impl Dispatcher {
         let (own, deadline) = (self.clone(), due(&request));
         let runs_a_command = self.external(&request).is_some();
         let mut reply: Pending = Box::pin(async move {
-            let reply = own.perform(method, agent.as_deref(), &request).await;
+            let reply = own.perform(method, executor.as_deref(), &request).await;
             let bytes = own.complete(Some(method), &request, &reply, deadline).await;
-            if let Some(agent) = agent {
-                agent.account(method, arrived, reply.is_success());
+            if let Some(executor) = executor {
+                executor.account(method, arrived, reply.is_success());
             }
             bytes
         });
@@ -139,7 +139,7 @@ impl Dispatcher {
         let admitted = Request::parse(body).map_err(Failure::from);
         let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
         match admitted {
-            Ok(((method, agent), request)) => self.perform(method, agent.as_deref(), &request).await,
+            Ok(((method, executor), request)) => self.perform(method, executor.as_deref(), &request).await,
             Err(failure) => failure.into(),
         }
     }
@@ -153,12 +153,12 @@ impl Dispatcher {
         }
     }
 
-    /// The method and the agent for a request, whose properties are complete then; about the worker itself any agent may be
-    /// asked, or none.
-    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Option<Arc<Agent>>), Failure> {
+    /// The method and the executor for a request, whose properties are complete then; about the worker itself any host may be
+    /// named, or none.
+    fn admit(&self, request: &mut Request) -> Result<(&'static Method, Option<Arc<Executor>>), Failure> {
         let method = methods::find(&request.method).ok_or(Failure::UnknownMethod)?;
-        let agent = self.agents.get(&request.hostname);
-        if agent.is_none() && !(method.object == Object::Worker && is_any_worker(&request.hostname)) {
+        let executor = self.executors.get(&request.hostname);
+        if executor.is_none() && !(method.object == Object::Worker && is_any_worker(&request.hostname)) {
             return Err(Failure::UnknownAgent);
         }
         let complete = method.required.iter().all(|field| request.has(*field));
@@ -166,12 +166,12 @@ impl Dispatcher {
             return Err(Failure::InvalidTask);
         }
         sets::expand(&mut request.properties, method.object.kind())?;
-        Ok((method, agent))
+        Ok((method, executor))
     }
 
-    async fn perform(&self, method: &'static Method, agent: Option<&Agent>, request: &Request) -> Reply {
-        match agent {
-            Some(agent) if method.object != Object::Worker => agent.perform(method, request, self.policy).await,
+    async fn perform(&self, method: &'static Method, executor: Option<&Executor>, request: &Request) -> Reply {
+        match executor {
+            Some(executor) if method.object != Object::Worker => executor.perform(method, request, self.policy).await,
             _ => {
                 // Long documents are not made by the thread that the proxy waits for.
                 tokio::task::yield_now().await;
@@ -182,7 +182,7 @@ impl Dispatcher {
 
     /// What the worker tells about itself.
     fn introduce(&self, method: &Method, request: &Request) -> Reply {
-        let agents = || Map::from_iter([("agents".to_owned(), self.agents.status())]);
+        let agents = || Map::from_iter([("agents".to_owned(), self.executors.status())]);
         let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
         match pages::selection(document, request.properties.iter().map(String::as_str)) {
             Ok(members) => Reply::success(method.success, members),
@@ -234,7 +234,7 @@ impl Dispatcher {
 
 /// By when a request is to be answered.
 fn due(request: &Request) -> Instant {
-    Instant::now() + agent::time_left(request.timeout)
+    Instant::now() + execute::time_left(request.timeout)
 }
 
 fn with_outcome(request: &Request, Rendered { mut bytes, outcome }: Rendered) -> Vec<u8> {

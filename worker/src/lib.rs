@@ -1,20 +1,22 @@
 //! vPoller's worker: answers requests from vSphere.
 //!
-//! [`methods::METHODS`] is the table of what can be asked. A [`Dispatcher`] takes a request on, the [`Agent`] of its vSphere host
+//! [`methods::METHODS`] is the table of what can be asked. A [`Dispatcher`] takes a request on, the executor of its vSphere host
 //! performs it against an [`inventory::Inventory`], and a [`helpers::Helper`] prints the reply.
 #![forbid(unsafe_code)]
 
 mod actions;
-mod agent;
-mod agents;
 pub mod catalogue;
 mod catch;
 pub mod cli;
 pub mod config;
 mod dispatch;
+mod execute;
+mod executors;
 mod failure;
 pub mod helpers;
+mod host;
 mod host_files;
+mod hosts;
 pub mod inventory;
 mod kind;
 mod latency;
@@ -31,11 +33,12 @@ mod snapshot;
 mod socket;
 
 pub use actions::{Answer, Perform, Performing, Policy, Task};
-pub use agent::Agent;
-pub use agents::Agents;
 pub use dispatch::{Dispatcher, LARGEST_REQUEST, Pending, Step};
+pub use executors::Executors;
 pub use failure::Failure;
+pub use host::{Connection, Host};
 pub use host_files::{Found, HostsError, Registered};
+pub use hosts::Hosts;
 pub use kind::Kind;
 pub use local::Local;
 pub use snapshot::Cache;

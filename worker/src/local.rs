@@ -6,8 +6,8 @@ use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
 use crate::actions::Policy;
-use crate::agents::Agents;
 use crate::dispatch::{Dispatcher, Step};
+use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::Registered;
 use crate::snapshot::Cache;
@@ -30,7 +30,7 @@ use crate::snapshot::Cache;
 /// # }
 /// ```
 pub struct Local {
-    agents: Arc<Agents>,
+    executors: Arc<Executors>,
     dispatcher: Dispatcher,
 }
 
@@ -50,8 +50,8 @@ impl Local {
         // Requests come one by one here; following a vCenter's changes for them would cost more than it saves.
         let cache = Cache { enabled: false, ..Cache::default() };
         let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory(&cache)));
-        let agents = Arc::new(Agents::new(inventories, AT_ONCE));
-        Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
+        let executors = Arc::new(Executors::new(inventories, AT_ONCE));
+        Self { dispatcher: Dispatcher::new(Arc::clone(&executors)), executors }
     }
 
     /// The same with a say in what may be shown.
@@ -81,6 +81,6 @@ impl Local {
 
     /// Logs out.
     pub async fn close(&self) {
-        self.agents.stop().await;
+        self.executors.hosts().stop().await;
     }
 }

@@ -25,11 +25,12 @@ use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
-use crate::agents::{self, Agents};
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
+use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
+use crate::hosts;
 use crate::inventory::Inventory;
 use crate::methods;
 use crate::overview::Standing;
@@ -120,7 +121,7 @@ struct Manager {
     /// systemd was told that we reload.
     reloading: bool,
     externals: Arc<Externals>,
-    agents: Arc<Agents>,
+    executors: Arc<Executors>,
     runtime: Runtime,
     management: Option<Management>,
     threads: Vec<Thread>,
@@ -150,16 +151,16 @@ impl Manager {
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
-        let agents = Arc::new(Agents::new(inventories(&registered, &config.cache), concurrency * CAPACITY));
+        let executors = Arc::new(Executors::new(inventories(&registered, &config.cache), concurrency * CAPACITY));
         let context = zmq::Context::new();
         let management = Management::bind(&context, &config.mgmt, Program::Worker, config.mgmt_allow.clone())?;
         let sockets = (1..=concurrency).map(shared).collect::<Result<Vec<_>, _>>()?;
         let externals = Arc::new(Externals::new(&config.externals));
         let mgmt = management.endpoint();
-        let standing = Arc::new(Standing::new(config, mgmt, Arc::clone(&agents), Arc::clone(&externals), sockets.clone()));
+        let standing = Arc::new(Standing::new(config, mgmt, Arc::clone(&executors), Arc::clone(&externals), sockets.clone()));
         let http = open_pages(config, &standing)?;
         let runtime = runtime()?;
-        agents.start(runtime.handle());
+        executors.hosts().start(runtime.handle());
         let mut manager = Self {
             config: config.clone(),
             registered,
@@ -167,7 +168,7 @@ impl Manager {
             told,
             reloading: false,
             externals,
-            agents,
+            executors,
             runtime,
             management: Some(management),
             threads: Vec::new(),
@@ -191,11 +192,11 @@ impl Manager {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
-                dispatcher: Dispatcher::new(Arc::clone(&self.agents))
+                dispatcher: Dispatcher::new(Arc::clone(&self.executors))
                     .with_policy(self.config.policy)
                     .with_helpers(Arc::clone(&self.externals))
                     .with_overview(overview),
-                agents: Arc::clone(&self.agents),
+                hosts: Arc::clone(self.executors.hosts()),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
                 modules: self.config.modules(),
@@ -308,12 +309,13 @@ impl Manager {
             self.registered = registered;
             return;
         }
-        let gone = self.agents.exchange(inventories(&new, &self.config.cache), |name| kept.iter().any(|host| host.name == name));
+        let gone =
+            self.executors.exchange(inventories(&new, &self.config.cache), |name| kept.iter().any(|host| host.name == name));
         tracing::info!("vSphere hosts read again: {} unchanged, {} new or changed, {} closed", kept.len(), new.len(), gone.len());
-        self.agents.start(self.runtime.handle());
+        self.executors.hosts().start(self.runtime.handle());
         // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
-        gone.iter().filter(|agent| agent.is_wanted()).for_each(|agent| self.agents.want(&[agent.host().to_owned()]));
-        self.runtime.spawn(agents::close(gone));
+        gone.iter().filter(|host| host.is_wanted()).for_each(|host| self.executors.hosts().want(&[host.name().to_owned()]));
+        self.runtime.spawn(hosts::close(gone));
         self.registered = registered;
         self.threads.iter().for_each(|thread| thread.port.shared.announce());
     }
@@ -351,7 +353,7 @@ impl Manager {
             // A thread that panicked has said so in the log.
             let _ = running.join();
         }
-        self.runtime.block_on(self.agents.stop());
+        self.runtime.block_on(self.executors.hosts().stop());
         self.runtime.shutdown_timeout(RUNTIME_STOP);
     }
 }

@@ -8,8 +8,8 @@ use vpoller_daemon::metrics::{Kind, Known};
 use vpoller_daemon::pages::{self, Overview};
 use vpoller_daemon::status::Identity;
 
-use crate::agents::Agents;
 use crate::config::Config;
+use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::socket::Shared;
 
@@ -17,7 +17,7 @@ use crate::socket::Shared;
 pub(crate) struct Standing {
     pub identity: Identity,
     config: Config,
-    agents: Arc<Agents>,
+    executors: Arc<Executors>,
     externals: Arc<Externals>,
     /// The threads with a socket.
     sockets: Vec<Arc<Shared>>,
@@ -30,11 +30,17 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub fn new(config: &Config, mgmt: &str, agents: Arc<Agents>, externals: Arc<Externals>, sockets: Vec<Arc<Shared>>) -> Self {
+    pub fn new(
+        config: &Config,
+        mgmt: &str,
+        executors: Arc<Executors>,
+        externals: Arc<Externals>,
+        sockets: Vec<Arc<Shared>>,
+    ) -> Self {
         Self {
             identity: Identity::now(),
             config: config.clone(),
-            agents,
+            executors,
             externals,
             sockets,
             restarts: AtomicU64::new(0),
@@ -62,8 +68,8 @@ impl Overview for Standing {
             ("helpers", json!(self.config.helpers)),
             ("external_helpers", self.externals.status()),
             ("tasks", json!(self.config.tasks)),
-            ("vsphere_agents", json!(self.agents.hosts())),
-            ("agents", self.agents.status()),
+            ("vsphere_agents", json!(self.executors.hosts().names())),
+            ("agents", self.executors.status()),
             ("processes", (1..).zip(&self.sockets).map(numbered).collect()),
             ("restarts", json!(self.restarts.load(Ordering::Relaxed))),
         ];
@@ -73,12 +79,12 @@ impl Overview for Standing {
 
     fn readiness(&self, document: &Map<String, Json>) -> Result<String, String> {
         pages::health(document)?;
-        let agents = self.agents.all();
-        match agents.iter().filter(|agent| agent.is_connected()).count() {
-            0 if agents.is_empty() => Err("no vSphere host is registered and enabled".to_owned()),
-            0 if !agents.iter().any(|agent| agent.is_wanted()) => Err("no agent is connected, none was needed yet".to_owned()),
+        let hosts = self.executors.hosts().all();
+        match hosts.iter().filter(|host| host.is_connected()).count() {
+            0 if hosts.is_empty() => Err("no vSphere host is registered and enabled".to_owned()),
+            0 if !hosts.iter().any(|host| host.is_wanted()) => Err("no agent is connected, none was needed yet".to_owned()),
             0 => Err("no agent is connected".to_owned()),
-            count => Ok(format!("{count} of {} agents connected", agents.len())),
+            count => Ok(format!("{count} of {} agents connected", hosts.len())),
         }
     }
 

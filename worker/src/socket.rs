@@ -20,9 +20,9 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
 use zmq::{Context, Socket};
 
-use crate::agents::Agents;
 use crate::dispatch::{self, Dispatcher, Step};
 use crate::failure::Failure;
+use crate::hosts::Hosts;
 use crate::link::{Change, Due, Link};
 
 /// Requests in work on one socket at most, unless tests want it smaller.
@@ -44,7 +44,7 @@ pub(crate) struct Port {
     pub context: Context,
     pub endpoint: Endpoint,
     pub dispatcher: Dispatcher,
-    pub agents: Arc<Agents>,
+    pub hosts: Arc<Hosts>,
     pub runtime: Handle,
     /// Without the hosts, which may change.
     pub announcement: Announcement,
@@ -143,7 +143,7 @@ impl Port {
         let _runtime = self.runtime.enter();
         let mut line = Line::open(&self)?;
         if self.number == 1 {
-            self.agents.hosts().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));
+            self.hosts.names().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));
         }
         tracing::info!("Worker process is ready and running");
         line.announce();
@@ -240,7 +240,7 @@ impl<'a> Line<'a> {
         match Control::decode(frames) {
             Ok(Control::Heartbeat) => {}
             Ok(Control::WhoAreYou) => self.announce(),
-            Ok(Control::Serve(hosts)) => self.port.agents.want(&hosts),
+            Ok(Control::Serve(hosts)) => self.port.hosts.want(&hosts),
             Ok(Control::Announce(_) | Control::Goodbye) => self.drop_message("a control message that only workers send"),
             Err(error) => self.drop_message(&error.to_string()),
         }
@@ -287,7 +287,7 @@ impl<'a> Line<'a> {
     }
 
     fn announce(&self) {
-        let hosts = self.port.agents.hosts();
+        let hosts = self.port.hosts.names();
         self.say(&Control::Announce(Announcement { hosts, ..self.port.announcement.clone() }));
     }
 
@@ -308,7 +308,7 @@ impl<'a> Line<'a> {
                 }
                 Due::Mute => {
                     tracing::info!("The proxy at {endpoint} sends no heartbeats, as those before 1.0; connecting all agents");
-                    self.port.agents.want_all();
+                    self.port.hosts.want_all();
                 }
                 Due::Replace => {
                     tracing::debug!("Connecting to {endpoint} anew");

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
-use vpoller_worker::{Agents, Dispatcher, Policy};
+use vpoller_worker::{Dispatcher, Executors, Policy};
 
 use crate::cases::{answer, direct, registered};
 
 /// A simulator and what asks it, in this process.
 pub struct Desk {
     pub simulator: Simulator,
-    pub agents: Arc<Agents>,
+    pub executors: Arc<Executors>,
     dispatcher: Dispatcher,
     host: String,
 }
@@ -25,8 +25,8 @@ impl Desk {
 
     /// The simulator, asked by another way than the straight one.
     pub fn of(simulator: Simulator, registered: vpoller_worker::Registered) -> Self {
-        let agents = Arc::new(Agents::new([(registered.name.clone(), registered.inventory(&direct()))], 64));
-        Self { simulator, dispatcher: Dispatcher::new(Arc::clone(&agents)), agents, host: registered.name }
+        let executors = Arc::new(Executors::new([(registered.name.clone(), registered.inventory(&direct()))], 64));
+        Self { simulator, dispatcher: Dispatcher::new(Arc::clone(&executors)), executors, host: registered.name }
     }
 
     pub fn masking_keys(self) -> Self {
@@ -82,7 +82,7 @@ async fn any_number_of_alarms_costs_three_reads() {
     let alarms = alarms.as_array().unwrap();
     assert!(alarms.len() == vms.len() && vms.len() > 70, "{}", alarms.len());
     assert!(alarms.iter().all(|alarm| alarm["info"].is_string() && alarm["entity"].is_string()), "{alarms:?}");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn attributes_are_looked_up_once() {
     assert_eq!(desk.cost("vm.discover", owners).await, reads(1));
     let unknown = desk.reply("vm.discover", json!({"properties": "customValue.Team"})).await;
     assert_eq!(unknown["msg"], "Cannot collect properties: InvalidProperty: there is no custom attribute Team");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -108,7 +108,7 @@ async fn the_size_of_snapshots_is_read_only_when_asked_for() {
     let clock = ("CurrentTime".to_owned(), 1);
     assert_eq!(desk.cost("vm.snapshot.summary.get", ask("age")).await, [vec![clock], reads(2)].concat());
     assert_eq!(desk.cost("vm.snapshot.summary.get", ask("age")).await, reads(2), "the clock was compared a moment ago");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,7 +120,7 @@ async fn the_age_of_snapshots_goes_by_the_servers_clock() {
     let age = age[0]["age"].as_i64().unwrap();
     // Our clock goes on from the moment of the comparison.
     assert!((86_400..87_000).contains(&age), "{age}");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,5 +133,5 @@ async fn totals_cost_a_few_reads_whatever_the_size() {
     // Above the hosts there are three levels.
     let datacenter = json!({"name": "datacenter01", "properties": ""});
     assert_eq!(desk.cost("datacenter.summary.get", datacenter).await, reads(10));
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }

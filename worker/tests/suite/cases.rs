@@ -22,7 +22,7 @@ use vpoller_worker::Cache;
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::inventory::Inventory;
 use vpoller_worker::methods::METHODS;
-use vpoller_worker::{Agents, Dispatcher, Registered, Step};
+use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
 use crate::memory::Memory;
 use crate::snapshot::{Followed, quick};
@@ -63,7 +63,7 @@ pub fn cases() -> Vec<(String, Case)> {
 }
 
 pub fn dispatcher(inventory: Arc<dyn Inventory>) -> Dispatcher {
-    Dispatcher::new(Arc::new(Agents::new([(HOST.to_owned(), inventory)], 64)))
+    Dispatcher::new(Arc::new(Executors::new([(HOST.to_owned(), inventory)], 64)))
 }
 
 pub async fn answer(dispatcher: &Dispatcher, body: &[u8]) -> Vec<u8> {

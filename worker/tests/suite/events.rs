@@ -57,7 +57,7 @@ async fn resume(desk: Desk) {
     assert_eq!(seen, (first..first + 250).collect::<Vec<_>>());
     let newest = events(&desk, "limit=120 type=GeneralUserEvent").await;
     assert_eq!(keys(&newest), (first + 130..first + 250).collect::<Vec<_>>());
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,7 +71,7 @@ async fn a_repeated_check_costs_one_call() {
     let new = desk.result("event.get", ask).await;
     assert_eq!((keys(&new), &new[0]["message"]), (vec![key], &json!("something new")));
     assert_eq!(desk.result("event.latest", json!({})).await, json!([{"event": "something new"}]));
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -95,7 +95,7 @@ async fn ask_much(desk: Desk) {
     note(&desk.simulator, "after the restart");
     let all = events(&desk, "severity=user").await;
     assert_eq!(all[1]["message"], "after the restart", "{all}");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ async fn a_key_of_another_database_is_noticed() {
         assert!(text.starts_with("Cannot collect properties: the newest event is 10"), "{text}");
         assert!(text.ends_with("so 999999 is of another event database; ask once without a number"), "{text}");
     }
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +124,7 @@ async fn session_keys_can_be_masked() {
     let request = json!({"key": "SessionManager", "name": null, "properties": "sessionList"});
     let refused = desk.reply("object.get", request).await;
     assert_eq!(refused["success"], 1, "{refused}");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 /// A simulator that is reached through a relay.
@@ -172,7 +172,7 @@ async fn an_event_that_cannot_be_read_costs_no_other() {
             json!(["(null)", {"up": ["1", "2"]}, "(null)"]),
         ]
     );
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,5 +185,5 @@ async fn a_requester_that_gives_up_leaves_no_collector_behind() {
     wait_until(Duration::from_secs(10), "the collector", || relay.calls_of("SetCollectorPageSize") == 1);
     events(&desk, "").await;
     assert_eq!(relay.calls_of("CreateCollectorForEvents"), 1, "the one that was made is used");
-    desk.agents.stop().await;
+    desk.executors.hosts().stop().await;
 }

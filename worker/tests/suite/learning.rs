@@ -37,7 +37,7 @@ async fn what_is_asked_at_the_same_time_is_read_once() {
     }
     assert_eq!(simulator.calls_of("RetrievePropertiesEx"), 1);
     assert_eq!(followed.cache()["shared"], 19);
-    followed.agents.stop().await;
+    followed.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

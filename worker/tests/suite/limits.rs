@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::inventory::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
-use vpoller_worker::{Agents, Dispatcher, Kind, Step};
+use vpoller_worker::{Dispatcher, Executors, Kind, Step};
 
 use crate::cases::answer;
 use crate::memory::Memory;
@@ -76,13 +76,13 @@ impl Inventory for Odd {
     }
 }
 
-fn agents(hosts: Vec<(&str, Arc<dyn Inventory>)>, capacity: usize) -> Arc<Agents> {
-    Arc::new(Agents::new(hosts.into_iter().map(|(host, inventory)| (host.to_owned(), inventory)), capacity))
+fn executors(hosts: Vec<(&str, Arc<dyn Inventory>)>, capacity: usize) -> Arc<Executors> {
+    Arc::new(Executors::new(hosts.into_iter().map(|(host, inventory)| (host.to_owned(), inventory)), capacity))
 }
 
-fn one(mood: Mood) -> (Arc<Agents>, Dispatcher) {
-    let agents = agents(vec![("vc01", odd(mood))], 64);
-    (Arc::clone(&agents), Dispatcher::new(agents))
+fn one(mood: Mood) -> (Arc<Executors>, Dispatcher) {
+    let executors = executors(vec![("vc01", odd(mood))], 64);
+    (Arc::clone(&executors), Dispatcher::new(executors))
 }
 
 async fn ask(dispatcher: &Dispatcher, request: Json) -> Json {
@@ -95,30 +95,30 @@ fn discover(host: &str) -> Json {
 
 #[tokio::test]
 async fn a_panic_costs_its_own_request() {
-    let (agents, dispatcher) = one(Mood::Panics);
+    let (executors, dispatcher) = one(Mood::Panics);
     let reply = ask(&dispatcher, discover("vc01")).await;
     assert_eq!(reply, json!({"success": 1, "msg": "Task vm.discover failed", "traceback": "no such luck"}));
     let about = ask(&dispatcher, json!({"method": "about", "hostname": "vc01"})).await;
     assert_eq!(about["success"], 0);
-    assert_eq!(agents.status()[0]["in_work"], 0);
+    assert_eq!(executors.status()[0]["in_work"], 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_request_ends_before_its_client_gives_up() {
-    let (agents, dispatcher) = one(Mood::Hangs);
+    let (executors, dispatcher) = one(Mood::Hangs);
     let start = tokio::time::Instant::now();
     let reply = ask(&dispatcher, json!({"method": "vm.discover", "hostname": "vc01", "timeout": 3000})).await;
     assert_eq!(reply, json!({"success": 1, "msg": "vc01 did not answer within 2.85 s"}));
     assert_eq!(start.elapsed(), Duration::from_millis(2850));
     let reply = ask(&dispatcher, discover("vc01")).await;
     assert_eq!(reply["msg"], "vc01 did not answer within 9.5 s");
-    assert_eq!((agents.status()[0]["timeouts"].clone(), agents.status()[0]["in_work"].clone()), (json!(2), json!(0)));
+    assert_eq!((executors.status()[0]["timeouts"].clone(), executors.status()[0]["in_work"].clone()), (json!(2), json!(0)));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_does_not_answer_keeps_nobody_else_waiting() {
     let healthy: Arc<dyn Inventory> = Arc::new(Memory::documents());
-    let dispatcher = Dispatcher::new(agents(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 200));
+    let dispatcher = Dispatcher::new(executors(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 200));
     let (done, mut order) = mpsc::unbounded_channel();
     for host in ["dead", "dead", "dead", "vc01", "vc01"] {
         let (dispatcher, done) = (dispatcher.clone(), done.clone());
@@ -137,8 +137,8 @@ async fn a_host_that_does_not_answer_keeps_nobody_else_waiting() {
 #[tokio::test(start_paused = true)]
 async fn a_full_host_refuses_and_others_do_not() {
     let healthy: Arc<dyn Inventory> = Arc::new(Memory::documents());
-    let agents = agents(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 40);
-    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    let executors = executors(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 40);
+    let dispatcher = Dispatcher::new(Arc::clone(&executors));
     let mut waiting = Vec::new();
     for _ in 0..20 {
         let dispatcher = dispatcher.clone();
@@ -151,31 +151,31 @@ async fn a_full_host_refuses_and_others_do_not() {
     for request in waiting {
         assert_eq!(request.await.unwrap()["msg"], "dead did not answer within 9.5 s");
     }
-    assert_eq!(agents.status()[0]["in_work"], 0, "places are given back");
+    assert_eq!(executors.status()[0]["in_work"], 0, "places are given back");
 }
 
 #[test]
-fn agents_that_stay_get_their_share_anew() {
-    let agents = agents(vec![("vc01", odd(Mood::Hangs))], 96);
-    let limits = |agents: &Agents| -> Vec<_> {
-        agents.status().as_array().unwrap().iter().map(|agent| agent["limit"].as_u64().unwrap()).collect()
+fn hosts_that_stay_get_their_share_anew() {
+    let executors = executors(vec![("vc01", odd(Mood::Hangs))], 96);
+    let limits = |executors: &Executors| -> Vec<_> {
+        executors.status().as_array().unwrap().iter().map(|agent| agent["limit"].as_u64().unwrap()).collect()
     };
-    assert_eq!(limits(&agents), [96]);
-    agents.exchange(["vc02", "vc03"].map(|host| (host.to_owned(), odd(Mood::Hangs))), |host| host == "vc01");
-    assert_eq!(limits(&agents), [32, 32, 32]);
-    agents.exchange([], |host| host == "vc03");
-    assert_eq!(limits(&agents), [96]);
+    assert_eq!(limits(&executors), [96]);
+    executors.exchange(["vc02", "vc03"].map(|host| (host.to_owned(), odd(Mood::Hangs))), |host| host == "vc01");
+    assert_eq!(limits(&executors), [32, 32, 32]);
+    executors.exchange([], |host| host == "vc03");
+    assert_eq!(limits(&executors), [96]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_agent_survives_panics_and_failed_logins() {
-    let (agents, _) = one(Mood::LogsInAtLast);
-    agents.start(&Handle::current());
+    let (executors, _) = one(Mood::LogsInAtLast);
+    executors.hosts().start(&Handle::current());
     tokio::time::sleep(Duration::from_secs(3600)).await;
-    assert_eq!(agents.status()[0]["state"], "idle", "nobody wanted it yet");
-    agents.want(&["vc01".to_owned(), "vc99".to_owned()]);
+    assert_eq!(executors.status()[0]["state"], "idle", "nobody wanted it yet");
+    executors.hosts().want(&["vc01".to_owned(), "vc99".to_owned()]);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    let status = &agents.status()[0];
+    let status = &executors.status()[0];
     assert_eq!((status["state"].as_str(), status["restarts"].as_u64()), (Some("connected"), Some(1)));
     assert_eq!(status["last_error"], "connection refused");
 }
@@ -190,7 +190,7 @@ async fn what_cannot_be_read_is_said_with_its_cause() {
 #[tokio::test]
 async fn a_relation_that_is_unset_is_said_to_be_missing() {
     let inventory: Arc<dyn Inventory> = Arc::new(Memory::documents().without("runtime.host").without("network"));
-    let dispatcher = Dispatcher::new(agents(vec![("vc01", inventory)], 64));
+    let dispatcher = Dispatcher::new(executors(vec![("vc01", inventory)], 64));
     // Relations of every shape, and the one that computes.
     for method in ["vm.host.get", "vm.net.get", "vm.cpu.usage.percent"] {
         let reply = ask(&dispatcher, json!({"method": method, "hostname": "vc01", "name": "vm01.example.org"})).await;
@@ -200,7 +200,7 @@ async fn a_relation_that_is_unset_is_said_to_be_missing() {
 
 #[tokio::test]
 async fn requests_are_checked_in_the_documented_order() {
-    let dispatcher = Dispatcher::new(agents(vec![("vc01", Arc::new(Memory::documents()))], 64));
+    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
     for (body, msg) in [
         ("nonsense", "Invalid message received"),
         ("", "Invalid message received"),
@@ -226,7 +226,7 @@ async fn requests_are_checked_in_the_documented_order() {
 
 #[tokio::test]
 async fn helpers_print_what_was_refused_too() {
-    let dispatcher = Dispatcher::new(agents(vec![("vc01", Arc::new(Memory::documents()))], 64));
+    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
     let refused = async |method: &str, helper: &str, outcome: bool| {
         let request = json!({"method": method, "hostname": "vc99", "helper": helper, "outcome": outcome});
         answer(&dispatcher, request.to_string().as_bytes()).await
@@ -241,7 +241,7 @@ async fn helpers_print_what_was_refused_too() {
 
 #[tokio::test]
 async fn a_body_larger_than_any_request_is_refused_unread() {
-    let dispatcher = Dispatcher::new(agents(vec![], 64));
+    let dispatcher = Dispatcher::new(executors(vec![], 64));
     let Step::Now(reply) = dispatcher.dispatch(&vec![b' '; vpoller_worker::LARGEST_REQUEST + 1]) else {
         panic!("must be refused at once")
     };
@@ -267,7 +267,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_bytes_get_a_reply(body in nearly()) {
-        let dispatcher = Dispatcher::new(agents(vec![("vc01", Arc::new(Memory::documents()))], 64));
+        let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let reply = runtime.block_on(answer(&dispatcher, &body));
         let reply: Json = serde_json::from_slice(&reply).unwrap();

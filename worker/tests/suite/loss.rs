@@ -93,7 +93,7 @@ async fn answers_go_on_for_a_while_when_vsphere_is_away_and_then_say_why_not() {
     assert_eq!(followed.vm("vm01.example.org", POWER).await, "poweredOn");
     let about = followed.ask("about", None, &[]).await;
     assert!(about["success"] == 1 && about["msg"].as_str().unwrap().contains("cannot reach vc01"), "{about}");
-    assert_eq!(followed.agents.status()[0]["state"], "failed");
+    assert_eq!(followed.executors.status()[0]["state"], "failed");
     followed.until("the answers to be too old", |cache| cache["state"] == "expired").await;
     let reply = followed.ask("vm.get", VM, &[POWER]).await;
     let text = reply["msg"].as_str().unwrap();

@@ -11,7 +11,7 @@ use vpoller_testkit::{Relay, SimOptions, Simulator};
 use vpoller_vsphere::{Client, Config, Metric, MoRef, SecretString, Series, Tls};
 use vpoller_worker::inventory::{Direct, Found, Inventory, SampleQuery, Window};
 use vpoller_worker::perf::Clock;
-use vpoller_worker::{Agents, Dispatcher, Kind};
+use vpoller_worker::{Dispatcher, Executors, Kind};
 
 use crate::cases::answer;
 use crate::statistics::TIME;
@@ -223,8 +223,8 @@ async fn a_request_that_its_client_gave_up_is_answered_to_the_next_one() {
     let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
     relay.add(Rule::new(Fault::Delay(Duration::from_millis(700))).of("QueryPerf").times(1));
     let (inventory, _) = direct(relay.address());
-    let agents = Arc::new(Agents::new([(HOST.to_owned(), inventory.clone() as Arc<dyn Inventory>)], 64));
-    let dispatcher = Dispatcher::new(Arc::clone(&agents));
+    let executors = Arc::new(Executors::new([(HOST.to_owned(), inventory.clone() as Arc<dyn Inventory>)], 64));
+    let dispatcher = Dispatcher::new(Arc::clone(&executors));
     // Everything but the samples is known before the client's time runs.
     let describe =
         json!({"method": "vm.perf.metric.info", "hostname": HOST, "name": "vm01.example.org", "counter-name": "cpu.usage"});
@@ -237,14 +237,14 @@ async fn a_request_that_its_client_gave_up_is_answered_to_the_next_one() {
     let second = ask(10_000).await;
     assert_eq!(second["result"][0]["value"], 779, "{second}");
     assert_eq!(relay.calls_of("QueryPerf"), 1, "the call that was under way served both");
-    agents.stop().await;
+    executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_counter_of_a_server_is_described() {
     let simulator = Simulator::start(&SimOptions::default());
     let (inventory, _) = direct(simulator.address());
-    let dispatcher = Dispatcher::new(Arc::new(Agents::new([(HOST.to_owned(), inventory as Arc<dyn Inventory>)], 64)));
+    let dispatcher = Dispatcher::new(Arc::new(Executors::new([(HOST.to_owned(), inventory as Arc<dyn Inventory>)], 64)));
     let ask = async |request: Json| -> Vec<u8> { answer(&dispatcher, request.to_string().as_bytes()).await };
     let expected = json!({
         "key": 143,
@@ -278,7 +278,7 @@ async fn every_counter_of_a_server_is_described() {
 async fn many_counters_of_many_objects_cost_a_call_for_fifty() {
     let simulator = stopped(200);
     let (inventory, _) = direct(simulator.address());
-    let dispatcher = Dispatcher::new(Arc::new(Agents::new([(HOST.to_owned(), inventory as Arc<dyn Inventory>)], 64)));
+    let dispatcher = Dispatcher::new(Arc::new(Executors::new([(HOST.to_owned(), inventory as Arc<dyn Inventory>)], 64)));
     let request = json!({
         "method": "perf.get", "hostname": HOST, "name": "vm-00*", "counter-name": "cpu.usage,mem.usage,net.received,cpu.ready",
     });

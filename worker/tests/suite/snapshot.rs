@@ -7,14 +7,14 @@ use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
 use vpoller_worker::Cache;
-use vpoller_worker::{Agents, Dispatcher, Registered};
+use vpoller_worker::{Dispatcher, Executors, Registered};
 
 use crate::cases::{HOST, answer, registered};
 use crate::worker::SOON;
 
 /// An agent that follows a vSphere host.
 pub struct Followed {
-    pub agents: Arc<Agents>,
+    pub executors: Arc<Executors>,
     pub dispatcher: Dispatcher,
 }
 
@@ -35,15 +35,15 @@ impl Followed {
 
     /// Follows; nothing is known yet.
     pub fn begin(host: &Registered, cache: Cache) -> Self {
-        let agents = Arc::new(Agents::new([(HOST.to_owned(), host.inventory(&cache))], 4096));
-        agents.start(&Handle::current());
-        agents.want_all();
-        Self { dispatcher: Dispatcher::new(Arc::clone(&agents)), agents }
+        let executors = Arc::new(Executors::new([(HOST.to_owned(), host.inventory(&cache))], 4096));
+        executors.hosts().start(&Handle::current());
+        executors.hosts().want_all();
+        Self { dispatcher: Dispatcher::new(Arc::clone(&executors)), executors }
     }
 
     /// What the status page says of the snapshot.
     pub fn cache(&self) -> Json {
-        self.agents.status()[0]["vsphere"]["cache"].clone()
+        self.executors.status()[0]["vsphere"]["cache"].clone()
     }
 
     /// Waits until the status page says so.
@@ -54,7 +54,7 @@ impl Followed {
             if is_so(&cache) {
                 return;
             }
-            assert!(tokio::time::Instant::now() < end, "waited {SOON:?} in vain for {what}: {}", self.agents.status());
+            assert!(tokio::time::Instant::now() < end, "waited {SOON:?} in vain for {what}: {}", self.executors.status());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -102,7 +102,7 @@ impl Followed {
     }
 
     pub async fn stop(self) {
-        self.agents.stop().await;
+        self.executors.hosts().stop().await;
     }
 }
 

@@ -1,0 +1,207 @@
+//! Requests for one vSphere host: how many at a time, how long, about which object, and what became of them.
+//!
+//! Whatever one vSphere host does costs the requests for that host only: they count against a bound of their own, each has a
+//! deadline, and none of them occupies a thread while it waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+use vpoller_vsphere::MoRef;
+use vpoller_wire::{Reply, Request};
+
+use crate::actions::object::Target;
+use crate::actions::{self, Answer, Policy, Task};
+use crate::catch::Caught;
+use crate::failure::Failure;
+use crate::host::Host;
+use crate::inventory;
+use crate::kind::Kind;
+use crate::latency::Latencies;
+use crate::methods::{Method, Object};
+use crate::seen::{self, Seen, cut};
+
+/// Executes the requests for one vSphere host.
+pub struct Executor {
+    host: Arc<Host>,
+    /// Requests in work or waiting at most; further ones are refused at once.
+    limit: AtomicUsize,
+    in_work: AtomicUsize,
+    counters: Counters,
+    latencies: Latencies,
+    /// Ambiguous names that were warned about.
+    ambiguous: Seen,
+}
+
+#[derive(Default)]
+struct Counters {
+    requests: AtomicU64,
+    failures: AtomicU64,
+    timeouts: AtomicU64,
+    refused: AtomicU64,
+}
+
+/// How long a client waits that does not say.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
+/// Of the client's time, the share kept back so that our answer arrives before it gives up; at most this much.
+const LONGEST_RESERVE: Duration = Duration::from_millis(500);
+
+impl Executor {
+    /// Takes on `limit` requests for the host at once.
+    pub(crate) fn new(host: Arc<Host>, limit: usize) -> Self {
+        Self {
+            host,
+            limit: AtomicUsize::new(limit),
+            in_work: AtomicUsize::new(0),
+            counters: Counters::default(),
+            latencies: Latencies::default(),
+            ambiguous: Seen::default(),
+        }
+    }
+
+    /// The vSphere host that the requests are for.
+    pub(crate) fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// Changes how many requests it takes on at once; those it has stay.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    /// Answers one request within the client's time.
+    pub(crate) async fn perform(&self, method: &'static Method, request: &Request, policy: Policy) -> Reply {
+        self.host.want();
+        self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let limit = time_left(request.timeout);
+        let outcome = match Place::take(self) {
+            Ok(_place) => match tokio::time::timeout(limit, Caught::new(self.work(method, request, policy))).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(cause)) => Err(Failure::Task { method: method.name, cause }),
+                Err(_) => Err(Failure::Deadline { host: self.host.name().to_owned(), limit }),
+            },
+            Err(failure) => Err(failure),
+        };
+        self.note(&outcome);
+        outcome.map_or_else(Reply::from, |answer| Reply::success(answer.msg, answer.result))
+    }
+
+    /// Lookup, then action.
+    async fn work(&self, method: &'static Method, request: &Request, policy: Policy) -> Result<Answer, Failure> {
+        let object = match method.object {
+            Object::Service | Object::Every(_) | Object::Worker => None,
+            Object::One(kind) => Some(self.find(method, kind, request.name.as_deref()).await?),
+            Object::Any => Some(match Target::of(request)? {
+                Target::Named(kind, name) => self.find(method, kind, Some(name)).await?,
+                Target::Reference(object) => object,
+                Target::Manager(kind) => {
+                    let manager = self.host.inventory().services().manager(&kind).await?;
+                    manager.ok_or_else(|| (method.missing)(request.name.clone()))?
+                }
+            }),
+        };
+        actions::perform(&Task { method, request, inventory: self.host.inventory(), object, policy }).await
+    }
+
+    /// The object that a name means; of several the preferred one, and the first time a warning.
+    async fn find(&self, method: &Method, kind: Kind, name: Option<&str>) -> Result<MoRef, Failure> {
+        let missing = || (method.missing)(name.map(str::to_owned));
+        let name = name.ok_or_else(missing)?;
+        let found = inventory::find(self.host.inventory(), kind, name).await?;
+        if found.len() > 1 && self.ambiguous.first_time(name) {
+            let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
+            let (host, name, kind) = (self.host.name(), cut(name, seen::NAME), kind.printed());
+            tracing::warn!("[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant");
+        }
+        found.into_iter().next().ok_or_else(missing)
+    }
+
+    /// Counts a request that was taken on at that moment and is answered now.
+    pub(crate) fn account(&self, method: &'static Method, since: Instant, success: bool) {
+        self.latencies.count(method, since.elapsed(), success);
+    }
+
+    fn note(&self, outcome: &Result<Answer, Failure>) {
+        let Err(failure) = outcome else { return };
+        self.counters.failures.fetch_add(1, Ordering::Relaxed);
+        match failure {
+            Failure::Deadline { .. } => {
+                self.counters.timeouts.fetch_add(1, Ordering::Relaxed);
+            }
+            Failure::Crowded { .. } => {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            }
+            Failure::Task { method, cause } => tracing::error!("[{}] Task {method} failed: {cause}", self.host.name()),
+            _ => {}
+        }
+        if let Some(error) = failure.read_error() {
+            self.host.failed(error);
+        }
+    }
+
+    /// What the status page says.
+    pub(crate) fn status(&self) -> Json {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let connection = self.host.connection();
+        let mut status = json!({
+            "host": self.host.name(),
+            "state": connection.state,
+            "connected": connection.connected,
+            "last_error": connection.last_error,
+            "in_work": self.in_work.load(Ordering::Relaxed),
+            "limit": self.limit.load(Ordering::Relaxed),
+            "requests": count(&self.counters.requests),
+            "failures": count(&self.counters.failures),
+            "timeouts": count(&self.counters.timeouts),
+            "refused": count(&self.counters.refused),
+            "restarts": connection.restarts,
+            "vsphere": self.host.inventory().health(),
+        });
+        if let Some(members) = status.as_object_mut() {
+            members.extend(self.latencies.status().map(|(name, value)| (name.to_owned(), value)));
+        }
+        status
+    }
+}
+
+/// A request's place among those in work; given back when dropped.
+struct Place<'a>(&'a Executor);
+
+impl<'a> Place<'a> {
+    fn take(executor: &'a Executor) -> Result<Self, Failure> {
+        let waiting = executor.in_work.fetch_add(1, Ordering::Relaxed);
+        let place = Self(executor);
+        if waiting >= executor.limit.load(Ordering::Relaxed) {
+            return Err(Failure::Crowded { host: executor.host.name().to_owned(), waiting });
+        }
+        Ok(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.in_work.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The time to answer in: what the client waits, less a little for the way back.
+pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
+    let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
+    timeout - (timeout / 20).min(LONGEST_RESERVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_due_before_the_client_gives_up() {
+        assert_eq!(time_left(None), Duration::from_millis(9500));
+        assert_eq!(time_left(Some(0)), Duration::from_millis(9500));
+        assert_eq!(time_left(Some(1000)), Duration::from_millis(950));
+        assert_eq!(time_left(Some(u64::MAX)), LONGEST_TIMEOUT - LONGEST_RESERVE);
+    }
+}
