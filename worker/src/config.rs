@@ -13,8 +13,8 @@ use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
-use crate::actions::Policy;
 use crate::helpers::{self, external::Spec};
+use crate::policy::Policy;
 use crate::snapshot::Cache;
 
 const SECTION: &str = "worker";

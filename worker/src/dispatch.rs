@@ -10,14 +10,15 @@ use tokio::time::Instant;
 use vpoller_daemon::pages::{self, Overview};
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
-use crate::actions::Policy;
 use crate::catch::caught;
 use crate::execute::{self, Executor};
 use crate::executors::Executors;
 use crate::failure::Failure;
 use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
-use crate::methods::{self, Method, Object};
+use crate::methods;
+use crate::policy::Policy;
+use crate::row::{Method, Object};
 use crate::seen::{self, Pass, Seen, Throttle, cut};
 use crate::sets;
 

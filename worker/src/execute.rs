@@ -12,15 +12,16 @@ use tokio::time::Instant;
 use vpoller_vsphere::MoRef;
 use vpoller_wire::{Reply, Request};
 
+use crate::actions;
 use crate::actions::object::Target;
-use crate::actions::{self, Answer, Policy, Task};
 use crate::catch::Caught;
 use crate::failure::Failure;
 use crate::host::Host;
 use crate::inventory;
 use crate::kind::Kind;
 use crate::latency::Latencies;
-use crate::methods::{Method, Object};
+use crate::policy::Policy;
+use crate::row::{Answer, Method, Object, Task};
 use crate::seen::{self, Seen, cut};
 
 /// Executes the requests for one vSphere host.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
-use crate::actions::Policy;
 use crate::dispatch::{Dispatcher, Step};
 use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::Registered;
+use crate::policy::Policy;
 use crate::snapshot::Cache;
 
 /// vSphere hosts to which this process talks itself.

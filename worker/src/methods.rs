@@ -6,14 +6,13 @@
 //! How to add one: (1) a row here, in the order of the index; (2) only if it is a new kind of work, a function in `actions/`;
 //! (3) a folder of cases under `tests/methods/`, each a file with `request`, `reply` and what the `helpers` print.
 
-mod row;
-
 use vpoller_wire::{Field, text};
 
-pub use self::row::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
 use crate::actions;
 use crate::failure::{Failure, NO_SNAPSHOTS};
 use crate::kind::Kind;
+pub use crate::row::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
+use crate::row::{DISCOVERED, DISK};
 
 /// Every method, in the order of the documentation.
 pub static METHODS: &[Method] = &[
@@ -620,10 +619,8 @@ pub fn never_repeat() -> Vec<String> {
     methods.flat_map(|method| [&[method.name], method.aliases].concat()).map(str::to_owned).collect()
 }
 
-/// The method that shares its name with the field it answers.
-pub(crate) const CPU_USAGE: &str = "vm.cpu.usage.percent";
-
-pub(crate) const DISK: &str = "disk";
+/// Answers a field of its own name.
+const CPU_USAGE: &str = "vm.cpu.usage.percent";
 const NAME: &[Field] = &[Field::Name];
 const COUNTED: &[Field] = &[Field::Name, Field::CounterName];
 const HISTORICAL: &[Field] = &[Field::Name, Field::CounterName, Field::PerfInterval];
@@ -632,13 +629,9 @@ const OBJECT: &[&str] = &["ref", "name"];
 const ALARM: &[&str] = &["key", "info", "time", "entity", "acknowledged", "overallStatus", "acknowledgedByUser"];
 const ALARMS: &str = "Successfully retrieved alarms";
 const METRICS: &str = "Successfully retrieved performance metrics";
-const DISCOVERED: &str = "Successfully discovered objects";
 const RETRIEVED: &str = "Successfully retrieved properties";
 const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
 const LLD: Form = Form::Lld { prefix: Prefix::Whole, rows: Rows::Result };
-
-/// The success text of every method that lists objects; `actions::guest` needs it for a disk request without a key.
-pub(crate) const LISTED: &str = DISCOVERED;
 
 /// What rows have in common unless they say otherwise.
 const VALUE: Method = Method {

@@ -6,7 +6,6 @@ use vpoller_vsphere::{MoRef, Value};
 use super::{Performing, Task, one};
 use crate::failure::Failure;
 use crate::inventory::Row;
-use crate::methods::CPU_USAGE;
 
 const NAME: &str = "name";
 const HOST: &str = "runtime.host";
@@ -22,7 +21,8 @@ pub(crate) fn usage<'a>(task: &'a Task<'a>) -> Performing<'a> {
         let clock = clock(task, host).await?;
         let percent = percent(number(&vm, USAGE_MHZ)?, clock, number(&vm, CPUS)?).ok_or(Failure::MissingProperties)?;
         let name = vm.get(NAME).ok_or(Failure::MissingProperties)?.to_json();
-        task.answer(one(Map::from_iter([(NAME.to_owned(), name), (CPU_USAGE.to_owned(), Json::from(percent))])))
+        // The field has the method's name.
+        task.answer(one(Map::from_iter([(NAME.to_owned(), name), (task.method.name.to_owned(), Json::from(percent))])))
     })
 }
 

@@ -6,7 +6,7 @@ use vpoller_vsphere::{Struct, Value};
 use super::{Answer, Performing, Task, members, one};
 use crate::failure::Failure;
 use crate::inventory::{GuestAccount, Row};
-use crate::methods::LISTED;
+use crate::row::DISCOVERED;
 
 const NAME: &str = "name";
 const DISKS: &str = "guest.disk";
@@ -26,7 +26,7 @@ pub(crate) fn disk<'a>(task: &'a Task<'a>) -> Performing<'a> {
     Box::pin(async move {
         let row = task.read(&[NAME, DISKS]).await?;
         let Some(key) = task.request.key.as_deref() else {
-            return Ok(Answer { msg: LISTED, result: all_disks(task, &row) });
+            return Ok(Answer { msg: DISCOVERED, result: all_disks(task, &row) });
         };
         let found = structs(&row, DISKS).find(|disk| disk.get("diskPath").and_then(Value::as_str) == Some(key));
         let disk = found.ok_or_else(|| Failure::NoGuestDisk(key.to_owned()))?;

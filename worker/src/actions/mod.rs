@@ -9,7 +9,6 @@ mod discover;
 pub(crate) mod events;
 mod get;
 pub(crate) mod guest;
-mod mask;
 pub(crate) mod object;
 pub(crate) mod performance;
 pub(crate) mod related;
@@ -18,45 +17,12 @@ pub(crate) mod snapshots;
 pub(crate) mod totals;
 pub(crate) mod vsan;
 
-use std::pin::Pin;
-
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{MoRef, Struct};
-use vpoller_wire::Request;
 
-pub use self::mask::Policy;
 use crate::failure::Failure;
-use crate::inventory::{Inventory, ReadError, Row, is_within};
-use crate::methods::{Action, Method};
-
-/// One request on its way, after validation and lookup.
-pub struct Task<'a> {
-    /// The method's row.
-    pub method: &'static Method,
-    /// What was asked.
-    pub request: &'a Request,
-    /// Where values come from.
-    pub inventory: &'a dyn Inventory,
-    /// The object that the request names, where the method is about one.
-    pub object: Option<MoRef>,
-    /// What may be shown.
-    pub policy: Policy,
-}
-
-/// What a method answered.
-#[derive(Debug)]
-pub struct Answer {
-    /// The text of `msg`.
-    pub msg: &'static str,
-    /// The `result`.
-    pub result: Json,
-}
-
-/// A method under way.
-pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
-
-/// The function behind a method that shares its work with no other.
-pub type Perform = for<'a> fn(&'a Task<'a>) -> Performing<'a>;
+use crate::inventory::{ReadError, Row, is_within};
+use crate::row::{Action, Answer, Performing, Task};
 
 /// Does what the method's row says.
 pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {

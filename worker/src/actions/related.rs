@@ -7,7 +7,7 @@ use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
 use crate::inventory::{Reached, Row};
-use crate::methods::{Relation, Shape};
+use crate::row::{Relation, Shape};
 
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<'a> {
     Box::pin(async move {

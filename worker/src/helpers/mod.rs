@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request};
 
-use crate::methods::Method;
+use crate::row::Method;
 
 /// One way to print replies.
 pub trait Helper: Sync {

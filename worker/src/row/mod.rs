@@ -1,11 +1,19 @@
-//! What a row of the table says about its method.
+//! What a row of the table of methods says, and the task that a request becomes by it.
+//!
+//! The table and the actions both stand on this: a row names the function that does the work, which gets a task with the row.
+
+mod task;
 
 use vpoller_wire::Field;
 
-use super::DISK;
-use crate::actions::Perform;
+pub use self::task::{Answer, Perform, Performing, Task};
 use crate::failure::Failure;
 use crate::kind::Kind;
+
+/// The field with the disk in answers about one.
+pub(crate) const DISK: &str = "disk";
+/// The success text of every method that lists objects.
+pub(crate) const DISCOVERED: &str = "Successfully discovered objects";
 
 /// One method.
 pub struct Method {

@@ -20,7 +20,7 @@ const SHOWN: usize = 8;
 
 impl Policy {
     /// A session key as it may be shown.
-    pub(super) fn key(self, key: &str) -> String {
+    pub(crate) fn key(self, key: &str) -> String {
         if !self.mask_session_keys {
             return key.to_owned();
         }
@@ -33,13 +33,13 @@ impl Policy {
     }
 
     /// Fails for the object whose properties are session keys.
-    pub(super) fn admit(self, object: &MoRef) -> Result<(), Failure> {
+    pub(crate) fn admit(self, object: &MoRef) -> Result<(), Failure> {
         let keys = self.mask_session_keys && &*object.kind == "SessionManager";
         if keys { Err(Failure::Masked(object.to_string())) } else { Ok(()) }
     }
 
     /// A property as it may be shown: events carry session keys.
-    pub(super) fn value(self, path: &str, value: &Value) -> Json {
+    pub(crate) fn value(self, path: &str, value: &Value) -> Json {
         if !self.mask_session_keys {
             return value.to_json();
         }

@@ -1,0 +1,41 @@
+//! One request on its way through its method's row.
+
+use std::pin::Pin;
+
+use serde_json::Value as Json;
+use vpoller_vsphere::MoRef;
+use vpoller_wire::Request;
+
+use super::Method;
+use crate::failure::Failure;
+use crate::inventory::Inventory;
+use crate::policy::Policy;
+
+/// One request on its way, after validation and lookup.
+pub struct Task<'a> {
+    /// The method's row.
+    pub method: &'static Method,
+    /// What was asked.
+    pub request: &'a Request,
+    /// Where values come from.
+    pub inventory: &'a dyn Inventory,
+    /// The object that the request names, where the method is about one.
+    pub object: Option<MoRef>,
+    /// What may be shown.
+    pub policy: Policy,
+}
+
+/// What a method answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// The text of `msg`.
+    pub msg: &'static str,
+    /// The `result`.
+    pub result: Json,
+}
+
+/// A method under way.
+pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
+
+/// The function behind a method that shares its work with no other.
+pub type Perform = for<'a> fn(&'a Task<'a>) -> Performing<'a>;
