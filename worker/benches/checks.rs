@@ -13,9 +13,9 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use vpoller_inventory::Cache;
 use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
-use vpoller_worker::Cache;
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
 const HOST: &str = "vc01.example.org";

@@ -10,12 +10,12 @@ use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Settings};
 use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
+use vpoller_inventory::Cache;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
 use crate::helpers::{self, external::Spec};
 use crate::policy::Policy;
-use crate::snapshot::Cache;
 
 const SECTION: &str = "worker";
 const CACHE: &str = "cache";

@@ -8,9 +8,9 @@ use serde_json::Map;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_daemon::pages::{self, Overview};
+use vpoller_inventory::catch::caught;
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
-use crate::catch::caught;
 use crate::execute::{self, Executor};
 use crate::executors::Executors;
 use crate::failure::Failure;

@@ -9,16 +9,13 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
+use vpoller_inventory::{Host, Kind, catch::Caught};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::{Reply, Request};
 
 use crate::actions;
 use crate::actions::object::Target;
-use crate::catch::Caught;
 use crate::failure::Failure;
-use crate::host::Host;
-use crate::inventory;
-use crate::kind::Kind;
 use crate::latency::Latencies;
 use crate::policy::Policy;
 use crate::row::{Answer, Method, Object, Task};
@@ -111,7 +108,7 @@ impl Executor {
     async fn find(&self, method: &Method, kind: Kind, name: Option<&str>) -> Result<MoRef, Failure> {
         let missing = || (method.missing)(name.map(str::to_owned));
         let name = name.ok_or_else(missing)?;
-        let found = inventory::find(self.host.inventory(), kind, name).await?;
+        let found = vpoller_inventory::find(self.host.inventory(), kind, name).await?;
         if found.len() > 1 && self.ambiguous.first_time(name) {
             let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
             let (host, name, kind) = (self.host.name(), cut(name, seen::NAME), kind.printed());

@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value as Json;
+use vpoller_inventory::{Host, Hosts, Inventory};
 
 use crate::execute::Executor;
-use crate::host::Host;
-use crate::hosts::Hosts;
-use crate::inventory::Inventory;
 
 /// One executor for each vSphere host, by the host's name. The hosts can be exchanged while requests are under way.
 pub struct Executors {

@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
+use vpoller_inventory::ReadError;
 use vpoller_wire::{Reply, RequestError, text};
-
-use crate::inventory::ReadError;
 
 /// Why a request has no result. `Display` is the `msg` of the reply.
 #[derive(Debug, thiserror::Error)]

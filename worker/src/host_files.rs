@@ -10,12 +10,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{ConfigError, Settings};
+use vpoller_inventory::{Broken, Cache, Cached, Direct, Inventory, ReadError};
 use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 
 use crate::config::Config;
-use crate::inventory::{Broken, Cached, Direct, Inventory, ReadError};
-use crate::snapshot::Cache;
 
 /// Why the vSphere hosts are not known.
 #[derive(Debug, thiserror::Error)]

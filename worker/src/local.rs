@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use vpoller_inventory::Cache;
 use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
@@ -10,7 +11,6 @@ use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::Registered;
 use crate::policy::Policy;
-use crate::snapshot::Cache;
 
 /// vSphere hosts to which this process talks itself.
 ///

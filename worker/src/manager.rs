@@ -22,6 +22,7 @@ use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
+use vpoller_inventory::{Cache, Inventory};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
@@ -30,12 +31,9 @@ use crate::dispatch::Dispatcher;
 use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
-use crate::hosts;
-use crate::inventory::Inventory;
 use crate::methods;
 use crate::overview::Standing;
 use crate::reread::Reread;
-use crate::snapshot::Cache;
 use crate::socket::{CAPACITY, Port, Shared};
 
 /// Why a worker does not start or go on.
@@ -315,7 +313,7 @@ impl Manager {
         self.executors.hosts().start(self.runtime.handle());
         // Hosts that were in use go on being so; others wait for the proxy or a request, as at the start.
         gone.iter().filter(|host| host.is_wanted()).for_each(|host| self.executors.hosts().want(&[host.name().to_owned()]));
-        self.runtime.spawn(hosts::close(gone));
+        self.runtime.spawn(vpoller_inventory::close(gone));
         self.registered = registered;
         self.threads.iter().for_each(|thread| thread.port.shared.announce());
     }

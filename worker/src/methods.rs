@@ -6,11 +6,11 @@
 //! How to add one: (1) a row here, in the order of the index; (2) only if it is a new kind of work, a function in `actions/`;
 //! (3) a folder of cases under `tests/methods/`, each a file with `request`, `reply` and what the `helpers` print.
 
+use vpoller_inventory::Kind;
 use vpoller_wire::{Field, text};
 
 use crate::actions;
 use crate::failure::{Failure, NO_SNAPSHOTS};
-use crate::kind::Kind;
 pub use crate::row::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
 use crate::row::{DISCOVERED, DISK};
 

@@ -3,8 +3,9 @@
 //! Templates ask for dozens of properties at once, and an item key of Zabbix has 255 characters. A set may grow; what was in it
 //! once stays, because templates that are in use pick values out of the answer.
 
+use vpoller_inventory::Kind;
+
 use crate::failure::Failure;
-use crate::kind::Kind;
 
 /// One named set.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket as sockets;
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::wake::Wake;
+use vpoller_inventory::Hosts;
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
 use vpoller_wire::endpoint::Endpoint;
@@ -22,7 +23,6 @@ use zmq::{Context, Socket};
 
 use crate::dispatch::{self, Dispatcher, Step};
 use crate::failure::Failure;
-use crate::hosts::Hosts;
 use crate::link::{Change, Due, Link};
 
 /// Requests in work on one socket at most, unless tests want it smaller.

@@ -349,7 +349,7 @@ fn memory(settings: &Settings) -> Figures {
     Figures::new(shown, met, json!({"minutes_and_bytes": points, "checks": checked, "failed": failed}))
 }
 
-/// What a worker always watches, as `worker/src/snapshot/base.rs` has it: beside these, [`EVERYWHERE`].
+/// What a worker always watches, as `crates/inventory/src/snapshot/base.rs` has it: beside these, [`EVERYWHERE`].
 const WATCHED: [(&str, &str); 9] = [
     (
         "VirtualMachine",

@@ -3,11 +3,11 @@
 //! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::{ReadError, Row};
 use vpoller_vsphere::Value;
 
 use super::Task;
 use crate::failure::Failure;
-use crate::inventory::{ReadError, Row};
 
 /// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
 pub(super) struct Columns<'a> {

@@ -1,11 +1,11 @@
 //! CPU usage of a virtual machine in percent.
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::Row;
 use vpoller_vsphere::{MoRef, Value};
 
 use super::{Performing, Task, one};
 use crate::failure::Failure;
-use crate::inventory::Row;
 
 const NAME: &str = "name";
 const HOST: &str = "runtime.host";

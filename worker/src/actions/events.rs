@@ -1,11 +1,11 @@
 //! What happened: the newest event, and events since one that is known.
 
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::{Event, EventFilter, Severity};
 use vpoller_vsphere::{Struct, Value};
 
 use super::{Performing, Task, one};
 use crate::failure::Failure;
-use crate::inventory::{Event, EventFilter, Severity};
 
 /// The text of the newest event.
 pub(crate) fn latest<'a>(task: &'a Task<'a>) -> Performing<'a> {

@@ -1,11 +1,11 @@
 //! What VMware Tools report from inside a guest.
 
 use serde_json::{Map, Value as Json, json};
-use vpoller_vsphere::{Struct, Value};
+use vpoller_inventory::{GuestAccount, Row};
+use vpoller_vsphere::{SecretString, Struct, Value};
 
 use super::{Answer, Performing, Task, members, one};
 use crate::failure::Failure;
-use crate::inventory::{GuestAccount, Row};
 use crate::row::DISCOVERED;
 
 const NAME: &str = "name";
@@ -54,7 +54,8 @@ pub(crate) fn processes<'a>(task: &'a Task<'a>) -> Performing<'a> {
         let (Some(user), Some(password)) = (task.request.username.as_deref(), task.request.password.as_ref()) else {
             return Err(Failure::NoGuestAccount(task.name()));
         };
-        let account = GuestAccount { user, password };
+        let password = SecretString::from(password.expose());
+        let account = GuestAccount { user, password: &password };
         let list = task.inventory.services().processes(task.object()?, account).await.map_err(Failure::GuestProcesses)?;
         task.answer(each(task, list.iter().filter_map(Value::as_struct)))
     })

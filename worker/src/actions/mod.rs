@@ -18,10 +18,10 @@ pub(crate) mod totals;
 pub(crate) mod vsan;
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::{ReadError, Row, is_within};
 use vpoller_vsphere::{MoRef, Struct};
 
 use crate::failure::Failure;
-use crate::inventory::{ReadError, Row, is_within};
 use crate::row::{Action, Answer, Performing, Task};
 
 /// Does what the method's row says.

@@ -1,14 +1,13 @@
 //! Objects of any type, named in the request's `key`.
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::{Kind, Row};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
 
 use super::attributes::Columns;
 use super::{Performing, Task, one, unique};
 use crate::failure::Failure;
-use crate::inventory::Row;
-use crate::kind::Kind;
 
 /// What a request for an object of any type names.
 #[derive(Debug, Eq, PartialEq)]

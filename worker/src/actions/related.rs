@@ -1,12 +1,12 @@
 //! Objects that another object refers to.
 
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::{Reached, Row};
 use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
-use crate::inventory::{Reached, Row};
 use crate::row::{Relation, Shape};
 
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<'a> {

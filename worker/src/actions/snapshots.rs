@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::Row;
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 
 use super::{Performing, Task, one};
 use crate::failure::Failure;
-use crate::inventory::Row;
 
 const SNAPSHOT: &str = "snapshot";
 const LAYOUT: &str = "layoutEx";

@@ -1,12 +1,11 @@
 //! A cluster or a datacenter in a few numbers.
 
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::{Ancestors, Kind, Row};
 use vpoller_vsphere::{MoRef, Value};
 
 use super::{Performing, Task, one};
 use crate::failure::Failure;
-use crate::inventory::{Ancestors, Row};
-use crate::kind::Kind;
 
 /// The numbers, in the order in which they are answered. Bytes and Hz, as monitoring systems like them.
 pub(crate) const FIELDS: &[&str] = &[

@@ -4,11 +4,11 @@
 
 mod task;
 
+use vpoller_inventory::Kind;
 use vpoller_wire::Field;
 
 pub use self::task::{Answer, Perform, Performing, Task};
 use crate::failure::Failure;
-use crate::kind::Kind;
 
 /// The field with the disk in answers about one.
 pub(crate) const DISK: &str = "disk";

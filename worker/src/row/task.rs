@@ -3,12 +3,12 @@
 use std::pin::Pin;
 
 use serde_json::Value as Json;
+use vpoller_inventory::Inventory;
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
 
 use super::Method;
 use crate::failure::Failure;
-use crate::inventory::Inventory;
 use crate::policy::Policy;
 
 /// One request on its way, after validation and lookup.

@@ -15,12 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::{Cache, Inventory};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
-use vpoller_worker::Cache;
 use vpoller_worker::helpers::HELPERS;
-use vpoller_worker::inventory::Inventory;
 use vpoller_worker::methods::METHODS;
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_wire::text;
-use vpoller_worker::Cache;
 use vpoller_worker::methods::METHODS;
 
 use crate::cases::{answer, direct, registered};
@@ -22,6 +21,7 @@ enum Expected {
 }
 
 use Expected::{Failure, Result, Some as Something};
+use vpoller_inventory::Cache;
 
 const HOST: &str = "esxi-standalone.example.org";
 const VM: &str = "esxi-vm01";

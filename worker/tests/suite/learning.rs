@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use vpoller_inventory::Cache;
 use vpoller_testkit::responder::{Act, Responder, healthy, object, objects, updates};
 use vpoller_testkit::{SimOptions, Simulator};
-use vpoller_worker::Cache;
 use vpoller_worker::Step;
 
 use crate::cases::{HOST, registered};

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use vpoller_inventory::{Inventory, Kind, Performance, ReadError, Reading, Row, Services, Wanted};
 use vpoller_vsphere::{MoRef, Struct};
-use vpoller_worker::inventory::{Inventory, Performance, ReadError, Reading, Row, Services, Wanted};
-use vpoller_worker::{Dispatcher, Executors, Kind, Step};
+use vpoller_worker::{Dispatcher, Executors, Step};
 
 use crate::cases::answer;
 use crate::memory::Memory;

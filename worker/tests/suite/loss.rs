@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use vpoller_inventory::Cache;
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::responder::{Act, Responder, fault, healthy, updates};
 use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
-use vpoller_worker::Cache;
 use vpoller_worker::Registered;
 
 use crate::cases::{HOST, registered};

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
-use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
-use vpoller_worker::Kind;
-use vpoller_worker::inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Performance, ReadError, Reading, Refusal, Row, Services, Severity, Wanted,
+use vpoller_inventory::perf::{Clock, Scheduler};
+use vpoller_inventory::{
+    Event, EventFilter, GuestAccount, Inventory, Kind, Performance, ReadError, Reading, Refusal, Row, Services, Severity, Wanted,
 };
-use vpoller_worker::perf::{Clock, Scheduler};
+use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
 use crate::statistics::{Statistics, TIME};
 
@@ -195,7 +195,7 @@ impl Services for Memory {
 
     fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
         Box::pin(async move {
-            match (account.user, account.password.expose()) {
+            match (account.user, account.password.expose_secret()) {
                 ("root", "p4ssw0rd") => Ok(self.processes.clone()),
                 _ => Err(ReadError::new(
                     "InvalidGuestLogin: Failed to authenticate with the guest operating system using the supplied credentials.",

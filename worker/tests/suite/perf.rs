@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use vpoller_inventory::{Direct, Found, Inventory, Kind, SampleQuery, Window, perf::Clock};
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::simulator::Bed;
 use vpoller_testkit::{Relay, SimOptions, Simulator};
 use vpoller_vsphere::{Client, Config, Metric, MoRef, SecretString, Series, Tls};
-use vpoller_worker::inventory::{Direct, Found, Inventory, SampleQuery, Window};
-use vpoller_worker::perf::Clock;
-use vpoller_worker::{Dispatcher, Executors, Kind};
+use vpoller_worker::{Dispatcher, Executors};
 
 use crate::cases::answer;
 use crate::statistics::TIME;

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use vpoller_inventory::{Performance, SampleQuery, Window, perf::Scheduler};
 use vpoller_vsphere::{Error, Metric, PerfQuery};
-use vpoller_worker::inventory::{Performance, SampleQuery, Window};
-use vpoller_worker::perf::Scheduler;
 
 use crate::scheduling::{Bench, MEMORY, PAST_DAY, READY, REAL_TIME, USAGE, bench, bench_of, holds, seconds, value, vm};
 use crate::statistics::fault;

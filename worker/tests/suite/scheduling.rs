@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
+use vpoller_inventory::perf::{Clock, Scheduler, Status};
+use vpoller_inventory::{Found, Performance, SampleQuery, Window};
 use vpoller_vsphere::{Metric, MoRef, PerfQuery, Series};
-use vpoller_worker::inventory::{Found, Performance, SampleQuery, Window};
-use vpoller_worker::perf::{Clock, Scheduler, Status};
 
 use crate::statistics::Statistics;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
+use vpoller_inventory::Cache;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
-use vpoller_worker::Cache;
 use vpoller_worker::{Dispatcher, Executors, Registered};
 
 use crate::cases::{HOST, answer, registered};

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::time::Instant;
+use vpoller_inventory::perf::{Asking, Clock, Source};
 use vpoller_vsphere::{
     Catalogue, DateTime, EntitySeries, Error, Fault, Identity, Interval, Metric, MoRef, PerfQuery, Provider, Sample, Series,
     Struct, Value,
 };
-use vpoller_worker::perf::{Asking, Clock, Source};
 
 /// The server's time in all tests that stop it; five seconds after a real-time sample.
 pub const TIME: &str = "2015-02-10T15:48:45Z";

@@ -1,10 +1,10 @@
 //! How counters, instances, intervals and numbers of samples are asked for.
 
+use vpoller_inventory::Window;
 use vpoller_vsphere::{Catalogue, Counter, Interval, Provider};
 use vpoller_wire::{Request, split_properties};
 
 use crate::failure::Failure;
-use crate::inventory::Window;
 
 /// Seconds between real-time samples, should a provider not say.
 const REFRESH_RATE: i32 = 20;

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::{Found, Kind, Row, SampleQuery};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
 use super::super::{Performing, Task, unique};
 use super::{ROW, ask, objects};
 use crate::failure::Failure;
-use crate::inventory::{Found, Row, SampleQuery};
-use crate::kind::Kind;
 use crate::seen::{self, cut};
 
 /// One row for each object and instance, with the newest samples; with several samples asked for, one for each of their moments.

@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 
+use vpoller_inventory::{Ancestors, Kind, Row, upward};
 use vpoller_vsphere::{MoRef, Value};
 use wildmatch::WildMatch;
 
 use super::super::Task;
 use super::samples::{CONNECTION, POWER};
 use crate::failure::Failure;
-use crate::inventory::{self, Ancestors, Row, upward};
-use crate::kind::Kind;
 
 /// What a request's `name` says about many objects.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,7 +55,7 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
     let which = Which::read(task.request.name.as_deref());
     let mut rows = match which {
         Which::One(name) => {
-            let found = inventory::find(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
+            let found = vpoller_inventory::find(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
             if found.is_empty() {
                 return Err(Failure::NoSuchObject(Some(name.to_owned())));
             }
@@ -70,7 +69,7 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
             rows
         }
         Which::In(place, name) => {
-            let found = inventory::find(inventory, place, name).await?;
+            let found = vpoller_inventory::find(inventory, place, name).await?;
             let place = found.into_iter().next().ok_or_else(|| Failure::NoSuchObject(Some(name.to_owned())))?;
             inside(task, kind, &place, states).await?
         }

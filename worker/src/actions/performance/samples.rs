@@ -1,12 +1,12 @@
 //! Samples of one counter of one object.
 
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::{Row, SampleQuery};
 use vpoller_vsphere::{Metric, Sample, Series};
 
 use super::super::{Performing, Task};
 use super::{SAMPLE, ask};
 use crate::failure::Failure;
-use crate::inventory::{Row, SampleQuery};
 
 /// What differs between the types of objects.
 #[derive(Clone, Copy)]

@@ -1,0 +1,97 @@
+//! The border between methods and vSphere: what a method may ask, and nothing about how it is answered.
+//!
+//! Methods see [`Inventory`] only. [`crate::Direct`] answers each question by calls to vSphere, [`crate::Cached`] from memory where it can; no
+//! method notices the difference. Questions that are no property reads of inventory objects are those of [`Services`]: they
+//! always go to vSphere, so whoever wraps an inventory forwards one method for all of them.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+
+use serde_json::Value as Json;
+use vpoller_vsphere::{MoRef, Struct, Value};
+
+use super::{Kind, Performance, ReadError, Row, Services, Wanted};
+
+/// A question under way.
+pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
+
+/// What can be asked about one vSphere host.
+pub trait Inventory: Send + Sync {
+    /// The objects that a name means, the preferred one first: usually one, none when there is no such object.
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>>;
+
+    /// These paths of every object of a type (subtypes included), in the server's order.
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+
+    /// These paths of these objects, in the order of the objects; those that no longer exist are left out.
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+
+    /// These paths of an object, and the objects that its property `via` refers to. No row when it no longer exists, no
+    /// references when the property is unset.
+    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> Reading<'a, Reached> {
+        Box::pin(async move {
+            let mut rows = self.read(std::slice::from_ref(object), &[paths, &[via]].concat()).await?;
+            Ok(Reached::of(rows.pop(), via))
+        })
+    }
+
+    /// What the host says about itself.
+    fn about(&self) -> Reading<'_, Struct>;
+
+    /// What else can be asked of the host.
+    fn services(&self) -> &dyn Services;
+
+    /// Its performance counters.
+    fn performance(&self) -> &dyn Performance;
+
+    /// Makes ready: logs in, where that is needed.
+    fn connect(&self) -> Reading<'_, ()> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Follows vSphere's changes, where answers come from memory. Ends only when that fails; to go on, make ready again.
+    fn follow(&self) -> Reading<'_, Infallible> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Lets go: logs out. The next question makes ready again.
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {})
+    }
+
+    /// Calls, bytes and the session, for the status page.
+    fn health(&self) -> Json {
+        Json::Null
+    }
+}
+
+/// An object and what it refers to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reached {
+    /// The object's row.
+    pub row: Option<Row>,
+    /// What it refers to.
+    pub references: Option<Vec<MoRef>>,
+}
+
+impl Reached {
+    /// An object's row, and what the property in it refers to.
+    #[must_use]
+    pub fn of(row: Option<Row>, via: &str) -> Self {
+        let references = row.as_ref().and_then(|row| row.get(via)).map(references);
+        Self { row, references }
+    }
+}
+
+/// A reference, the references of a list, or those that structs in a list have as their key (the mounts of a datastore).
+fn references(value: &Value) -> Vec<MoRef> {
+    let one = |value: &Value| match value {
+        Value::Ref(reference) => Some(reference.clone()),
+        Value::Struct(object) => object.get("key").and_then(Value::as_moref).cloned(),
+        _ => None,
+    };
+    match value {
+        Value::List(items) => items.iter().filter_map(one).collect(),
+        other => one(other).into_iter().collect(),
+    }
+}

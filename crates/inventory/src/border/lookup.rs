@@ -1,0 +1,246 @@
+//! What a request's `name` can mean, and which object it means.
+//!
+//! A name is compared exactly, as vSphere stores it (`/`, `\` and `%` are `%2f`, `%5c`, `%25` there). Beyond names:
+//! `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID; also written `uuid:…`) for virtual machines and ESXi
+//! hosts, a URL `ds://…` for datastores, a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
+//! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
+//! object id is preferred, because it does not change from one request to the next.
+
+use std::borrow::Cow;
+
+use vpoller_vsphere::MoRef;
+
+use super::inventory_path::{self, InventoryPath};
+use super::{Inventory, Kind, ReadError, Row};
+
+/// The objects that a request's `name` means, the preferred one first.
+///
+/// # Errors
+/// When the inventory cannot be read.
+pub async fn find(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
+    match InventoryPath::parse(name) {
+        Some(path) => inventory_path::find(inventory, kind, &path).await,
+        None => inventory.find(kind, &Wanted::parse(kind, name)).await,
+    }
+}
+
+/// A name, read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Wanted {
+    /// The object's name, and its UUID if the text is one.
+    Name(String),
+    /// A UUID and nothing else.
+    Uuid(String),
+    /// A managed object id.
+    Moid(String),
+    /// A datastore's URL.
+    Url(String),
+}
+
+const DATASTORE_SCHEME: &str = "ds://";
+
+impl Wanted {
+    /// Reads a request's `name`.
+    #[must_use]
+    pub fn parse(kind: Kind, text: &str) -> Self {
+        if let Some(id) = text.strip_prefix("moid:") {
+            return Self::Moid(id.trim().to_owned());
+        }
+        if let Some(printed) = MoRef::parse(text).filter(|printed| printed.to_string() == text && of_kind(printed, kind)) {
+            return Self::Moid((*printed.id).to_owned());
+        }
+        match text.strip_prefix("uuid:") {
+            Some(uuid) if !kind.uuids().is_empty() => Self::Uuid(uuid.trim().to_owned()),
+            _ if kind == Kind::Datastore && text.starts_with(DATASTORE_SCHEME) => Self::Url(text.to_owned()),
+            _ => Self::Name(text.to_owned()),
+        }
+    }
+
+    /// The paths that decide whether an object of the type is meant.
+    #[must_use]
+    pub fn paths(&self, kind: Kind) -> Vec<&'static str> {
+        match self {
+            Self::Moid(_) => vec![NAME],
+            Self::Url(_) => URLS.to_vec(),
+            Self::Uuid(_) => kind.uuids().to_vec(),
+            Self::Name(text) if is_uuid(text) => [&[NAME], kind.uuids()].concat(),
+            Self::Name(_) => vec![NAME],
+        }
+    }
+
+    /// The objects that are meant, the preferred one first. `rows` must hold [`Wanted::paths`].
+    #[must_use]
+    pub fn choose(&self, kind: Kind, rows: &[Row]) -> Vec<MoRef> {
+        self.resolve(kind, &Rows(rows))
+    }
+
+    /// The objects that are meant, the preferred one first, of those of the type that the index knows.
+    pub(crate) fn resolve(&self, kind: Kind, index: &dyn Index) -> Vec<MoRef> {
+        let by = |paths: &[&str], text: &str| -> Vec<MoRef> {
+            let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
+            let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+            sort(&mut found);
+            found
+        };
+        match self {
+            Self::Moid(id) => index.by_id(id),
+            Self::Url(url) => by(&URLS, url),
+            Self::Uuid(uuid) => by(kind.uuids(), uuid),
+            Self::Name(name) => match by(&[NAME], name) {
+                found if found.is_empty() && is_uuid(name) => by(kind.uuids(), name),
+                found => found,
+            },
+        }
+    }
+}
+
+/// Where objects of one type are looked up.
+pub(crate) trait Index {
+    /// The object of this managed object id.
+    fn by_id(&self, id: &str) -> Vec<MoRef>;
+
+    /// The objects whose text at this path, made [`comparable`], is this one.
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef>;
+}
+
+/// Rows, looked through one by one.
+struct Rows<'r>(&'r [Row]);
+
+impl Index for Rows<'_> {
+    fn by_id(&self, id: &str) -> Vec<MoRef> {
+        self.0.iter().filter(|row| *row.object.id == *id).map(|row| row.object.clone()).collect()
+    }
+
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
+        let is_meant = |row: &&Row| row.text(path).is_some_and(|own| comparable(path, own) == text);
+        self.0.iter().filter(is_meant).map(|row| row.object.clone()).collect()
+    }
+}
+
+const NAME: &str = "name";
+/// An inaccessible datastore may have only the second one.
+const URLS: [&str; 2] = ["info.url", "summary.url"];
+
+/// The paths by which objects of a type are looked up.
+pub(crate) fn indexed(kind: Kind) -> Vec<&'static str> {
+    let urls = if kind == Kind::Datastore { &URLS[..] } else { &[] };
+    [&[NAME], kind.uuids(), urls].concat()
+}
+
+/// A text as it is compared: names as they are, UUIDs in any case, URLs with or without a slash at their end.
+pub(crate) fn comparable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
+    match path {
+        NAME => Cow::Borrowed(text),
+        _ if URLS.contains(&path) => Cow::Borrowed(text.trim_end_matches('/')),
+        _ if text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(text.to_ascii_lowercase()),
+        _ => Cow::Borrowed(text),
+    }
+}
+
+/// Whether a reference can be one to an object of the type.
+fn of_kind(reference: &MoRef, kind: Kind) -> bool {
+    Kind::parse(&reference.kind).is_some_and(|named| named.is_a(kind))
+}
+
+/// Puts the preferred object first.
+pub(super) fn sort(found: &mut [MoRef]) {
+    found.sort_by(|a, b| numbered(&a.id).cmp(&numbered(&b.id)));
+}
+
+/// `vm-9` goes before `vm-10`.
+fn numbered(id: &str) -> (&str, Option<u64>, &str) {
+    let digits = id.len() - id.bytes().rev().take_while(u8::is_ascii_digit).count();
+    let (prefix, number) = id.split_at(digits);
+    (prefix, number.parse().ok(), number)
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths = [8, 4, 4, 4, 12];
+    let parts: Vec<&str> = text.split('-').collect();
+    parts.len() == lengths.len()
+        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && part.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use vpoller_vsphere::Value;
+
+    const UUID: &str = "50123456-789a-bcde-f012-3456789abcde";
+
+    fn row(id: &str, values: &[(&str, &str)]) -> Row {
+        let values = values.iter().map(|(path, text)| ((*path).into(), Value::string(*text))).collect();
+        Row::new(MoRef::new("VirtualMachine", id), values)
+    }
+
+    fn rows() -> Vec<Row> {
+        vec![
+            row("vm-10", &[("name", "twin")]),
+            row("vm-9", &[("name", "twin"), ("config.uuid", UUID)]),
+            row("vm-11", &[("name", "moid:vm-9"), ("config.instanceUuid", UUID)]),
+            row("vm-12", &[]),
+            row("ds-1", &[("name", "datastore1"), ("info.url", "ds:///vmfs/volumes/1/")]),
+            row("ds-2", &[("summary.url", "ds:///vmfs/volumes/2/")]),
+        ]
+    }
+
+    fn check(kind: Kind, text: &str, expected: &[&str]) {
+        let found = Wanted::parse(kind, text).choose(kind, &rows());
+        assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), expected, "{text}");
+    }
+
+    #[test]
+    fn names_are_exact_and_the_lowest_id_goes_first() {
+        check(Kind::VirtualMachine, "twin", &["vm-9", "vm-10"]);
+        check(Kind::VirtualMachine, "Twin", &[]);
+        check(Kind::VirtualMachine, "", &[]);
+    }
+
+    #[test]
+    fn ids_and_uuids_are_names_too() {
+        check(Kind::VirtualMachine, "moid:vm-12", &["vm-12"]);
+        check(Kind::VirtualMachine, "moid:vm-13", &[]);
+        check(Kind::VirtualMachine, "vim.VirtualMachine:vm-12", &["vm-12"]);
+        check(Kind::VirtualMachine, "VirtualMachine:vm-12", &[]);
+        check(Kind::VirtualMachine, "vim.HostSystem:vm-12", &[]);
+        check(Kind::VirtualMachine, UUID, &["vm-11"]);
+        check(Kind::VirtualMachine, &format!("uuid:{}", UUID.to_uppercase()), &["vm-11"]);
+        check(Kind::Network, UUID, &[]);
+    }
+
+    #[test]
+    fn an_object_of_that_very_name_goes_before_a_uuid() {
+        let rows = [rows(), vec![row("vm-99", &[("name", UUID)])]].concat();
+        let found = Wanted::parse(Kind::VirtualMachine, UUID).choose(Kind::VirtualMachine, &rows);
+        assert_eq!(found, [MoRef::new("VirtualMachine", "vm-99")]);
+    }
+
+    #[test]
+    fn datastores_go_by_url_or_name() {
+        check(Kind::Datastore, "ds:///vmfs/volumes/1/", &["ds-1"]);
+        check(Kind::Datastore, "ds:///vmfs/volumes/1", &["ds-1"]);
+        check(Kind::Datastore, "ds:///vmfs/volumes/2/", &["ds-2"]);
+        check(Kind::Datastore, "datastore1", &["ds-1"]);
+    }
+
+    #[test]
+    fn the_paths_read_are_those_that_decide() {
+        let paths = |kind, text| Wanted::parse(kind, text).paths(kind);
+        assert_eq!(paths(Kind::VirtualMachine, "vm01"), ["name"]);
+        assert_eq!(paths(Kind::VirtualMachine, UUID), ["name", "config.instanceUuid", "config.uuid"]);
+        assert_eq!(paths(Kind::Datacenter, UUID), ["name"]);
+        assert_eq!(paths(Kind::Datastore, "ds:///x/"), ["info.url", "summary.url"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_means_something_or_nothing(text in ".*") {
+            for kind in [Kind::VirtualMachine, Kind::Datastore, Kind::Network] {
+                let wanted = Wanted::parse(kind, &text);
+                prop_assert!(!wanted.paths(kind).is_empty());
+                let _ = wanted.choose(kind, &rows());
+            }
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What readers may ask about a vSphere host, and nothing about how it is answered.
+//!
+//! The traits ([`Inventory`], [`Services`], [`Performance`]), the values that answers are made of, and the rules by which names
+//! and property paths are read. Everything else of this crate stands on it; it stands on nothing of this crate.
+
+mod error;
+mod inventory;
+mod inventory_path;
+mod kind;
+mod lookup;
+mod performance;
+mod property_path;
+mod refusal;
+mod row;
+mod services;
+
+pub use error::ReadError;
+pub use inventory::{Inventory, Reached, Reading};
+pub use inventory_path::{Ancestors, upward};
+pub use kind::Kind;
+pub(crate) use lookup::{Index, comparable, indexed};
+pub use lookup::{Wanted, find};
+pub use performance::{Found, Performance, SampleQuery, Window};
+pub use property_path::is_within;
+pub use refusal::Refusal;
+pub(crate) use refusal::Refusals;
+pub use row::Row;
+pub use services::{Event, EventFilter, GuestAccount, Services, Severity};

@@ -1,0 +1,254 @@
+//! One vSphere host: its name, its inventory, and the connection to it, which a task of its own keeps.
+//!
+//! Nothing waits for one vSphere host on behalf of another: each has its own inventory, session, back-off and task. The task logs
+//! in once the host is wanted, follows what vSphere tells, and is supervised: a panic in it is reported and survived.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use vpoller_vsphere::Class;
+
+use crate::border::{Inventory, ReadError};
+use crate::catch::Caught;
+
+/// One vSphere host.
+pub struct Host {
+    name: Arc<str>,
+    inventory: Arc<dyn Inventory>,
+    /// Turns true when a reader needs the host, and stays so.
+    wanted: watch::Sender<bool>,
+    /// Rung when a reader found the connection lost.
+    lost: Notify,
+    state: Mutex<State>,
+    /// How often the task that keeps the connection was started again after a panic.
+    restarts: AtomicU64,
+    /// The task that keeps the connection.
+    keeper: Mutex<Option<AbortHandle>>,
+}
+
+/// How the connection is, as far as it was noticed.
+#[derive(Clone, Debug, Default)]
+struct State {
+    phase: Phase,
+    last_error: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Phase {
+    #[default]
+    Idle,
+    Connecting,
+    Connected,
+    Failed,
+}
+
+/// The connection to a vSphere host, for status pages.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Connection {
+    /// `idle`, `connecting`, `connected` or `failed`.
+    pub state: &'static str,
+    /// Whether requests can be answered right now.
+    pub connected: bool,
+    /// The last error; it stays readable after it was overcome.
+    pub last_error: Option<String>,
+    /// How often the task that keeps the connection was started again after a defect.
+    pub restarts: u64,
+}
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A connection that stood for this long is made again without a pause.
+const STEADY: Duration = Duration::from_secs(10);
+/// Longer than any logout should take; the process ends anyway.
+const CLOSING: Duration = Duration::from_secs(3);
+
+impl Host {
+    /// The vSphere host of this name, which the inventory reads. Nothing is asked of it yet.
+    #[must_use]
+    pub fn new(name: &str, inventory: Arc<dyn Inventory>) -> Self {
+        Self {
+            name: name.into(),
+            inventory,
+            wanted: watch::Sender::new(false),
+            lost: Notify::new(),
+            state: Mutex::default(),
+            restarts: AtomicU64::new(0),
+            keeper: Mutex::default(),
+        }
+    }
+
+    /// The name, as registered.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What can be asked of it.
+    #[must_use]
+    pub fn inventory(&self) -> &dyn Inventory {
+        &*self.inventory
+    }
+
+    /// Says that the host is needed: its task logs in, if it has not yet.
+    pub fn want(&self) {
+        self.wanted.send_if_modified(|wanted| !std::mem::replace(wanted, true));
+    }
+
+    /// Whether it was ever needed.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        *self.wanted.borrow()
+    }
+
+    /// Says that a read failed. Where the error means that vSphere cannot be reached, the connection is made anew.
+    pub fn failed(&self, error: &ReadError) {
+        if !unreachable(error) {
+            return;
+        }
+        let before = self.set(Phase::Failed, Some(error.to_string()));
+        if before == Phase::Connected {
+            tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect", self.name);
+            self.lost.notify_one();
+        }
+    }
+
+    /// Notes where the connection is; the last error stays readable after it was overcome. Returns where it was.
+    fn set(&self, phase: Phase, error: Option<String>) -> Phase {
+        let mut state = lock(&self.state);
+        if error.is_some() {
+            state.last_error = error;
+        }
+        std::mem::replace(&mut state.phase, phase)
+    }
+
+    /// Starts the task that keeps the connection, from the moment the host is wanted; there is one at most.
+    pub fn start(self: &Arc<Self>, runtime: &Handle) {
+        lock(&self.keeper).get_or_insert_with(|| runtime.spawn(Arc::clone(self).supervise()).abort_handle());
+    }
+
+    /// A panic is reported and survived.
+    async fn supervise(self: Arc<Self>) {
+        let (mut started, mut pause) = (Instant::now(), FIRST_PAUSE);
+        while let Err(cause) = Caught::new(self.keep()).await {
+            self.restarts.fetch_add(1, Ordering::Relaxed);
+            let text = format!("the agent stopped by a defect and was restarted: {cause}");
+            tracing::error!("[{}] {text}", self.name);
+            self.set(Phase::Failed, Some(text));
+            // One that comes at once each time must not make a load on vSphere of it.
+            pause = if started.elapsed() >= LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+            tokio::time::sleep(pause).await;
+            started = Instant::now();
+        }
+    }
+
+    async fn keep(&self) {
+        // The sender lives in `self`, so this can only end by the value.
+        let _ = self.wanted.subscribe().wait_for(|wanted| *wanted).await;
+        tracing::info!("Connecting vSphere Agent to {}", self.name);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.set(Phase::Connecting, None);
+            let wait = match self.inventory.connect().await {
+                Ok(()) => {
+                    self.set(Phase::Connected, None);
+                    let since = Instant::now();
+                    let ended = self.stay().await;
+                    match ended.filter(|_| since.elapsed() < STEADY) {
+                        Some(error) => Self::patience(&error, pause),
+                        None => {
+                            pause = FIRST_PAUSE;
+                            continue;
+                        }
+                    }
+                }
+                Err(error) => {
+                    self.set(Phase::Failed, Some(error.to_string()));
+                    self.report(&error);
+                    Self::patience(&error, pause)
+                }
+            };
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// While the connection stands, follows what vSphere tells. Ends when a request or the following fails; the latter's error.
+    async fn stay(&self) -> Option<ReadError> {
+        let Err(error) = tokio::select! {
+            () = self.lost.notified() => return None,
+            ended = self.inventory.follow() => ended,
+        };
+        self.set(Phase::Failed, Some(error.to_string()));
+        tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect: {error}", self.name);
+        Some(error)
+    }
+
+    /// Logs a failed login, once per attempt that was really made.
+    fn report(&self, error: &ReadError) {
+        if error.retry_after().is_none() {
+            tracing::error!("Cannot connect to {}: {error}", self.name);
+        } else {
+            tracing::debug!("Not connecting to {}: {error}", self.name);
+        }
+    }
+
+    /// How long to wait after a failure. Where the client paces its attempts itself, it is asked again soon.
+    fn patience(error: &ReadError, pause: Duration) -> Duration {
+        match error.retry_after() {
+            Some(pause) => pause.max(FIRST_PAUSE),
+            None if unreachable(error) => FIRST_PAUSE,
+            None => pause,
+        }
+    }
+
+    /// Gives up the login for good.
+    pub async fn close(&self) {
+        if let Some(keeper) = lock(&self.keeper).take() {
+            keeper.abort();
+        }
+        if self.is_wanted() {
+            tracing::info!("Disconnecting vSphere Agent from {}", self.name);
+            if tokio::time::timeout(CLOSING, self.inventory.close()).await.is_err() {
+                tracing::warn!("{} did not log us out within {} s", self.name, CLOSING.as_secs());
+            }
+        }
+    }
+
+    /// Whether requests can be answered right now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        lock(&self.state).phase == Phase::Connected
+    }
+
+    /// How the connection is now.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let state = lock(&self.state).clone();
+        let word = match state.phase {
+            Phase::Idle => "idle",
+            Phase::Connecting => "connecting",
+            Phase::Connected => "connected",
+            Phase::Failed => "failed",
+        };
+        Connection {
+            state: word,
+            connected: state.phase == Phase::Connected,
+            last_error: state.last_error,
+            restarts: self.restarts.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// Whether the error says something about the connection, not about the question.
+fn unreachable(error: &ReadError) -> bool {
+    error.class().is_some_and(Class::is_unreachable)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,27 @@
+//! One vSphere host as it is known: what can be asked about it, and where the answers come from.
+//!
+//! Readers see an [`Inventory`]. [`Direct`] answers each question by calls to vSphere, [`Cached`] from a snapshot in memory that
+//! vSphere itself keeps true; no reader notices the difference. Performance counters are asked for together ([`perf`]). A [`Host`]
+//! is an inventory with its name and a task that keeps it connected, [`Hosts`] are all of them.
+//!
+//! Nothing here knows requests, methods or sockets: programs that answer requests and programs that read everything now and then
+//! are two kinds of readers of the same.
+#![forbid(unsafe_code)]
+
+mod border;
+pub mod catch;
+mod host;
+mod hosts;
+pub mod perf;
+mod retrieve;
+mod snapshot;
+mod source;
+
+pub use border::{
+    Ancestors, Event, EventFilter, Found, GuestAccount, Inventory, Kind, Performance, Reached, ReadError, Reading, Refusal, Row,
+    SampleQuery, Services, Severity, Wanted, Window, find, is_within, upward,
+};
+pub use host::{Connection, Host};
+pub use hosts::{Hosts, close};
+pub use snapshot::Cache;
+pub use source::{Broken, Cached, Direct};

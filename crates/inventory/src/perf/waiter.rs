@@ -1,0 +1,56 @@
+//! One request that waits for samples.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use vpoller_vsphere::Metric;
+
+use crate::border::Found;
+
+/// The answers of a request, as they come in. When nobody holds it any more the request was given up.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    /// The series wanted of each object.
+    pub metrics: Vec<Metric>,
+    answers: Mutex<Answers>,
+    complete: Notify,
+}
+
+#[derive(Debug)]
+struct Answers {
+    /// One place for each object.
+    found: Vec<Vec<Found>>,
+    missing: usize,
+}
+
+impl Waiter {
+    /// For so many objects.
+    pub fn new(metrics: Vec<Metric>, objects: usize) -> Self {
+        let answers = Answers { found: vec![Vec::new(); objects], missing: objects };
+        Self { metrics, answers: Mutex::new(answers), complete: Notify::new() }
+    }
+
+    /// The answer for one object, by its place; each comes once.
+    pub fn fill(&self, place: usize, found: Vec<Found>) {
+        let mut answers = self.answers();
+        if let Some(slot) = answers.found.get_mut(place) {
+            *slot = found;
+            answers.missing = answers.missing.saturating_sub(1);
+        }
+        if answers.missing == 0 {
+            self.complete.notify_one();
+        }
+    }
+
+    /// Waits for all answers.
+    pub async fn wait(&self) -> Vec<Vec<Found>> {
+        while self.answers().missing > 0 {
+            self.complete.notified().await;
+        }
+        std::mem::take(&mut self.answers().found)
+    }
+
+    fn answers(&self) -> std::sync::MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

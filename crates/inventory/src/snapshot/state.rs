@@ -1,0 +1,218 @@
+//! One version of the inventory: what vSphere's objects were like at one moment.
+//!
+//! A version never changes once it is published. The next one is a copy, which costs next to nothing, changed where vSphere
+//! told of changes; both share the rest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdSet};
+use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
+
+use super::base::{self, RELATIONS};
+use super::learn::Key;
+use super::table::{Number, Object, Table};
+use crate::border::Kind;
+use crate::border::{Index, Wanted};
+
+/// One version.
+#[derive(Clone, Debug)]
+pub(crate) struct Snapshot {
+    tables: BTreeMap<Arc<str>, Arc<Table>>,
+    /// For each of [`RELATIONS`]: the objects that refer to an object, by that object's id.
+    referring: Vec<HashMap<Arc<str>, OrdSet<Number>>>,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        let tables = VIEW_TYPES.into_iter().map(|family| (family.into(), Arc::new(Table::new(family)))).collect();
+        Self { tables, referring: RELATIONS.iter().map(|_| HashMap::new()).collect() }
+    }
+}
+
+impl Snapshot {
+    /// A version without objects, with the columns of the base set and of these paths.
+    pub fn emptied_to(&self, watched: &[Key]) -> Self {
+        let mut emptied = self.emptied();
+        let learned = |(family, table): (&str, &Table)| {
+            let learned = table.layout.columns().filter(|(_, column)| !column.base);
+            learned.map(|(_, column)| Key::new(family, &column.path)).collect::<Vec<_>>()
+        };
+        let learned: Vec<Key> = self.tables().flat_map(learned).collect();
+        emptied.unwatch(&learned, watched);
+        emptied
+    }
+
+    /// A version without objects, with the same columns.
+    pub fn emptied(&self) -> Self {
+        let table = |(family, table): (&Arc<str>, &Arc<Table>)| {
+            (Arc::clone(family), Arc::new(Table::with(family, Arc::clone(&table.layout))))
+        };
+        Self { tables: self.tables.iter().map(table).collect(), ..Self::default() }
+    }
+
+    /// The table of a type's family.
+    pub fn table(&self, kind: &str) -> Option<&Table> {
+        self.tables.get(base::family(kind)).map(|table| &**table)
+    }
+
+    /// The table of a type's family, to change it.
+    pub fn table_mut(&mut self, kind: &str) -> Option<&mut Table> {
+        self.tables.get_mut(base::family(kind)).map(Arc::make_mut)
+    }
+
+    /// Has a table for the type's family.
+    pub fn ensure_table(&mut self, kind: &str) {
+        let family = base::family(kind);
+        if !self.tables.contains_key(family) {
+            self.tables.insert(family.into(), Arc::new(Table::new(family)));
+        }
+    }
+
+    /// Every family with its table.
+    pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
+        self.tables.iter().map(|(family, table)| (&**family, &**table))
+    }
+
+    /// An object, if it exists.
+    pub fn object(&self, reference: &MoRef) -> Option<&Arc<Object>> {
+        self.table(&reference.kind)?.get(&reference.id).map(|(_, object)| object).filter(|object| object.exists())
+    }
+
+    /// The objects of a type, subtypes included.
+    pub fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+        let of_kind = move |object: &&Arc<Object>| is_of(kind, &object.reference.kind);
+        self.table(kind.wire()).into_iter().flat_map(Table::objects).filter(of_kind)
+    }
+
+    /// The objects that a name means, the preferred one first.
+    pub fn find(&self, kind: Kind, wanted: &Wanted) -> Vec<MoRef> {
+        wanted.resolve(kind, &OfKind { snapshot: self, kind })
+    }
+
+    /// The objects in a list of an object's, if it is one that is known from the other side.
+    pub fn referring(&self, object: &MoRef, via: &str) -> Option<Vec<MoRef>> {
+        let place = base::relation(base::family(&object.kind), via)?;
+        let (relation, by_id) = (RELATIONS.get(place)?, self.referring.get(place)?);
+        let table = self.table(relation.from)?;
+        let numbers = by_id.get(&object.id).into_iter().flatten();
+        let objects = numbers.filter_map(|number| table.numbered(*number)).filter(|object| object.viewed);
+        Some(objects.map(|object| object.reference.clone()).collect())
+    }
+
+    /// Makes columns for paths that are watched from now on, of which nothing is known yet.
+    pub fn watch(&mut self, kinds: &[(Arc<str>, Vec<Arc<str>>)], now: u32) {
+        for (kind, paths) in kinds {
+            self.ensure_table(kind);
+            let Some(table) = self.table_mut(kind) else { continue };
+            let layout = Arc::make_mut(&mut table.layout);
+            for path in paths {
+                layout.add(path, false, now);
+            }
+        }
+    }
+
+    /// Forgets the columns of paths, except where another type of the family still needs one.
+    pub fn unwatch(&mut self, keys: &[Key], kept: &[Key]) {
+        for Key { kind, path } in keys {
+            let family = base::family(kind);
+            let needed = kept.iter().any(|other| other.path == *path && base::family(&other.kind) == family);
+            if let Some(table) = self.table_mut(kind).filter(|_| !needed)
+                && let Some(column) = table.layout.find(path)
+            {
+                table.drop_column(column);
+            }
+        }
+    }
+
+    /// How many learned values there are, and the bytes they take.
+    pub fn learned(&self) -> (usize, usize) {
+        let tables = self.tables.values().map(|table| table.learned());
+        tables.fold((0, 0), |(values, bytes), (more, weight)| (values + more, bytes + weight))
+    }
+
+    /// Puts an object in the place of its former state.
+    pub fn put(&mut self, object: Object) {
+        let kind = Arc::clone(&object.reference.kind);
+        self.ensure_table(&kind);
+        let Some(table) = self.table_mut(&kind) else { return };
+        let put = table.put(object);
+        self.exchange(&kind, put.number, put.before.as_deref(), Some(&put.after));
+    }
+
+    /// Takes an object out; one that is not there is none of ours.
+    pub fn remove(&mut self, reference: &MoRef) {
+        // Looked up first, so that a table is not copied for nothing.
+        if self.table(&reference.kind).is_none_or(|table| table.get(&reference.id).is_none()) {
+            return;
+        }
+        if let Some((number, object)) = self.table_mut(&reference.kind).and_then(|table| table.remove(&reference.id)) {
+            self.exchange(&reference.kind, number, Some(&object), None);
+        }
+    }
+
+    /// Keeps the lists that are known from the other side.
+    fn exchange(&mut self, kind: &str, number: Number, before: Option<&Object>, after: Option<&Object>) {
+        let family = base::family(kind);
+        for (place, relation) in RELATIONS.iter().enumerate().filter(|(_, relation)| relation.from == family) {
+            let Some(column) = self.table(family).and_then(|table| table.layout.find(relation.by)) else { continue };
+            let Some(by_id) = self.referring.get_mut(place) else { continue };
+            let value = |object: Option<&'_ Object>| object.and_then(|object| object.value(column)).cloned();
+            let (before, after) = (value(before), value(after));
+            if before == after {
+                continue;
+            }
+            before.iter().flat_map(references).for_each(|target| strike(by_id, &target.id, number));
+            for target in after.iter().flat_map(references) {
+                by_id.entry(Arc::clone(&target.id)).or_default().insert(number);
+            }
+        }
+    }
+}
+
+/// Takes a number out of the set of an id, and the set when nothing is left in it.
+fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<Number>>, id: &str, number: Number) {
+    let Some(numbers) = by_id.get_mut(id) else { return };
+    numbers.remove(&number);
+    if numbers.is_empty() {
+        by_id.remove(id);
+    }
+}
+
+/// Whether an object of a type in the kind's family is of the kind.
+fn is_of(kind: Kind, wire: &str) -> bool {
+    kind.base().is_none() || wire == kind.wire()
+}
+
+/// The references that a value is or lists.
+fn references(value: &Value) -> impl Iterator<Item = &MoRef> {
+    let (one, several) = match value {
+        Value::Ref(reference) => (Some(reference), &[][..]),
+        Value::List(items) => (None, items.as_slice()),
+        _ => (None, &[][..]),
+    };
+    one.into_iter().chain(several.iter().filter_map(Value::as_moref))
+}
+
+/// The objects of one kind in a version.
+struct OfKind<'s> {
+    snapshot: &'s Snapshot,
+    kind: Kind,
+}
+
+impl OfKind<'_> {
+    fn of_kind<'o>(&self, objects: impl Iterator<Item = &'o Arc<Object>>) -> Vec<MoRef> {
+        objects.map(|object| &object.reference).filter(|reference| is_of(self.kind, &reference.kind)).cloned().collect()
+    }
+}
+
+impl Index for OfKind<'_> {
+    fn by_id(&self, id: &str) -> Vec<MoRef> {
+        let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
+        self.of_kind(object.into_iter().filter(|object| object.viewed))
+    }
+
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
+        self.of_kind(self.snapshot.table(self.kind.wire()).into_iter().flat_map(|table| table.by_text(path, text)))
+    }
+}

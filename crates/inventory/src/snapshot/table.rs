@@ -1,0 +1,249 @@
+//! The objects of one family, with their values and the ways to find them.
+//!
+//! Everything here is cheap to copy: versions of the snapshot share what did not change between them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap};
+use vpoller_vsphere::{MoRef, Value};
+
+use super::base;
+use super::layout::Layout;
+use crate::border::Kind;
+use crate::border::{Refusal, comparable, indexed};
+
+/// What is known of one property of one object.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Slot {
+    /// Nothing: vSphere has not told, or not told again.
+    #[default]
+    Unknown,
+    /// It is unset.
+    Unset,
+    /// vSphere does not tell it, mostly because the account may not read it.
+    Refused(Arc<Refusal>),
+    /// Its value.
+    Set(Value),
+}
+
+/// One managed object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub reference: MoRef,
+    /// Whether it is in the view: what is listed and found is.
+    pub viewed: bool,
+    /// Whether it is watched for itself, in the view or not.
+    pub aside: bool,
+    slots: Vec<Slot>,
+}
+
+/// Names an object within its family; grows in the order in which vSphere told of them.
+pub(crate) type Number = u32;
+
+/// The objects of one family.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub layout: Arc<Layout>,
+    objects: OrdMap<Number, Arc<Object>>,
+    by_id: HashMap<Arc<str>, Number>,
+    texts: Vec<Texts>,
+    next: Number,
+}
+
+/// An object that was put into a table.
+pub(crate) struct Put {
+    pub number: Number,
+    /// Its former state, if it was known.
+    pub before: Option<Arc<Object>>,
+    pub after: Arc<Object>,
+}
+
+/// Objects by the text of one of their properties.
+#[derive(Clone, Debug)]
+struct Texts {
+    path: &'static str,
+    column: usize,
+    numbers: HashMap<Arc<str>, Numbers>,
+}
+
+/// The objects of one text: nearly always a single one.
+#[derive(Clone, Debug)]
+enum Numbers {
+    One(Number),
+    Several(Arc<[Number]>),
+}
+
+static UNKNOWN: Slot = Slot::Unknown;
+
+impl Object {
+    pub fn new(reference: MoRef) -> Self {
+        Self { reference, viewed: false, aside: false, slots: Vec::new() }
+    }
+
+    /// Whether vSphere has told that it is there. Values alone do not: filters tell one after the other.
+    pub fn exists(&self) -> bool {
+        self.viewed || self.aside
+    }
+
+    pub fn slot(&self, column: usize) -> &Slot {
+        self.slots.get(column).unwrap_or(&UNKNOWN)
+    }
+
+    pub fn set(&mut self, column: usize, slot: Slot) {
+        if self.slots.len() <= column {
+            // Exactly as long as it must be: there are ten thousand of these.
+            self.slots.reserve_exact(column + 1 - self.slots.len());
+            self.slots.resize(column + 1, Slot::Unknown);
+        }
+        if let Some(place) = self.slots.get_mut(column) {
+            *place = slot;
+        }
+    }
+
+    pub fn value(&self, column: usize) -> Option<&Value> {
+        match self.slot(column) {
+            Slot::Set(value) => Some(value),
+            Slot::Unknown | Slot::Unset | Slot::Refused(_) => None,
+        }
+    }
+}
+
+impl Table {
+    /// An empty table for a family; what is always watched has its columns.
+    pub fn new(family: &str) -> Self {
+        let mut layout = Layout::default();
+        for path in base::paths(family).into_iter().filter(|_| base::is_viewed(family)) {
+            layout.add(path, true, 0);
+        }
+        Self::with(family, Arc::new(layout))
+    }
+
+    /// An empty table with the columns of another one of the family.
+    pub fn with(family: &str, layout: Arc<Layout>) -> Self {
+        let kind = Kind::ALL.iter().copied().find(|kind| kind.wire() == family);
+        let texts = kind.map(indexed).unwrap_or_default().into_iter();
+        let texts = texts.filter_map(|path| Some(Texts { path, column: layout.find(path)?, numbers: HashMap::new() }));
+        Self { texts: texts.collect(), layout, objects: OrdMap::new(), by_id: HashMap::new(), next: 0 }
+    }
+
+    /// Objects in the view, in the order in which vSphere told of them.
+    pub fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.objects.values().filter(|object| object.viewed)
+    }
+
+    /// How many objects are known.
+    pub fn len(&self) -> usize {
+        self.objects.len()
+    }
+
+    pub fn get(&self, id: &str) -> Option<(Number, &Arc<Object>)> {
+        let number = *self.by_id.get(id)?;
+        Some((number, self.objects.get(&number)?))
+    }
+
+    pub fn numbered(&self, number: Number) -> Option<&Arc<Object>> {
+        self.objects.get(&number)
+    }
+
+    /// The objects whose text at this path is this one; the text as [`comparable`] makes it.
+    pub fn by_text(&self, path: &str, text: &str) -> impl Iterator<Item = &Arc<Object>> {
+        let texts = self.texts.iter().find(|texts| texts.path == path);
+        let numbers = texts.and_then(|texts| texts.numbers.get(text)).map_or(&[][..], Numbers::as_slice);
+        numbers.iter().filter_map(|number| self.objects.get(number)).filter(|object| object.viewed)
+    }
+
+    /// Puts an object in the place of its former state.
+    pub fn put(&mut self, object: Object) -> Put {
+        let number = self.by_id.get(&object.reference.id).copied().unwrap_or(self.next);
+        let after = Arc::new(object);
+        let before = self.objects.insert(number, Arc::clone(&after));
+        if before.is_none() {
+            self.next = self.next.saturating_add(1);
+            self.by_id.insert(Arc::clone(&after.reference.id), number);
+        }
+        for texts in &mut self.texts {
+            texts.exchange(number, before.as_deref(), Some(&after));
+        }
+        Put { number, before, after }
+    }
+
+    /// Takes an object out.
+    pub fn remove(&mut self, id: &str) -> Option<(Number, Arc<Object>)> {
+        let number = self.by_id.remove(id)?;
+        let object = self.objects.remove(&number)?;
+        for texts in &mut self.texts {
+            texts.exchange(number, Some(&object), None);
+        }
+        Some((number, object))
+    }
+
+    /// How many learned values there are, and the bytes they take.
+    pub fn learned(&self) -> (usize, usize) {
+        let columns: Vec<usize> = self.layout.columns().filter(|(_, column)| !column.base).map(|(number, _)| number).collect();
+        let values = self.objects.values().flat_map(|object| columns.iter().filter_map(|column| object.value(*column)));
+        values.fold((0, 0), |(count, bytes), value| (count + 1, bytes + weight(value)))
+    }
+
+    /// Forgets the values of a column, and the column.
+    pub fn drop_column(&mut self, column: usize) {
+        Arc::make_mut(&mut self.layout).remove(column);
+        let holding = self.objects.iter().filter(|(_, object)| *object.slot(column) != Slot::Unknown);
+        let holding: Vec<_> = holding.map(|(number, object)| (*number, Arc::clone(object))).collect();
+        for (number, mut object) in holding {
+            Arc::make_mut(&mut object).set(column, Slot::Unknown);
+            self.objects.insert(number, object);
+        }
+    }
+}
+
+impl Texts {
+    fn exchange(&mut self, number: Number, before: Option<&Object>, after: Option<&Object>) {
+        let (before, after) = (self.text(before), self.text(after));
+        if before == after {
+            return;
+        }
+        if let Some(text) = before {
+            self.change(&text, |numbers| numbers.retain(|other| *other != number));
+        }
+        if let Some(text) = after {
+            self.change(&text, |numbers| numbers.push(number));
+        }
+    }
+
+    fn text<'o>(&self, object: Option<&'o Object>) -> Option<Cow<'o, str>> {
+        let text = object?.value(self.column)?.as_str()?;
+        Some(comparable(self.path, text))
+    }
+
+    fn change(&mut self, text: &str, change: impl FnOnce(&mut Vec<Number>)) {
+        let mut numbers = self.numbers.get(text).map(|numbers| numbers.as_slice().to_vec()).unwrap_or_default();
+        change(&mut numbers);
+        match numbers.as_slice() {
+            [] => drop(self.numbers.remove(text)),
+            [one] => drop(self.numbers.insert(text.into(), Numbers::One(*one))),
+            several => drop(self.numbers.insert(text.into(), Numbers::Several(several.into()))),
+        }
+    }
+}
+
+impl Numbers {
+    fn as_slice(&self) -> &[Number] {
+        match self {
+            Self::One(number) => std::slice::from_ref(number),
+            Self::Several(numbers) => numbers,
+        }
+    }
+}
+
+/// The bytes that a value takes, about.
+pub(crate) fn weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::DateTime(_) | Value::Ref(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Binary(text) => text.len(),
+        Value::List(items) => items.iter().map(weight).sum(),
+        Value::Struct(object) => object.fields.iter().map(|(name, value)| size_of_val(name) + weight(value)).sum(),
+    };
+    size_of::<Slot>() + inside
+}

@@ -1,0 +1,317 @@
+//! Questions answered from memory where it knows the answer, else by vSphere.
+
+use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use vpoller_vsphere::{Class, Client, MoRef, Struct};
+
+use super::Direct;
+use crate::border::{Inventory, Kind, Performance, Reached, ReadError, Reading, Row, Services, Wanted};
+use crate::retrieve::{Retriever, subject};
+use crate::snapshot::{Cache, Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
+
+/// One vSphere host, whose changes are followed.
+pub struct Cached {
+    direct: Direct,
+    retriever: Retriever,
+    known: Arc<Known>,
+    follower: Follower,
+    flights: Flights<Question, Answer>,
+}
+
+/// A question to vSphere.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Question {
+    List(Kind, Vec<String>),
+    Read(Vec<MoRef>, Vec<String>),
+}
+
+type Answer = Result<Arc<Vec<Row>>, ReadError>;
+
+/// More objects than this are not read at once: whoever asks is made to wait a turn, so that nobody else is kept.
+const AT_ONCE: usize = 16;
+/// Objects of which something is missing are asked for one by one, up to this share of all: one in this many.
+const FEW: usize = 10;
+/// How long values that are never watched are good.
+const MOMENT: Duration = Duration::from_secs(5);
+
+impl Cached {
+    /// Asks through this client, and follows what it is told once it is wanted.
+    #[must_use]
+    pub fn new(client: Client, settings: &Cache) -> Self {
+        let retriever = Retriever::new(client.clone());
+        let known = Arc::new(Known::new(settings));
+        let follower = Follower::new(retriever.clone(), Arc::clone(&known), *settings);
+        Self { direct: Direct::new(client), retriever, known, follower, flights: Flights::default() }
+    }
+
+    /// The rows of a few objects, if all of it is known.
+    fn remembered(&self, objects: &[MoRef], paths: &[&str]) -> Option<Vec<Row>> {
+        let now = Instant::now();
+        let version = self.known.current(now)?;
+        let mut look = Look::new(&version, paths);
+        let mut rows = Vec::with_capacity(objects.len());
+        for object in objects {
+            let Found::Whole(row) = look.at(object) else { return None };
+            rows.push(row);
+        }
+        let mut kinds: Vec<&str> = objects.iter().map(|object| &*object.kind).collect();
+        kinds.dedup();
+        kinds.into_iter().for_each(|kind| look.hit(kind, self.known.fresh.seconds(now)));
+        Some(rows)
+    }
+
+    async fn read_rows(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let Some(version) = self.known.current(Instant::now()) else { return self.ask_for(objects, paths).await };
+        let mut look = Look::new(&version, paths);
+        let found: Vec<Found<'_>> = objects.iter().map(|object| look.at(object)).collect();
+        let missing = Missing::of(objects.iter().zip(&found), paths);
+        self.count(&mut look, objects.iter(), &missing);
+        let more = self.fetch(&missing, paths).await?;
+        Ok(completed(&mut look, objects.iter().zip(found), &more))
+    }
+
+    async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let Some(version) = self.known.current(Instant::now()) else { return self.ask_for_all(kind, paths).await };
+        let mut look = Look::new(&version, paths);
+        let found: Vec<Found<'_>> = version.objects(kind).map(|object| look.of(object)).collect();
+        let objects: Vec<&MoRef> = version.objects(kind).map(|object| &object.reference).collect();
+        let missing = Missing::of(objects.iter().copied().zip(&found), paths);
+        self.count(&mut look, objects.iter().copied(), &missing);
+        let more = if missing.objects.len() <= objects.len() / FEW {
+            self.fetch(&missing, paths).await?
+        } else {
+            let rows = self.ask_for_all(kind, &missing.paths(paths)).await?;
+            rows.into_iter().map(|row| (row.object.clone(), row)).collect()
+        };
+        Ok(completed(&mut look, objects.into_iter().zip(found), &more))
+    }
+
+    /// What is missing, from vSphere.
+    async fn fetch(&self, missing: &Missing, paths: &[&str]) -> Result<HashMap<MoRef, Row>, ReadError> {
+        if missing.objects.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.ask_for(&missing.objects, &missing.paths(paths)).await?;
+        Ok(rows.into_iter().map(|row| (row.object.clone(), row)).collect())
+    }
+
+    /// Counts what memory answers; what it does not is counted where vSphere is asked.
+    fn count<'o>(&self, look: &mut Look<'_>, objects: impl Iterator<Item = &'o MoRef>, missing: &Missing) {
+        if missing.objects.is_empty() {
+            let now = self.known.fresh.seconds(Instant::now());
+            let kinds: BTreeSet<&str> = objects.map(|object| &*object.kind).collect();
+            kinds.into_iter().for_each(|kind| look.hit(kind, now));
+        }
+    }
+
+    /// Reads objects from vSphere.
+    async fn ask_for(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
+        self.admit(&kinds, paths, &subject(objects))?;
+        self.known.learned.named(objects, Instant::now());
+        let (retriever, objects) = (self.retriever.clone(), objects.to_vec());
+        let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let ask = move |asked: Vec<String>, objects: Vec<MoRef>| async move {
+            let paths: Vec<&str> = asked.iter().map(String::as_str).collect();
+            retriever.read(&objects, &paths).await
+        };
+        let question = Question::Read(objects.clone(), asked.clone());
+        self.answer(question, &kinds, paths, || ask(asked, objects)).await
+    }
+
+    /// Reads every object of a type from vSphere.
+    async fn ask_for_all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let kinds = BTreeSet::from([kind.wire()]);
+        self.admit(&kinds, paths, &kind.printed())?;
+        let retriever = self.retriever.clone();
+        let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
+        let ask = move |asked: Vec<String>| async move {
+            let paths: Vec<&str> = asked.iter().map(String::as_str).collect();
+            retriever.list(kind, &paths).await
+        };
+        let question = Question::List(kind, asked.clone());
+        self.answer(question, &kinds, paths, || ask(asked)).await
+    }
+
+    /// Refuses what is known not to exist.
+    fn admit(&self, kinds: &BTreeSet<&str>, paths: &[&str], subject: &str) -> Result<(), ReadError> {
+        let invalid = paths.iter().find(|path| kinds.iter().any(|kind| self.known.is_invalid(kind, path)));
+        invalid.map_or(Ok(()), |path| Err(ReadError::invalid_property(path, subject)))
+    }
+
+    /// The answer of vSphere, shared with whoever asks the same at this moment.
+    async fn answer<F>(
+        &self,
+        question: Question,
+        kinds: &BTreeSet<&str>,
+        paths: &[&str],
+        ask: impl FnOnce() -> F,
+    ) -> Result<Vec<Row>, ReadError>
+    where
+        F: Future<Output = Result<Vec<Row>, ReadError>> + Send + 'static,
+    {
+        let now = Instant::now();
+        kinds.iter().for_each(|kind| paths.iter().for_each(|path| self.known.learned.missed(kind, path, now)));
+        if let Some(kept) = self.flights.kept(&question, now) {
+            return kept.map(Arc::unwrap_or_clone);
+        }
+        let flight = self.flights.join(question.clone(), || {
+            let asked = ask();
+            Box::pin(async move { asked.await.map(Arc::new) })
+        });
+        let answer = flight.await;
+        match &answer {
+            Ok(rows) => self.weigh(rows),
+            Err(error) => {
+                // Of several types it is not said which one lacks the path.
+                if let (Some(path), [kind]) = (error.invalid_path(), &kinds.iter().collect::<Vec<_>>()[..]) {
+                    self.known.note_invalid(kind, path);
+                }
+            }
+        }
+        if let Ok(rows) = &answer
+            && kinds.iter().all(|kind| paths.iter().all(|path| is_never_watched(kind, path)))
+        {
+            let weight = rows.iter().flat_map(|row| &row.values).map(|(_, value)| weight(value)).sum();
+            self.flights.keep(question, answer.clone(), weight, now, MOMENT);
+        }
+        answer.map(Arc::unwrap_or_clone).map_err(|error| self.explained(error))
+    }
+
+    /// Notes how large values are, so that it is known what watching them would take.
+    fn weigh(&self, rows: &[Row]) {
+        let mut kinds = BTreeSet::new();
+        for row in rows.iter().filter(|row| kinds.insert(&*row.object.kind)) {
+            row.values.iter().for_each(|(path, value)| self.known.learned.weighed(&row.object.kind, path, weight(value)));
+        }
+    }
+
+    /// An error with the age of what was known, when that is too old to be given out.
+    fn explained(&self, error: ReadError) -> ReadError {
+        let unreachable = error.class().is_some_and(Class::is_unreachable);
+        match self.known.fresh.age(Instant::now()).filter(|_| unreachable) {
+            Some(age) => error.remarked(&format!("what is remembered is {} s old", age.as_secs())),
+            None => error,
+        }
+    }
+}
+
+impl Inventory for Cached {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+        if let Some(version) = self.known.current(Instant::now()) {
+            return Box::pin(std::future::ready(Ok(version.find(kind, wanted))));
+        }
+        Box::pin(async move { Ok(wanted.choose(kind, &self.ask_for_all(kind, &wanted.paths(kind)).await?)) })
+    }
+
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.list_rows(kind, paths).await
+        })
+    }
+
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        if objects.len() <= AT_ONCE
+            && let Some(rows) = self.remembered(objects, paths)
+        {
+            return Box::pin(std::future::ready(Ok(rows)));
+        }
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.read_rows(objects, paths).await
+        })
+    }
+
+    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> Reading<'a, Reached> {
+        Box::pin(async move {
+            let known = |version: Arc<Snapshot>| version.object(object).and_then(|_| version.referring(object, via));
+            if let Some(references) = self.known.current(Instant::now()).and_then(known) {
+                let mut rows = self.read(std::slice::from_ref(object), paths).await?;
+                return Ok(Reached { row: rows.pop(), references: Some(references) });
+            }
+            let mut rows = self.read(std::slice::from_ref(object), &[paths, &[via]].concat()).await?;
+            Ok(Reached::of(rows.pop(), via))
+        })
+    }
+
+    fn about(&self) -> Reading<'_, Struct> {
+        match self.known.fresh.lost() {
+            Some(error) => Box::pin(std::future::ready(Err(error))),
+            None => self.direct.about(),
+        }
+    }
+
+    fn services(&self) -> &dyn Services {
+        &self.direct
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        self.direct.performance()
+    }
+
+    fn connect(&self) -> Reading<'_, ()> {
+        Box::pin(self.follower.connect())
+    }
+
+    fn follow(&self) -> Reading<'_, Infallible> {
+        Box::pin(self.follower.follow())
+    }
+
+    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.direct.close()
+    }
+
+    fn health(&self) -> Json {
+        let mut health = self.direct.health();
+        if let Json::Object(members) = &mut health {
+            members.insert("cache".to_owned(), self.known.report(Instant::now(), self.flights.shared()));
+        }
+        health
+    }
+}
+
+/// The rows of objects, what memory did not know of them taken from `more`. Those that are in neither have gone since.
+fn completed<'l, 'o>(
+    look: &mut Look<'l>,
+    objects: impl Iterator<Item = (&'o MoRef, Found<'l>)>,
+    more: &HashMap<MoRef, Row>,
+) -> Vec<Row> {
+    let row = |(object, found): (&'o MoRef, Found<'l>)| match found {
+        Found::Whole(row) => Some(row),
+        Found::Nothing => more.get(object).cloned(),
+        Found::Gaps(known, _) => Some(look.filled(known, more.get(object)?)),
+    };
+    objects.filter_map(row).collect()
+}
+
+/// What memory does not know of the answer to a question.
+struct Missing {
+    objects: Vec<MoRef>,
+    /// Places of the paths.
+    places: BTreeSet<usize>,
+}
+
+impl Missing {
+    fn of<'o>(found: impl Iterator<Item = (&'o MoRef, &'o Found<'o>)>, paths: &[&str]) -> Self {
+        let mut missing = Self { objects: Vec::new(), places: BTreeSet::new() };
+        for (object, found) in found {
+            match found {
+                Found::Whole(_) => continue,
+                Found::Nothing => missing.places.extend(0..paths.len()),
+                Found::Gaps(_, gaps) => missing.places.extend(gaps),
+            }
+            missing.objects.push(object.clone());
+        }
+        missing
+    }
+
+    fn paths<'p>(&self, paths: &[&'p str]) -> Vec<&'p str> {
+        self.places.iter().filter_map(|place| paths.get(*place)).copied().collect()
+    }
+}

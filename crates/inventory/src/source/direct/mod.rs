@@ -1,0 +1,122 @@
+//! Every question answered by calls to vSphere.
+
+mod events;
+mod services;
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use tokio::sync::{Mutex, Semaphore};
+use vpoller_vsphere::{Client, Error, MoRef, Session, Struct};
+
+use self::events::Desk;
+use self::services::Kept;
+
+use super::health;
+use crate::border::{Inventory, Kind, Performance, ReadError, Reading, Row, Services, Wanted};
+use crate::perf::{Clock, Scheduler, Status};
+use crate::retrieve::Retriever;
+
+/// One vSphere host, asked each time.
+pub struct Direct {
+    client: Client,
+    retriever: Retriever,
+    /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
+    guests: Semaphore,
+    desk: Arc<Mutex<Desk>>,
+    kept: Kept,
+    performance: Scheduler,
+}
+
+/// Guest operations at the same time.
+const GUEST_OPERATIONS: usize = 4;
+
+impl Direct {
+    /// Asks through this client.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self::at(client, Clock::default())
+    }
+
+    /// Asks through this client, and keeps samples by this clock.
+    #[must_use]
+    pub fn at(client: Client, clock: Clock) -> Self {
+        let statistics = Arc::new(vpoller_vsphere::Performance::new(client.clone()));
+        let performance = Scheduler::new(&client.config().host, statistics, clock);
+        let retriever = Retriever::new(client.clone());
+        Self {
+            client,
+            retriever,
+            guests: Semaphore::new(GUEST_OPERATIONS),
+            desk: Arc::default(),
+            kept: Kept::default(),
+            performance,
+        }
+    }
+
+    /// What was asked of its performance counters so far.
+    #[must_use]
+    pub fn sampling_status(&self) -> Status {
+        self.performance.status()
+    }
+
+    /// Asks for samples, too, each time.
+    #[must_use]
+    pub fn forgetful(self) -> Self {
+        Self { performance: self.performance.forgetful(), ..self }
+    }
+}
+
+impl Inventory for Direct {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+        Box::pin(async move {
+            let rows = self.retriever.list(kind, &wanted.paths(kind)).await?;
+            Ok(wanted.choose(kind, &rows))
+        })
+    }
+
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(self.retriever.list(kind, paths))
+    }
+
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+        Box::pin(self.retriever.read(objects, paths))
+    }
+
+    fn about(&self) -> Reading<'_, Struct> {
+        Box::pin(async { Ok(self.session().await?.content.about.clone()) })
+    }
+
+    fn services(&self) -> &dyn Services {
+        self
+    }
+
+    fn performance(&self) -> &dyn Performance {
+        &self.performance
+    }
+
+    fn connect(&self) -> Reading<'_, ()> {
+        Box::pin(async { self.session().await.map(drop) })
+    }
+
+    fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.client.logout())
+    }
+
+    fn health(&self) -> Json {
+        let mut health = health::of(&self.client);
+        health.insert("perf".to_owned(), json!(self.performance.status()));
+        Json::Object(health)
+    }
+}
+
+impl Direct {
+    async fn session(&self) -> Result<Arc<Session>, ReadError> {
+        self.retriever.session().await
+    }
+
+    /// An error that concerns the vSphere host as a whole.
+    fn error(&self, error: &Error) -> ReadError {
+        self.retriever.error(error)
+    }
+}
