@@ -5,12 +5,12 @@
 use std::str::FromStr;
 
 use crate::config::Config;
-use crate::identity::{ADOPTED_TAG, is_vcenter, tagged};
+use crate::identity::{is_vcenter, tagged};
 use crate::inventory::Inventory;
 use crate::kind::Kind;
+use crate::labels::ADOPTED_TAG;
 use crate::note::Note;
 use crate::plan::{Extra, Fate};
-use crate::planner::Options;
 use crate::zabbix::state::{Host, State};
 
 /// How many hosts of a type a run may delete.
@@ -20,6 +20,17 @@ pub enum Limit {
     Hosts(usize),
     /// So many in a hundred of those that there are.
     Share(usize),
+}
+
+/// What the command line says about deleting.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DeletionOptions {
+    /// Delete hosts whose object is gone.
+    pub delete: bool,
+    /// Do so even when vSphere lists no object of the type at all.
+    pub allow_empty: bool,
+    /// How many of a type may be deleted, if not the usual number.
+    pub max_delete: Option<Limit>,
 }
 
 /// Without a limit on the command line: the larger of both, for in a small site a few hosts are a large share.
@@ -56,7 +67,7 @@ pub fn decide(
     config: &Config,
     inventory: &Inventory,
     state: &State,
-    options: Options,
+    options: DeletionOptions,
     gone: &[(Kind, &Host)],
 ) -> (Vec<Extra>, Vec<(Kind, Note)>) {
     let mut extras: Vec<Extra> = gone.iter().map(|(kind, host)| extra(config, inventory, options, *kind, host)).collect();
@@ -104,7 +115,7 @@ fn is_unwanted(config: &Config, inventory: &Inventory, host: &Host) -> bool {
     tagged(host, &config.vcenter).is_some_and(|(kind, moid)| inventory.ignored.contains(&(kind, moid.to_owned())))
 }
 
-fn extra(config: &Config, inventory: &Inventory, options: Options, kind: Kind, host: &Host) -> Extra {
+fn extra(config: &Config, inventory: &Inventory, options: DeletionOptions, kind: Kind, host: &Host) -> Extra {
     let name = &host.visible;
     let fate = if !options.delete {
         Fate::Stay

@@ -9,32 +9,8 @@ use std::collections::{HashMap, HashSet};
 use crate::config::Config;
 use crate::inventory::{Inventory, Object};
 use crate::kind::Kind;
+use crate::labels::{HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG};
 use crate::zabbix::state::{Host, State};
-
-/// The vSphere host that the object belongs to.
-pub const VCENTER_TAG: &str = "vsphere.vcenter";
-/// Type and managed object id, such as `VirtualMachine:vm-42`.
-pub const OBJECT_TAG: &str = "vsphere.object";
-/// The object's name, where [`NAME_MACRO`] holds something else.
-pub const NAME_TAG: &str = "vsphere.name";
-/// The cluster in whose group the host was put.
-pub const CLUSTER_TAG: &str = "vsphere.cluster";
-/// The power state because of which the host was disabled.
-pub const DISABLED_TAG: &str = "vsphere.disabled";
-/// Set on hosts that somebody else made and that were found fitting: they are kept up to date and never deleted.
-pub const ADOPTED_TAG: &str = "vsphere.adopted";
-/// How templates address the object.
-pub const NAME_MACRO: &str = "{$VSPHERE.NAME}";
-/// How templates name the vSphere host.
-pub const HOST_MACRO: &str = "{$VSPHERE.HOST}";
-
-/// All tags of ours.
-pub const TAGS: [&str; 6] = [VCENTER_TAG, OBJECT_TAG, NAME_TAG, CLUSTER_TAG, DISABLED_TAG, ADOPTED_TAG];
-
-/// The value of [`OBJECT_TAG`].
-pub fn object_tag(kind: Kind, moid: &str) -> String {
-    format!("{}:{moid}", kind.type_name())
-}
 
 /// The object that a host's tags name.
 pub fn tagged<'h>(host: &'h Host, vcenter: &str) -> Option<(Kind, &'h str)> {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
-use crate::config::{Block, Config, PowerState};
-use crate::kind::{IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, RUNS_ON, URL};
+use crate::config::{Block, Config};
+use crate::kind::{IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, PowerState, RUNS_ON, URL};
 use crate::note::Note;
 
 /// An object that is to have a Zabbix host.

@@ -1,4 +1,4 @@
-//! The types of vSphere objects that become Zabbix hosts, in the order of a run.
+//! The types of vSphere objects that become Zabbix hosts, in the order of a run, and what is read of them.
 
 /// A type of managed object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -128,6 +128,29 @@ impl Kind {
 
     fn row(self) -> &'static Row {
         &ROWS[self as usize].1
+    }
+}
+
+/// Power state of a virtual machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PowerState {
+    /// Off.
+    PoweredOff,
+    /// On.
+    PoweredOn,
+    /// Suspended.
+    Suspended,
+}
+
+impl PowerState {
+    /// As vSphere writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PoweredOff => "poweredOff",
+            Self::PoweredOn => "poweredOn",
+            Self::Suspended => "suspended",
+        }
     }
 }
 

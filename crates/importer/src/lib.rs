@@ -16,6 +16,7 @@ mod groups;
 mod identity;
 mod inventory;
 mod kind;
+mod labels;
 mod names;
 mod note;
 mod plan;
@@ -24,6 +25,7 @@ mod settings;
 mod update;
 mod work;
 mod zabbix;
+mod zabbix_reader;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -37,12 +39,10 @@ use vpoller_wire::{Reply, Request, json, text};
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::deletion::Limit;
+use crate::deletion::{DeletionOptions, Limit};
 use crate::inventory::{Inventory, Row};
 use crate::kind::Kind;
-use crate::planner::Options;
 use crate::zabbix::api::Api;
-use crate::zabbix::read;
 use vpoller_cli::ask::Proxy;
 use vpoller_cli::log::{Form, Log};
 use vpoller_cli::output;
@@ -108,8 +108,8 @@ fn import(args: &Args, console: &Console) -> Result<(), String> {
 
 fn synchronize(args: &Args, config: &Config, api: &mut Api<'_>, console: &Console) -> Result<(), String> {
     let inventory = Inventory::new(config, &ask(config, console)?);
-    let state = read::state(api, config, &inventory).map_err(|error| format!("Cannot read from Zabbix: {error}"))?;
-    let options = Options { delete: args.delete, allow_empty: args.allow_empty, max_delete: args.max_delete };
+    let state = zabbix_reader::state(api, config, &inventory).map_err(|error| format!("Cannot read from Zabbix: {error}"))?;
+    let options = DeletionOptions { delete: args.delete, allow_empty: args.allow_empty, max_delete: args.max_delete };
     let plan = planner::plan(config, &inventory, &state, options);
     if args.dry_run {
         execute::rehearse(&plan, console, &config.vcenter);

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use crate::config::{Adopt, MacroValue};
-use crate::identity::{HOST_MACRO, NAME_MACRO};
 use crate::kind::Kind;
+use crate::labels::{HOST_MACRO, NAME_MACRO};
 use crate::note::Note;
-use crate::zabbix::state::{Named, Tag};
+use crate::zabbix::state::{Named, PollBy, Tag};
 
 /// Everything that a run does, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -54,15 +54,6 @@ pub struct GroupRef {
     pub id: Option<String>,
     /// Its name.
     pub name: String,
-}
-
-/// Who is to poll a host.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PollBy {
-    /// This proxy.
-    Proxy(Named),
-    /// This proxy group.
-    Group(Named),
 }
 
 /// A host to create.

@@ -3,8 +3,7 @@
 use crate::config::{Block, Polling};
 use crate::kind::Kind;
 use crate::note::Note;
-use crate::plan::PollBy;
-use crate::zabbix::state::{Named, State};
+use crate::zabbix::state::{Named, PollBy, State};
 
 /// What hosts of a type are given.
 #[derive(Clone, Debug)]

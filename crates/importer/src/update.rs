@@ -2,16 +2,16 @@
 
 use crate::config::{Adopt, Config, Follow, MacroValue};
 use crate::groups::{self, Groups};
-use crate::identity::{
-    ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, TAGS, VCENTER_TAG, object_tag,
-    recorded_name, tagged,
-};
+use crate::identity::{recorded_name, tagged};
 use crate::inventory::{Inventory, Object};
 use crate::kind::Kind;
+use crate::labels::{
+    ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, TAGS, VCENTER_TAG, object_tag,
+};
 use crate::names::{self, Candidates};
-use crate::plan::{Change, GroupRef, PollBy, SetMacro, Update};
+use crate::plan::{Change, GroupRef, SetMacro, Update};
 use crate::settings::Settings;
-use crate::zabbix::state::{Host, Named, PolledBy, Tag};
+use crate::zabbix::state::{Host, Named, PollBy, PolledBy, Tag};
 
 /// An object, the host that stands for it, and where both belong.
 #[derive(Clone, Copy)]

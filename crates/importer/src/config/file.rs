@@ -8,10 +8,10 @@ use serde::Deserialize;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text::DEFAULT_FRONTEND;
 
-use super::values::{Adopt, Follow, Frontend, Hidden, List, MacroName, MacroValue, Pattern, PowerState};
+use super::values::{Adopt, Follow, Frontend, Hidden, List, MacroName, MacroValue, Pattern};
 use super::{Access, Block, Config, Login, Polling};
-use crate::identity::HOST_MACRO;
-use crate::kind::Kind;
+use crate::kind::{Kind, PowerState};
+use crate::labels::HOST_MACRO;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,10 +10,10 @@ use std::time::Duration;
 use vpoller_wire::Secret;
 use vpoller_wire::endpoint::Endpoint;
 
-pub use self::values::{Adopt, Follow, MacroValue, Pattern, PowerState};
+pub use self::values::{Adopt, Follow, MacroValue, Pattern};
 
 use self::file::File;
-use crate::kind::Kind;
+use crate::kind::{Kind, PowerState};
 
 /// What a run is told.
 #[derive(Debug)]

@@ -34,29 +34,6 @@ pub enum Adopt {
     Own,
 }
 
-/// Power state of a virtual machine.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PowerState {
-    /// Off.
-    PoweredOff,
-    /// On.
-    PoweredOn,
-    /// Suspended.
-    Suspended,
-}
-
-impl PowerState {
-    /// As vSphere writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PoweredOff => "poweredOff",
-            Self::PoweredOn => "poweredOn",
-            Self::Suspended => "suspended",
-        }
-    }
-}
-
 /// A regular expression that names must begin with.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
@@ -101,7 +78,7 @@ impl TryFrom<String> for MacroName {
             return Err(format!("{text:?} is no macro name: upper case letters, digits, _ and . only"));
         }
         let full = format!("{{${bare}}}");
-        if full == crate::identity::NAME_MACRO {
+        if full == crate::labels::NAME_MACRO {
             return Err(format!("{full} is set by this program"));
         }
         Ok(Self(full))

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::plan::{GroupRef, Plan, PollBy};
-use crate::zabbix::state::{Host, Macro, Named, PolledBy, State};
+use crate::plan::{GroupRef, Plan};
+use crate::zabbix::state::{Host, Macro, Named, PollBy, PolledBy, State};
 
 /// Executes a plan as Zabbix would, and fails where Zabbix would refuse.
 pub fn apply(state: &State, plan: &Plan) -> State {

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::model::apply;
 use super::*;
-use crate::identity::{ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG, is_vcenter};
+use crate::identity::is_vcenter;
 use crate::inventory::Row;
+use crate::labels::{ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG};
 use crate::plan::Fate;
 use crate::zabbix::state::{Macro, Named, PolledBy, Tag, Template};
 
@@ -70,13 +71,13 @@ fn host(id: &str, name: &str, vcenter: Option<&str>) -> Host {
     }
 }
 
-fn make(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: Options) -> Plan {
+fn make(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: DeletionOptions) -> Plan {
     plan(config, &Inventory::new(config, &vsphere(machines)), state, options)
 }
 
 /// Plans, executes, and checks that nothing is left to do.
 #[track_caller]
-fn settle(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: Options) -> State {
+fn settle(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: DeletionOptions) -> State {
     let after = apply(state, &make(config, machines, state, options));
     let again = make(config, machines, &after, options);
     assert!(again.is_empty(), "the second run would do:\n{again}");
@@ -92,8 +93,8 @@ fn groups_of<'s>(state: &'s State, name: &str) -> Vec<&'s str> {
     host.groups.iter().map(|group| group.name.as_str()).collect()
 }
 
-const NOTHING: Options = Options { delete: false, allow_empty: false, max_delete: None };
-const DELETE: Options = Options { delete: true, ..NOTHING };
+const NOTHING: DeletionOptions = DeletionOptions { delete: false, allow_empty: false, max_delete: None };
+const DELETE: DeletionOptions = DeletionOptions { delete: true, ..NOTHING };
 
 #[test]
 fn a_new_machine_gets_all_it_needs() {
@@ -170,7 +171,7 @@ fn nothing_is_deleted_because_vsphere_shows_nothing() {
         "{:?}",
         plan.extras
     );
-    let sure = Options { allow_empty: true, ..DELETE };
+    let sure = DeletionOptions { allow_empty: true, ..DELETE };
     assert!(names(&settle(&plain(), &[], &before, sure)).is_empty());
 }
 
@@ -192,10 +193,10 @@ fn ignoring_all_machines_deletes_their_hosts() {
 
 #[test]
 fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
-    let with = |limit: &str| Options { max_delete: Some(limit.parse().unwrap()), ..DELETE };
+    let with = |limit: &str| DeletionOptions { max_delete: Some(limit.parse().unwrap()), ..DELETE };
     let all = machines(0..100);
     let before = settle(&plain(), &on_one_host(&all), &zabbix(), NOTHING);
-    let deleted = |left: std::ops::Range<u32>, state: &State, options: Options| {
+    let deleted = |left: std::ops::Range<u32>, state: &State, options: DeletionOptions| {
         let plan = make(&plain(), &on_one_host(&machines(left)), state, options);
         let count = plan.deletions().count();
         assert!(plan.refusals.is_empty() || count == 0, "{plan}");
@@ -220,7 +221,7 @@ fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
     // Ten are never too many, and who allows that there is none at all needs no second word.
     let few = settle(&plain(), &on_one_host(&machines(0..11)), &zabbix(), NOTHING);
     assert_eq!(deleted(10..11, &few, DELETE), (10, None));
-    let plan = make(&plain(), &[], &before, Options { allow_empty: true, ..DELETE });
+    let plan = make(&plain(), &[], &before, DeletionOptions { allow_empty: true, ..DELETE });
     assert_eq!((plan.deletions().count(), plan.refusals.len()), (100, 0));
 }
 
@@ -526,7 +527,7 @@ proptest! {
     #[test]
     fn any_history_is_followed(history in prop::collection::vec(any_machines(), 1..6), delete in any::<bool>()) {
         let config = plain();
-        let options = Options { delete, allow_empty: true, ..NOTHING };
+        let options = DeletionOptions { delete, allow_empty: true, ..NOTHING };
         let mut state = zabbix();
         state.hosts.push(host("100", "foreign", Some("vc02.example.org")));
         state.hosts.push(host("101", VCENTER, Some(VCENTER)));

@@ -4,8 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::state::PolledBy;
-use crate::plan::PollBy;
+use super::state::{PollBy, PolledBy};
 
 /// The API's version, as far as it matters.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -2,6 +2,5 @@
 
 pub mod api;
 pub mod dialect;
-pub mod read;
 pub mod state;
 mod transport;

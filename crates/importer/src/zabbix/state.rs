@@ -42,6 +42,15 @@ pub enum PolledBy {
     Group(String),
 }
 
+/// Who is to poll a host.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum PollBy {
+    /// This proxy.
+    Proxy(Named),
+    /// This proxy group.
+    Group(Named),
+}
+
 /// A host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Host {

@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 
 use crate::config::{Block, Config};
-use crate::deletion::{self, Limit};
+use crate::deletion::{self, DeletionOptions};
 use crate::groups::{self, Groups};
-use crate::identity::{HOST_MACRO, Identities, Match, object_tag};
+use crate::identity::{Identities, Match};
 use crate::inventory::{Inventory, Object};
 use crate::kind::Kind;
+use crate::labels::{HOST_MACRO, object_tag};
 use crate::names::{self, Holder, Taken};
 use crate::note::Note;
 use crate::plan::{Create, Part, Plan};
@@ -18,19 +19,8 @@ use crate::settings::Settings;
 use crate::update::{self, NewNames, Pair, Wish};
 use crate::zabbix::state::{Host, State};
 
-/// What the command line asks for.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Options {
-    /// Delete hosts whose object is gone.
-    pub delete: bool,
-    /// Do so even when vSphere lists no object of the type at all.
-    pub allow_empty: bool,
-    /// How many of a type may be deleted, if not the usual number.
-    pub max_delete: Option<Limit>,
-}
-
 /// Makes the plan.
-pub fn plan(config: &Config, inventory: &Inventory, state: &State, options: Options) -> Plan {
+pub fn plan(config: &Config, inventory: &Inventory, state: &State, options: DeletionOptions) -> Plan {
     let identities = Identities::new(config, inventory, state);
     let mut planner = Planner::new(config, inventory, state);
     let parts = Kind::ALL.map(|kind| planner.part(kind, &identities)).into();

@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
-use super::api::{ApiError, Call};
-use super::state::{Host, Macro, Named, State, Tag, Template};
 use crate::config::{Config, Polling};
-use crate::identity::{HOST_MACRO, VCENTER_TAG, tagged};
-use crate::inventory::Inventory;
+use crate::identity::tagged;
+use crate::inventory::{Inventory, Object};
+use crate::labels::{HOST_MACRO, VCENTER_TAG};
 use crate::names;
+use crate::zabbix::api::{ApiError, Call};
+use crate::zabbix::state::{Host, Macro, Named, State, Tag, Template};
 
 /// Hosts read in one call, and names asked for in one call.
 const CHUNK: usize = 1000;
@@ -62,7 +63,7 @@ fn names_of_others(
 ) -> Result<(), ApiError> {
     let tagged: HashSet<_> = state.hosts.iter().filter_map(|host| tagged(host, &config.vcenter)).collect();
     let visible_names: HashSet<&str> = state.hosts.iter().map(|host| host.visible.as_str()).collect();
-    let settled = |object: &&crate::inventory::Object| {
+    let settled = |object: &&Object| {
         tagged.contains(&(object.kind, object.moid.as_str())) && visible_names.contains(object.display.as_str())
     };
     let new: Vec<_> = inventory.objects.iter().filter(|object| !settled(object)).collect();
@@ -189,9 +190,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::deletion::DeletionOptions;
     use crate::inventory::Row;
     use crate::kind::Kind;
-    use crate::planner::{self, Options};
+    use crate::planner;
     use crate::zabbix::dialect::Dialect;
 
     /// Answers whatever it has, in turn.
@@ -239,7 +241,7 @@ mod tests {
             let rows = rows.into_iter().chain([machine]).filter_map(|row| row.as_object().cloned()).collect::<Vec<Row>>();
             let inventory = Inventory::new(&config, &[(Kind::Vm, rows.clone()), (Kind::Cluster, rows)].into());
             let state = state(&mut Anything { answers, calls: 0 }, &config, &inventory).unwrap();
-            planner::plan(&config, &inventory, &state, Options { delete: true, allow_empty: true, max_delete: None }).to_string();
+            planner::plan(&config, &inventory, &state, DeletionOptions { delete: true, allow_empty: true, max_delete: None }).to_string();
         }
     }
 }
