@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, Scene};
-use crate::rows::number;
+use crate::figures::number;
 use crate::{Figures, Settings};
 use vpoller_testkit::simulator::{PASSWORD, USER};
 use vpoller_testkit::zabbix::{Series, Server, Setting};

@@ -24,7 +24,12 @@ impl Figures {
     }
 }
 
-/// The middle of the values; `percent` 100 is the largest.
+/// A number of a JSON document; not a number where there is none.
+pub fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or(f64::NAN)
+}
+
+/// The value within which `percent` of the values lie, by nearest rank; `percent` 100 is the largest.
 pub fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);

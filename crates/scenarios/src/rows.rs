@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, Scene, failures, reference};
-use crate::figures::{median, percentile, slope};
+use crate::figures::{median, number, percentile, slope};
 use crate::{Figures, Row, Settings, collector};
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
@@ -423,8 +423,4 @@ fn received(bed: &Bed) -> f64 {
 
 fn warmth(warm: bool) -> &'static str {
     if warm { "" } else { "; it never got warm" }
-}
-
-pub(crate) fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or(f64::NAN)
 }
