@@ -4,12 +4,14 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-const SOURCE: &str = "module/src/abi.rs";
+const SOURCES: [&str; 2] = ["module/src/abi.rs", "module/src/exports.rs"];
 const SETTINGS: &str = "cbindgen.toml";
 const HEADER: &str = "include/vpoller.h";
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={SOURCE}");
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed={source}");
+    }
     println!("cargo::rerun-if-changed={SETTINGS}");
     // Zabbix closes the library at its end. It has to stay where it is: a thread of libzmq may still run in it.
     println!("cargo::rustc-link-arg-cdylib=-Wl,-z,nodelete");
@@ -20,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn header() -> Result<Vec<u8>, Box<dyn Error>> {
     let mut text = Vec::new();
     let builder = cbindgen::Builder::new().with_config(cbindgen::Config::from_file(SETTINGS)?);
-    builder.with_src(SOURCE).generate()?.write(&mut text);
+    SOURCES.into_iter().fold(builder, cbindgen::Builder::with_src).generate()?.write(&mut text);
     Ok(text)
 }
 

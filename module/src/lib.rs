@@ -1,7 +1,7 @@
 //! `vpoller.so`: the Zabbix module that turns item keys into requests to vPoller.
 //!
 //! One file serves Zabbix server, proxy and agent from 2.2 on. It stays thin: no runtime, no thread of its own, no knowledge of
-//! methods or of what a result means. `abi` is the border to C; behind it are plain values:
+//! methods or of what a result means. `abi` and `exports` are the border to C; behind it are plain values:
 //!
 //! * `state` — what is settled once, while Zabbix loads the module: the host's `generation`, the module's `config`,
 //! * `call` and `slot` — what Zabbix asks, and where the answer goes,
@@ -15,6 +15,7 @@ pub mod abi;
 mod budget;
 mod call;
 mod config;
+pub mod exports;
 mod generation;
 mod guard;
 mod item;
