@@ -11,12 +11,12 @@ import (
 
 // censor takes out of an answer what the session may not have.
 func censor(ctx *simulator.Context, specs []types.PropertyFilterSpec, objects []types.ObjectContent) []types.ObjectContent {
-	return withhold(ctx, sightOf(ctx).restrict(specs, objects))
+	return withhold(ctx, sightOf(ctx).restrict(specs, masks.apply(objects)))
 }
 
 // censoring tells whether anything may be taken out at all.
 func censoring() bool {
-	return accounts.someLimited() || denials.any()
+	return accounts.someLimited() || denials.any() || masks.any()
 }
 
 // WaitForUpdatesEx lets the library answer, and takes out what the session may

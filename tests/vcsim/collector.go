@@ -158,6 +158,10 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	specs, keyed := wholeLists(specs)
 	objects, err := pc.library(ctx, specs...)
 	pickElements(objects, keyed)
+	gone, objects := vanished.first(specs, objects)
+	if gone != nil {
+		return nil, objectGone(*gone)
+	}
 	return censor(ctx, specs, objects), err
 }
 

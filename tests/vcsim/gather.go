@@ -204,7 +204,7 @@ func affectedPaths(wanted []string, dirty map[string]bool, partial bool) []strin
 }
 
 // assignments turns what was read into changes. A property that was asked for
-// and is unset is assigned nothing.
+// and is unset is assigned nothing; one that a mask hides is not heard of.
 func assignments(wanted []string, content types.ObjectContent) []types.PropertyChange {
 	var changes []types.PropertyChange
 	seen := map[string]bool{}
@@ -214,6 +214,9 @@ func assignments(wanted []string, content types.ObjectContent) []types.PropertyC
 	}
 	for _, missing := range content.MissingSet {
 		seen[missing.Path] = true
+	}
+	if masks.on(content.Obj) {
+		return changes
 	}
 	for _, path := range wanted {
 		if !seen[path] {

@@ -14,6 +14,12 @@ func (f *front) refusal(r *http.Request, method string, body []byte) *wireFault 
 			return err
 		}
 	}
+	if readsProperties[method] {
+		return nil
+	}
+	if gone := vanished.among(references(body)); gone != nil {
+		return wireNotFound(*gone)
+	}
 	return nil
 }
 

@@ -14,6 +14,8 @@ import (
 type nameRequest struct {
 	Name string `json:"name"`
 	Moid string `json:"moid"`
+	// Only names the properties that a new VM has values of; nil: all.
+	Only *[]string `json:"only"`
 }
 
 // createMachine makes a small running VM on the first host.
@@ -27,7 +29,9 @@ func (a *admin) createMachine(body []byte) (interface{}, error) {
 	}
 	inventory.Lock()
 	defer inventory.Unlock()
-	vm := a.world.addMachine(machine{name: req.Name, place: a.site.spare})
+	moid := a.world.machineID(a.world.machines + 1)
+	masks.set(ref{Type: "VirtualMachine", Value: moid}, mask{Only: req.Only})
+	vm := a.world.addMachine(machine{name: req.Name, moid: moid, place: a.site.spare})
 	a.world.post(&types.VmCreatedEvent{VmEvent: a.world.machineEvent(vm)})
 	return map[string]string{"moid": vm.Self.Value}, nil
 }

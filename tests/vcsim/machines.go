@@ -143,7 +143,7 @@ func (w *world) newMachine(m machine) *simulator.VirtualMachine {
 	vm := &simulator.VirtualMachine{}
 	vm.Self = ref{Type: "VirtualMachine", Value: m.moid}
 	if m.moid == "" {
-		vm.Self.Value = w.machineID()
+		vm.Self.Value = w.machineID(w.machines)
 	}
 	folder := m.place.folder.Self
 	vm.Parent = &folder
@@ -194,11 +194,11 @@ func (w *world) newMachine(m machine) *simulator.VirtualMachine {
 }
 
 // machineID numbers the VMs the way vCenter or an ESXi host does.
-func (w *world) machineID() string {
+func (w *world) machineID(number int) string {
 	if w.reg.IsESX() {
-		return fmt.Sprintf("%d", 1000+w.machines)
+		return fmt.Sprintf("%d", 1000+number)
 	}
-	return fmt.Sprintf("vm-%d", 1000+w.machines)
+	return fmt.Sprintf("vm-%d", 1000+number)
 }
 
 // environmentBrowser returns the browser a VM inherits from where it runs.

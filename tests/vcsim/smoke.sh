@@ -243,6 +243,35 @@ admin POST /deny '{"type":"VirtualMachine","path":"config.annotation","privilege
 expect "newer NoPermission" '<missingPrivileges><entity type="VirtualMachine">vm-101</entity><privilegeIds>System.Read</privilegeIds></missingPrivileges>' \
     "$(props VirtualMachine vm-101 config.annotation)"
 
+echo "objects that are not whole"
+start -library-updates=false
+login p4ssw0rd >/dev/null
+watch "$(view_spec VirtualMachine name)" >/dev/null
+version=$(wait_for_updates '' | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+expect "half-made VM" '"moid":"vm-1015"' "$(admin POST /vm/create '{"name":"clone","only":[]}')"
+entered=$(wait_for_updates "$version")
+expect "half-made VM enters" '<kind>enter</kind><obj type="VirtualMachine">vm-1015</obj></objectSet>' "$entered"
+version=$(printf '%s' "$entered" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+listed=$(every VirtualMachine name)
+expect "half-made VM is listed" '>vm-1015<' "$listed"
+count "its name is not" 0 '>clone<' "$listed"
+expect "whole VM" '"changed":1' "$(admin POST /mask '{"type":"VirtualMachine","moid":"vm-1015"}')"
+whole=$(wait_for_updates "$version")
+expect "whole VM's name" '>clone<' "$whole"
+version=$(printf '%s' "$whole" | sed -n 's/.*<version>\([^<]*\)<.*/\1/p')
+expect "phantom" '"filters":1' "$(admin POST /update '{"kind":"enter","type":"VirtualMachine","moid":"vm-9001","removed":["name"]}')"
+expect "phantom enters" '<name>name</name><op>indirectRemove</op>' "$(wait_for_updates "$version")"
+expect "phantom is not there" ManagedObjectNotFoundFault "$(props VirtualMachine vm-9001 name)"
+admin POST /mask '{"type":"VirtualMachine","moid":"vm-102","hide":["name"]}' >/dev/null
+count "nameless VM" 0 'ns01.example.org' "$(every VirtualMachine name)"
+admin POST /vanish '{"type":"VirtualMachine","moid":"vm-103","times":2}' >/dev/null
+expect "vanishing VM" ManagedObjectNotFoundFault "$(every VirtualMachine name)"
+expect "statistics of a vanishing VM" ManagedObjectNotFoundFault "$(counters VirtualMachine vm-103)"
+count "after it" 15 '<obj type="VirtualMachine">' "$(every VirtualMachine name)"
+expect "alarm" '"alarm":"alarm-901"' "$(admin POST /alarm '{"on":"Folder:group-d1","entities":["VirtualMachine:vm-9001","VirtualMachine:vm-9002"],"status":"red","systemName":"alarm.x"}')"
+count "alarms on what is not there" 2 '<entity type="VirtualMachine">vm-900' "$(props Folder group-d1 triggeredAlarmState)"
+expect "nameless alarm" '<systemName>alarm.x</systemName>' "$(props Alarm alarm-901 info)"
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')
