@@ -42,6 +42,7 @@ func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.Serve
 	mux.Handle("/perf", post(a.spoilPerf))
 	mux.Handle("/deny", post(a.deny))
 	mux.Handle("/account", post(a.setAccount))
+	mux.Handle("/events/hide", post(a.hideEvents))
 	mux.Handle("/mask", post(a.setMask))
 	mux.Handle("/vanish", post(a.vanish))
 	mux.Handle("/update", post(a.sendUpdate))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"reflect"
-	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -13,10 +12,6 @@ import (
 	"github.com/vmware/govmomi/vim25/soap"
 	"github.com/vmware/govmomi/vim25/types"
 )
-
-// firstEventKey is the key of the oldest event; what happened while the
-// inventory was built is not told.
-const firstEventKey = 1001
 
 // maxEventPage and maxEventCollectors are vCenter's limits.
 const (
@@ -31,6 +26,9 @@ type eventLog struct {
 	world *world
 	self  ref
 
+	// firstKey is the key of the oldest event. Keys are 32 bits long and wrap.
+	firstKey int32
+
 	mu         sync.Mutex
 	events     []types.BaseEvent // oldest first
 	collectors map[ref]*eventCollector
@@ -38,10 +36,11 @@ type eventLog struct {
 
 // installEventLog starts the log and puts our manager of collectors next to
 // the library's event manager, which the library itself needs.
-func installEventLog(w *world) {
+func installEventLog(w *world, firstKey int32) {
 	w.events = &eventLog{
 		world:      w,
 		self:       ref{Type: "EventManager", Value: "vcsim-event-log"},
+		firstKey:   firstKey,
 		collectors: map[ref]*eventCollector{},
 	}
 	desk := &eventDesk{log: w.events}
@@ -58,7 +57,7 @@ func (l *eventLog) add(event types.BaseEvent) types.BaseEvent {
 		e.CreatedTime = l.world.clock.now().UTC()
 	}
 	l.mu.Lock()
-	e.Key = firstEventKey + int32(len(l.events))
+	e.Key = l.firstKey + int32(len(l.events))
 	e.ChainId = e.Key
 	l.events = append(l.events, own)
 	var watchers []ref
@@ -125,14 +124,20 @@ func (l *eventLog) matches(event types.BaseEvent, filter *types.EventFilterSpec)
 	return kind && grave
 }
 
+// logged is an event and its place in the log. Keys tell no order: they wrap.
+type logged struct {
+	place int
+	event types.BaseEvent
+}
+
 // selected returns the events a filter lets pass, oldest first.
-func (l *eventLog) selected(filter *types.EventFilterSpec) []types.BaseEvent {
+func (l *eventLog) selected(filter *types.EventFilterSpec) []logged {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var list []types.BaseEvent
-	for _, event := range l.events {
+	var list []logged
+	for place, event := range l.events {
 		if l.matches(event, filter) {
-			list = append(list, event)
+			list = append(list, logged{place, event})
 		}
 	}
 	return list
@@ -140,12 +145,14 @@ func (l *eventLog) selected(filter *types.EventFilterSpec) []types.BaseEvent {
 
 // newestFirst returns the last events of a list, the newest first, as vCenter
 // shows pages.
-func newestFirst(list []types.BaseEvent, count int) []types.BaseEvent {
+func newestFirst(list []logged, count int) []logged {
 	if len(list) > count {
 		list = list[len(list)-count:]
 	}
-	page := append([]types.BaseEvent{}, list...)
-	sort.SliceStable(page, func(i, j int) bool { return page[i].GetEvent().Key > page[j].GetEvent().Key })
+	page := make([]logged, 0, len(list))
+	for i := len(list) - 1; i >= 0; i-- {
+		page = append(page, list[i])
+	}
 	return page
 }
 
@@ -164,7 +171,7 @@ func (d *eventDesk) CreateCollectorForEvents(ctx *simulator.Context, req *types.
 		body.Fault_ = notAuthenticated(d.Self)
 		return body
 	}
-	made := &eventCollector{log: d.log, filter: req.Filter, session: session, size: defaultEventPage}
+	made := &eventCollector{log: d.log, filter: req.Filter, session: session, user: ctx.Session.UserName, size: defaultEventPage}
 	made.Self.Type = "EventHistoryCollector"
 	made.Filter = req.Filter
 	d.log.mu.Lock()
@@ -199,7 +206,10 @@ func (d *eventDesk) QueryEvents(ctx *simulator.Context, req *types.QueryEvents) 
 			count = maxEventPage
 		}
 		page := newestFirst(d.log.selected(&req.Filter), count)
-		body.Res = &types.QueryEventsResponse{Returnval: page}
+		if view := viewOf(&req.Filter); view != nil {
+			page = view.page(d.log.selected(&req.Filter), count)
+		}
+		body.Res = &types.QueryEventsResponse{Returnval: d.log.visible(page, ctx.Session.UserName)}
 	}
 	return body
 }
@@ -212,12 +222,14 @@ type eventCollector struct {
 	log     *eventLog
 	filter  types.EventFilterSpec
 	session string
+	user    string
 
 	mu   sync.Mutex
 	size int
 	// moved says that position was set; without, it is before the latest page.
-	moved    bool
-	position int32
+	moved bool
+	// position is the place in the log from which on events are next.
+	position int
 }
 
 // Get makes the library read the latest page as it is now.
@@ -226,17 +238,17 @@ func (c *eventCollector) Get() mo.Reference {
 	defer c.mu.Unlock()
 	seen := &mo.EventHistoryCollector{}
 	seen.Self, seen.Filter = c.Self, c.filter
-	seen.LatestPage = newestFirst(c.log.selected(&c.filter), c.size)
+	seen.LatestPage = c.log.visible(newestFirst(c.log.selected(&c.filter), c.size), c.user)
 	return seen
 }
 
-// at returns the key from which on events are next. The caller holds mu.
-func (c *eventCollector) at() int32 {
+// at returns the place from which on events are next. The caller holds mu.
+func (c *eventCollector) at() int {
 	if !c.moved {
 		page := newestFirst(c.log.selected(&c.filter), c.size)
-		c.moved, c.position = true, firstEventKey
+		c.moved, c.position = true, 0
 		if len(page) != 0 {
-			c.position = page[len(page)-1].GetEvent().Key
+			c.position = page[len(page)-1].place
 		}
 	}
 	return c.position
@@ -283,13 +295,14 @@ func (c *eventCollector) ReadNextEvents(_ *simulator.Context, req *types.ReadNex
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	from := c.at()
-	body.Res = &types.ReadNextEventsResponse{}
-	for _, event := range c.log.selected(&c.filter) {
-		if event.GetEvent().Key >= from && len(body.Res.Returnval) < int(req.MaxCount) {
-			body.Res.Returnval = append(body.Res.Returnval, event)
-			c.position = event.GetEvent().Key + 1
+	var page []logged
+	for _, entry := range c.log.selected(&c.filter) {
+		if entry.place >= from && len(page) < int(req.MaxCount) {
+			page = append(page, entry)
+			c.position = entry.place + 1
 		}
 	}
+	body.Res = &types.ReadNextEventsResponse{Returnval: c.log.visible(page, c.user)}
 	return body
 }
 
@@ -303,17 +316,17 @@ func (c *eventCollector) ReadPreviousEvents(_ *simulator.Context, req *types.Rea
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	before := c.at()
-	var older []types.BaseEvent
-	for _, event := range c.log.selected(&c.filter) {
-		if event.GetEvent().Key < before {
-			older = append(older, event)
+	var older []logged
+	for _, entry := range c.log.selected(&c.filter) {
+		if entry.place < before {
+			older = append(older, entry)
 		}
 	}
 	page := newestFirst(older, int(req.MaxCount))
 	if len(page) != 0 {
-		c.position = page[len(page)-1].GetEvent().Key
+		c.position = page[len(page)-1].place
 	}
-	body.Res = &types.ReadPreviousEventsResponse{Returnval: page}
+	body.Res = &types.ReadPreviousEventsResponse{Returnval: c.log.visible(page, c.user)}
 	return body
 }
 

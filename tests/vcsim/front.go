@@ -25,6 +25,8 @@ type front struct {
 	calls        *callCounter
 	delay        time.Duration
 	quotedCookie bool
+	// eventViews says that QueryEvents takes a view.
+	eventViews bool
 }
 
 func newFront(w *world, s *site, churn *churner, next http.Handler, opts *options) *front {
@@ -34,6 +36,7 @@ func newFront(w *world, s *site, churn *churner, next http.Handler, opts *option
 		calls:        newCallCounter(),
 		delay:        opts.delay,
 		quotedCookie: opts.quotedCookie,
+		eventViews:   isFrom(opts.apiVersion, eventViewFrom),
 	}
 	f.admin = adminMux(w, s, churn, f.calls)
 	return f
@@ -60,6 +63,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if method == "Login" {
 		body = checkLogin(body)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	if method == "QueryEvents" && f.eventViews {
+		body = tagEventView(body)
 	}
 	if method == "CreateCollectorForEvents" || method == "QueryEvents" {
 		body = f.toEventLog(body)

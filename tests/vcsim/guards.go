@@ -14,6 +14,9 @@ func (f *front) refusal(r *http.Request, method string, body []byte) *wireFault 
 			return err
 		}
 	}
+	if method == "QueryEvents" && !f.eventViews && eventViewElement.Match(body) {
+		return &wireFault{text: "Unexpected element eventViewSpec", kind: "InvalidRequest"}
+	}
 	if readsProperties[method] {
 		return nil
 	}

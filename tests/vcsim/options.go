@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"time"
 )
@@ -25,6 +26,7 @@ type options struct {
 	instanceUUID     string
 	sampleClock      time.Time
 	maxQueryMetrics  int
+	firstEventKey    int64
 	quotedCookie     bool
 	libraryUpdates   bool
 	strictPaths      bool
@@ -61,6 +63,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&clock, "sample-clock", "", "fixed server `TIME` (RFC 3339), for samples and CurrentTime")
 	flags.IntVar(&opts.maxQueryMetrics, "max-query-metrics", 0,
 		"refuse historical queries of more than `N` metrics (0: no limit)")
+	flags.Int64Var(&opts.firstEventKey, "first-event-key", 1001, "`KEY` of the oldest event; after 2147483647 comes -2147483648")
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")
@@ -92,6 +95,9 @@ func parseOptions(args []string) (*options, error) {
 	if delay < 0 || guestDelay < 0 || opts.churn.Rate < 0 || opts.churn.Together < 0 || opts.size.fillers < 0 ||
 		opts.size.hosts < 0 || opts.size.clusters < 0 || opts.size.datacenters < 0 {
 		return nil, errors.New("numbers must not be negative")
+	}
+	if opts.firstEventKey < math.MinInt32 || opts.firstEventKey > math.MaxInt32 {
+		return nil, errors.New("-first-event-key is a signed 32-bit number")
 	}
 	opts.delay = time.Duration(delay) * time.Millisecond
 	opts.guestDelay = time.Duration(guestDelay) * time.Millisecond

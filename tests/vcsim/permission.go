@@ -1,9 +1,6 @@
 package main
 
 import (
-	"strconv"
-	"strings"
-
 	"github.com/vmware/govmomi/vim25/types"
 )
 
@@ -17,21 +14,6 @@ var missingPrivileges bool
 
 // newPermissionsFrom is the version from which on vCenter names them so.
 var newPermissionsFrom = []int{8, 0, 1, 0}
-
-// namesPrivileges tells whether a server of an API version names entities.
-func namesPrivileges(version string) bool {
-	parts := strings.Split(version, ".")
-	for i, from := range newPermissionsFrom {
-		number := 0
-		if i < len(parts) {
-			number, _ = strconv.Atoi(parts[i]) // what is no number counts as 0
-		}
-		if number != from {
-			return number > from
-		}
-	}
-	return true
-}
 
 // NoPermission is the newer form of the fault, for releases of the library
 // that have the older one only. The name is the type's name in XML.

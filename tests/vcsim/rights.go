@@ -194,10 +194,15 @@ func missing(path string, obj ref, privilege string) types.MissingProperty {
 	}
 }
 
-// shorten takes hidden objects out of the lists that views and folders show.
+// shorten takes hidden objects out of the lists that views and folders show,
+// and a hidden event out of the event manager.
 func (s *sight) shorten(content *types.ObjectContent) {
 	for i := range content.PropSet {
 		property := &content.PropSet[i]
+		if event, ok := property.Val.(types.BaseEvent); ok && property.Name == "latestEvent" && !s.seesEvent(event) {
+			content.PropSet = append(content.PropSet[:i:i], content.PropSet[i+1:]...)
+			return
+		}
 		if property.Name != "view" && property.Name != "childEntity" {
 			continue
 		}

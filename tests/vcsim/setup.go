@@ -27,7 +27,7 @@ func newWorld(model *simulator.Model, opts *options) *world {
 	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
 	strictPaths = opts.strictPaths
-	missingPrivileges = opts.missingPrivs || namesPrivileges(opts.apiVersion)
+	missingPrivileges = opts.missingPrivs || isFrom(opts.apiVersion, newPermissionsFrom)
 	return w
 }
 
@@ -77,7 +77,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if len(places.places) == 0 {
 		return nil, errors.New("the inventory has no host that is up")
 	}
-	installEventLog(w)
+	installEventLog(w, int32(opts.firstEventKey))
 	installWatcher(w)
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err

@@ -272,6 +272,36 @@ expect "alarm" '"alarm":"alarm-901"' "$(admin POST /alarm '{"on":"Folder:group-d
 count "alarms on what is not there" 2 '<entity type="VirtualMachine">vm-900' "$(props Folder group-d1 triggeredAlarmState)"
 expect "nameless alarm" '<systemName>alarm.x</systemName>' "$(props Alarm alarm-901 info)"
 
+echo "events"
+start -first-event-key 2147483644
+login p4ssw0rd >/dev/null
+collector_of_events=$(soap '<CreateCollectorForEvents xmlns="urn:vim25"><_this type="EventManager">EventManager</_this>
+<filter/></CreateCollectorForEvents>' | sed -n 's/.*type="EventHistoryCollector">\([^<]*\)<.*/\1/p')
+read_events() {
+    soap "<$1 xmlns=\"urn:vim25\"><_this type=\"EventHistoryCollector\">$collector_of_events</_this>${2:+<maxCount>$2</maxCount>}</$1>"
+}
+keys() {
+    printf '%s' "$1" | grep -o '<key>[^<]*</key><chainId>' | sed 's/<key>//;s/<.*//' | tr '\n' ' '
+}
+read_events RewindCollector >/dev/null
+expect "keys that wrap" '2147483644 2147483645 2147483646 2147483647 -2147483648 -2147483647 ' "$(keys "$(read_events ReadNextEvents 6)")"
+expect "backwards" '-2147483647 -2147483648 2147483647 2147483646 ' "$(keys "$(read_events ReadPreviousEvents 4)")"
+read_events ResetCollector >/dev/null
+admin POST /events/hide '{"types":["VmPoweredOnEvent","ExtendedEvent","GeneralUserEvent","UserLoginSessionEvent"]}' >/dev/null
+read_events SetCollectorPageSize 3 >/dev/null
+read_events ResetCollector >/dev/null
+count "page with gaps" 0 '<chainId>' "$(props EventHistoryCollector "$collector_of_events" latestPage)"
+count "older events" 3 '<chainId>' "$(read_events ReadPreviousEvents 4)"
+view_events() {
+    soap "<QueryEvents xmlns=\"urn:vim25\"><_this type=\"EventManager\">EventManager</_this><filter><maxCount>2</maxCount></filter>
+<eventViewSpec xsi:type=\"EventManagerViewByStartId\"><startEventId>$1</startEventId><isForward>$2</isForward></eventViewSpec></QueryEvents>"
+}
+expect "view of an old server" InvalidRequestFault "$(view_events 1003 true)"
+start -api-version 9.0.0.0
+login p4ssw0rd >/dev/null
+expect "newer events" '1004 1005 ' "$(keys "$(view_events 1003 true)")"
+expect "older events" '1002 1001 ' "$(keys "$(view_events 1003 false)")"
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')
