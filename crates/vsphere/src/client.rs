@@ -14,6 +14,8 @@ use crate::{Arg, Config, Error, FilterSpec, MoRef, ObjectContent, Session, Stats
 const LOGOUT_LIMIT: Duration = Duration::from_secs(5);
 
 /// A client of one vSphere host. Clones share one session, its limits and counters.
+///
+#[doc = concat!("```no_run\n", include_str!("../examples/power_states.rs"), "```")]
 #[derive(Clone, Debug)]
 pub struct Client {
     pub(crate) connection: Arc<Connection>,

@@ -19,6 +19,8 @@ const PAGE: i32 = 1000;
 const REFUSALS: usize = 10_000;
 
 /// A property collector that belongs to this client alone, in one session.
+///
+#[doc = concat!("```no_run\n", include_str!("../examples/power_changes.rs"), "```")]
 #[derive(Debug)]
 pub struct Collector {
     client: Client,

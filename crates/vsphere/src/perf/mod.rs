@@ -24,6 +24,8 @@ pub use samples::{EntitySeries, Sample, Series};
 use read_once::ReadOnce;
 
 /// The performance manager of one vSphere host. Clones share what was read of it.
+///
+#[doc = concat!("```no_run\n", include_str!("../../examples/cpu_usage.rs"), "```")]
 #[derive(Clone, Debug)]
 pub struct Performance {
     client: Client,

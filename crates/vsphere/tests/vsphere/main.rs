@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's error report")]
 
 mod closing;
+mod examples;
 mod held;
 mod login;
 mod misbehaviour;
