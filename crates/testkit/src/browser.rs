@@ -123,7 +123,7 @@ impl Browser {
         assert!(shown.is_some(), "the page does not show {missing:?}:\n{}", self.text());
     }
 
-    /// Waits until the page shows so many images, or more, that a CSS selector finds, loaded and not broken.
+    /// Waits until at least `count` of the images that a CSS selector finds are loaded and not broken.
     ///
     /// # Panics
     /// When that is not so after [`SLOW`]; with what there is.

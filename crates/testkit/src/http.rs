@@ -2,6 +2,7 @@
 //! server presents.
 //!
 //! Blocking and without a runtime, so that it works in plain tests and inside asynchronous ones. Certificates are not checked.
+//! Written by hand, because tests of broken connections want what arrived of an answer that was cut, which HTTP libraries drop.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,7 +1,7 @@
 //! What the tests of vPoller stand on: processes that end with the test, the simulated vCenter, certificates, a relay that
 //! breaks connections on purpose, whole stacks of proxy and workers, and the real Zabbix daemons.
 //!
-//! Everything here panics with a message that says what to do: a test has no better use for an error. Nothing waits a fixed
+//! Everything here panics with a message that says what to do, because that is how a test reports an error. Nothing waits a fixed
 //! time; [`wait_until`] waits for a condition with a limit. Ports are given out by the system. This crate knows nothing of the
 //! code under test (no other crate of the workspace is used), because a test double made with it would prove nothing.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "the whole crate is test support: a panic is its error report")]

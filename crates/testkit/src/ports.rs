@@ -1,4 +1,4 @@
-//! Free TCP ports for programs that cannot be told "any port".
+//! Free TCP ports for programs that cannot choose one by themselves (port 0).
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ const RANGE: std::ops::Range<u16> = 20_000..32_000;
 
 /// `N` different ports of 127.0.0.1 on which nothing listens; within a test process none is given twice.
 ///
-/// Test processes start at different places of the range. Use port 0 wherever a program reports its port.
+/// Test processes begin at different places of the range. Use port 0 wherever a program reports its port.
 ///
 /// # Panics
 /// When no port of the range is free.

@@ -224,12 +224,12 @@ pub fn send(target: i32, signal: i32) {
     unsafe { libc::kill(target, signal) };
 }
 
-type Order = (Command, Sender<io::Result<Child>>);
+type SpawnOrder = (Command, Sender<io::Result<Child>>);
 
 /// Starts the child from one thread that lives as long as the test process: the kernel kills the child when the *thread* that
 /// made it ends, and a test's own thread ends before statics that other tests still use.
 fn spawn_bound_to_test(mut command: Command, last_signal: i32) -> io::Result<Child> {
-    static SPAWNER: OnceLock<Mutex<Sender<Order>>> = OnceLock::new();
+    static SPAWNER: OnceLock<Mutex<Sender<SpawnOrder>>> = OnceLock::new();
     command.process_group(0);
     // SAFETY: between fork and exec only prctl is called, which is safe there.
     unsafe {
@@ -239,12 +239,13 @@ fn spawn_bound_to_test(mut command: Command, last_signal: i32) -> io::Result<Chi
         });
     }
     let spawner = SPAWNER.get_or_init(|| {
-        let (orders, inbox) = channel::<Order>();
+        let (orders, inbox) = channel::<SpawnOrder>();
         thread::Builder::new()
             .name("testkit-spawner".to_owned())
             .spawn(move || {
                 for (mut command, answer) in inbox {
-                    let _ = answer.send(command.spawn()); // the one who asked waits for it
+                    // The caller waits for it.
+                    let _ = answer.send(command.spawn());
                 }
             })
             .expect("thread that starts children");
@@ -280,9 +281,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::wait::SOON;
     use crate::wait_until;
-
-    const LIMIT: Duration = Duration::from_secs(10);
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -294,9 +294,9 @@ mod tests {
     fn processor_time_is_that_of_children_too() {
         let busy = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
         let mut alone = Process::spawn(shell(&format!("{busy}; echo done; exec sleep 60")));
-        alone.wait_for_line("done", LIMIT);
+        alone.wait_for_line("done", SOON);
         let mut parent = Process::spawn(shell(&format!("({busy}; echo done; exec sleep 60) & wait")));
-        parent.wait_for_line("done", LIMIT);
+        parent.wait_for_line("done", SOON);
         assert!(alone.processor_seconds() > 0.0 && parent.processor_seconds() > 0.0);
         assert_eq!(processor_ticks("7 (a) b) S 5 7 7 0 -1 0 0 0 0 0 1 2 30 400 20 0"), Some(("5".to_owned(), 433)));
         assert_eq!(processor_ticks("7 (cut) S 5"), None);
@@ -304,39 +304,39 @@ mod tests {
 
     #[test]
     fn captures_output_and_exit_code() {
-        let done = run(shell("echo out; echo err >&2; exit 3"), LIMIT);
+        let done = run(shell("echo out; echo err >&2; exit 3"), SOON);
         assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (3, "out\n", "err\n"));
     }
 
     #[test]
     fn waits_for_a_line_and_ends_by_signal() {
         let mut process = Process::spawn(shell("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.05; done"));
-        assert_eq!(process.wait_for_line("rea", LIMIT), "ready");
+        assert_eq!(process.wait_for_line("rea", SOON), "ready");
         process.signal(libc::SIGTERM);
-        assert_eq!(process.wait_exit(LIMIT).code(), Some(7));
+        assert_eq!(process.wait_exit(SOON).code(), Some(7));
         assert!(process.stdout().ends_with("bye\n"));
     }
 
     #[test]
     #[should_panic(expected = "has ended and wrote:\nsomething else")]
     fn a_missing_line_shows_what_there_was() {
-        Process::spawn(shell("echo something else")).wait_for_line("ready", LIMIT);
+        Process::spawn(shell("echo something else")).wait_for_line("ready", SOON);
     }
 
     #[test]
     fn dropping_kills_the_whole_group() {
         let mut process = Process::spawn(shell("sleep 1000 & echo $!; wait"));
-        let grandchild = process.wait_for_line("", LIMIT);
+        let grandchild = process.wait_for_line("", SOON);
         drop(process);
         let path = PathBuf::from("/proc").join(grandchild);
         let gone = || fs::read_to_string(path.join("stat")).map_or(true, |stat| stat.contains(") Z "));
-        wait_until(LIMIT, "the end of the grandchild", gone);
+        wait_until(SOON, "the end of the grandchild", gone);
     }
 
     #[test]
     fn children_outlive_the_thread_that_asked_for_them() {
         let mut process = thread::spawn(|| Process::spawn(shell("echo up; sleep 1000"))).join().unwrap();
-        process.wait_for_line("up", LIMIT);
+        process.wait_for_line("up", SOON);
         assert!(process.is_running());
     }
 }

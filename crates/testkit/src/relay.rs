@@ -32,7 +32,7 @@ pub enum Fault {
     Hang,
     /// The answer's head and this many bytes of its body arrive, then nothing more; the connection stays open.
     HangAfter(usize),
-    /// The answer arrives in pieces of so many bytes with a pause before each.
+    /// The answer arrives in pieces of this many bytes with a pause before each.
     Drip(usize, Duration),
     /// Answered with this status and body instead of the server's; the server never sees the call.
     Answer(u16, String),
@@ -55,12 +55,12 @@ impl Rule {
 
     /// Only for calls of this SOAP method.
     #[must_use]
-    pub fn of(mut self, method: &str) -> Self {
+    pub fn for_method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
         self
     }
 
-    /// Only for the next so many matching calls.
+    /// Only for the next `count` matching calls.
     #[must_use]
     pub fn times(mut self, count: usize) -> Self {
         self.times = Some(count);
@@ -72,7 +72,7 @@ impl Rule {
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
-    state: Arc<State>,
+    state: Arc<RelayState>,
     stop: watch::Sender<Signal>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -90,7 +90,7 @@ impl Relay {
         let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("port for a relay");
         listener.set_nonblocking(true).expect("non-blocking listener");
         let address = listener.local_addr().expect("address of a relay");
-        let state = Arc::new(State::default());
+        let state = Arc::new(RelayState::default());
         let (stop, signals) = watch::channel(Signal::Run(0));
         let shared = Arc::clone(&state);
         let thread = thread::Builder::new()
@@ -153,12 +153,13 @@ impl Drop for Relay {
     fn drop(&mut self) {
         self.stop.send_replace(Signal::Stop);
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // its panic was printed and fails whatever waited for an answer
+            // Its panic was printed, and fails the test that waited for an answer.
+            let _ = thread.join();
         }
     }
 }
 
-/// What the relay's connections are told.
+/// A signal to the relay's connections.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Signal {
     /// Go on; connections made before the count last changed end.
@@ -168,13 +169,13 @@ enum Signal {
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RelayState {
     rules: Mutex<Vec<Rule>>,
     calls: Mutex<BTreeMap<String, usize>>,
     connections: Mutex<usize>,
 }
 
-impl State {
+impl RelayState {
     /// Counts a call and takes the fault that applies to it.
     fn arrive(&self, method: &str) -> Option<Fault> {
         *self.calls.lock().expect("calls").entry(method.to_owned()).or_default() += 1;
@@ -227,7 +228,7 @@ mod tests {
         assert!(status == 200 && whole.ends_with("Envelope>"), "{status} {whole}");
         assert_eq!((relay.calls_of("RetrieveServiceContent"), simulator.calls().total), (1, 1));
 
-        relay.add(Rule::new(Fault::Status(503)).of("RetrieveServiceContent").times(1));
+        relay.add(Rule::new(Fault::Status(503)).for_method("RetrieveServiceContent").times(1));
         assert_eq!(ask(&relay).unwrap().0, 503);
         relay.add(Rule::new(Fault::Refuse).times(1));
         assert!(ask(&relay).is_err());
@@ -266,9 +267,9 @@ mod tests {
 
     #[test]
     fn rules_apply_in_order_and_run_out() {
-        let state = State::default();
-        state.rules.lock().unwrap().push(Rule::new(Fault::Refuse).of("Login").times(2));
-        state.rules.lock().unwrap().push(Rule::new(Fault::Hang).of("Login"));
+        let state = RelayState::default();
+        state.rules.lock().unwrap().push(Rule::new(Fault::Refuse).for_method("Login").times(2));
+        state.rules.lock().unwrap().push(Rule::new(Fault::Hang).for_method("Login"));
         let seen: Vec<_> = (0..3).map(|_| state.arrive("Login")).collect();
         assert_eq!(seen, [Some(Fault::Refuse), Some(Fault::Refuse), Some(Fault::Hang)]);
         assert_eq!(state.arrive("Logout"), None);

@@ -14,7 +14,7 @@ use crate::{Process, http, workspace};
 /// Starting 10,000 virtual machines takes half a minute on an idle machine.
 const START_LIMIT: Duration = Duration::from_secs(180);
 
-/// User the simulator accepts unless told otherwise.
+/// User that the simulator accepts by default.
 pub const USER: &str = "root";
 /// Password of [`USER`], also of `root` inside the guests.
 pub const PASSWORD: &str = "p4ssw0rd";
@@ -193,7 +193,7 @@ impl Simulator {
     }
 
     /// Withholds a property of all objects of a type for want of this privilege, everything but name and parent when the path is
-    /// empty. Without a privilege it may be read again. Waiting clients are not told.
+    /// empty. Without a privilege it may be read again. Clients that wait for changes do not learn of it.
     #[track_caller]
     pub fn deny(&self, kind: &str, path: &str, privilege: Option<&str>) {
         let body = json!({"type": kind, "path": path, "privilege": privilege.unwrap_or_default()});

@@ -13,7 +13,7 @@ use crate::simulator::{PASSWORD, USER};
 use crate::wait::SOON;
 use crate::{ports, wait_until};
 
-/// A vSphere host as `vconnector-cli` is told about it.
+/// A vSphere host as `vconnector-cli` registers it.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// Name in requests, resolved for the connection: an address works without any name service.
@@ -32,8 +32,13 @@ impl Host {
     /// The simulator's user at an address, its certificate not checked.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        let (name, port) = (address.ip().to_string(), address.port());
-        Self { name, port, user: USER.to_owned(), password: PASSWORD.to_owned(), trust: vec!["--off".to_owned()] }
+        Self {
+            name: address.ip().to_string(),
+            port: address.port(),
+            user: USER.to_owned(),
+            password: PASSWORD.to_owned(),
+            trust: vec!["--off".to_owned()],
+        }
     }
 }
 
@@ -55,7 +60,7 @@ pub struct Worker {
 }
 
 impl Stack {
-    /// Registers the hosts, starts the proxy and so many workers of one socket each, and waits until the proxy counts them all.
+    /// Registers the hosts, starts the proxy and `workers` workers of one socket each, and waits until the proxy counts them all.
     ///
     /// # Panics
     /// When a program is missing or does not start.
@@ -149,7 +154,7 @@ impl Stack {
         self.workers.last_mut().expect("the worker just added")
     }
 
-    /// Waits until the proxy counts so many live workers (sockets).
+    /// Waits until the proxy counts `count` live workers (sockets).
     ///
     /// # Panics
     /// When it does not.

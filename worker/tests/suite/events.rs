@@ -155,7 +155,7 @@ const CANNED: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 async fn an_event_that_cannot_be_read_costs_no_other() {
     let (relay, desk) = behind_relay();
     events(&desk, "").await;
-    relay.add(Rule::new(Fault::Answer(200, CANNED.to_owned())).of("RetrievePropertiesEx").times(1));
+    relay.add(Rule::new(Fault::Answer(200, CANNED.to_owned())).for_method("RetrievePropertiesEx").times(1));
     let seen = desk.result("event.get", json!({"key": "9", "properties": "spin"})).await;
     let short: Vec<Json> = ["key", "type", "time", "severity", "message", "spin"]
         .iter()
@@ -179,7 +179,7 @@ async fn an_event_that_cannot_be_read_costs_no_other() {
 async fn a_requester_that_gives_up_leaves_no_collector_behind() {
     let (relay, desk) = behind_relay();
     desk.result("about", json!({})).await;
-    relay.add(Rule::new(Fault::Delay(Duration::from_millis(500))).of("CreateCollectorForEvents").times(1));
+    relay.add(Rule::new(Fault::Delay(Duration::from_millis(500))).for_method("CreateCollectorForEvents").times(1));
     let late = desk.reply("event.get", json!({"timeout": 100})).await;
     assert_eq!(late["success"], 1, "{late}");
     wait_until(Duration::from_secs(10), "the collector", || relay.calls_of("SetCollectorPageSize") == 1);

@@ -110,8 +110,8 @@ async fn until_the_first_load_is_done_vsphere_answers() {
     let simulator = Simulator::start(&SimOptions { vms: 250, ..SimOptions::default() });
     let relay = relay(&simulator);
     // The second page never comes; then the session goes, too.
-    relay.add(Rule::new(Fault::Delay(Duration::ZERO)).of("WaitForUpdatesEx").times(1));
-    relay.add(Rule::new(Fault::Hang).of("WaitForUpdatesEx").times(1));
+    relay.add(Rule::new(Fault::Delay(Duration::ZERO)).for_method("WaitForUpdatesEx").times(1));
+    relay.add(Rule::new(Fault::Hang).for_method("WaitForUpdatesEx").times(1));
     let followed = Followed::begin(&at(relay.address()), quick());
     wait_until(SOON, "the second page to be asked for", || relay.calls_of("WaitForUpdatesEx") == 2);
     assert_eq!(followed.cache()["state"], "empty");

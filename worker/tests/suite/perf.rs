@@ -188,7 +188,7 @@ async fn oversized_calls_are_halved_until_the_server_takes_them() {
         xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><e:Body><e:Fault><faultcode>ServerFaultCode</faultcode><faultstring/>
         <detail><NoPermissionFault xmlns="urn:vim25" xsi:type="NoPermission"><object type="OptionManager">VpxSettings</object>
         <privilegeId>Global.Settings</privilegeId></NoPermissionFault></detail></e:Fault></e:Body></e:Envelope>"#;
-    relay.add(Rule::new(Fault::Answer(500, denied.to_owned())).of("QueryOptions"));
+    relay.add(Rule::new(Fault::Answer(500, denied.to_owned())).for_method("QueryOptions"));
     let (inventory, clock) = direct(relay.address());
     let vms: Vec<MoRef> = all(&inventory, Kind::VirtualMachine).await.into_iter().take(40).collect();
     let ask_all = || ask(&inventory, &vms, vec![Metric::new(USAGE, "")], PAST_DAY);
@@ -220,7 +220,7 @@ async fn a_lost_session_costs_no_answer() {
 async fn a_request_that_its_client_gave_up_is_answered_to_the_next_one() {
     let simulator = stopped(0);
     let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
-    relay.add(Rule::new(Fault::Delay(Duration::from_millis(700))).of("QueryPerf").times(1));
+    relay.add(Rule::new(Fault::Delay(Duration::from_millis(700))).for_method("QueryPerf").times(1));
     let (inventory, _) = direct(relay.address());
     let executors = Arc::new(Executors::new([(HOST.to_owned(), inventory.clone() as Arc<dyn Inventory>)], 64));
     let dispatcher = Dispatcher::new(Arc::clone(&executors));

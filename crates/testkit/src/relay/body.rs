@@ -47,7 +47,8 @@ impl FaultyBody {
     /// The whole body in pieces with a pause before each.
     pub(crate) fn dripping(data: Bytes, piece: usize, pause: Duration) -> Self {
         let mut body = Self::whole(data);
-        (body.piece, body.pause) = (piece.max(1), pause);
+        body.piece = piece.max(1);
+        body.pause = pause;
         body
     }
 

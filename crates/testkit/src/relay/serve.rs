@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::body::FaultyBody;
-use super::{Fault, Signal, State, soap_method};
+use super::{Fault, RelayState, Signal, soap_method};
 use crate::certificates::{ServerCertificate, server_config};
 use crate::http;
 
@@ -29,12 +29,12 @@ pub(crate) fn acceptor(certificate: &ServerCertificate) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(server_config(certificate)))
 }
 
-/// Serves until told to stop.
+/// Serves until the signal to stop.
 pub(crate) fn run(
     listener: std::net::TcpListener,
     acceptor: TlsAcceptor,
     upstream: SocketAddr,
-    state: &Arc<State>,
+    state: &Arc<RelayState>,
     mut signals: watch::Receiver<Signal>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime of a relay");
@@ -48,12 +48,18 @@ pub(crate) fn run(
             };
             let Ok((tcp, _)) = accepted else { continue };
             *state.connections.lock().expect("connections") += 1;
-            let server = Server { upstream, client: Arc::clone(&client), state: Arc::clone(state), link: Mutex::new(None) };
-            let (acceptor, mut signals) = (acceptor.clone(), signals.clone());
+            let connection = RelayedConnection {
+                upstream,
+                client: Arc::clone(&client),
+                state: Arc::clone(state),
+                upstream_link: Mutex::new(None),
+            };
+            let acceptor = acceptor.clone();
+            let mut signals = signals.clone();
             signals.mark_unchanged();
             tokio::spawn(async move {
                 tokio::select! {
-                    () = server.connection(tcp, acceptor) => {}
+                    () = connection.serve(tcp, acceptor) => {}
                     _ = signals.changed() => {}
                 }
             });
@@ -64,15 +70,15 @@ pub(crate) fn run(
 }
 
 /// One accepted connection and what it needs.
-struct Server {
+struct RelayedConnection {
     upstream: SocketAddr,
     client: Arc<ClientConfig>,
-    state: Arc<State>,
-    link: Mutex<Option<SendRequest<Full<Bytes>>>>,
+    state: Arc<RelayState>,
+    upstream_link: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
 
-impl Server {
-    async fn connection(self, tcp: TcpStream, acceptor: TlsAcceptor) {
+impl RelayedConnection {
+    async fn serve(self, tcp: TcpStream, acceptor: TlsAcceptor) {
         let Ok(tls) = acceptor.accept(tcp).await else { return };
         let service = service_fn(|request| self.exchange(request));
         // A connection that ends in an error is what half of the rules are for.
@@ -95,7 +101,7 @@ impl Server {
             }
             _ => {}
         }
-        let (mut head, body) = self.ask(Request::from_parts(head, Full::new(body))).await?.into_parts();
+        let (mut head, body) = self.forward(Request::from_parts(head, Full::new(body))).await?.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         head.headers.remove(TRANSFER_ENCODING);
         head.headers.insert(CONTENT_LENGTH, body.len().into());
@@ -110,8 +116,8 @@ impl Server {
     }
 
     /// Passes a request on, over the connection of the one before when it still lives.
-    async fn ask(&self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
-        let mut link = self.link.lock().await;
+    async fn forward(&self, request: Request<Full<Bytes>>) -> io::Result<Response<Incoming>> {
+        let mut link = self.upstream_link.lock().await;
         if link.as_mut().is_none_or(|link| link.is_closed()) {
             *link = Some(self.connect().await?);
         }

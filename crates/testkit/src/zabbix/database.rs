@@ -23,7 +23,7 @@ const SETTINGS: &str = "listen_addresses = '127.0.0.1'\nunix_socket_directories 
      dynamic_shared_memory_type = mmap\nmax_connections = 200\n";
 
 /// PostgreSQL refuses root, and an ordinary user can read neither root's home nor other people's temporary folders: so the
-/// programs move to the folder as well, and run as nobody there.
+/// programs move to the folder as well, and run as `nobody` there.
 const AS_NOBODY: [&str; 6] = ["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--inh-caps=-all", "--pdeathsig", "QUIT"];
 
 /// A running database server with the database `zabbix`.

@@ -90,7 +90,7 @@ impl Series {
     }
 }
 
-/// What a daemon is told, and where it keeps its files.
+/// Configuration and files of one daemon.
 pub struct Setting {
     series: Series,
     folder: TempDir,

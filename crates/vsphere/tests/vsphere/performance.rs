@@ -164,7 +164,7 @@ async fn a_query_ends_at_its_own_deadline() {
     let client = client(relay.address());
     let perf = Performance::new(client.clone());
     let vm = vm(&client, "vm01.example.org").await;
-    relay.add(Rule::new(Fault::Hang).of("QueryPerf"));
+    relay.add(Rule::new(Fault::Hang).for_method("QueryPerf"));
     let error = perf.query(&[real_time(&vm, vec![Metric::new(2, "")])], Duration::from_millis(50)).await.unwrap_err();
     assert!(error.to_string().contains("took longer than 0.1 s"), "{error}");
     assert_eq!(relay.calls_of("QueryPerf"), 1);
