@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use vpoller_wire::limits::CLIENT_PATIENCE;
+
 use crate::generation::Generation;
 
 /// Used when neither file nor host sets a limit.
-const DEFAULT: Duration = Duration::from_secs(10);
+const DEFAULT: Duration = CLIENT_PATIENCE;
 /// Left to Zabbix for passing on what the module returned.
 const MARGIN: Duration = Duration::from_millis(200);
 /// No limit is shorter, whatever the settings say.

@@ -10,6 +10,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
 use once_cell::sync::OnceCell;
+use vpoller_wire::text::{self, Controls};
 
 use crate::symbols;
 
@@ -142,7 +143,7 @@ impl Threshold {
 
 /// Control characters would end the line, or the text: they come from parameters.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = text::one_line(text, Controls::Replaced(' ')).into_owned();
     let mut end = line.len().min(MAX_BYTES);
     while !line.is_char_boundary(end) {
         end -= 1;

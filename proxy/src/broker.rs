@@ -23,8 +23,9 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vpoller_wire::control::{self, Control};
+use vpoller_wire::control::{self, Control, DEAD_AFTER, HEARTBEAT};
 use vpoller_wire::envelope::Envelope;
+use vpoller_wire::limits::{CLIENT_PATIENCE, LONGEST_HOST_NAME};
 use vpoller_wire::{Route, text};
 
 pub use counters::{Counters, Dropped, Expired};
@@ -40,20 +41,12 @@ use pending::Pending;
 use queue::Queue;
 use requests::Verdict;
 
-/// Both sides say something at least this often.
-pub const HEARTBEAT: Duration = Duration::from_millis(300);
-/// A worker that said nothing for this long is lost.
-pub const DEAD: Duration = Duration::from_secs(1);
 /// A request nobody can serve is held this long after the start or the last worker's end (or half its patience, if less).
 const HOLD: Duration = Duration::from_secs(2);
 /// A request that outlived this many workers is not given to another one.
 const MAX_REDISPATCHES: u32 = 2;
 /// Strangers that are asked who they are, between two heartbeats.
 const MAX_STRANGERS: usize = 1024;
-/// The longest wait of any Zabbix item; a client that names a longer one is taken to wait so long.
-const MAX_PATIENCE: Duration = Duration::from_secs(600);
-/// A `hostname` longer than this is none; the request is treated like one without.
-const MAX_HOST_NAME: usize = 255;
 
 /// What can be configured about the rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -74,7 +67,7 @@ impl Default for Rules {
     fn default() -> Self {
         Self {
             affinity: 2,
-            request_ttl: Duration::from_secs(10),
+            request_ttl: CLIENT_PATIENCE,
             bounds: Bounds::default(),
             max_request: 16 * 1024 * 1024,
             log_requests: false,
@@ -170,7 +163,7 @@ impl Broker {
     /// When [`Broker::tick`] has something to do, if nothing happens before.
     #[must_use]
     pub fn next_due(&self) -> Instant {
-        let silence = self.farm.longest_quiet().map(|heard| heard + DEAD);
+        let silence = self.farm.longest_quiet().map(|heard| heard + DEAD_AFTER);
         let request = self.due.first().map(|(due, _)| *due);
         [silence, request, self.farm.settle_at()].into_iter().flatten().fold(self.next_heartbeat, Instant::min)
     }
@@ -205,7 +198,7 @@ impl Broker {
         let number = self.next_number;
         self.next_number += 1;
         let mut pending = Pending::new(envelope, route, self.rules.request_ttl, now);
-        if pending.host.len() > MAX_HOST_NAME {
+        if pending.host.len() > LONGEST_HOST_NAME {
             pending.host = Arc::from("");
         }
         let refusal = match () {
@@ -249,7 +242,7 @@ impl Broker {
 
     /// Time passes.
     pub fn tick(&mut self, now: Instant) {
-        if now.saturating_duration_since(self.last_tick) > DEAD / 2 {
+        if now.saturating_duration_since(self.last_tick) > DEAD_AFTER / 2 {
             // We were paused; what workers said meanwhile is still in the socket.
             self.farm.excuse_all(now);
         }

@@ -8,6 +8,7 @@ use vpoller_daemon::config::{Checked, ConfigError, Settings};
 use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
+use vpoller_wire::limits::LONGEST_PATIENCE;
 
 use crate::broker::{Bounds, Rules};
 
@@ -58,7 +59,7 @@ impl Config {
     fn read(settings: &Settings) -> Result<Self, ConfigError> {
         settings.refuse_curve()?;
         let rules = Rules::default();
-        let ttl = Duration::from_millis(100)..=Duration::from_secs(600);
+        let ttl = Duration::from_millis(100)..=LONGEST_PATIENCE;
         Ok(Self {
             frontend: settings.endpoint(SECTION, "frontend", DEFAULT_FRONTEND)?,
             backend: settings.endpoint(SECTION, "backend", DEFAULT_BACKEND)?,

@@ -16,6 +16,7 @@ use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
+use vpoller_wire::client::poll_timeout;
 
 use crate::Config;
 use crate::process::{self, Order, Process};
@@ -189,7 +190,7 @@ impl Manager {
         items.extend(signals.map(|signals| zmq::PollItem::from_fd(signals.fd(), zmq::POLLIN)));
         let now = Instant::now();
         let until = limit.map(|limit| limit.saturating_duration_since(now));
-        let timeout = until.into_iter().chain(self.watchdog.wait(now)).min().map_or(-1, process::milliseconds);
+        let timeout = until.into_iter().chain(self.watchdog.wait(now)).min().map_or(-1, poll_timeout);
         match zmq::poll(&mut items, timeout) {
             Ok(_) | Err(zmq::Error::EINTR) => Ok(self.ended.drain()),
             Err(source) => Err(ProxyError::Failed { role: "management", source }),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket::{self, Bound};
 use vpoller_daemon::wake::Wake;
+use vpoller_wire::client::poll_timeout;
 use zmq::{Context, Socket};
 
 use crate::broker::{Action, Broker, Fault, MAX_CAPACITY, Note, Report, Severity};
@@ -126,7 +127,7 @@ impl Process {
 
     fn wait(&self, limit: Option<Instant>) -> Result<(), ProxyError> {
         let until = limit.map_or_else(|| self.broker.next_due(), |limit| limit.min(self.broker.next_due()));
-        let timeout = milliseconds(until.saturating_duration_since(Instant::now()));
+        let timeout = poll_timeout(until.saturating_duration_since(Instant::now()));
         let mut items = [
             self.frontend.socket.as_poll_item(zmq::POLLIN),
             self.backend.socket.as_poll_item(zmq::POLLIN),
@@ -225,11 +226,6 @@ fn log(note: &Note) {
         Severity::Info => tracing::info!("{note}"),
         Severity::Warning => tracing::warn!("{note}"),
     }
-}
-
-/// Rounded up, so that the last fraction is waited for and not spun through.
-pub fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(i64::MAX)
 }
 
 /// Requests are numbered from here: no earlier proxy on this machine came near, and no later one will.

@@ -99,12 +99,7 @@ fn bare(request: &Request, reply: &Reply) -> Vec<u8> {
         Reply::Failure { msg, .. } => (msg.clone().into_bytes(), Outcome::Failure),
         Reply::Success { result, .. } => {
             let value = request.properties.first().map_or(Some(result), |path| result.get(path));
-            let bytes = match value {
-                None | Some(Value::Null) => Vec::new(),
-                Some(Value::String(text)) => text.clone().into_bytes(),
-                Some(other) => json::line(other),
-            };
-            (bytes, Outcome::Value)
+            (value.map(json::bare).unwrap_or_default(), Outcome::Value)
         }
     };
     append_outcome(&mut bytes, outcome);

@@ -15,7 +15,8 @@ use anyhow::Context;
 use clap::{ArgAction, Parser};
 use vpoller_wire::client::ClientError;
 use vpoller_wire::endpoint::Endpoint;
-use vpoller_wire::{Outcome, Reply, Request, Secret, json, password, split_outcome, split_properties, text};
+use vpoller_wire::text::{self, Controls};
+use vpoller_wire::{Outcome, Reply, Request, Secret, json, password, split_outcome, split_properties};
 
 use crate::args;
 use crate::ask::{self, Proxy};
@@ -182,7 +183,8 @@ impl View {
 /// Clears the terminal, and says what is watched.
 fn headline(request: &Request, every: Duration) -> String {
     let Request { method, hostname, name, .. } = request;
-    let what = format!("{method} {hostname} {}", name.as_deref().unwrap_or_default()).replace(char::is_control, "?");
+    let what = format!("{method} {hostname} {}", name.as_deref().unwrap_or_default());
+    let what = text::one_line(&what, Controls::Replaced('?'));
     let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S");
     format!("\x1b[H\x1b[2JEvery {} s: {}  {now}\n\n", every.as_secs_f64(), what.trim_end())
 }

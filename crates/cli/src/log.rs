@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use jiff::Zoned;
+use vpoller_wire::text::{Controls, one_line};
 
 use crate::output;
 
@@ -79,8 +80,7 @@ impl Form {
         let time = now.strftime("%Y-%m-%d %H:%M:%S");
         let milliseconds = now.subsec_nanosecond() / 1_000_000;
         // Names come from the command line and the database: a line stays a line.
-        let text: String =
-            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect();
+        let text = one_line(text, Controls::Escaped);
         match self {
             Self::Client => format!("[{time},{milliseconds:03} - {level}/MainProcess] {text}"),
             Self::Connector => {

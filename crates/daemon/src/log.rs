@@ -18,6 +18,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use vpoller_wire::text::{Controls, one_line};
 
 /// Events of this target are printed as `CRITICAL`; see [`crate::critical`].
 pub const CRITICAL: &str = "critical";
@@ -181,21 +182,8 @@ where
         let milliseconds = now.subsec_nanosecond() / 1_000_000;
         let level = level_word(event.metadata());
         write!(writer, "[{},{milliseconds:03} - {level}/{}] ", now.strftime("%Y-%m-%d %H:%M:%S"), process_name())?;
-        write_line(&mut writer, &text)
+        writeln!(writer, "{}", one_line(&text, Controls::Escaped))
     }
-}
-
-fn write_line(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
-    for part in text.split_inclusive(char::is_control) {
-        match part.chars().next_back() {
-            Some(last) if last.is_control() => {
-                writer.write_str(part.strip_suffix(last).unwrap_or(part))?;
-                write!(writer, "{}", last.escape_default())?;
-            }
-            _ => writer.write_str(part)?,
-        }
-    }
-    writer.write_char('\n')
 }
 
 fn level_word(metadata: &Metadata<'_>) -> &'static str {

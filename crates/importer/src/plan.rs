@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use vpoller_wire::text::{Controls, one_line};
+
 use crate::config::{Adopt, MacroValue};
 use crate::kind::Kind;
 use crate::labels::{HOST_MACRO, NAME_MACRO};
@@ -302,10 +304,7 @@ impl fmt::Display for Tag {
 
 /// A name as people can tell it from the words around it; a line stays a line.
 pub fn quoted(name: &str) -> String {
-    format!(
-        "'{}'",
-        name.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect::<String>()
-    )
+    format!("'{}'", one_line(name, Controls::Escaped))
 }
 
 /// A macro for people. The configuration's own may be passwords: of them the name is enough.

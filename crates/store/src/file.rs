@@ -11,14 +11,20 @@ const OWNER_ONLY: u32 = 0o600;
 const READABLE_BY_OTHERS: u32 = 0o004;
 const ROOT: u32 = 0;
 
-/// Whether every user of the machine can read the file. A group that may read is somebody's decision and left alone.
+/// Whether every user of the machine can read a file, by its permissions. One that holds a password should not be so.
+#[must_use]
+pub fn readable_by_others(file: &fs::Metadata) -> bool {
+    file.permissions().mode() & READABLE_BY_OTHERS != 0
+}
+
+/// Whether every user of the machine can read the database. A group that may read is somebody's decision and left alone.
 ///
 /// # Errors
 /// When there is no such file, or it cannot be looked at.
 pub(crate) fn is_exposed(path: &Path) -> Result<bool, Error> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(Error::io("open", path)(io::ErrorKind::IsADirectory.into())),
-        Ok(metadata) => Ok(metadata.permissions().mode() & READABLE_BY_OTHERS != 0),
+        Ok(metadata) => Ok(readable_by_others(&metadata)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing(path.to_owned())),
         Err(error) => Err(Error::io("open", path)(error)),
     }

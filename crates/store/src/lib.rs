@@ -12,5 +12,9 @@ mod host;
 mod store;
 
 pub use error::Error;
+pub use file::readable_by_others;
 pub use host::{DEFAULT_PORT, Host, TlsChoice};
 pub use store::Store;
+
+/// Where the database is when the operator names no other file.
+pub const DEFAULT_PATH: &str = "/var/lib/vconnector/vconnector.db";

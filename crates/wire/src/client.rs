@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::endpoint::Endpoint;
+use crate::limits::CLIENT_PATIENCE;
 use crate::text;
 
 /// Why there is no reply.
@@ -50,6 +51,13 @@ pub fn uninterrupted<T>(mut call: impl FnMut() -> zmq::Result<T>) -> zmq::Result
     }
 }
 
+/// A time as `zmq_poll` takes it, in milliseconds. Rounded up, so that the last fraction of a millisecond is waited for; rounded
+/// down, the caller's loop would spin through it.
+#[must_use]
+pub fn poll_timeout(time: Duration) -> i64 {
+    i64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(i64::MAX)
+}
+
 /// A connected REQ socket for one exchange after the other. After a failed or timed-out exchange it must be dropped: a late
 /// answer then has nowhere to arrive.
 pub struct Connection {
@@ -94,11 +102,9 @@ impl Connection {
 
     fn wait(&self, events: zmq::PollEvents, deadline: Instant) -> Result<bool, ClientError> {
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            // Rounded up, so that the last fraction of a millisecond is waited for and not spun through.
-            let left = i64::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
-            match self.socket.poll(events, left) {
-                Ok(0) if left == 0 => return Ok(false),
+            let timeout = poll_timeout(deadline.saturating_duration_since(Instant::now()));
+            match self.socket.poll(events, timeout) {
+                Ok(0) if timeout == 0 => return Ok(false),
                 Ok(0) | Err(zmq::Error::EINTR) => {}
                 Ok(_) => return Ok(true),
                 Err(source) => return Err(ClientError::socket("wait for", &self.endpoint)(source)),
@@ -137,8 +143,7 @@ impl VPollerClient {
     /// A client with the documented defaults: 3 attempts of 10 s.
     #[must_use]
     pub fn new(endpoint: Endpoint) -> Self {
-        let timeout = Duration::from_secs(10);
-        Self { context: zmq::Context::new(), endpoint, attempts: 3, timeout, connection: None }
+        Self { context: zmq::Context::new(), endpoint, attempts: 3, timeout: CLIENT_PATIENCE, connection: None }
     }
 
     /// How often a request is sent before giving up; at least once.

@@ -4,10 +4,18 @@
 //! both sides can tell them apart; a proxy of the original hands them to a client with an empty identity, that is: drops them.
 //! Layout: `[empty] [version byte, type byte] [JSON payload, if the type has one]`.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of this page's messages; a peer drops, and counts, what it does not know.
 pub const VERSION: u8 = 1;
+
+/// Proxy and worker each send a message at least this often: a heartbeat when there is nothing else to send.
+pub const HEARTBEAT: Duration = Duration::from_millis(300);
+
+/// Silence after which each side takes the other one for lost: three heartbeats may be late.
+pub const DEAD_AFTER: Duration = Duration::from_secs(1);
 
 /// What a worker process says about itself.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -53,11 +61,14 @@ pub enum ControlError {
     Payload,
 }
 
-const ANNOUNCE: u8 = 1;
-const HEARTBEAT: u8 = 2;
-const GOODBYE: u8 = 3;
-const WHO_ARE_YOU: u8 = 4;
-const SERVE: u8 = 5;
+/// The byte that says which message it is.
+mod kind {
+    pub(super) const ANNOUNCE: u8 = 1;
+    pub(super) const HEARTBEAT: u8 = 2;
+    pub(super) const GOODBYE: u8 = 3;
+    pub(super) const WHO_ARE_YOU: u8 = 4;
+    pub(super) const SERVE: u8 = 5;
+}
 
 /// Whether the frames (after the peer's own identity, where a ROUTER put one) are a control message.
 #[must_use]
@@ -69,14 +80,14 @@ impl Control {
     /// The frames to send.
     #[must_use]
     pub fn encode(&self) -> Vec<Vec<u8>> {
-        let (kind, payload) = match self {
-            Self::Announce(announcement) => (ANNOUNCE, serde_json::to_vec(announcement).ok()),
-            Self::Heartbeat => (HEARTBEAT, None),
-            Self::Goodbye => (GOODBYE, None),
-            Self::WhoAreYou => (WHO_ARE_YOU, None),
-            Self::Serve(hosts) => (SERVE, serde_json::to_vec(hosts).ok()),
+        let (message, payload) = match self {
+            Self::Announce(announcement) => (kind::ANNOUNCE, serde_json::to_vec(announcement).ok()),
+            Self::Heartbeat => (kind::HEARTBEAT, None),
+            Self::Goodbye => (kind::GOODBYE, None),
+            Self::WhoAreYou => (kind::WHO_ARE_YOU, None),
+            Self::Serve(hosts) => (kind::SERVE, serde_json::to_vec(hosts).ok()),
         };
-        let mut frames = vec![Vec::new(), vec![VERSION, kind]];
+        let mut frames = vec![Vec::new(), vec![VERSION, message]];
         frames.extend(payload);
         frames
     }
@@ -89,17 +100,17 @@ impl Control {
         if !is_control(frames) {
             return Err(ControlError::NotControl);
         }
-        let kind = match frames.get(1).map(Vec::as_slice) {
-            Some([VERSION, kind]) => *kind,
+        let message = match frames.get(1).map(Vec::as_slice) {
+            Some([VERSION, message]) => *message,
             _ => return Err(ControlError::Unknown),
         };
         let payload = frames.get(2).map_or(&[][..], Vec::as_slice);
-        match kind {
-            ANNOUNCE => serde_json::from_slice(payload).map(Self::Announce).map_err(|_| ControlError::Payload),
-            HEARTBEAT => Ok(Self::Heartbeat),
-            GOODBYE => Ok(Self::Goodbye),
-            WHO_ARE_YOU => Ok(Self::WhoAreYou),
-            SERVE => serde_json::from_slice(payload).map(Self::Serve).map_err(|_| ControlError::Payload),
+        match message {
+            kind::ANNOUNCE => serde_json::from_slice(payload).map(Self::Announce).map_err(|_| ControlError::Payload),
+            kind::HEARTBEAT => Ok(Self::Heartbeat),
+            kind::GOODBYE => Ok(Self::Goodbye),
+            kind::WHO_ARE_YOU => Ok(Self::WhoAreYou),
+            kind::SERVE => serde_json::from_slice(payload).map(Self::Serve).map_err(|_| ControlError::Payload),
             _ => Err(ControlError::Unknown),
         }
     }
@@ -126,9 +137,9 @@ mod tests {
 
     #[test]
     fn other_versions_and_requests_are_told_apart() {
-        assert_eq!(Control::decode(&[vec![], vec![VERSION + 1, HEARTBEAT]]), Err(ControlError::Unknown));
+        assert_eq!(Control::decode(&[vec![], vec![VERSION + 1, kind::HEARTBEAT]]), Err(ControlError::Unknown));
         assert_eq!(Control::decode(&[b"id".to_vec(), vec![]]), Err(ControlError::NotControl));
-        assert_eq!(Control::decode(&[vec![], vec![VERSION, ANNOUNCE], b"{".to_vec()]), Err(ControlError::Payload));
+        assert_eq!(Control::decode(&[vec![], vec![VERSION, kind::ANNOUNCE], b"{".to_vec()]), Err(ControlError::Payload));
     }
 
     proptest! {

@@ -45,6 +45,16 @@ pub fn line(value: &serde_json::Value) -> Vec<u8> {
     to_vec(value, Style::Line).unwrap_or_default()
 }
 
+/// A value as a helper prints it where one value is asked for: a text without quotes, nothing for `null`, all else as [`line`].
+#[must_use]
+pub fn bare(value: &serde_json::Value) -> Vec<u8> {
+    match value {
+        serde_json::Value::Null => Vec::new(),
+        serde_json::Value::String(text) => text.clone().into_bytes(),
+        other => line(other),
+    }
+}
+
 struct Text {
     style: Style,
     depth: usize,
@@ -181,6 +191,15 @@ mod tests {
     #[test]
     fn indentation_leaves_empty_containers_on_one_line() {
         check(&json!({"a": [], "b": [1]}), Style::Indented(4), "{\n    \"a\": [],\n    \"b\": [\n        1\n    ]\n}");
+    }
+
+    #[test]
+    fn one_value_alone_has_no_quotes() {
+        for (value, expected) in
+            [(json!("a \"b\""), "a \"b\""), (json!(null), ""), (json!([1, "x"]), r#"[1, "x"]"#), (json!(2.0), "2.0")]
+        {
+            assert_eq!(bare(&value), expected.as_bytes(), "{value}");
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What travels between vPoller's programs, and how it is written down.
 //!
 //! Messages ([`Request`], [`Reply`], management), the JSON text rules ([`json`]), the control messages between proxy and
-//! worker ([`control`]), the configuration file syntax ([`ini`]), endpoint syntax ([`endpoint`]) and the blocking REQ client
-//! ([`client`]) that the Zabbix module and the command line tools share. No vSphere type is known here.
+//! worker ([`control`]), the configuration file syntax ([`ini`]), endpoint syntax ([`endpoint`]), the bounds that all programs
+//! keep to ([`limits`]) and the blocking REQ client ([`client`]) that the Zabbix module and the command line tools share. No vSphere type is known here.
 #![forbid(unsafe_code)]
 
 pub mod client;
@@ -11,6 +11,7 @@ pub mod endpoint;
 pub mod envelope;
 pub mod ini;
 pub mod json;
+pub mod limits;
 mod outcome;
 pub mod password;
 mod reply;

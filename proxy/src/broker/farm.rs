@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vpoller_wire::control::Announcement;
+use vpoller_wire::limits::LONGEST_HOST_NAME;
 
 use super::affinity;
 use super::seats::Seats;
@@ -18,8 +19,6 @@ pub type Identity = Vec<u8>;
 pub const MAX_CAPACITY: usize = 1024;
 /// More sockets than any farm has; what exceeds it is not let in.
 const MAX_WORKERS: usize = 4096;
-/// A longer name is no vSphere host.
-const MAX_HOST_NAME: usize = 255;
 /// So many hosts without worker are remembered; only the wording of an error depends on it.
 const MAX_GONE: usize = 4096;
 /// Workers come in groups; hosts are given out when nothing changed for this long…
@@ -145,7 +144,7 @@ impl Farm {
             self.forget_socket(&old.process, identity);
         }
         let hosts =
-            announcement.hosts.iter().map(|host| host.trim()).filter(|host| !host.is_empty() && host.len() <= MAX_HOST_NAME);
+            announcement.hosts.iter().map(|host| host.trim()).filter(|host| !host.is_empty() && host.len() <= LONGEST_HOST_NAME);
         let (in_flight, answered) = old.map_or_else(Default::default, |old| (old.in_flight, old.answered));
         let worker = Worker {
             process: Arc::clone(&process),

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use vpoller_wire::Route;
 use vpoller_wire::envelope::Envelope;
+use vpoller_wire::limits::LONGEST_PATIENCE;
 
-use super::MAX_PATIENCE;
 use super::farm::Identity;
 
 /// Where a request is.
@@ -53,7 +53,7 @@ impl Pending {
     pub fn new(envelope: Envelope, route: Route, ttl: Duration, now: Instant) -> Self {
         // A client that waits for nothing would not have asked.
         let own = route.timeout.filter(|milliseconds| *milliseconds > 0).map(Duration::from_millis);
-        let patience = own.unwrap_or(ttl).min(MAX_PATIENCE);
+        let patience = own.unwrap_or(ttl).min(LONGEST_PATIENCE);
         Self {
             client: envelope.route,
             body: envelope.body,

@@ -102,10 +102,7 @@ fn full_text(full: Full, host: &str) -> String {
 }
 
 fn shown(name: &str) -> String {
-    match name.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
-        None => name.to_owned(),
-    }
+    text::shorten(name, SHOWN).into_owned()
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use vpoller_wire::control::{Announcement, Control};
+use vpoller_wire::control::{Announcement, Control, DEAD_AFTER};
 
 use super::farm::Identity;
 use super::note::Note;
 use super::pending::State;
 use super::refusal::Refusal;
-use super::{Action, Broker, DEAD, MAX_REDISPATCHES, MAX_STRANGERS, Parcel};
+use super::{Action, Broker, MAX_REDISPATCHES, MAX_STRANGERS, Parcel};
 
 impl Broker {
     pub(super) fn control(&mut self, identity: &Identity, known: bool, frames: &[Vec<u8>], now: Instant) {
@@ -79,7 +79,7 @@ impl Broker {
     }
 
     pub(super) fn bury(&mut self, now: Instant) {
-        let Some(limit) = now.checked_sub(DEAD) else { return };
+        let Some(limit) = now.checked_sub(DEAD_AFTER) else { return };
         let lost = self.farm.silent_since(limit);
         lost.iter().for_each(|identity| self.lose(identity, "it fell silent", now));
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use vpoller_wire::client::uninterrupted;
-use vpoller_wire::control::{Announcement, Control, is_control};
+use vpoller_wire::control::{Announcement, Control, HEARTBEAT, is_control};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
 
@@ -119,8 +119,6 @@ impl Echo {
     }
 }
 
-/// How often the proxy hears from a worker.
-const HEARTBEAT: Duration = Duration::from_millis(300);
 /// How long the proxy may take to answer the announcement.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How many requests the worker takes at once, as real ones do.

@@ -30,7 +30,7 @@ pub struct Args {
     #[arg(hide_possible_values = true)]
     command: Command,
     /// The database
-    #[arg(short, long, value_name = "FILE", default_value = "/var/lib/vconnector/vconnector.db")]
+    #[arg(short, long, value_name = "FILE", default_value = vpoller_store::DEFAULT_PATH)]
     database: PathBuf,
     /// The vSphere host, as requests will name it
     #[arg(short = 'H', long, allow_hyphen_values = true)]

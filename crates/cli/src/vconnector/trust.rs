@@ -3,6 +3,7 @@
 //! Fetching the certificate sends no credential. It never asks anything unless a person sits at a terminal, and changes nothing
 //! without a yes.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use vpoller_store::{Error, Host, Store, TlsChoice};
 use vpoller_vsphere::{Certificate, check_ca_file, fetch_fingerprint};
+use vpoller_wire::text::{Controls, one_line};
 
 use super::{Args, open};
 use crate::log::Log;
@@ -105,8 +107,8 @@ fn describe(host: &Host, certificate: &Certificate) -> String {
 }
 
 /// Text from a server nobody trusts yet: it must not steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+fn plain(text: &str) -> Cow<'_, str> {
+    one_line(text, Controls::Replaced('?'))
 }
 
 fn confirmed(name: &str) -> anyhow::Result<bool> {
