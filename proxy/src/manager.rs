@@ -19,7 +19,7 @@ use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::poll_timeout;
 
 use crate::Config;
-use crate::process::{self, Order, Process};
+use crate::broker_thread::{self, Order, Process};
 use crate::status::{Endpoints, Standing};
 
 /// What the broker's thread may take beyond the time it gives its requests, to send the last answers.
@@ -204,7 +204,7 @@ impl Manager {
         tracing::info!("Stopping Proxy process");
         self.standing.stopping.store(true, Ordering::Relaxed);
         self.standing.order(Order::Stop);
-        Instant::now() + process::STOP_LIMIT + MARGIN
+        Instant::now() + broker_thread::STOP_LIMIT + MARGIN
     }
 }
 

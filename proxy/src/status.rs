@@ -15,7 +15,7 @@ use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request, append_outcome, json};
 
 use crate::broker::Report;
-use crate::process::Order;
+use crate::broker_thread::Order;
 
 /// The broker's thread looks into its mailbox at every turn of its loop; one that needs longer than this does not work.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use vpoller_wire::Route;
 use vpoller_wire::envelope::Envelope;
 use vpoller_wire::limits::LONGEST_PATIENCE;
 
-use super::farm::Identity;
+use super::registry::Identity;
 
 /// Where a request is.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::farm::Worker;
+use super::registry::Worker;
 use super::{Broker, Counters};
 
 /// Waiting queues listed by host; the deepest ones.

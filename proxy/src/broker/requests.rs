@@ -7,10 +7,10 @@ use std::time::Instant;
 use vpoller_wire::envelope::Envelope;
 use vpoller_wire::text;
 
-use super::farm::{Farm, Identity, Standing};
-use super::note::Note;
+use super::log_event::Note;
 use super::pending::{Pending, State};
 use super::refusal::Refusal;
+use super::registry::{Farm, Identity, Standing};
 use super::{Action, Broker, HOLD, Parcel};
 
 /// Workers that an error lists at most.

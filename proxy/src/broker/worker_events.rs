@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use vpoller_wire::control::{Announcement, Control, DEAD_AFTER};
 
-use super::farm::Identity;
-use super::note::Note;
+use super::log_event::Note;
 use super::pending::State;
 use super::refusal::Refusal;
+use super::registry::Identity;
 use super::{Action, Broker, MAX_REDISPATCHES, MAX_STRANGERS, Parcel};
 
 impl Broker {

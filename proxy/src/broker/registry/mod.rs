@@ -10,7 +10,7 @@ use vpoller_wire::control::Announcement;
 use vpoller_wire::limits::LONGEST_HOST_NAME;
 
 use super::affinity;
-use super::seats::Seats;
+use super::worker_names::Seats;
 
 /// The identity a ROUTER gave a worker's socket.
 pub type Identity = Vec<u8>;

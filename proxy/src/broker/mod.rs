@@ -9,15 +9,15 @@
 
 mod affinity;
 mod counters;
-mod farm;
-mod note;
+mod log_event;
 mod pending;
 mod queue;
 mod refusal;
+mod registry;
 mod report;
 mod requests;
-mod seats;
-mod workers;
+mod worker_events;
+mod worker_names;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -29,16 +29,16 @@ use vpoller_wire::limits::{CLIENT_PATIENCE, LONGEST_HOST_NAME};
 use vpoller_wire::{Route, text};
 
 pub use counters::{Counters, Dropped, Expired};
-pub use farm::{Identity, MAX_CAPACITY};
-pub use note::{Note, Severity};
+pub use log_event::{Note, Severity};
 pub use queue::{Bounds, Full};
 pub use refusal::Refusal;
+pub use registry::{Identity, MAX_CAPACITY};
 pub use report::{Report, WorkerReport};
 
-use farm::Farm;
-use note::Repeats;
+use log_event::Repeats;
 use pending::Pending;
 use queue::Queue;
+use registry::Farm;
 use requests::Verdict;
 
 /// A request nobody can serve is held this long after the start or the last worker's end (or half its patience, if less).
