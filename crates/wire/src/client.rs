@@ -9,7 +9,7 @@ use crate::text;
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody answered in time.
+    /// No answer came in time.
     #[error("no reply from {endpoint} within {waited:?} ({attempts} attempt(s)); is vpoller-proxy running there?")]
     NoReply {
         /// Where the request went.

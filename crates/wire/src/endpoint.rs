@@ -22,13 +22,13 @@ impl Endpoint {
         &self.0
     }
 
-    /// Whether the address is one of IPv6, in brackets: libzmq has to be told.
+    /// Whether the address is one of IPv6, in brackets: libzmq needs an option for it.
     #[must_use]
     pub fn is_ipv6(&self) -> bool {
         self.0.starts_with("tcp://[")
     }
 
-    /// An endpoint to connect to. `*` is none: people copy it from where a program is told to listen, and libzmq refuses it late.
+    /// An endpoint to connect to. `*` is none: it is copied from settings of listeners, and libzmq refuses it late.
     ///
     /// # Errors
     /// When the text is no endpoint, or only good for listening.

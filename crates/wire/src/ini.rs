@@ -25,7 +25,7 @@ pub struct Entry {
     pub key: String,
     /// Value, blanks around it and an inline comment removed.
     pub value: String,
-    /// Line of the key, from 1; 0 when it could not be told.
+    /// Line of the key, from 1; 0 when it is not known.
     pub line: usize,
 }
 

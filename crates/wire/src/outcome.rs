@@ -1,6 +1,6 @@
 //! The outcome byte: whether a helper's text is a value or a failure.
 //!
-//! A helper's reply is bare text, so a client that prints values cannot tell `Cannot find object vm01` from a value. A request
+//! A helper's reply is bare text, so a client that prints values cannot know that `Cannot find object vm01` is not a value. A request
 //! with `"outcome": true` gets the text followed by NUL and one status byte. Workers of the original ignore the field; a
 //! reply without the two bytes counts as a value.
 

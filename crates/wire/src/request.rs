@@ -317,7 +317,7 @@ pub struct Route {
     pub hostname: String,
     /// How long the client waits, in milliseconds.
     pub timeout: Option<u64>,
-    /// Whether the client understands the outcome byte: tells how to word an answer of the proxy's own.
+    /// Whether the client understands the outcome byte: decides the form of an answer of the proxy itself.
     pub outcome: bool,
 }
 
