@@ -72,7 +72,7 @@ pub trait CommandLine: Parser {
     /// The common options in it.
     fn options(&self) -> &Options;
 
-    /// What clap cannot know: that a command needs an option, or that there is no command. The text tells the user.
+    /// What clap cannot know: that a command needs an option, or that there is no command. The text is for the user.
     ///
     /// # Errors
     /// When the command line makes no sense.
@@ -101,7 +101,7 @@ pub fn parse<T: CommandLine>(arguments: impl IntoIterator<Item = OsString>) -> R
 /// Prints help, or what does not fit and what would, which clap leaves out for a wrong value. Gives the exit code for it.
 #[must_use]
 pub fn explain<T: CommandFactory>(error: &clap::Error) -> ExitCode {
-    // Nobody to tell when even that fails.
+    // When stderr cannot be written there is no other place to report it.
     let _ = error.print();
     if !error.use_stderr() {
         return ExitCode::SUCCESS;
@@ -117,7 +117,7 @@ pub fn explain<T: CommandFactory>(error: &clap::Error) -> ExitCode {
 #[must_use]
 pub fn tell(in_force: &str, complaints: &[String]) -> ExitCode {
     let written = write!(io::stdout().lock(), "{in_force}");
-    // Nobody to tell when even that fails.
+    // When stderr cannot be written there is no other place to report it.
     complaints.iter().for_each(|complaint| drop(writeln!(io::stderr(), "{complaint}")));
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
@@ -159,7 +159,7 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // A file that another process has written meanwhile is that one's. Somebody who removed it before us has done our work.
+        // A file that another process has written meanwhile belongs to that process. One that is gone needs no removal.
         if fs::read_to_string(&self.path).is_ok_and(|text| text.trim() == std::process::id().to_string()) {
             let _ = fs::remove_file(&self.path);
         }

@@ -1,11 +1,11 @@
 //! The configuration file as a daemon reads it: one file for both, or one each as in the first releases.
 //!
 //! Every section and key is optional. A daemon reads its own section (`[proxy]`, `[worker]`); what is not there it looks for in
-//! `[Default]`, the only section of the old files. Unknown keys are worth a warning, a value that makes no sense is an error;
+//! `[Default]`, the only section of the old files. IgnoredEntry keys are worth a warning, a value that makes no sense is an error;
 //! both name file and line.
 //!
-//! [`Settings`] notes what it is asked for: that is what the program knows. What else the file holds is unknown, and what was
-//! answered is what `--check-config` prints.
+//! [`Settings`] records what it is asked for: that is what the program knows. Everything else in the file is unknown, and the values
+//! that were answered are what `--check-config` prints.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -20,7 +20,7 @@ use vpoller_wire::ini::{self, Entry, Ini, IniError, Section};
 
 use crate::Program;
 
-/// Where the configuration is when nobody says otherwise.
+/// Where the configuration is when the operator names no file.
 pub const DEFAULT_FILE: &str = "/etc/vpoller/vpoller.conf";
 
 const OLD_SECTION: &str = "Default";
@@ -47,7 +47,6 @@ pub enum ConfigError {
         path.display()
     )]
     Curve {
-        /// The file.
         path: PathBuf,
         /// Line of the section's header, from 1; 0 when unknown.
         line: usize,
@@ -60,15 +59,12 @@ pub enum ConfigError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("configuration file {}: line {line}: [{section}] {key} = {value:?} {reason}", path.display())]
 pub struct ValueError {
-    /// The file.
     pub path: PathBuf,
     /// Line of the key, from 1; 0 when unknown.
     pub line: usize,
     /// Section the key stands in.
     pub section: String,
-    /// The key.
     pub key: String,
-    /// What was written.
     pub value: String,
     /// What is wrong with it and what would be right.
     pub reason: String,
@@ -76,7 +72,7 @@ pub struct ValueError {
 
 /// Something in the file that is ignored.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Unknown {
+pub struct IgnoredEntry {
     path: PathBuf,
     line: usize,
     section: String,
@@ -84,7 +80,7 @@ pub struct Unknown {
     known_section: bool,
 }
 
-impl fmt::Display for Unknown {
+impl fmt::Display for IgnoredEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, section, key, .. } = self;
         let path = self.path.display();
@@ -96,7 +92,7 @@ impl fmt::Display for Unknown {
     }
 }
 
-/// What `--check-config` tells of a configuration that can be used.
+/// What `--check-config` prints of a configuration that can be used.
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// What holds, as a configuration file.
@@ -126,22 +122,22 @@ pub struct Settings {
     path: PathBuf,
     program: Program,
     /// What was asked for, in that order.
-    asked: RefCell<Vec<Asked>>,
+    asked: RefCell<Vec<AskedSetting>>,
 }
 
 /// One setting that the program knows.
 #[derive(Clone, Debug)]
-struct Asked {
+struct AskedSetting {
     section: String,
     key: String,
-    state: State,
+    state: SettingState,
 }
 
 /// What is known of a setting.
 #[derive(Clone, Debug)]
-enum State {
-    /// Only whether the file has it was of interest.
-    Looked,
+enum SettingState {
+    /// The program only asked whether the file has it.
+    OnlyLooked,
     /// It has no value.
     Unset,
     /// The value that is built in.
@@ -206,7 +202,7 @@ impl Settings {
     /// Whether the file has a value for a key; `key` in lower case.
     #[must_use]
     pub fn has(&self, section: &str, key: &str) -> bool {
-        self.note(section, key, State::Looked);
+        self.record(section, key, SettingState::OnlyLooked);
         self.entry(section, key).is_some()
     }
 
@@ -214,15 +210,19 @@ impl Settings {
     #[must_use]
     pub fn text(&self, section: &str, key: &str) -> Option<String> {
         let entry = self.entry(section, key);
-        self.note(section, key, entry.map_or(State::Unset, |entry| State::Given(entry.value.clone(), entry.line)));
+        self.record(
+            section,
+            key,
+            entry.map_or(SettingState::Unset, |entry| SettingState::Given(entry.value.clone(), entry.line)),
+        );
         entry.map(|entry| entry.value.clone())
     }
 
-    /// A secret; nobody prints it.
+    /// A secret: `--check-config` prints a mask in its place.
     #[must_use]
     pub fn secret(&self, section: &str, key: &str) -> Option<String> {
         let entry = self.entry(section, key);
-        self.note(section, key, entry.map_or(State::Unset, |entry| State::Given(MASK.to_owned(), entry.line)));
+        self.record(section, key, entry.map_or(SettingState::Unset, |entry| SettingState::Given(MASK.to_owned(), entry.line)));
         entry.map(|entry| entry.value.clone())
     }
 
@@ -239,7 +239,11 @@ impl Settings {
     ) -> Result<T, ConfigError> {
         let entry = self.entry(section, key);
         let (text, line) = entry.map_or_else(|| (default.to_string(), 0), |entry| (entry.value.clone(), entry.line));
-        self.note(section, key, entry.map_or_else(|| State::BuiltIn(text.clone()), |_| State::Given(text.clone(), line)));
+        self.record(
+            section,
+            key,
+            entry.map_or_else(|| SettingState::BuiltIn(text.clone()), |_| SettingState::Given(text.clone(), line)),
+        );
         parse(&text).map_err(|reason| {
             ConfigError::Value(Box::new(ValueError {
                 path: self.path.clone(),
@@ -260,7 +264,7 @@ impl Settings {
         self.value(section, key, default, |text| text.parse().map_err(|error: EndpointError| format!("is wrong: {error}")))
     }
 
-    /// As [`Settings::endpoint`], of somebody to connect to.
+    /// As [`Settings::endpoint`], of a peer to connect to.
     ///
     /// # Errors
     /// When the value is none.
@@ -311,17 +315,18 @@ impl Settings {
     /// What the file holds beyond what was asked for, less the sections in `foreign`, which belong to other programs; a name in it
     /// that ends with a colon stands for all that begin so.
     #[must_use]
-    pub fn unknown(&self, foreign: &[&str]) -> Vec<Unknown> {
+    pub fn unknown(&self, foreign: &[&str]) -> Vec<IgnoredEntry> {
         let asked = self.asked.borrow();
-        let of_section =
-            |name: &str, asked: &Asked| asked.section == name || (name == OLD_SECTION && asked.section == self.program.section());
+        let of_section = |name: &str, asked: &AskedSetting| {
+            asked.section == name || (name == OLD_SECTION && asked.section == self.program.section())
+        };
         let is_foreign =
             |name: &str| foreign.iter().any(|foreign| name == *foreign || (foreign.ends_with(':') && name.starts_with(foreign)));
         let mut found = Vec::new();
         for entry in self.ini.entries().filter(|entry| !is_foreign(&entry.section)) {
             let known = || asked.iter().filter(|asked| of_section(&entry.section, asked));
             if !known().any(|asked| asked.key == entry.key) {
-                found.push(Unknown {
+                found.push(IgnoredEntry {
                     path: self.path.clone(),
                     line: entry.line,
                     section: entry.section.clone(),
@@ -338,15 +343,15 @@ impl Settings {
     pub fn in_force(&self) -> String {
         let asked = self.asked.borrow();
         let mut text = format!("# {} as {} reads it; what has no line is built in\n", self.path.display(), self.program.binary());
-        let shown = asked.iter().filter(|asked| !matches!(asked.state, State::Looked));
+        let shown = asked.iter().filter(|asked| !matches!(asked.state, SettingState::OnlyLooked));
         for section in distinct(shown.map(|asked| asked.section.as_str())) {
             text += &format!("\n[{section}]\n");
-            for Asked { key, state, .. } in asked.iter().filter(|asked| asked.section == section) {
+            for AskedSetting { key, state, .. } in asked.iter().filter(|asked| asked.section == section) {
                 text += &match state {
-                    State::Looked => continue,
-                    State::Unset => format!("# {key} =\n"),
-                    State::BuiltIn(value) => format!("{key} = {value}\n"),
-                    State::Given(value, line) => format!("{:<47} ; line {line}\n", format!("{key} = {value}")),
+                    SettingState::OnlyLooked => continue,
+                    SettingState::Unset => format!("# {key} =\n"),
+                    SettingState::BuiltIn(value) => format!("{key} = {value}\n"),
+                    SettingState::Given(value, line) => format!("{:<47} ; line {line}\n", format!("{key} = {value}")),
                 };
             }
         }
@@ -360,13 +365,13 @@ impl Settings {
         places.into_iter().flatten().find_map(|place| self.ini.entry(place, key).filter(|entry| !entry.value.is_empty()))
     }
 
-    /// What is asked for twice is noted once, in the first place; an answer is better than a look.
-    fn note(&self, section: &str, key: &str, state: State) {
+    /// What is asked for twice is recorded once, in the first place; an answer replaces a look.
+    fn record(&self, section: &str, key: &str, state: SettingState) {
         let mut asked = self.asked.borrow_mut();
         match asked.iter_mut().find(|asked| asked.section == section && asked.key == key) {
-            Some(known) if matches!(known.state, State::Looked) => known.state = state,
+            Some(known) if matches!(known.state, SettingState::OnlyLooked) => known.state = state,
             Some(_) => {}
-            None => asked.push(Asked { section: section.to_owned(), key: key.to_owned(), state }),
+            None => asked.push(AskedSetting { section: section.to_owned(), key: key.to_owned(), state }),
         }
     }
 }

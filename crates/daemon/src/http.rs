@@ -35,7 +35,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct Listen {
     /// Where; `None` when they are switched off.
     pub endpoint: Option<Endpoint>,
-    /// Whether somebody asked for it: then it must work.
+    /// Whether the configuration names it: then it must work.
     pub given: bool,
 }
 
@@ -78,8 +78,8 @@ pub struct Http {
 }
 
 impl Http {
-    /// Binds and starts the threads. Where nobody asked for the pages, a port that is taken is worth a warning only: a second
-    /// worker on the machine has the same default.
+    /// Binds and starts the threads. Where the configuration names no place, a port that is taken is worth a warning only: a
+    /// second worker on the machine has the same default.
     ///
     /// # Errors
     /// When the place that the configuration names cannot be had.
@@ -120,7 +120,7 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
-        // Nobody drains the bell, so every thread hears it; one that talks to a slow client hears it a little later.
+        // The descriptor is never drained, so every thread sees it; one that talks to a slow client sees it a little later.
         self.stop.wake();
     }
 }
@@ -134,8 +134,7 @@ fn address(endpoint: &Endpoint) -> io::Result<SocketAddr> {
 
 fn run(listener: &TcpListener, stop: &Wake, overview: &dyn Overview) {
     loop {
-        let [bell, door] = [stop.fd(), listener.as_raw_fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
-        let mut items = [bell, door];
+        let mut items = [stop.fd(), listener.as_raw_fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
         if uninterrupted(|| zmq::poll(&mut items, -1)).is_err() || items[0].is_readable() {
             return;
         }
@@ -152,9 +151,9 @@ fn run(listener: &TcpListener, stop: &Wake, overview: &dyn Overview) {
 fn serve(mut stream: TcpStream, overview: &dyn Overview) {
     let Some(asked) = ask(&mut stream, Instant::now() + ASKING) else { return };
     let page = match &asked {
-        Asked::Page { path, .. } => catch_unwind(AssertUnwindSafe(|| pages::page(path, overview)))
+        ParsedRequest::Page { path, .. } => catch_unwind(AssertUnwindSafe(|| pages::page(path, overview)))
             .unwrap_or_else(|_| Page::line(500, "this page failed by a defect, see the log")),
-        Asked::Refused(status, text) => Page::line(*status, text),
+        ParsedRequest::Refused(status, text) => Page::line(*status, text),
     };
     let head = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -163,17 +162,17 @@ fn serve(mut stream: TcpStream, overview: &dyn Overview) {
         page.kind,
         page.body.len()
     );
-    let body = if matches!(asked, Asked::Page { head_only: true, .. }) { &[] } else { page.body.as_slice() };
+    let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { page.body.as_slice() };
     let _ = write(&mut stream, &[head.as_bytes(), body].concat(), Instant::now() + READING);
 }
 
-enum Asked {
+enum ParsedRequest {
     Page { path: String, head_only: bool },
     Refused(u16, &'static str),
 }
 
 /// Reads the head of a request; `None` when the client left or took too long.
-fn ask(stream: &mut TcpStream, deadline: Instant) -> Option<Asked> {
+fn ask(stream: &mut TcpStream, deadline: Instant) -> Option<ParsedRequest> {
     let mut head = Vec::with_capacity(1024);
     let mut chunk = [0; 1024];
     loop {
@@ -187,14 +186,14 @@ fn ask(stream: &mut TcpStream, deadline: Instant) -> Option<Asked> {
         head.extend_from_slice(chunk.get(..count)?);
         match parse(&head) {
             Some(asked) => return Some(asked),
-            None if head.len() >= LONGEST_HEAD => return Some(Asked::Refused(431, "the request's head is too long")),
+            None if head.len() >= LONGEST_HEAD => return Some(ParsedRequest::Refused(431, "the request's head is too long")),
             None => {}
         }
     }
 }
 
 /// `None` as long as the head is not complete.
-fn parse(head: &[u8]) -> Option<Asked> {
+fn parse(head: &[u8]) -> Option<ParsedRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
@@ -202,12 +201,12 @@ fn parse(head: &[u8]) -> Option<Asked> {
         Ok(_) => Some(match (request.method, request.path) {
             (Some(method @ ("GET" | "HEAD")), Some(target)) => {
                 let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
-                Asked::Page { path, head_only: method == "HEAD" }
+                ParsedRequest::Page { path, head_only: method == "HEAD" }
             }
-            _ => Asked::Refused(405, "only GET and HEAD are answered"),
+            _ => ParsedRequest::Refused(405, "only GET and HEAD are answered"),
         }),
-        Err(httparse::Error::TooManyHeaders) => Some(Asked::Refused(431, "too many headers")),
-        Err(_) => Some(Asked::Refused(400, "that is no HTTP request")),
+        Err(httparse::Error::TooManyHeaders) => Some(ParsedRequest::Refused(431, "too many headers")),
+        Err(_) => Some(ParsedRequest::Refused(400, "that is no HTTP request")),
     }
 }
 
@@ -275,7 +274,7 @@ mod tests {
         assert!(head.contains("text/plain; version=0.0.4") && head.ends_with("\r\n\r\n"), "{head}");
         let address = http.address;
         drop(http);
-        // The threads end by themselves; then nobody listens any longer.
+        // The threads end by themselves; then the port is closed.
         while TcpStream::connect(address).is_ok() {
             thread::yield_now();
         }

@@ -4,6 +4,7 @@
 //! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]), what both say about
 //! themselves ([`status`]) and show over HTTP ([`http`], [`pages`], [`metrics`]). No method and no vSphere type is known here.
 #![deny(unsafe_code)]
+#![allow(missing_docs, reason = "only vPoller's own programs use it: a comment that repeats a name helps no reader")]
 
 pub mod cli;
 pub mod config;
@@ -25,9 +26,7 @@ pub use tracing;
 /// Which of the two daemons speaks: names it in texts and picks its section of the configuration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Program {
-    /// `vpoller-proxy`.
     Proxy,
-    /// `vpoller-worker`.
     Worker,
 }
 

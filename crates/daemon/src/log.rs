@@ -62,12 +62,7 @@ impl From<Verbosity> for LevelFilter {
 pub enum LogError {
     /// The log file cannot be opened.
     #[error("cannot open log file {}: {source}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    Open { path: PathBuf, source: io::Error },
     /// A log is there already.
     #[error("the log was set up twice in one process")]
     Twice,
@@ -111,7 +106,7 @@ where
 {
     // Libraries speak up only when something is wrong.
     let targets = Targets::new().with_default(LevelFilter::WARN).with_target("vpoller", LevelFilter::from(verbosity));
-    let lines = tracing_subscriber::fmt::layer().event_format(Line).with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer().event_format(LineFormat).with_writer(writer);
     tracing_subscriber::registry().with(targets).with(lines)
 }
 
@@ -168,9 +163,9 @@ impl Write for Output {
 }
 
 /// The format of one line.
-struct Line;
+struct LineFormat;
 
-impl<S, N> FormatEvent<S, N> for Line
+impl<S, N> FormatEvent<S, N> for LineFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,

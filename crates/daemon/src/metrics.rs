@@ -4,7 +4,7 @@
 //! with a label for the agent's host. So whatever a part of the program adds to its status is a metric at once. The rules:
 //!
 //! * numbers and truth values are samples; texts are not, except those that [`Known`] lists as words;
-//! * the elements of a list of objects are told apart by their identifying members, which become labels;
+//! * the identifying members of the elements of a list become labels;
 //! * `objects_by_type: {"VirtualMachine": 7}` is the metric `objects` with a label `type`;
 //! * `{"bounds": […], "counts": […], "sum": …}` is a histogram;
 //! * a member `counters` adds nothing to names, and everything in it is a counter;
@@ -31,11 +31,10 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 pub struct Known {
     /// Its name, without `_total`.
     pub name: &'static str,
-    /// Its type.
     pub kind: Kind,
     /// Where its members are values of a label, or its text is one: that label. Empty otherwise.
     pub label: &'static str,
-    /// What it tells.
+    /// Its description, for people.
     pub help: &'static str,
 }
 
@@ -52,9 +51,9 @@ pub enum Kind {
     Histogram,
 }
 
-/// Members that tell the elements of a list apart, as labels in this order.
+/// Members that identify the elements of a list, as labels in this order.
 pub(crate) const IDENTIFYING: [&str; 7] = ["host", "process", "socket", "number", "name", "type", "path"];
-/// Longer label values are cut; nobody's path or name is so long.
+/// Longest value of a label, in characters. No path or name of an installation is longer; what is longer is cut.
 const LONGEST_LABEL: usize = 200;
 
 /// The metrics of a document in Prometheus's text format; `prefix` begins every name.
@@ -129,7 +128,7 @@ impl Families {
         }
     }
 
-    /// A list tells something when it holds objects; other lists are for people.
+    /// Lists of objects become metrics; other lists are for people.
     fn elements(&mut self, name: &str, labels: &Labels, elements: &[Value], counters: bool) {
         let singular =
             name.strip_suffix("sses").map(|stem| format!("{stem}ss")).or_else(|| name.strip_suffix('s').map(str::to_owned));
@@ -166,7 +165,7 @@ impl Families {
             known.map_or_else(|| format!("{} in the status document", name.replace('_', " ")), |known| known.help.to_owned());
         let family = self.by_name.entry(name).or_insert(Family { kind, help, samples: BTreeMap::new() });
         match (family.samples.get_mut(labels), sample) {
-            // What cannot be told apart is one thing.
+            // Elements with the same labels are summed up.
             (Some(Sample::Number(sum)), Sample::Number(number)) => *sum += number,
             (Some(_), _) => {}
             (None, sample) => _ = family.samples.insert(labels.clone(), sample),

@@ -29,9 +29,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
 /// What management is asked for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Command {
-    /// How are you?
+    /// The status document.
     Status,
-    /// Stop.
+    /// An orderly end.
     Shutdown,
 }
 
@@ -48,10 +48,10 @@ impl Command {
 
 /// A command and the way it was asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Asked {
+pub struct ManagementRequest {
     /// What is wanted.
     pub command: Command,
-    /// Asked as the first releases did (`proxy.status`): the reply has their texts and member names too.
+    /// ManagementRequest as the first releases did (`proxy.status`): the reply has their texts and member names too.
     pub old_form: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct Asked {
 ///
 /// # Errors
 /// The reply to give when it is none.
-pub fn parse(program: Program, body: &[u8]) -> Result<Asked, Reply> {
+pub fn parse(program: Program, body: &[u8]) -> Result<ManagementRequest, Reply> {
     let Ok(Value::Object(members)) = serde_json::from_slice(body) else {
         return Err(Reply::failure(text::INVALID_MESSAGE));
     };
@@ -71,7 +71,7 @@ pub fn parse(program: Program, body: &[u8]) -> Result<Asked, Reply> {
     [Command::Status, Command::Shutdown]
         .into_iter()
         .find(|command| command.name() == old_form.unwrap_or(method))
-        .map(|command| Asked { command, old_form: old_form.is_some() })
+        .map(|command| ManagementRequest { command, old_form: old_form.is_some() })
         .ok_or_else(|| Reply::failure("Unknown method name received"))
 }
 
@@ -194,11 +194,13 @@ impl Management {
             let asked = parse(self.program, &body);
             let reply = match asked {
                 Err(reply) => reply.to_bytes(Style::Line),
-                Ok(Asked { command: Command::Status, old_form }) => self.status_reply(old_form, status()).to_bytes(Style::Line),
-                Ok(Asked { command: Command::Shutdown, .. }) if !self.allow.permits(&peer) => {
+                Ok(ManagementRequest { command: Command::Status, old_form }) => {
+                    self.status_reply(old_form, status()).to_bytes(Style::Line)
+                }
+                Ok(ManagementRequest { command: Command::Shutdown, .. }) if !self.allow.permits(&peer) => {
                     self.refuse(&peer).to_bytes(Style::Line)
                 }
-                Ok(Asked { command: Command::Shutdown, old_form }) => {
+                Ok(ManagementRequest { command: Command::Shutdown, old_form }) => {
                     shutdown = true;
                     self.shutdown_reply(old_form)
                 }

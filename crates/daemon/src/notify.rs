@@ -1,4 +1,4 @@
-//! Telling systemd how it goes; nothing happens where systemd did not start us.
+//! Notices to systemd: ready, reloading, stopping, alive. Nothing happens where systemd did not start the program.
 //!
 //! A failure to notify is no reason to stop working, so it is only logged for debugging. The watchdog is fed by the main loop,
 //! but on behalf of the loops that do the work: while one of those hangs systemd goes hungry, and starts the program again.
@@ -58,13 +58,13 @@ impl Pulse {
     }
 }
 
-/// Looks so many times within the time that systemd allows: one look that comes too early is not the end.
+/// Looks within the time that systemd allows: with several, one look that comes too early does no harm.
 const LOOKS: u32 = 3;
 
-/// systemd's watchdog, if it watches us: fed as long as every pulse goes on beating.
+/// systemd's watchdog, if it watches this process: fed as long as every pulse goes on beating.
 #[derive(Debug)]
 pub struct Watchdog {
-    /// Time from look to look; `None` when nobody watches.
+    /// Time from look to look; `None` when systemd does not watch.
     every: Option<Duration>,
     due: Instant,
     pulses: Vec<(Pulse, u64)>,
@@ -85,7 +85,7 @@ impl Watchdog {
         Self { every, due: now + every.unwrap_or_default(), pulses }
     }
 
-    /// Whether anybody watches.
+    /// Whether systemd watches.
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.every.is_some()
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_watches_unless_systemd_says_so() {
+    fn there_is_no_watchdog_unless_systemd_says_so() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(start, vec![Pulse::new("one")]);
         assert_eq!((watchdog.is_on(), watchdog.wait(start), watchdog.look(start + 100 * SECOND)), (false, None, None));

@@ -27,11 +27,8 @@ pub trait Overview: Send + Sync {
 /// One answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Page {
-    /// HTTP status.
     pub status: u16,
-    /// Content type.
     pub kind: &'static str,
-    /// The content.
     pub body: Vec<u8>,
 }
 

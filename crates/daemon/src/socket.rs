@@ -5,8 +5,8 @@ use zmq::{Context, Socket, SocketType};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::endpoint::Endpoint;
 
-/// A message of more frames is cut here: no peer of ours sends more than a handful, and frames cost memory before anybody
-/// has looked at them.
+/// A message of more frames is cut here: no peer of vPoller sends more than a handful, and frames cost memory before they
+/// are looked at.
 pub const MAX_FRAMES: usize = 16;
 
 /// Why a socket cannot be used.
@@ -15,11 +15,9 @@ pub enum SocketError {
     /// It could not be made or set up.
     #[error("cannot {action} the {role} socket: {source}")]
     Prepare {
-        /// What was attempted.
         action: &'static str,
         /// What the socket is for.
         role: &'static str,
-        /// What libzmq said.
         source: zmq::Error,
     },
     /// It could not be bound.
@@ -29,7 +27,6 @@ pub enum SocketError {
         role: &'static str,
         /// Where it should have listened.
         endpoint: Endpoint,
-        /// What libzmq said.
         source: zmq::Error,
     },
     /// It could not be connected.
@@ -39,7 +36,6 @@ pub enum SocketError {
         role: &'static str,
         /// Where it should have gone.
         endpoint: Endpoint,
-        /// What libzmq said.
         source: zmq::Error,
     },
 }
@@ -55,9 +51,7 @@ fn bind_advice(error: zmq::Error) -> &'static str {
     }
 }
 
-/// A bound socket.
 pub struct Bound {
-    /// The socket itself.
     pub socket: Socket,
     /// Where it listens, for people: as configured, or with the port that the system chose.
     pub endpoint: String,
@@ -113,7 +107,7 @@ fn prepare(
 ) -> Result<Socket, SocketError> {
     let fail = |action| move |source| SocketError::Prepare { action, role, source };
     let socket = uninterrupted(|| context.socket(kind)).map_err(fail("make"))?;
-    // IPv6 on purpose only: with it, "localhost" may become an address nobody listens on.
+    // IPv6 on purpose only: with it, "localhost" may become an address without a listener.
     socket.set_ipv6(endpoint.is_ipv6()).map_err(fail("set up"))?;
     setup(&socket).map_err(fail("set up"))?;
     Ok(socket)
@@ -153,7 +147,7 @@ pub fn receive(socket: &Socket) -> zmq::Result<Option<Vec<Vec<u8>>>> {
 /// Hands a whole message to a socket without waiting.
 ///
 /// # Errors
-/// `EAGAIN` when its queue is full, `EHOSTUNREACH` from a ROUTER that does not know the peer (and was told to say so).
+/// `EAGAIN` when its queue is full, `EHOSTUNREACH` from a ROUTER that does not know the peer (and is set to report that).
 pub fn send(socket: &Socket, frames: Vec<Vec<u8>>) -> zmq::Result<()> {
     let last = frames.len().saturating_sub(1);
     for (index, frame) in frames.into_iter().enumerate() {
