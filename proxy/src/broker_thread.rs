@@ -1,17 +1,16 @@
-//! The broker's thread: owns the frontend and the backend socket, feeds the state machine, carries out what it says.
+//! The broker's thread: owns the frontend and the backend socket, feeds the state machine, carries out its actions.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use vpoller_daemon::notify::Pulse;
 use vpoller_daemon::socket::{self, Bound};
-use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::poll_timeout;
 use zmq::{Context, Socket};
 
-use crate::broker::{Action, Broker, Fault, MAX_CAPACITY, Note, Report, Severity};
-use crate::status::Standing;
+use crate::broker::{Action, Broker, Fault, LogEvent, MAX_CAPACITY, Severity};
+use crate::status::ProxyStatus;
+use crate::thread_command::{Commands, ThreadCommand};
 use crate::{Config, ProxyError};
 
 /// How long requests in flight may still be answered after a stop was asked for.
@@ -32,36 +31,25 @@ const MAX_WORKER_FRAME: i64 = 256 * 1024 * 1024;
 /// How long the last answers may take to leave.
 const CLIENT_LINGER: i32 = 1000;
 
-/// What the manager wants.
-#[derive(Debug)]
-pub enum Order {
-    /// Say how things stand.
-    Report(Sender<Report>),
-    /// End in good order.
-    Stop,
-}
-
-/// The thread's belongings.
-pub struct Process {
+/// The broker, its sockets, and what connects the thread with the others.
+pub struct BrokerThread {
     frontend: Bound,
     backend: Bound,
-    bell: Wake,
-    mailbox: Receiver<Order>,
+    commands: Commands,
     /// Beats at every turn; the broker's heartbeats see to it that a turn never takes long.
     pulse: Pulse,
-    standing: Arc<Standing>,
+    status: Arc<ProxyStatus>,
     broker: Broker,
 }
 
-impl Process {
+impl BrokerThread {
     /// Binds both sockets.
     pub fn bind(
         context: &Context,
         config: &Config,
-        bell: Wake,
-        mailbox: Receiver<Order>,
+        commands: Commands,
         pulse: Pulse,
-        standing: Arc<Standing>,
+        status: Arc<ProxyStatus>,
     ) -> Result<Self, ProxyError> {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
@@ -78,7 +66,7 @@ impl Process {
             set_up_router(socket)
         })?;
         let broker = Broker::new(config.rules, first_number(), Instant::now());
-        Ok(Self { frontend, backend, bell, mailbox, pulse, standing, broker })
+        Ok(Self { frontend, backend, commands, pulse, status, broker })
     }
 
     /// Where clients connect.
@@ -91,7 +79,7 @@ impl Process {
         &self.backend.endpoint
     }
 
-    /// Serves until it is told to stop.
+    /// Serves until the manager orders a stop.
     pub fn run(mut self) -> Result<(), ProxyError> {
         tracing::info!("Proxy process is ready and running");
         let mut stop_by: Option<Instant> = None;
@@ -100,7 +88,7 @@ impl Process {
             self.pulse.beat();
             // Workers first: what they say keeps them alive and frees places.
             self.read_backend()?;
-            if self.take_orders() && stop_by.is_none() {
+            if self.take_commands() && stop_by.is_none() {
                 stop_by = Some(self.begin_stop()?);
             }
             self.read_frontend()?;
@@ -131,7 +119,7 @@ impl Process {
         let mut items = [
             self.frontend.socket.as_poll_item(zmq::POLLIN),
             self.backend.socket.as_poll_item(zmq::POLLIN),
-            zmq::PollItem::from_fd(self.bell.fd(), zmq::POLLIN),
+            zmq::PollItem::from_fd(self.commands.fd(), zmq::POLLIN),
         ];
         match zmq::poll(&mut items, timeout) {
             Ok(_) | Err(zmq::Error::EINTR) => Ok(()),
@@ -157,16 +145,14 @@ impl Process {
         Ok(())
     }
 
-    /// Looks into the mailbox; says whether a stop was ordered.
-    fn take_orders(&mut self) -> bool {
+    /// Carries out the commands that have come; says whether a stop was among them.
+    fn take_commands(&mut self) -> bool {
         let mut stop = false;
-        if self.bell.drain() {
-            while let Ok(order) = self.mailbox.try_recv() {
-                match order {
-                    // Whoever asked may have lost patience.
-                    Order::Report(answer) => _ = answer.send(self.broker.report(Instant::now())),
-                    Order::Stop => stop = true,
-                }
+        for command in self.commands.take() {
+            match command {
+                // The thread that asked may have stopped waiting.
+                ThreadCommand::Report(answer) => _ = answer.send(self.broker.report(Instant::now())),
+                ThreadCommand::Stop => stop = true,
             }
         }
         stop
@@ -176,16 +162,16 @@ impl Process {
         while let Some(action) = self.broker.next_action() {
             match action {
                 Action::ToClient(frames) => self.answer(frames)?,
-                Action::Introduce(question) => {
-                    let body = self.standing.answer(&question.body, &self.broker.report(Instant::now()));
+                Action::AnswerStatus(question) => {
+                    let body = self.status.answer(&question.body, &self.broker.report(Instant::now()));
                     self.answer(question.reply(body))?;
                 }
-                Action::ToWorker { what, frames } => {
+                Action::ToWorker { delivery, frames } => {
                     if let Some(fault) = send(&self.backend.socket, frames).map_err(ProxyError::failed("backend"))? {
-                        self.broker.undelivered(what, fault, Instant::now());
+                        self.broker.undelivered(delivery, fault, Instant::now());
                     }
                 }
-                Action::Log(note) => log(&note),
+                Action::Log(event) => log(&event),
             }
         }
         Ok(())
@@ -220,11 +206,11 @@ fn send(socket: &Socket, frames: Vec<Vec<u8>>) -> zmq::Result<Option<Fault>> {
     }
 }
 
-fn log(note: &Note) {
-    match note.severity() {
-        Severity::Debug => tracing::debug!("{note}"),
-        Severity::Info => tracing::info!("{note}"),
-        Severity::Warning => tracing::warn!("{note}"),
+fn log(event: &LogEvent) {
+    match event.severity() {
+        Severity::Debug => tracing::debug!("{event}"),
+        Severity::Info => tracing::info!("{event}"),
+        Severity::Warning => tracing::warn!("{event}"),
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Arguments {
 
     /// What to do.
     #[arg(value_name = "COMMAND")]
-    command: Option<Word>,
+    command: Option<DaemonCommand>,
 }
 
 const USAGE: &str = "vpoller-proxy [OPTIONS] start
@@ -38,7 +38,7 @@ const USAGE: &str = "vpoller-proxy [OPTIONS] start
        vpoller-proxy [--file <FILE>] --check-config";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Word {
+enum DaemonCommand {
     /// Run in the foreground and log to stderr.
     Start,
     /// Stop a running proxy.
@@ -55,7 +55,7 @@ impl CommandLine for Arguments {
     fn check(&self) -> Result<(), String> {
         match (self.command, &self.endpoint) {
             (None, _) => Err("say start, stop or status".to_owned()),
-            (Some(Word::Stop | Word::Status), None) => {
+            (Some(DaemonCommand::Stop | DaemonCommand::Status), None) => {
                 Err("stop and status need --endpoint, for example --endpoint tcp://localhost:9999".to_owned())
             }
             _ => Ok(()),
@@ -68,8 +68,8 @@ impl CommandLine for Arguments {
 pub fn run(arguments: &Arguments) -> ExitCode {
     match (arguments.command, &arguments.endpoint) {
         _ if arguments.options.check_config => check(&arguments.options),
-        (Some(Word::Stop), Some(endpoint)) => ask(endpoint, mgmt::Command::Shutdown),
-        (Some(Word::Status), Some(endpoint)) => ask(endpoint, mgmt::Command::Status),
+        (Some(DaemonCommand::Stop), Some(endpoint)) => ask(endpoint, mgmt::Command::Shutdown),
+        (Some(DaemonCommand::Status), Some(endpoint)) => ask(endpoint, mgmt::Command::Status),
         _ => start(&arguments.options),
     }
 }
@@ -95,15 +95,15 @@ fn check(options: &Options) -> ExitCode {
 fn start(options: &Options) -> ExitCode {
     match try_start(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Early::Config(error)) => fail(&error),
-        Err(Early::Setup(error)) => fail(&error),
-        Err(Early::PidFile(error)) => log_end(&error),
-        Err(Early::Proxy(error)) => log_end(&error),
+        Err(StartError::Config(error)) => fail(&error),
+        Err(StartError::Setup(error)) => fail(&error),
+        Err(StartError::PidFile(error)) => log_end(&error),
+        Err(StartError::Proxy(error)) => log_end(&error),
     }
 }
 
 /// What can end a start: the first two come before there is a log.
-enum Early {
+enum StartError {
     Config(config::ConfigError),
     Setup(String),
     PidFile(PidFileError),
@@ -115,19 +115,19 @@ fn log_end(error: &impl std::fmt::Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn try_start(options: &Options) -> Result<(), Early> {
+fn try_start(options: &Options) -> Result<(), StartError> {
     // Before anything that could start a thread.
-    let signals = Signals::block().map_err(|error| Early::Setup(format!("cannot take signals: {error}")))?;
+    let signals = Signals::block().map_err(|error| StartError::Setup(format!("cannot take signals: {error}")))?;
     let path = config::locate(Program::Proxy, options.file.as_deref());
-    let (mut config, checked) = Config::load(&path).map_err(Early::Config)?;
-    let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| Early::Setup(error.to_string()))?;
+    let (mut config, checked) = Config::load(&path).map_err(StartError::Config)?;
+    let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| StartError::Setup(error.to_string()))?;
     config.rules.log_requests = options.verbosity() == log::Verbosity::Debug;
     checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let manager = Manager::start(&config).map_err(Early::Proxy)?;
+    let manager = Manager::start(&config).map_err(StartError::Proxy)?;
     // Not before the sockets are ours: a second start must leave the first one's file alone.
-    let _pid_file = options.pidfile.as_deref().map(PidFile::write).transpose().map_err(Early::PidFile)?;
+    let _pid_file = options.pidfile.as_deref().map(PidFile::write).transpose().map_err(StartError::PidFile)?;
     notify::ready();
-    manager.run(Some(&signals), || log.reopen()).map_err(Early::Proxy)
+    manager.run(Some(&signals), || log.reopen()).map_err(StartError::Proxy)
 }
 
 fn fail(error: &impl std::fmt::Display) -> ExitCode {

@@ -1,6 +1,5 @@
-//! The main thread: starts the broker's thread, answers management, passes on the wish to stop.
+//! The main thread: starts the broker's thread, answers management, hears signals and passes a stop on to the broker's thread.
 
-use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
@@ -13,63 +12,27 @@ use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
 use vpoller_daemon::pages::Overview;
 use vpoller_daemon::signal::{Signal, Signals};
-use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
 use vpoller_wire::client::poll_timeout;
 
-use crate::Config;
-use crate::broker_thread::{self, Order, Process};
-use crate::status::{Endpoints, Standing};
+use crate::broker_thread::{self, BrokerThread};
+use crate::status::{Endpoints, ProxyStatus};
+use crate::thread_command::{self, ThreadCommand};
+use crate::{Config, ProxyError};
 
 /// What the broker's thread may take beyond the time it gives its requests, to send the last answers.
 const MARGIN: Duration = Duration::from_secs(2);
 const THREAD_NAME: &str = "VPollerProxy-1";
 
-/// Why the proxy does not run, or not any longer.
-#[derive(Debug, thiserror::Error)]
-pub enum ProxyError {
-    /// A socket could not be had.
-    #[error(transparent)]
-    Socket(#[from] SocketError),
-    /// The pages cannot be shown where the configuration wants them.
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    /// The system refused something.
-    #[error("cannot {action}: {source}")]
-    System {
-        /// What was attempted.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// libzmq failed while running.
-    #[error("{role} socket failed: {source}")]
-    Failed {
-        /// Which socket.
-        role: &'static str,
-        /// What libzmq said.
-        source: zmq::Error,
-    },
-    /// The broker's thread ended by a bug, or did not end when asked.
-    #[error("the proxy's thread {0}")]
-    Thread(&'static str),
-}
-
-impl ProxyError {
-    pub(crate) fn failed(role: &'static str) -> impl FnOnce(zmq::Error) -> Self {
-        move |source| Self::Failed { role, source }
-    }
-}
-
 /// A running proxy.
 pub struct Manager {
     endpoints: Endpoints,
     management: Management,
-    standing: Arc<Standing>,
+    status: Arc<ProxyStatus>,
     /// Serves as long as the proxy lives.
     _http: Option<Http>,
-    /// Rung when the broker's thread ends.
+    /// Woken when the broker's thread ends.
     ended: Wake,
     watchdog: Watchdog,
     thread: JoinHandle<Result<(), ProxyError>>,
@@ -87,22 +50,24 @@ impl Manager {
         let context = zmq::Context::new();
         tracing::info!("Creating Proxy Manager sockets");
         let management = Management::bind(&context, &config.mgmt, Program::Proxy, config.mgmt_allow.clone())?;
-        let (bell, ended) = (Wake::new().map_err(system("make an eventfd"))?, Wake::new().map_err(system("make an eventfd"))?);
-        let (orders, mailbox) = mpsc::channel();
+        let ended = Wake::new().map_err(system("make an eventfd"))?;
+        let (commander, commands) = thread_command::channel(Wake::new().map_err(system("make an eventfd"))?);
         let (ready, is_ready) = mpsc::channel();
         let pulse = Pulse::new(THREAD_NAME);
         let watchdog = Watchdog::new(Instant::now(), vec![pulse.clone()]);
         tracing::info!("Starting Proxy process");
-        let standing = Arc::new(Standing::new(orders, bell.clone()));
-        let http = Self::open_pages(config, &standing)?;
+        let status = Arc::new(ProxyStatus::new(commander));
+        let http = Self::open_pages(config, &status)?;
         let thread = {
-            let (config, ended, standing) = (config.clone(), ended.clone(), Arc::clone(&standing));
+            let config = config.clone();
+            let ended = ended.clone();
+            let status = Arc::clone(&status);
             let body = move || {
-                let _ended = RingAtEnd(ended);
-                let process = Process::bind(&context, &config, bell, mailbox, pulse, standing)?;
+                let _ended = WakeAtEnd(ended);
+                let broker = BrokerThread::bind(&context, &config, commands, pulse, status)?;
                 // The manager waits for this; it is gone only when the whole program is.
-                let _ = ready.send((process.frontend().to_owned(), process.backend().to_owned()));
-                process.run()
+                let _ = ready.send((broker.frontend().to_owned(), broker.backend().to_owned()));
+                broker.run()
             };
             thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(body).map_err(system("start a thread"))?
         };
@@ -118,18 +83,18 @@ impl Manager {
         );
         tracing::info!("No CURVE keys are configured: whoever reaches these ports may ask; keep them inside your network");
         // This is the only place that sets it.
-        let _ = standing.endpoints.set(endpoints.clone());
+        let _ = status.endpoints.set(endpoints.clone());
         tracing::info!("Proxy Manager is ready and running");
-        Ok(Self { endpoints, management, standing, _http: http, ended, watchdog, thread })
+        Ok(Self { endpoints, management, status, _http: http, ended, watchdog, thread })
     }
 
-    fn open_pages(config: &Config, standing: &Arc<Standing>) -> Result<Option<Http>, HttpError> {
-        let overview: Arc<dyn Overview> = Arc::<Standing>::clone(standing);
+    fn open_pages(config: &Config, status: &Arc<ProxyStatus>) -> Result<Option<Http>, HttpError> {
+        let overview: Arc<dyn Overview> = Arc::<ProxyStatus>::clone(status);
         let http = Http::start(&config.http, Program::Proxy.section(), &overview)?;
         if let Some(http) = &http {
             tracing::info!("Metrics and status are at {}", http.url());
             // This is the only place that sets it.
-            let _ = standing.http.set(http.url());
+            let _ = status.http.set(http.url());
         }
         Ok(http)
     }
@@ -160,7 +125,7 @@ impl Manager {
     pub fn run(mut self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
         let mut stop_by: Option<Instant> = None;
         while !self.wait(signals, stop_by)? {
-            let asked = self.management.serve(|| self.standing.document()).map_err(ProxyError::failed("management"))?;
+            let asked = self.management.serve(|| self.status.document()).map_err(ProxyError::failed("management"))?;
             let mut stop = asked;
             while let Some(signal) = signals.and_then(Signals::next) {
                 match signal {
@@ -202,8 +167,8 @@ impl Manager {
         tracing::info!("Proxy Manager is shutting down");
         notify::stopping();
         tracing::info!("Stopping Proxy process");
-        self.standing.stopping.store(true, Ordering::Relaxed);
-        self.standing.order(Order::Stop);
+        self.status.stopping.store(true, Ordering::Relaxed);
+        self.status.commander.send(ThreadCommand::Stop);
         Instant::now() + broker_thread::STOP_LIMIT + MARGIN
     }
 }
@@ -212,10 +177,10 @@ fn join(thread: JoinHandle<Result<(), ProxyError>>) -> Result<(), ProxyError> {
     thread.join().unwrap_or(Err(ProxyError::Thread("ended by a bug; see above")))
 }
 
-/// Rings also when the thread ends by a panic.
-struct RingAtEnd(Wake);
+/// Wakes the manager when the thread ends, also by a panic.
+struct WakeAtEnd(Wake);
 
-impl Drop for RingAtEnd {
+impl Drop for WakeAtEnd {
     fn drop(&mut self) {
         self.0.wake();
     }

@@ -1,23 +1,22 @@
-//! What the proxy tells about itself: over management, over HTTP, and to clients that ask for the host
+//! The proxy's status: over management, over HTTP, and to clients that ask for the host
 //! [`PROXY_ITSELF`](vpoller_wire::text::PROXY_ITSELF).
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use vpoller_daemon::metrics::{Kind, Known};
 use vpoller_daemon::pages::{self, Overview};
 use vpoller_daemon::status::Identity;
-use vpoller_daemon::wake::Wake;
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request, append_outcome, json};
 
 use crate::broker::Report;
-use crate::broker_thread::Order;
+use crate::thread_command::{Commander, ThreadCommand};
 
-/// The broker's thread looks into its mailbox at every turn of its loop; one that needs longer than this does not work.
+/// The broker's thread takes commands at every turn of its loop. One that needs longer than this does not work.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Where the proxy's sockets are, for people.
@@ -28,38 +27,29 @@ pub struct Endpoints {
     pub mgmt: String,
 }
 
-/// What every thread needs that is to tell how the proxy stands.
-pub struct Standing {
+/// The proxy's status document, for every thread that shows it.
+pub struct ProxyStatus {
     identity: Identity,
     pub endpoints: OnceLock<Endpoints>,
     /// Where the pages are.
     pub http: OnceLock<String>,
     pub stopping: AtomicBool,
-    orders: Sender<Order>,
-    /// Wakes the broker's thread.
-    bell: Wake,
+    /// Reaches the broker's thread.
+    pub commander: Commander,
 }
 
-impl Standing {
-    pub fn new(orders: Sender<Order>, bell: Wake) -> Self {
+impl ProxyStatus {
+    pub fn new(commander: Commander) -> Self {
         Self {
             identity: Identity::now(),
             endpoints: OnceLock::new(),
             http: OnceLock::new(),
             stopping: AtomicBool::new(false),
-            orders,
-            bell,
+            commander,
         }
     }
 
-    /// Gives the broker's thread an order.
-    pub fn order(&self, order: Order) {
-        // A thread that ended takes no orders; its end is noticed elsewhere.
-        let _ = self.orders.send(order);
-        self.bell.wake();
-    }
-
-    /// The `result` of a status reply. Without a report, the broker did not answer, and nothing is said to be running.
+    /// The status document with the broker's report. Without one the broker's thread did not answer, and is not said to be running.
     fn with(&self, report: Option<&Report>) -> Map<String, Value> {
         let status = match report {
             // Wrapper scripts look for the word "running" anywhere in the reply: keep it out of the others.
@@ -106,10 +96,10 @@ fn bare(request: &Request, reply: &Reply) -> Vec<u8> {
     bytes
 }
 
-impl Overview for Standing {
+impl Overview for ProxyStatus {
     fn document(&self) -> Map<String, Value> {
         let (answer, answered) = mpsc::channel();
-        self.order(Order::Report(answer));
+        self.commander.send(ThreadCommand::Report(answer));
         self.with(answered.recv_timeout(ANSWER_LIMIT).ok().as_ref())
     }
 
@@ -165,37 +155,39 @@ const KNOWN: &[Known] = &[
 mod tests {
     use super::*;
     use crate::broker::{Broker, Rules};
+    use crate::thread_command;
     use std::time::Instant;
+    use vpoller_daemon::wake::Wake;
     use vpoller_wire::split_outcome;
 
-    fn standing() -> (Standing, Report) {
+    fn status() -> (ProxyStatus, Report) {
         let now = Instant::now();
-        let (orders, _) = mpsc::channel();
-        let standing = Standing::new(orders, Wake::new().unwrap());
+        let (commander, _) = thread_command::channel(Wake::new().unwrap());
+        let status = ProxyStatus::new(commander);
         let endpoints = Endpoints { mgmt: "tcp://*:9999".into(), ..Endpoints::default() };
-        standing.endpoints.set(endpoints).unwrap();
-        (standing, Broker::new(Rules::default(), 1, now).report(now))
+        status.endpoints.set(endpoints).unwrap();
+        (status, Broker::new(Rules::default(), 1, now).report(now))
     }
 
     #[test]
     fn running_is_said_only_when_it_is_true() {
-        let (standing, report) = standing();
-        let text = |report| Value::Object(standing.with(report)).to_string();
+        let (status, report) = status();
+        let text = |report| Value::Object(status.with(report)).to_string();
         let running = text(Some(&report));
         assert!(running.contains(r#""status":"running""#) && running.contains(r#""mgmt":"tcp://*:9999""#), "{running}");
         assert!(running.contains(r#""counters":{"received":0"#), "{running}");
         let silent = text(None);
-        standing.stopping.store(true, Ordering::Relaxed);
+        status.stopping.store(true, Ordering::Relaxed);
         for other in [text(Some(&report)), silent] {
             assert!(!other.contains("running"), "{other}");
         }
-        assert_eq!(standing.readiness(&standing.with(Some(&report))), Err("stopping".to_owned()));
+        assert_eq!(status.readiness(&status.with(Some(&report))), Err("stopping".to_owned()));
     }
 
     #[test]
     fn clients_get_the_document_or_a_member_of_it() {
-        let (standing, report) = standing();
-        let answer = |body: &str| standing.answer(body.as_bytes(), &report);
+        let (status, report) = status();
+        let answer = |body: &str| status.answer(body.as_bytes(), &report);
         let text = |body: &str| String::from_utf8(answer(body)).unwrap();
         let whole: Value = serde_json::from_str(&text(r#"{"method": "x", "hostname": "@proxy"}"#)).unwrap();
         assert_eq!((&whole["success"], &whole["result"]["status"]), (&json!(0), &json!("running")));

@@ -39,7 +39,7 @@ pub struct Expired {
 /// Messages that led to nothing.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct Dropped {
-    /// From clients, without delimiter or body: nobody to answer.
+    /// From clients, without delimiter or body: there is no way back to a client in them.
     pub malformed_requests: u64,
     /// From workers, no reply and no control message.
     pub malformed_replies: u64,

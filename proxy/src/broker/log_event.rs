@@ -1,28 +1,28 @@
-//! What the operator should hear from the broker.
+//! What the broker logs.
 //!
-//! Things that happen per request are told once and then summed up, so that an outage does not fill the disk.
+//! Events that can happen with every request are logged once and then summed up, so that an outage does not fill the disk.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The same kind of trouble is summed up for this long.
+/// Events of one kind are summed up for this long.
 const SUM_UP: Duration = Duration::from_secs(10);
 
-/// How serious a note is.
+/// How serious an event is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Severity {
-    /// For those who look for a fault.
+    /// For finding a fault.
     Debug,
-    /// What is going on.
+    /// Normal operation.
     Info,
-    /// What needs attention.
+    /// The operator should look at it.
     Warning,
 }
 
 /// Something that happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Note {
+pub enum LogEvent {
     /// A worker process came.
     WorkerJoined {
         /// Its name.
@@ -66,7 +66,7 @@ pub enum Note {
         /// Whether a worker had the request.
         at_worker: bool,
     },
-    /// Notes that were summed up.
+    /// Events that were summed up.
     Repeated {
         /// What they were.
         kind: &'static str,
@@ -95,7 +95,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl LogEvent {
     /// How serious it is.
     #[must_use]
     pub fn severity(&self) -> Severity {
@@ -106,7 +106,7 @@ impl Note {
         }
     }
 
-    /// What it is summed up under.
+    /// The kind under which it is summed up.
     fn kind(&self) -> &'static str {
         match self {
             Self::Refused { reason, .. } => reason,
@@ -119,7 +119,7 @@ impl Note {
     }
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for LogEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::WorkerJoined { process, version, hosts } => {
@@ -145,40 +145,42 @@ impl fmt::Display for Note {
     }
 }
 
-/// What was told recently.
+/// The kinds of events that were logged recently.
 #[derive(Debug, Default)]
-pub struct Repeats {
-    /// By kind: when it was told, and how often it happened since.
-    told: BTreeMap<&'static str, (Instant, u64)>,
+pub struct RepeatedEvents {
+    /// By kind: when it was logged, and how often it happened since.
+    logged: BTreeMap<&'static str, (Instant, u64)>,
 }
 
-impl Repeats {
-    /// The note, if its kind was not told recently.
-    pub fn admit(&mut self, note: Note, now: Instant) -> Option<Note> {
-        let kind = note.kind();
-        if let Some((_, times)) = self.told.get_mut(kind) {
+impl RepeatedEvents {
+    /// The event, if its kind was not logged recently.
+    pub fn admit(&mut self, event: LogEvent, now: Instant) -> Option<LogEvent> {
+        let kind = event.kind();
+        if let Some((_, times)) = self.logged.get_mut(kind) {
             *times += 1;
             return None;
         }
-        self.told.insert(kind, (now, 0));
-        Some(note)
+        self.logged.insert(kind, (now, 0));
+        Some(event)
     }
 
     /// The sums whose time has come.
-    pub fn due(&mut self, now: Instant) -> Vec<Note> {
-        let mut notes = Vec::new();
-        self.told.retain(|kind, (since, times)| {
+    pub fn due(&mut self, now: Instant) -> Vec<LogEvent> {
+        let mut sums = Vec::new();
+        self.logged.retain(|kind, (since, times)| {
             if now.saturating_duration_since(*since) < SUM_UP {
                 return true;
             }
-            if *times > 0 {
-                notes.push(Note::Repeated { kind, times: *times });
+            if *times == 0 {
+                // It stopped: the next one is logged in full.
+                return false;
             }
-            // Still going on: keep summing up. Otherwise the next one is told in full.
-            (*since, *times) = if *times > 0 { (now, 0) } else { return false };
+            sums.push(LogEvent::Repeated { kind, times: *times });
+            *since = now;
+            *times = 0;
             true
         });
-        notes
+        sums
     }
 }
 
@@ -187,15 +189,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trouble_is_told_once_then_summed_up() {
-        let mut repeats = Repeats::default();
+    fn trouble_is_logged_once_then_summed_up() {
+        let mut repeats = RepeatedEvents::default();
         let start = Instant::now();
-        let note = || Note::Refused { reason: "no_worker", text: "no worker".into() };
-        assert_eq!(repeats.admit(note(), start), Some(note()));
-        assert_eq!((0..5).filter_map(|_| repeats.admit(note(), start)).count(), 0);
+        let event = || LogEvent::Refused { reason: "no_worker", text: "no worker".into() };
+        assert_eq!(repeats.admit(event(), start), Some(event()));
+        assert_eq!((0..5).filter_map(|_| repeats.admit(event(), start)).count(), 0);
         assert!(repeats.due(start + SUM_UP / 2).is_empty());
-        assert_eq!(repeats.due(start + SUM_UP), [Note::Repeated { kind: "no_worker", times: 5 }]);
+        assert_eq!(repeats.due(start + SUM_UP), [LogEvent::Repeated { kind: "no_worker", times: 5 }]);
         assert!(repeats.due(start + SUM_UP * 2).is_empty());
-        assert_eq!(repeats.admit(note(), start + SUM_UP * 2), Some(note()));
+        assert_eq!(repeats.admit(event(), start + SUM_UP * 2), Some(event()));
     }
 }

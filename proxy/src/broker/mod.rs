@@ -2,7 +2,7 @@
 //!
 //! A request gets a number, which takes the place of the client's identity on the way to a worker. The first reply with the
 //! number wins; whatever comes later is counted and dropped. That makes it safe to send a request to a second worker when the
-//! first one is lost, and keeps a worker that was paused for a minute from answering anybody twice.
+//! first one is lost, and a worker that was paused for a minute cannot answer a client twice.
 //!
 //! After every event the caller takes the [`Action`]s with [`Broker::next_action`], carries them out and reports those that
 //! failed ([`Broker::undelivered`], [`Broker::client_lost`]), which may lead to further actions.
@@ -29,37 +29,38 @@ use vpoller_wire::limits::{CLIENT_PATIENCE, LONGEST_HOST_NAME};
 use vpoller_wire::{Route, text};
 
 pub use counters::{Counters, Dropped, Expired};
-pub use log_event::{Note, Severity};
+pub use log_event::{LogEvent, Severity};
 pub use queue::{Bounds, Full};
 pub use refusal::Refusal;
 pub use registry::{Identity, MAX_CAPACITY};
 pub use report::{Report, WorkerReport};
 
-use log_event::Repeats;
+use log_event::RepeatedEvents;
 use pending::Pending;
 use queue::Queue;
-use registry::Farm;
+use registry::WorkerRegistry;
 use requests::Verdict;
 
-/// A request nobody can serve is held this long after the start or the last worker's end (or half its patience, if less).
+/// A request that no worker can serve is held this long after the start or the last worker's end, or for half its patience if
+/// that is less.
 const HOLD: Duration = Duration::from_secs(2);
 /// A request that outlived this many workers is not given to another one.
 const MAX_REDISPATCHES: u32 = 2;
-/// Strangers that are asked who they are, between two heartbeats.
-const MAX_STRANGERS: usize = 1024;
+/// Unknown workers that are asked who they are, between two heartbeats.
+const MAX_ASKED: usize = 1024;
 
 /// What can be configured about the rules.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Rules {
     /// How many worker processes serve one vSphere host.
     pub affinity: usize,
-    /// How long a client waits that does not say so itself.
+    /// How long a client waits when its request does not say.
     pub request_ttl: Duration,
     /// Bounds of waiting and held requests.
     pub bounds: Bounds,
     /// Largest body taken from a client, in bytes.
     pub max_request: usize,
-    /// Whether to note every single request.
+    /// Whether to log every request.
     pub log_requests: bool,
 }
 
@@ -82,27 +83,27 @@ pub enum Action {
     ToClient(Vec<Vec<u8>>),
     /// Send these frames, identity first, to a worker.
     ToWorker {
-        /// What the message is, to be given back if it cannot be delivered.
-        what: Parcel,
+        /// The worker and the request, to be given back if the message cannot be delivered.
+        delivery: Delivery,
         /// The frames.
         frames: Vec<Vec<u8>>,
     },
-    /// A client asks about the proxy itself: answer it with the status.
-    Introduce(Envelope),
-    /// Tell the operator.
-    Log(Note),
+    /// A client asks about the proxy itself: it gets the status.
+    AnswerStatus(Envelope),
+    /// An event for the log.
+    Log(LogEvent),
 }
 
-/// What a message to a worker was.
+/// A message to a worker, without its frames.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Parcel {
+pub struct Delivery {
     /// The worker.
     pub worker: Identity,
     /// The request's number; `None` for control messages.
     pub number: Option<u64>,
 }
 
-/// Why a message could not be handed over.
+/// Why libzmq did not take a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Fault {
     /// The peer's connection is gone.
@@ -114,10 +115,10 @@ pub enum Fault {
 /// The state machine.
 pub struct Broker {
     rules: Rules,
-    farm: Farm,
+    registry: WorkerRegistry,
     queue: Queue,
     pending: HashMap<u64, Pending>,
-    /// When to look at a pending request again, whatever happens.
+    /// When each pending request is looked at again, if nothing happens before.
     due: BTreeSet<(Instant, u64)>,
     first_number: u64,
     next_number: u64,
@@ -125,20 +126,20 @@ pub struct Broker {
     last_tick: Instant,
     next_heartbeat: Instant,
     stopping: bool,
-    strangers: BTreeSet<Identity>,
+    asked_identity: BTreeSet<Identity>,
     counters: Counters,
-    repeats: Repeats,
+    repeats: RepeatedEvents,
     actions: VecDeque<Action>,
 }
 
 impl Broker {
-    /// A broker without workers. `first_number` must be one that no earlier proxy came near, so that a worker's late reply
-    /// to that one is not taken for a reply to us; the clock in nanoseconds is.
+    /// A broker without workers. `first_number` must be far from the numbers of any earlier proxy, or a worker's late reply to that
+    /// proxy would be taken for a reply to this one. The clock in nanoseconds is.
     #[must_use]
     pub fn new(rules: Rules, first_number: u64, now: Instant) -> Self {
         Self {
             rules,
-            farm: Farm::new(rules.affinity, now),
+            registry: WorkerRegistry::new(rules.affinity, now),
             queue: Queue::new(rules.bounds),
             pending: HashMap::new(),
             due: BTreeSet::new(),
@@ -148,9 +149,9 @@ impl Broker {
             last_tick: now,
             next_heartbeat: now + HEARTBEAT,
             stopping: false,
-            strangers: BTreeSet::new(),
+            asked_identity: BTreeSet::new(),
             counters: Counters::default(),
-            repeats: Repeats::default(),
+            repeats: RepeatedEvents::default(),
             actions: VecDeque::new(),
         }
     }
@@ -163,9 +164,9 @@ impl Broker {
     /// When [`Broker::tick`] has something to do, if nothing happens before.
     #[must_use]
     pub fn next_due(&self) -> Instant {
-        let silence = self.farm.longest_quiet().map(|heard| heard + DEAD_AFTER);
+        let silence = self.registry.longest_quiet().map(|heard| heard + DEAD_AFTER);
         let request = self.due.first().map(|(due, _)| *due);
-        [silence, request, self.farm.settle_at()].into_iter().flatten().fold(self.next_heartbeat, Instant::min)
+        [silence, request, self.registry.settle_at()].into_iter().flatten().fold(self.next_heartbeat, Instant::min)
     }
 
     /// What was counted.
@@ -191,7 +192,7 @@ impl Broker {
         let trailing = envelope.trailing;
         if route.hostname == text::PROXY_ITSELF && !trailing {
             self.counters.introduced += 1;
-            self.actions.push_back(Action::Introduce(envelope));
+            self.actions.push_back(Action::AnswerStatus(envelope));
             return;
         }
         self.counters.received += 1;
@@ -201,11 +202,14 @@ impl Broker {
         if pending.host.len() > LONGEST_HOST_NAME {
             pending.host = Arc::from("");
         }
-        let refusal = match () {
-            () if self.stopping => Some(Refusal::Stopping),
-            () if trailing => Some(Refusal::Malformed),
-            () if size > self.rules.max_request => Some(Refusal::TooLarge(self.rules.max_request)),
-            () => self.queue.admit(&pending.host, pending.size()).err().map(Refusal::Full),
+        let refusal = if self.stopping {
+            Some(Refusal::Stopping)
+        } else if trailing {
+            Some(Refusal::Malformed)
+        } else if size > self.rules.max_request {
+            Some(Refusal::TooLarge(self.rules.max_request))
+        } else {
+            self.queue.admit(&pending.host, pending.size()).err().map(Refusal::Full)
         };
         if let Some(refusal) = refusal {
             self.answer_refusal(pending, &refusal, now);
@@ -228,55 +232,55 @@ impl Broker {
             return;
         }
         let identity = frames.remove(0);
-        let known = self.farm.heard(&identity, now);
+        let known = self.registry.heard(&identity, now);
         if control::is_control(&frames) {
             self.control(&identity, known, &frames, now);
         } else {
             if !known {
-                self.ask_who(&identity);
+                self.ask_identity(&identity);
             }
             self.reply(&identity, frames, now);
         }
-        self.pump_for(&identity, now);
+        self.send_waiting_for(&identity, now);
     }
 
     /// Time passes.
     pub fn tick(&mut self, now: Instant) {
         if now.saturating_duration_since(self.last_tick) > DEAD_AFTER / 2 {
-            // We were paused; what workers said meanwhile is still in the socket.
-            self.farm.excuse_all(now);
+            // This process was paused. What workers sent meanwhile is still in the socket.
+            self.registry.mark_all_heard(now);
         }
         self.last_tick = now;
-        self.bury(now);
+        self.drop_silent(now);
         self.look_at_due(now);
-        for (worker, hosts) in self.farm.settle(now) {
+        for (worker, hosts) in self.registry.settle(now) {
             let hosts = hosts.iter().map(ToString::to_string).collect();
-            self.tell(worker, &Control::Serve(hosts));
+            self.send_control(worker, &Control::Serve(hosts));
         }
         if self.next_heartbeat <= now {
             self.next_heartbeat = now + HEARTBEAT;
-            self.beat(now);
+            self.send_heartbeats(now);
         }
     }
 
     /// A message could not be handed to a worker.
-    pub fn undelivered(&mut self, parcel: Parcel, fault: Fault, now: Instant) {
-        if let Some(number) = parcel.number {
+    pub fn undelivered(&mut self, delivery: Delivery, fault: Fault, now: Instant) {
+        if let Some(number) = delivery.number {
             // It never left, so it may go to another worker whatever its method.
-            self.take_back(&parcel.worker, number);
+            self.take_back(&delivery.worker, number);
         }
         match fault {
-            Fault::Unreachable => self.lose(&parcel.worker, "its connection is closed", now),
+            Fault::Unreachable => self.worker_lost(&delivery.worker, "its connection is closed", now),
             Fault::Full => {
-                if let Some(worker) = self.farm.get_mut(&parcel.worker) {
+                if let Some(worker) = self.registry.get_mut(&delivery.worker) {
                     worker.congested = true;
                 }
-                if parcel.number.is_none() {
-                    self.farm.not_told(&parcel.worker, now);
+                if delivery.number.is_none() {
+                    self.registry.assignment_lost(&delivery.worker, now);
                 }
             }
         }
-        self.pump(now);
+        self.send_waiting(now);
     }
 
     /// An answer could not be handed to its client; the client will ask again or is gone.
@@ -287,7 +291,7 @@ impl Broker {
         }
     }
 
-    /// Stops: what waits is answered with an error, and so is what comes; what workers have may still be answered.
+    /// Begins to stop: waiting and new requests are answered with an error. Workers may still answer the requests they have.
     pub fn stop(&mut self, now: Instant) {
         self.stopping = true;
         for number in self.queue.numbers(|_| true) {
@@ -295,20 +299,20 @@ impl Broker {
         }
     }
 
-    /// Answers what is left with an error.
+    /// Answers every request that is left with an error.
     pub fn give_up(&mut self, now: Instant) {
         let mut numbers: Vec<_> = self.pending.keys().copied().collect();
         numbers.sort_unstable();
         numbers.into_iter().for_each(|number| self.refuse(number, &Refusal::Stopping, now));
     }
 
-    fn log(&mut self, note: Note) {
-        self.actions.push_back(Action::Log(note));
+    fn log(&mut self, event: LogEvent) {
+        self.actions.push_back(Action::Log(event));
     }
 
-    fn log_once(&mut self, note: Note, now: Instant) {
-        if let Some(note) = self.repeats.admit(note, now) {
-            self.log(note);
+    fn log_once(&mut self, event: LogEvent, now: Instant) {
+        if let Some(event) = self.repeats.admit(event, now) {
+            self.log(event);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::registry::Identity;
 
 /// Where a request is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum State {
+pub enum RequestState {
     /// In the queue.
     Waiting,
     /// At a worker.
@@ -43,7 +43,7 @@ pub struct Pending {
     /// When the broker looks at it again.
     pub due: Instant,
     /// Where it is.
-    pub state: State,
+    pub state: RequestState,
     /// How many workers were lost with it.
     pub redispatches: u32,
 }
@@ -63,7 +63,7 @@ impl Pending {
             arrived: now,
             expires: now + patience,
             due: now + patience,
-            state: State::Waiting,
+            state: RequestState::Waiting,
             redispatches: 0,
         }
     }
@@ -80,7 +80,7 @@ impl Pending {
 
     /// Whether it is at this worker.
     pub fn is_at(&self, identity: &Identity) -> bool {
-        matches!(&self.state, State::Sent { worker, .. } if worker == identity)
+        matches!(&self.state, RequestState::Sent { worker, .. } if worker == identity)
     }
 
     /// The message that gives the client its answer.

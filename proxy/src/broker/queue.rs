@@ -1,6 +1,6 @@
 //! Requests that wait, by vSphere host: bounded per host and in all, hosts served in turn.
 //!
-//! One vCenter that answers slowly fills its own queue and nobody else's. Requests are known by number; numbers rise with
+//! One vCenter that answers slowly fills its own queue and no other one. Requests are known by number; numbers rise with
 //! arrival, so a request that comes back (its worker died) takes its old place again.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};

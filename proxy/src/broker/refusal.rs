@@ -17,15 +17,15 @@ pub enum Refusal {
     TooLarge(usize),
     /// A queue is full.
     Full(Full),
-    /// The workers that served the host are gone; so many others are there.
+    /// The workers that served the host are gone. The number is that of other connections.
     HostGone(usize),
     /// No worker is there at all.
     NoWorker,
-    /// No worker has the name that was asked for; some that are there.
+    /// No worker has the name that was asked for. Some names of workers that are there.
     NoSuchWorker(Vec<String>),
     /// The worker died, and the method must not run twice.
     NotRepeated,
-    /// Several workers died of it, or at least with it.
+    /// Several workers were lost while they had it.
     GaveUp,
     /// The proxy is stopping.
     Stopping,

@@ -11,7 +11,7 @@ use super::{Broker, Counters};
 /// Waiting queues listed by host; the deepest ones.
 const LISTED_QUEUES: usize = 100;
 
-/// How the broker stands.
+/// The state of the broker.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// The workers, one entry per connection.
@@ -57,14 +57,14 @@ pub struct WorkerReport {
 }
 
 impl Broker {
-    /// How things stand.
+    /// The state at this moment.
     #[must_use]
     pub fn report(&self, now: Instant) -> Report {
         // In an order that lasts as long as the connections do.
-        let mut connections: Vec<_> = self.farm.iter().collect();
+        let mut connections: Vec<_> = self.registry.iter().collect();
         connections.sort_by_key(|(identity, _)| *identity);
         let name =
-            |process: &std::sync::Arc<str>| self.farm.seats().name_of(process).map(ToString::to_string).unwrap_or_default();
+            |process: &std::sync::Arc<str>| self.registry.names().name_of(process).map(ToString::to_string).unwrap_or_default();
         let report = |worker: &Worker| WorkerReport { name: name(&worker.process), ..worker_report(worker, now) };
         let mut workers: Vec<_> = connections.into_iter().map(|(_, worker)| report(worker)).collect();
         workers.sort_by(|a, b| a.process.cmp(&b.process));
@@ -77,7 +77,7 @@ impl Broker {
         depths.truncate(LISTED_QUEUES);
         Report {
             workers,
-            serving: self.farm.picks().iter().map(|(host, processes)| (host.to_string(), names(processes))).collect(),
+            serving: self.registry.picks().iter().map(|(host, processes)| (host.to_string(), names(processes))).collect(),
             pending: self.pending.len(),
             waiting: self.queue.len(),
             bytes: self.queue.bytes(),

@@ -1,22 +1,22 @@
 //! Names for worker processes that outlast them.
 //!
-//! A process announces its machine, its number and the moment of its start; the next one has another number. Whoever watches a
-//! worker for weeks wants one name: that of the machine, with `#2`, `#3` and so on for further processes on it. The process that
-//! comes takes the first name of its machine that is free, so one that is restarted goes by the name it had.
+//! A process announces its machine, its number and the moment of its start; the next one has another number. A graph over weeks
+//! needs one name: that of the machine, with `#2`, `#3` and so on for further processes on it. A new process takes the first name
+//! of its machine that is free, so one that is restarted has the name it had.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Who goes by which name.
+/// The process that has each name.
 #[derive(Debug, Default)]
-pub struct Seats(BTreeMap<Arc<str>, Arc<str>>);
+pub struct WorkerNames(BTreeMap<Arc<str>, Arc<str>>);
 
-/// Names are cut to this length; no machine has a longer one.
+/// Longest name of a machine, in characters. Longer ones are cut.
 const LONGEST: usize = 64;
 
-impl Seats {
+impl WorkerNames {
     /// Gives a process a name, unless it has one.
-    pub fn take(&mut self, process: &Arc<str>) {
+    pub fn assign(&mut self, process: &Arc<str>) {
         if self.name_of(process).is_some() {
             return;
         }
@@ -27,8 +27,8 @@ impl Seats {
     }
 
     /// A process is gone.
-    pub fn free(&mut self, process: &Arc<str>) {
-        self.0.retain(|_, sitting| sitting != process);
+    pub fn release(&mut self, process: &Arc<str>) {
+        self.0.retain(|_, named| named != process);
     }
 
     /// The process with this name.
@@ -38,16 +38,16 @@ impl Seats {
 
     /// The name of a process.
     pub fn name_of(&self, process: &Arc<str>) -> Option<&Arc<str>> {
-        self.0.iter().find(|(_, sitting)| *sitting == process).map(|(name, _)| name)
+        self.0.iter().find(|(_, named)| *named == process).map(|(name, _)| name)
     }
 
     /// Every name.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|name| &**name)
     }
 }
 
-/// What a process says of its machine, in characters that mean nothing anywhere.
+/// The machine in the name of a process, with `_` for every character that could mean something to Zabbix, a shell or Prometheus.
 fn machine(process: &str) -> String {
     let named = process.split(':').next().unwrap_or_default().chars().take(LONGEST);
     let named: String = named.map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '_' }).collect();
@@ -59,27 +59,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_comes_takes_the_first_free_name_of_its_machine() {
-        let mut seats = Seats::default();
+    fn a_process_takes_the_first_free_name_of_its_machine() {
+        let mut names = WorkerNames::default();
         let [first, second, third, other, odd] =
             ["vm1:10:a", "vm1:11:b", "vm1:12:c", "vm2.example.org:10:d", ":1"].map(Arc::<str>::from);
         for process in [&first, &second, &other, &odd, &first] {
-            seats.take(process);
+            names.assign(process);
         }
-        assert_eq!(seats.names().collect::<Vec<_>>(), ["vm1", "vm1#2", "vm2.example.org", "worker"]);
-        assert_eq!((seats.process("vm1#2"), seats.name_of(&other).map(|name| &**name)), (Some(&second), Some("vm2.example.org")));
-        seats.free(&first);
-        assert_eq!(seats.process("vm1"), None);
-        seats.take(&third);
-        assert_eq!((seats.process("vm1"), seats.process("vm1#2")), (Some(&third), Some(&second)));
+        assert_eq!(names.iter().collect::<Vec<_>>(), ["vm1", "vm1#2", "vm2.example.org", "worker"]);
+        assert_eq!((names.process("vm1#2"), names.name_of(&other).map(|name| &**name)), (Some(&second), Some("vm2.example.org")));
+        names.release(&first);
+        assert_eq!(names.process("vm1"), None);
+        names.assign(&third);
+        assert_eq!((names.process("vm1"), names.process("vm1#2")), (Some(&third), Some(&second)));
     }
 
     #[test]
     fn hostile_names_are_tamed() {
-        let mut seats = Seats::default();
+        let mut names = WorkerNames::default();
         for process in ["a\"],[{$X}:1", &format!("{}:2", "ä".repeat(10_000))] {
-            seats.take(&process.into());
+            names.assign(&process.into());
         }
-        assert_eq!(seats.names().collect::<Vec<_>>(), [&"_".repeat(LONGEST), "a____{$X}".replace(['{', '$', '}'], "_").as_str()]);
+        assert_eq!(names.iter().collect::<Vec<_>>(), [&"_".repeat(LONGEST), "a____{$X}".replace(['{', '$', '}'], "_").as_str()]);
     }
 }

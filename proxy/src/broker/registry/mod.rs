@@ -10,16 +10,16 @@ use vpoller_wire::control::Announcement;
 use vpoller_wire::limits::LONGEST_HOST_NAME;
 
 use super::affinity;
-use super::worker_names::Seats;
+use super::worker_names::WorkerNames;
 
 /// The identity a ROUTER gave a worker's socket.
 pub type Identity = Vec<u8>;
 
 /// A worker never gets more than this at once, whatever it announces: half of what its socket's queue holds.
 pub const MAX_CAPACITY: usize = 1024;
-/// More sockets than any farm has; what exceeds it is not let in.
+/// More sockets than any installation has. Further workers are refused.
 const MAX_WORKERS: usize = 4096;
-/// So many hosts without worker are remembered; only the wording of an error depends on it.
+/// Hosts without a worker that are remembered. Beyond this number an error only says less.
 const MAX_GONE: usize = 4096;
 /// Workers come in groups; hosts are given out when nothing changed for this long…
 const SETTLE: Duration = Duration::from_millis(300);
@@ -53,8 +53,8 @@ pub struct Worker {
     pub answered: u64,
     /// The turn it was last picked in: equals are used alternately.
     last_used: u64,
-    /// The hosts it was last told to serve; `None` when it has to be told.
-    told: Option<Vec<Arc<str>>>,
+    /// The hosts in the last `Serve` message to it; `None` when one has to be sent whatever it lists.
+    assigned: Option<Vec<Arc<str>>>,
 }
 
 impl Worker {
@@ -63,46 +63,46 @@ impl Worker {
     }
 }
 
-/// How a vSphere host stands.
+/// Whether a vSphere host can be served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Standing {
+pub enum Availability {
     /// Workers announce it.
     Served,
     /// No worker announces it, none ever did, but there are workers.
     Unlisted,
-    /// The workers that announced it are gone, since then; so many others are there.
+    /// The workers that announced it are gone: since when, and how many other connections there are.
     Gone(Instant, usize),
-    /// There is no worker at all, since then (or since the start).
+    /// There is no worker at all: since when, or since the start.
     NoWorker(Instant),
 }
 
 /// All workers.
 #[derive(Debug)]
-pub struct Farm {
+pub struct WorkerRegistry {
     affinity: usize,
     workers: HashMap<Identity, Worker>,
     /// Sockets by process, leaving ones excluded.
     processes: BTreeMap<Arc<str>, BTreeSet<Identity>>,
-    /// The names of those.
-    seats: Seats,
+    /// Their names.
+    names: WorkerNames,
     /// The processes that serve each host, best first.
     picks: HashMap<Arc<str>, Vec<Arc<str>>>,
     /// Hosts whose workers left, and when.
     gone: HashMap<Arc<str>, Instant>,
     /// Since when there is no worker; meaningless while there is one.
     empty_since: Instant,
-    /// First and latest change that workers were not told about.
+    /// First and latest change that workers have not heard of.
     unsettled: Option<(Instant, Instant)>,
     turn: u64,
 }
 
-impl Farm {
+impl WorkerRegistry {
     pub fn new(affinity: usize, now: Instant) -> Self {
         Self {
             affinity,
             workers: HashMap::new(),
             processes: BTreeMap::new(),
-            seats: Seats::default(),
+            names: WorkerNames::default(),
             picks: HashMap::new(),
             gone: HashMap::new(),
             empty_since: now,
@@ -123,7 +123,7 @@ impl Farm {
         self.workers.iter()
     }
 
-    /// Notes a sign of life; says whether the worker is known.
+    /// Records a sign of life; says whether the worker is known.
     pub fn heard(&mut self, identity: &[u8], now: Instant) -> bool {
         self.workers.get_mut(identity).is_some_and(|worker| {
             worker.last_heard = now;
@@ -158,12 +158,12 @@ impl Farm {
             congested: false,
             answered,
             last_used: 0,
-            told: None,
+            assigned: None,
         };
         let is_new = !self.processes.contains_key(&process);
         self.gone.retain(|host, _| !worker.hosts.contains(host));
         self.workers.insert(identity.to_vec(), worker);
-        self.seats.take(&process);
+        self.names.assign(&process);
         self.processes.entry(process).or_default().insert(identity.to_vec());
         self.changed(now);
         Some(is_new)
@@ -174,14 +174,14 @@ impl Farm {
         let Some(worker) = self.workers.get_mut(identity) else { return };
         if !worker.leaving {
             worker.leaving = true;
-            self.part(identity, now);
+            self.withdraw(identity, now);
         }
     }
 
     /// Forgets a worker.
     pub fn remove(&mut self, identity: &[u8], now: Instant) -> Option<Worker> {
         if self.workers.get(identity).is_some_and(|worker| !worker.leaving) {
-            self.part(identity, now);
+            self.withdraw(identity, now);
         }
         self.workers.remove(identity)
     }
@@ -197,8 +197,8 @@ impl Farm {
         self.workers.values().map(|worker| worker.last_heard).min()
     }
 
-    /// Pretends to have heard from everybody: it was us who did not listen.
-    pub fn excuse_all(&mut self, now: Instant) {
+    /// Counts every worker as heard now: the proxy itself was paused and read nothing.
+    pub fn mark_all_heard(&mut self, now: Instant) {
         self.workers.values_mut().for_each(|worker| worker.last_heard = now);
     }
 
@@ -213,18 +213,18 @@ impl Farm {
         ended
     }
 
-    /// How a host stands.
-    pub fn standing(&self, host: &str) -> Standing {
+    /// Whether a host can be served.
+    pub fn availability(&self, host: &str) -> Availability {
         if self.picks.contains_key(host) {
-            return Standing::Served;
+            return Availability::Served;
         }
         let gone = self.gone.get(host).copied();
         if self.processes.is_empty() {
-            return Standing::NoWorker(gone.unwrap_or(self.empty_since).max(self.empty_since));
+            return Availability::NoWorker(gone.unwrap_or(self.empty_since).max(self.empty_since));
         }
         match gone {
-            Some(since) => Standing::Gone(since, self.processes.values().map(BTreeSet::len).sum()),
-            None => Standing::Unlisted,
+            Some(since) => Availability::Gone(since, self.processes.values().map(BTreeSet::len).sum()),
+            None => Availability::Unlisted,
         }
     }
 
@@ -241,19 +241,19 @@ impl Farm {
         self.use_worker(least)
     }
 
-    /// A connection with room of the process of that name; nothing inside when it has none, no answer when there is no such one.
+    /// A connection with room of the process with that name: `None` when there is no such process, `Some(None)` when it has no room.
     pub fn choose_named(&mut self, name: &str) -> Option<Option<Identity>> {
-        let process = Arc::clone(self.seats.process(name)?);
+        let process = Arc::clone(self.names.process(name)?);
         let least = self.least_loaded(std::iter::once(&process), None);
         Some(least.and_then(|least| self.use_worker(least)))
     }
 
     /// The names of processes.
-    pub const fn seats(&self) -> &Seats {
-        &self.seats
+    pub const fn names(&self) -> &WorkerNames {
+        &self.names
     }
 
-    /// Whether a process could get requests for `host`: it is picked for it, or nobody is.
+    /// Whether a process could get requests for `host`: it is picked for the host, or no process is.
     pub fn may_use(&self, process: &Arc<str>, host: &str) -> bool {
         self.picks.get(host).is_none_or(|picks| picks.contains(process))
     }
@@ -269,7 +269,7 @@ impl Farm {
         sockets.any(|identity| self.workers.get(identity).is_some_and(Worker::has_room))
     }
 
-    /// The lists that workers have to be told now, once things have settled: worker and the hosts it is picked for.
+    /// The lists to send to workers now, once no more changes come: worker and the hosts it is picked for.
     pub fn settle(&mut self, now: Instant) -> Vec<(Identity, Vec<Arc<str>>)> {
         match self.settle_at() {
             Some(due) if due <= now => self.unsettled = None,
@@ -280,26 +280,26 @@ impl Farm {
             picks.iter().for_each(|process| lists.entry(Arc::clone(process)).or_default().push(Arc::clone(host)));
         }
         lists.values_mut().for_each(|hosts| hosts.sort_unstable());
-        let mut news = Vec::new();
+        let mut changed = Vec::new();
         for (identity, worker) in self.workers.iter_mut().filter(|(_, worker)| !worker.leaving) {
             let list = lists.get(&worker.process).cloned().unwrap_or_default();
-            if worker.told.as_ref() != Some(&list) {
-                worker.told = Some(list.clone());
-                news.push((identity.clone(), list));
+            if worker.assigned.as_ref() != Some(&list) {
+                worker.assigned = Some(list.clone());
+                changed.push((identity.clone(), list));
             }
         }
-        news
+        changed
     }
 
-    /// When [`Farm::settle`] has something to say.
+    /// When [`WorkerRegistry::settle`] has lists to send.
     pub fn settle_at(&self) -> Option<Instant> {
         self.unsettled.map(|(first, latest)| (latest + SETTLE).min(first + SETTLE_AT_MOST))
     }
 
-    /// A list did not reach its worker: say it again.
-    pub fn not_told(&mut self, identity: &[u8], now: Instant) {
+    /// A list did not reach its worker: it is sent again.
+    pub fn assignment_lost(&mut self, identity: &[u8], now: Instant) {
         if let Some(worker) = self.workers.get_mut(identity) {
-            worker.told = None;
+            worker.assigned = None;
             self.unsettle(now);
         }
     }
@@ -333,7 +333,7 @@ impl Farm {
     }
 
     /// What follows when a worker is no longer available.
-    fn part(&mut self, identity: &[u8], now: Instant) {
+    fn withdraw(&mut self, identity: &[u8], now: Instant) {
         let Some(worker) = self.workers.get(identity) else { return };
         let (process, hosts) = (Arc::clone(&worker.process), worker.hosts.clone());
         self.forget_socket(&process, identity);
@@ -353,7 +353,7 @@ impl Farm {
             sockets.remove(identity);
             if sockets.is_empty() {
                 self.processes.remove(process);
-                self.seats.free(process);
+                self.names.release(process);
             }
         }
     }

@@ -1,14 +1,14 @@
 use super::*;
 
 struct World {
-    farm: Farm,
+    registry: WorkerRegistry,
     now: Instant,
 }
 
 impl World {
     fn new() -> Self {
         let now = Instant::now();
-        Self { farm: Farm::new(2, now), now }
+        Self { registry: WorkerRegistry::new(2, now), now }
     }
 
     fn pass(&mut self, milliseconds: u64) {
@@ -18,12 +18,12 @@ impl World {
     fn join(&mut self, identity: &str, process: &str, hosts: &[&str], capacity: usize) {
         let hosts = hosts.iter().map(ToString::to_string).collect();
         let announcement = Announcement { process: process.into(), hosts, capacity, ..Announcement::default() };
-        self.farm.announce(identity.as_bytes(), announcement, self.now).unwrap();
+        self.registry.announce(identity.as_bytes(), announcement, self.now).unwrap();
     }
 
     fn give(&mut self, host: &str, number: u64) -> Option<String> {
-        let identity = self.farm.choose(host)?;
-        self.farm.get_mut(&identity).unwrap().in_flight.insert(number, self.now);
+        let identity = self.registry.choose(host)?;
+        self.registry.get_mut(&identity).unwrap().in_flight.insert(number, self.now);
         Some(String::from_utf8(identity).unwrap())
     }
 }
@@ -54,35 +54,35 @@ fn only_two_processes_serve_a_host_until_one_is_gone() {
     let before = used(&mut world);
     assert_eq!(before.len(), 2);
     let first = before.first().unwrap();
-    world.farm.leave(first.as_bytes(), world.now);
+    world.registry.leave(first.as_bytes(), world.now);
     let after = used(&mut world);
     assert!(after.len() == 2 && !after.contains(first), "{before:?} {after:?}");
 }
 
 #[test]
-fn standing_tells_gone_from_never_there() {
+fn availability_tells_gone_from_never_there() {
     let mut world = World::new();
-    assert_eq!(world.farm.standing("vc01"), Standing::NoWorker(world.now));
+    assert_eq!(world.registry.availability("vc01"), Availability::NoWorker(world.now));
     world.join("a", "a", &["vc01"], 1);
     world.join("b", "b", &["vc02"], 1);
-    assert_eq!(world.farm.standing("vc01"), Standing::Served);
-    assert_eq!(world.farm.standing("vc09"), Standing::Unlisted);
+    assert_eq!(world.registry.availability("vc01"), Availability::Served);
+    assert_eq!(world.registry.availability("vc09"), Availability::Unlisted);
     world.pass(5);
-    world.farm.remove(b"a", world.now);
-    assert_eq!(world.farm.standing("vc01"), Standing::Gone(world.now, 1));
+    world.registry.remove(b"a", world.now);
+    assert_eq!(world.registry.availability("vc01"), Availability::Gone(world.now, 1));
     // Removed from its configuration, not gone: the worker itself says so.
     world.join("b", "b", &["vc03"], 1);
-    assert_eq!(world.farm.standing("vc02"), Standing::Unlisted);
+    assert_eq!(world.registry.availability("vc02"), Availability::Unlisted);
     // The same for one that was gone, came back and lost the host then.
     world.join("a", "a", &["vc01"], 1);
     world.join("a", "a", &[], 1);
-    assert_eq!(world.farm.standing("vc01"), Standing::Unlisted);
-    world.farm.remove(b"a", world.now);
+    assert_eq!(world.registry.availability("vc01"), Availability::Unlisted);
+    world.registry.remove(b"a", world.now);
     world.pass(5);
-    world.farm.leave(b"b", world.now);
+    world.registry.leave(b"b", world.now);
     world.pass(5);
-    world.farm.remove(b"b", world.now);
-    assert_eq!(world.farm.standing("vc03"), Standing::NoWorker(world.now - Duration::from_millis(5)));
+    world.registry.remove(b"b", world.now);
+    assert_eq!(world.registry.availability("vc03"), Availability::NoWorker(world.now - Duration::from_millis(5)));
 }
 
 #[test]
@@ -92,18 +92,18 @@ fn hosts_are_given_out_once_things_settled() {
     world.pass(200);
     world.join("b", "b", &["vc01"], 1);
     world.pass(200);
-    assert!(world.farm.settle(world.now).is_empty(), "changed 200 ms ago");
+    assert!(world.registry.settle(world.now).is_empty(), "changed 200 ms ago");
     world.pass(100);
-    let mut lists = world.farm.settle(world.now);
+    let mut lists = world.registry.settle(world.now);
     lists.sort_unstable();
     let expect: Vec<(Identity, Vec<Arc<str>>)> =
         vec![(b"a".to_vec(), vec!["vc01".into(), "vc02".into()]), (b"b".to_vec(), vec!["vc01".into()])];
     assert_eq!(lists, expect);
-    assert!(world.farm.settle(world.now).is_empty() && world.farm.settle_at().is_none());
-    // Told again after it announced itself again; the other one is not bothered.
+    assert!(world.registry.settle(world.now).is_empty() && world.registry.settle_at().is_none());
+    // The list is sent again after the announcement; the other worker gets nothing.
     world.join("b", "b", &["vc01"], 1);
     world.pass(300);
-    assert_eq!(world.farm.settle(world.now), expect[1..]);
+    assert_eq!(world.registry.settle(world.now), expect[1..]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn constant_change_does_not_put_it_off_for_ever() {
         world.join("a", "a", &["vc01"], 1);
         world.pass(100);
     }
-    assert_eq!(world.farm.settle(world.now).len(), 1);
+    assert_eq!(world.registry.settle(world.now).len(), 1);
 }
 
 #[test]
@@ -122,8 +122,8 @@ fn places_are_not_lost_for_ever() {
     world.join("a", "a", &["vc01"], 1);
     assert!(world.give("vc01", 1).is_some());
     world.pass(599_000);
-    assert_eq!((world.farm.end_leases(world.now), world.give("vc01", 2)), (0, None));
+    assert_eq!((world.registry.end_leases(world.now), world.give("vc01", 2)), (0, None));
     world.pass(1_000);
-    assert_eq!(world.farm.end_leases(world.now), 1);
+    assert_eq!(world.registry.end_leases(world.now), 1);
     assert!(world.give("vc01", 2).is_some());
 }

@@ -13,8 +13,8 @@ pub struct World {
     /// Requests at workers: worker, number, body.
     pub sent: Vec<(String, u64, String)>,
     /// Control messages to workers.
-    pub told: Vec<(String, Control)>,
-    pub notes: Vec<Note>,
+    pub controls: Vec<(String, Control)>,
+    pub notes: Vec<LogEvent>,
     /// Workers that cannot be reached, and why.
     pub faults: HashMap<String, Fault>,
 }
@@ -31,7 +31,7 @@ impl World {
             now,
             answers: Vec::new(),
             sent: Vec::new(),
-            told: Vec::new(),
+            controls: Vec::new(),
             notes: Vec::new(),
             faults: HashMap::new(),
         }
@@ -52,30 +52,30 @@ impl World {
                     assert_eq!(frames.pop(), Some(vec![]), "the delimiter");
                     self.answers.push((text(&frames[0]), text(&body)));
                 }
-                Action::ToWorker { what, frames } => self.deliver(what, &frames),
-                Action::Introduce(question) => {
+                Action::ToWorker { delivery, frames } => self.deliver(delivery, &frames),
+                Action::AnswerStatus(question) => {
                     let client = text(&question.route[0]);
                     self.answers.push((client, "the proxy's status".to_owned()));
                 }
-                Action::Log(note) => {
-                    assert!(!note.to_string().is_empty());
-                    self.notes.push(note);
+                Action::Log(event) => {
+                    assert!(!event.to_string().is_empty());
+                    self.notes.push(event);
                 }
             }
         }
     }
 
-    fn deliver(&mut self, what: Parcel, frames: &[Vec<u8>]) {
-        let worker = text(&what.worker);
-        assert_eq!(frames[0], what.worker);
+    fn deliver(&mut self, delivery: Delivery, frames: &[Vec<u8>]) {
+        let worker = text(&delivery.worker);
+        assert_eq!(frames[0], delivery.worker);
         if let Some(fault) = self.faults.get(&worker) {
-            self.broker.undelivered(what, *fault, self.now);
-        } else if let Some(number) = what.number {
+            self.broker.undelivered(delivery, *fault, self.now);
+        } else if let Some(number) = delivery.number {
             assert_eq!(frames[1], number.to_be_bytes());
             assert_eq!(frames[2], b"");
             self.sent.push((worker, number, text(&frames[3])));
         } else {
-            self.told.push((worker, Control::decode(&frames[1..]).expect("a control message")));
+            self.controls.push((worker, Control::decode(&frames[1..]).expect("a control message")));
         }
     }
 
@@ -273,9 +273,9 @@ fn a_silent_workers_requests_go_to_another_one() {
     // The first one was only paused: it wakes up, answers, and is asked who it is.
     world.reply(&first, number, "late");
     assert_eq!(world.answers, [("client".to_owned(), "right".to_owned())]);
-    assert!(world.told.contains(&(first.clone(), Control::WhoAreYou)));
+    assert!(world.controls.contains(&(first.clone(), Control::WhoAreYou)));
     assert_eq!((world.broker.counters().redispatched, world.broker.counters().workers_lost), (1, 1));
-    assert!(world.notes.iter().any(|note| matches!(note, Note::WorkerLost { requests: 1, .. })));
+    assert!(world.notes.iter().any(|event| matches!(event, LogEvent::WorkerLost { requests: 1, .. })));
     world.check_books();
 }
 
@@ -555,10 +555,10 @@ fn strangers_are_asked_once_in_a_while() {
     for _ in 0..5 {
         world.control("x", &Control::Heartbeat);
     }
-    assert_eq!(world.told, [("x".to_owned(), Control::WhoAreYou)]);
+    assert_eq!(world.controls, [("x".to_owned(), Control::WhoAreYou)]);
     world.pass(301);
     world.control("x", &Control::Heartbeat);
-    assert_eq!(world.told.len(), 2);
+    assert_eq!(world.controls.len(), 2);
 }
 
 #[test]
@@ -567,7 +567,7 @@ fn messages_of_another_release_are_dropped() {
     world.broker.worker(vec![b"x".to_vec(), vec![], vec![9, 9]], world.now);
     world.control("x", &Control::Serve(vec![]));
     assert_eq!(world.broker.counters().dropped.control, 2);
-    assert_eq!(world.notes, [Note::StrangeControl]);
+    assert_eq!(world.notes, [LogEvent::StrangeControl]);
 }
 
 #[test]
@@ -577,10 +577,10 @@ fn workers_hear_heartbeats_and_their_hosts() {
     world.join("a2", &["vc01", "vc02"]);
     world.live(1000, &["a1", "a2"]);
     for worker in ["a1", "a2"] {
-        let told: Vec<_> = world.told.iter().filter(|(to, _)| to == worker).map(|(_, message)| message).collect();
-        assert_eq!(told.iter().filter(|message| ***message == Control::Heartbeat).count(), 3);
+        let controls: Vec<_> = world.controls.iter().filter(|(to, _)| to == worker).map(|(_, message)| message).collect();
+        assert_eq!(controls.iter().filter(|message| ***message == Control::Heartbeat).count(), 3);
         let serve = Control::Serve(vec!["vc01".into(), "vc02".into()]);
-        assert_eq!(told.iter().filter(|message| ***message == serve).count(), 1, "{told:?}");
+        assert_eq!(controls.iter().filter(|message| ***message == serve).count(), 1, "{controls:?}");
     }
 }
 
@@ -599,7 +599,7 @@ fn a_leaving_worker_finishes_and_gets_nothing_more() {
     assert_eq!(world.last_sent().0, "b", "the second one was held for its successor");
     world.live(1500, &["b"]);
     assert_eq!(world.broker.counters().workers_lost, 0, "an orderly end is no loss");
-    assert!(world.notes.contains(&Note::WorkerLeaving { process: "a".into() }), "{:?}", world.notes);
+    assert!(world.notes.contains(&LogEvent::WorkerLeaving { process: "a".into() }), "{:?}", world.notes);
     world.check_books();
 }
 

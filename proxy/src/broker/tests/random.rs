@@ -93,8 +93,8 @@ fn happen(world: &mut World, event: Event, clients: &mut usize) {
         Event::FromBackend(frames) => {
             world.broker.worker(frames, world.now);
             while let Some(action) = world.broker.next_action() {
-                if let Action::ToWorker { what, .. } = action {
-                    world.broker.undelivered(what, Fault::Unreachable, world.now);
+                if let Action::ToWorker { delivery, .. } = action {
+                    world.broker.undelivered(delivery, Fault::Unreachable, world.now);
                 }
             }
         }
@@ -119,7 +119,7 @@ fn check_invariants(world: &mut World) {
     assert!(report.waiting <= report.pending);
     let hosts: Vec<_> = world.broker.queue.depths().map(|(host, _)| Arc::clone(host)).collect();
     for host in hosts {
-        assert_eq!(world.broker.farm.choose(&host), None, "requests for {host} wait although there is room");
+        assert_eq!(world.broker.registry.choose(&host), None, "requests for {host} wait although there is room");
     }
     let indexed = world.broker.due.len();
     assert_eq!(indexed, report.pending, "every pending request is looked at again");

@@ -1,0 +1,42 @@
+//! What can end the proxy.
+
+use std::io;
+
+use vpoller_daemon::http::HttpError;
+use vpoller_daemon::socket::SocketError;
+
+/// Why the proxy does not run, or not any longer.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// A socket could not be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The pages cannot be shown where the configuration wants them.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The system refused something.
+    #[error("cannot {action}: {source}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// libzmq failed while running.
+    #[error("{role} socket failed: {source}")]
+    Failed {
+        /// Which socket.
+        role: &'static str,
+        /// What libzmq said.
+        source: zmq::Error,
+    },
+    /// The broker's thread ended by a bug, or did not end when asked.
+    #[error("the proxy's thread {0}")]
+    Thread(&'static str),
+}
+
+impl ProxyError {
+    pub(crate) fn failed(role: &'static str) -> impl FnOnce(zmq::Error) -> Self {
+        move |source| Self::Failed { role, source }
+    }
+}
