@@ -14,7 +14,7 @@ use crate::thread_command::{Commands, ThreadCommand};
 use crate::{Config, ProxyError};
 
 /// How long requests in flight may still be answered after a stop was asked for.
-pub const STOP_LIMIT: Duration = Duration::from_secs(3);
+pub(crate) const STOP_LIMIT: Duration = Duration::from_secs(3);
 
 /// Messages taken from a socket before the other one and the clock have their turn.
 const BATCH: usize = 200;
@@ -32,7 +32,7 @@ const MAX_WORKER_FRAME: i64 = 256 * 1024 * 1024;
 const CLIENT_LINGER: i32 = 1000;
 
 /// The broker, its sockets, and what connects the thread with the others.
-pub struct BrokerThread {
+pub(crate) struct BrokerThread {
     frontend: Bound,
     backend: Bound,
     commands: Commands,
@@ -44,7 +44,7 @@ pub struct BrokerThread {
 
 impl BrokerThread {
     /// Binds both sockets.
-    pub fn bind(
+    pub(crate) fn bind(
         context: &Context,
         config: &Config,
         commands: Commands,
@@ -70,17 +70,17 @@ impl BrokerThread {
     }
 
     /// Where clients connect.
-    pub fn frontend(&self) -> &str {
+    pub(crate) fn frontend(&self) -> &str {
         &self.frontend.endpoint
     }
 
     /// Where workers connect.
-    pub fn backend(&self) -> &str {
+    pub(crate) fn backend(&self) -> &str {
         &self.backend.endpoint
     }
 
     /// Serves until the manager orders a stop.
-    pub fn run(mut self) -> Result<(), ProxyError> {
+    pub(crate) fn run(mut self) -> Result<(), ProxyError> {
         tracing::info!("Proxy process is ready and running");
         let mut stop_by: Option<Instant> = None;
         loop {

@@ -25,7 +25,6 @@ pub struct Config {
     pub mgmt_allow: Allow,
     /// Where metrics and status are shown.
     pub http: Listen,
-    /// The broker's rules.
     pub rules: Rules,
 }
 

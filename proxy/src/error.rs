@@ -16,20 +16,10 @@ pub enum ProxyError {
     Http(#[from] HttpError),
     /// The system refused something.
     #[error("cannot {action}: {source}")]
-    System {
-        /// What was attempted.
-        action: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
+    System { action: &'static str, source: io::Error },
     /// libzmq failed while running.
     #[error("{role} socket failed: {source}")]
-    Failed {
-        /// Which socket.
-        role: &'static str,
-        /// What libzmq said.
-        source: zmq::Error,
-    },
+    Failed { role: &'static str, source: zmq::Error },
     /// The broker's thread ended by a bug, or did not end when asked.
     #[error("the proxy's thread {0}")]
     Thread(&'static str),

@@ -25,7 +25,6 @@ use crate::{Config, ProxyError};
 const MARGIN: Duration = Duration::from_secs(2);
 const THREAD_NAME: &str = "VPollerProxy-1";
 
-/// A running proxy.
 pub struct Manager {
     endpoints: Endpoints,
     management: Management,

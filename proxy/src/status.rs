@@ -21,14 +21,14 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
 /// Where the proxy's sockets are, for people.
 #[derive(Clone, Debug, Default)]
-pub struct Endpoints {
+pub(crate) struct Endpoints {
     pub frontend: String,
     pub backend: String,
     pub mgmt: String,
 }
 
 /// The proxy's status document, for every thread that shows it.
-pub struct ProxyStatus {
+pub(crate) struct ProxyStatus {
     identity: Identity,
     pub endpoints: OnceLock<Endpoints>,
     /// Where the pages are.
@@ -39,7 +39,7 @@ pub struct ProxyStatus {
 }
 
 impl ProxyStatus {
-    pub fn new(commander: Commander) -> Self {
+    pub(crate) fn new(commander: Commander) -> Self {
         Self {
             identity: Identity::now(),
             endpoints: OnceLock::new(),
@@ -71,7 +71,7 @@ impl ProxyStatus {
 
     /// The reply to a client that asks the proxy about itself, whatever it calls the method: the members that its properties
     /// name. A client that takes the outcome byte gets the bare value of the first one.
-    pub fn answer(&self, body: &[u8], report: &Report) -> Vec<u8> {
+    pub(crate) fn answer(&self, body: &[u8], report: &Report) -> Vec<u8> {
         let request = match Request::parse(body) {
             Ok(request) => request,
             Err(error) => return Reply::failure(error.to_string()).to_bytes(Style::Line),

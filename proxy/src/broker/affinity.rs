@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 
 /// The `count` processes that serve `host`, best first.
-pub fn picks<'a>(host: &str, processes: impl IntoIterator<Item = &'a Arc<str>>, count: usize) -> Vec<Arc<str>> {
+pub(crate) fn picks<'a>(host: &str, processes: impl IntoIterator<Item = &'a Arc<str>>, count: usize) -> Vec<Arc<str>> {
     let mut scored: Vec<_> = processes.into_iter().map(|process| (Reverse(score(process, host)), process)).collect();
     scored.sort_unstable();
     scored.into_iter().take(count).map(|(_, process)| Arc::clone(process)).collect()

@@ -64,7 +64,7 @@ impl Counters {
         self.refused.values().sum()
     }
 
-    pub(super) fn refuse(&mut self, reason: &'static str) {
+    pub(crate) fn refuse(&mut self, reason: &'static str) {
         *self.refused.entry(reason).or_default() += 1;
     }
 }

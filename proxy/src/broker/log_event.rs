@@ -23,23 +23,17 @@ pub enum Severity {
 /// Something that happened.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum LogEvent {
-    /// A worker process came.
     WorkerJoined {
-        /// Its name.
         process: String,
-        /// Its version.
         version: String,
         /// The vSphere hosts it serves.
         hosts: Vec<String>,
     },
     /// A worker is stopping in good order.
     WorkerLeaving {
-        /// Its process.
         process: String,
     },
-    /// A worker is gone.
     WorkerLost {
-        /// Its process.
         process: String,
         /// How we know.
         reason: &'static str,
@@ -70,27 +64,17 @@ pub enum LogEvent {
     Repeated {
         /// What they were.
         kind: &'static str,
-        /// How many.
         times: u64,
     },
-    /// A request went to a worker.
     Sent {
-        /// Its number.
         number: u64,
-        /// Its method.
         method: String,
-        /// Its vSphere host.
         host: String,
-        /// The worker's process.
         process: String,
     },
-    /// A request was answered.
     Answered {
-        /// Its number.
         number: u64,
-        /// How long it took.
         waited: Duration,
-        /// How long the reply is.
         bytes: usize,
     },
 }
@@ -147,14 +131,14 @@ impl fmt::Display for LogEvent {
 
 /// The kinds of events that were logged recently.
 #[derive(Debug, Default)]
-pub struct RepeatedEvents {
+pub(crate) struct RepeatedEvents {
     /// By kind: when it was logged, and how often it happened since.
     logged: BTreeMap<&'static str, (Instant, u64)>,
 }
 
 impl RepeatedEvents {
     /// The event, if its kind was not logged recently.
-    pub fn admit(&mut self, event: LogEvent, now: Instant) -> Option<LogEvent> {
+    pub(crate) fn admit(&mut self, event: LogEvent, now: Instant) -> Option<LogEvent> {
         let kind = event.kind();
         if let Some((_, times)) = self.logged.get_mut(kind) {
             *times += 1;
@@ -165,7 +149,7 @@ impl RepeatedEvents {
     }
 
     /// The sums whose time has come.
-    pub fn due(&mut self, now: Instant) -> Vec<LogEvent> {
+    pub(crate) fn due(&mut self, now: Instant) -> Vec<LogEvent> {
         let mut sums = Vec::new();
         self.logged.retain(|kind, (since, times)| {
             if now.saturating_duration_since(*since) < SUM_UP {

@@ -85,7 +85,6 @@ pub enum Action {
     ToWorker {
         /// The worker and the request, to be given back if the message cannot be delivered.
         delivery: Delivery,
-        /// The frames.
         frames: Vec<Vec<u8>>,
     },
     /// A client asks about the proxy itself: it gets the status.
@@ -97,7 +96,6 @@ pub enum Action {
 /// A message to a worker, without its frames.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Delivery {
-    /// The worker.
     pub worker: Identity,
     /// The request's number; `None` for control messages.
     pub number: Option<u64>,
@@ -112,7 +110,6 @@ pub enum Fault {
     Full,
 }
 
-/// The state machine.
 pub struct Broker {
     rules: Rules,
     registry: WorkerRegistry,
@@ -169,7 +166,6 @@ impl Broker {
         [silence, request, self.registry.settle_at()].into_iter().flatten().fold(self.next_heartbeat, Instant::min)
     }
 
-    /// What was counted.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.counters

@@ -11,7 +11,7 @@ use super::registry::Identity;
 
 /// Where a request is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum RequestState {
+pub(crate) enum RequestState {
     /// In the queue.
     Waiting,
     /// At a worker.
@@ -25,7 +25,7 @@ pub enum RequestState {
 
 /// A request that is not answered yet.
 #[derive(Debug)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// The frames that lead back to the client.
     client: Vec<Vec<u8>>,
     /// The body, as it came.
@@ -36,7 +36,6 @@ pub struct Pending {
     pub host: Arc<str>,
     /// Whether the client takes the outcome byte.
     pub outcome: bool,
-    /// When it came.
     pub arrived: Instant,
     /// When its client has given up.
     pub expires: Instant,
@@ -50,7 +49,7 @@ pub struct Pending {
 
 impl Pending {
     /// A request that arrives now and waits.
-    pub fn new(envelope: Envelope, route: Route, ttl: Duration, now: Instant) -> Self {
+    pub(crate) fn new(envelope: Envelope, route: Route, ttl: Duration, now: Instant) -> Self {
         // A client that waits for nothing would not have asked.
         let own = route.timeout.filter(|milliseconds| *milliseconds > 0).map(Duration::from_millis);
         let patience = own.unwrap_or(ttl).min(LONGEST_PATIENCE);
@@ -69,22 +68,22 @@ impl Pending {
     }
 
     /// How long its client waits in all.
-    pub fn patience(&self) -> Duration {
+    pub(crate) fn patience(&self) -> Duration {
         self.expires.saturating_duration_since(self.arrived)
     }
 
     /// The memory it takes: its frames.
-    pub fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.body.len() + self.client.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Whether it is at this worker.
-    pub fn is_at(&self, identity: &Identity) -> bool {
+    pub(crate) fn is_at(&self, identity: &Identity) -> bool {
         matches!(&self.state, RequestState::Sent { worker, .. } if worker == identity)
     }
 
     /// The message that gives the client its answer.
-    pub fn answer(self, body: Vec<u8>) -> Vec<Vec<u8>> {
+    pub(crate) fn answer(self, body: Vec<u8>) -> Vec<Vec<u8>> {
         let mut frames = self.client;
         frames.push(body);
         frames

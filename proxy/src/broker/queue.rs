@@ -48,7 +48,7 @@ struct Host {
 
 /// The waiting requests, and the memory of those that are held at all.
 #[derive(Debug)]
-pub struct Queue {
+pub(crate) struct Queue {
     bounds: Bounds,
     hosts: HashMap<Arc<str>, Host>,
     /// Hosts with waiting requests, the one whose turn it is first.
@@ -58,38 +58,38 @@ pub struct Queue {
 }
 
 impl Queue {
-    pub fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self { bounds, hosts: HashMap::new(), turns: VecDeque::new(), waiting: 0, bytes: 0 }
     }
 
     /// How many requests wait.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.waiting
     }
 
     /// Bytes of all requests that are held.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// How many requests wait for `host`.
-    pub fn waiting_for(&self, host: &str) -> usize {
+    pub(crate) fn waiting_for(&self, host: &str) -> usize {
         self.hosts.get(host).map_or(0, |host| host.waiting.len())
     }
 
     /// Hosts with waiting requests, and how many.
-    pub fn depths(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
+    pub(crate) fn depths(&self) -> impl Iterator<Item = (&Arc<str>, usize)> {
         self.turns.iter().map(|host| (host, self.waiting_for(host)))
     }
 
     /// All that wait for the hosts that `wanted` picks; those of one host in order.
-    pub fn numbers(&self, wanted: impl Fn(&str) -> bool) -> Vec<u64> {
+    pub(crate) fn numbers(&self, wanted: impl Fn(&str) -> bool) -> Vec<u64> {
         let hosts = self.hosts.iter().filter(|(name, host)| !host.waiting.is_empty() && wanted(name));
         hosts.flat_map(|(_, host)| &host.waiting).copied().collect()
     }
 
     /// Takes the memory of a new request, unless a bound forbids it. [`Queue::release`] gives it back.
-    pub fn admit(&mut self, host: &Arc<str>, bytes: usize) -> Result<(), Full> {
+    pub(crate) fn admit(&mut self, host: &Arc<str>, bytes: usize) -> Result<(), Full> {
         let bounds = self.bounds;
         let (waiting, held) = self.hosts.get(host).map_or((0, 0), |host| (host.waiting.len(), host.bytes));
         if waiting >= bounds.host_requests {
@@ -110,7 +110,7 @@ impl Queue {
     }
 
     /// Gives back the memory of a request that is done with (and no longer waits).
-    pub fn release(&mut self, host: &str, bytes: usize) {
+    pub(crate) fn release(&mut self, host: &str, bytes: usize) {
         self.bytes = self.bytes.saturating_sub(bytes);
         if let Some(entry) = self.hosts.get_mut(host) {
             entry.bytes = entry.bytes.saturating_sub(bytes);
@@ -121,7 +121,7 @@ impl Queue {
     }
 
     /// Lets an admitted request wait in its place.
-    pub fn wait(&mut self, host: &Arc<str>, number: u64) {
+    pub(crate) fn wait(&mut self, host: &Arc<str>, number: u64) {
         let entry = self.hosts.entry(Arc::clone(host)).or_default();
         if entry.waiting.is_empty() {
             self.turns.push_back(Arc::clone(host));
@@ -132,7 +132,7 @@ impl Queue {
     }
 
     /// Takes a request out; nothing happens when it does not wait.
-    pub fn remove(&mut self, host: &str, number: u64) {
+    pub(crate) fn remove(&mut self, host: &str, number: u64) {
         let Some(entry) = self.hosts.get_mut(host) else { return };
         if entry.waiting.remove(&number) {
             self.waiting -= 1;
@@ -144,7 +144,7 @@ impl Queue {
 
     /// The oldest request of the host whose turn it is; the next host has its turn then. Call it at most
     /// [`Queue::turns`] times to see each host once.
-    pub fn next_turn(&mut self) -> Option<u64> {
+    pub(crate) fn next_turn(&mut self) -> Option<u64> {
         let host = self.turns.pop_front()?;
         let number = self.hosts.get(&host).and_then(|host| host.waiting.first().copied());
         self.turns.push_back(host);
@@ -152,7 +152,7 @@ impl Queue {
     }
 
     /// How many hosts have waiting requests.
-    pub fn turns(&self) -> usize {
+    pub(crate) fn turns(&self) -> usize {
         self.turns.len()
     }
 }

@@ -26,21 +26,18 @@ pub struct Report {
     pub bytes: usize,
     /// Waiting requests by vSphere host.
     pub queues: BTreeMap<String, usize>,
-    /// What was counted.
     pub counters: Counters,
 }
 
 /// One connection of a worker process.
 #[derive(Clone, Debug, Serialize)]
 pub struct WorkerReport {
-    /// Its process.
     pub process: String,
     /// The name of that process which the next one in its place will have, too: a request for `@worker:` and the name goes to it.
     /// Empty when it is leaving.
     pub name: String,
     /// Which of the process's connections it is, from 1.
     pub socket: usize,
-    /// Its version.
     pub version: String,
     /// The vSphere hosts it can serve.
     pub hosts: Vec<String>,

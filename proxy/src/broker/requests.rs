@@ -17,7 +17,7 @@ use super::{Action, Broker, Delivery, HOLD};
 const NAMED: usize = 10;
 
 /// What to do with a request at this moment.
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     Send(Identity),
     /// Look again at this time, if nothing changes before.
     Wait(Option<Instant>),
@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 }
 
 impl Broker {
-    pub(super) fn reply(&mut self, identity: &Identity, frames: Vec<Vec<u8>>, now: Instant) {
+    pub(crate) fn reply(&mut self, identity: &Identity, frames: Vec<Vec<u8>>, now: Instant) {
         let Some((number, body)) = numbered(frames) else {
             self.counters.dropped.malformed_replies += 1;
             return;
@@ -52,13 +52,13 @@ impl Broker {
     }
 
     /// Sends what can be sent now, the hosts in turn.
-    pub(super) fn send_waiting(&mut self, now: Instant) {
+    pub(crate) fn send_waiting(&mut self, now: Instant) {
         self.send_waiting_while(now, |_, _| true, |_| true);
     }
 
     /// Sends what the process of this worker has room for now. Runs after every message of a worker, so it must cost next to
     /// nothing when there is nothing to do.
-    pub(super) fn send_waiting_for(&mut self, identity: &Identity, now: Instant) {
+    pub(crate) fn send_waiting_for(&mut self, identity: &Identity, now: Instant) {
         if self.queue.len() == 0 {
             return;
         }
@@ -98,7 +98,7 @@ impl Broker {
 
     /// After workers came or went: sends what can be sent, and decides again how long requests for hosts without a worker
     /// may wait.
-    pub(super) fn reconsider_all(&mut self, now: Instant) {
+    pub(crate) fn reconsider_all(&mut self, now: Instant) {
         self.send_waiting(now);
         let unserved =
             |host: &str| matches!(self.registry.availability(host), Availability::NoWorker(_) | Availability::Gone(..));
@@ -110,7 +110,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn look_at_due(&mut self, now: Instant) {
+    pub(crate) fn look_at_due(&mut self, now: Instant) {
         while let Some((due, number)) = self.due.first().copied().filter(|(due, _)| *due <= now) {
             let Some(pending) = self.pending.get(&number) else {
                 self.due.remove(&(due, number));
@@ -127,7 +127,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn expire(&mut self, number: u64, now: Instant) {
+    pub(crate) fn expire(&mut self, number: u64, now: Instant) {
         let Some(pending) = self.forget(number) else { return };
         match pending.state {
             RequestState::Waiting => self.counters.expired.waiting += 1,
@@ -139,7 +139,7 @@ impl Broker {
     }
 
     /// What to do with a waiting request; `None` when it does not wait.
-    pub(super) fn verdict(&mut self, number: u64, now: Instant) -> Option<Verdict> {
+    pub(crate) fn verdict(&mut self, number: u64, now: Instant) -> Option<Verdict> {
         let pending = self.pending.get(&number).filter(|pending| pending.state == RequestState::Waiting)?;
         let hold = HOLD.min(pending.patience() / 2);
         let held = |since: Instant, otherwise: Verdict| {
@@ -171,7 +171,7 @@ impl Broker {
         })
     }
 
-    pub(super) fn carry_out(&mut self, number: u64, verdict: Verdict, now: Instant) {
+    pub(crate) fn carry_out(&mut self, number: u64, verdict: Verdict, now: Instant) {
         match verdict {
             Verdict::Send(worker) => self.dispatch(number, worker, now),
             Verdict::Wait(until) => self.set_due(number, until),
@@ -179,7 +179,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn dispatch(&mut self, number: u64, identity: Identity, now: Instant) {
+    pub(crate) fn dispatch(&mut self, number: u64, identity: Identity, now: Instant) {
         let (Some(pending), Some(worker)) = (self.pending.get_mut(&number), self.registry.get_mut(&identity)) else { return };
         self.queue.remove(&pending.host, number);
         worker.in_flight.insert(number, now);
@@ -198,7 +198,7 @@ impl Broker {
     }
 
     /// Undoes [`Broker::dispatch`].
-    pub(super) fn take_back(&mut self, identity: &Identity, number: u64) {
+    pub(crate) fn take_back(&mut self, identity: &Identity, number: u64) {
         if let Some(worker) = self.registry.get_mut(identity) {
             worker.in_flight.remove(&number);
         }
@@ -208,13 +208,13 @@ impl Broker {
         }
     }
 
-    pub(super) fn refuse(&mut self, number: u64, refusal: &Refusal, now: Instant) {
+    pub(crate) fn refuse(&mut self, number: u64, refusal: &Refusal, now: Instant) {
         if let Some(pending) = self.forget(number) {
             self.answer_refusal(pending, refusal, now);
         }
     }
 
-    pub(super) fn answer_refusal(&mut self, pending: Pending, refusal: &Refusal, now: Instant) {
+    pub(crate) fn answer_refusal(&mut self, pending: Pending, refusal: &Refusal, now: Instant) {
         self.counters.refuse(refusal.name());
         let event = LogEvent::Refused { reason: refusal.name(), text: refusal.text(&pending.method, &pending.host) };
         self.log_once(event, now);
@@ -223,7 +223,7 @@ impl Broker {
     }
 
     /// Takes a request out of everything but its worker's places.
-    pub(super) fn forget(&mut self, number: u64) -> Option<Pending> {
+    pub(crate) fn forget(&mut self, number: u64) -> Option<Pending> {
         let pending = self.pending.remove(&number)?;
         self.due.remove(&(pending.due, number));
         self.queue.remove(&pending.host, number);
@@ -231,7 +231,7 @@ impl Broker {
         Some(pending)
     }
 
-    pub(super) fn set_due(&mut self, number: u64, until: Option<Instant>) {
+    pub(crate) fn set_due(&mut self, number: u64, until: Option<Instant>) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         self.due.remove(&(pending.due, number));
         pending.due = until.map_or(pending.expires, |until| until.min(pending.expires));

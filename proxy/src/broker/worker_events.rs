@@ -12,7 +12,7 @@ use super::registry::Identity;
 use super::{Action, Broker, Delivery, MAX_ASKED, MAX_REDISPATCHES};
 
 impl Broker {
-    pub(super) fn control(&mut self, identity: &Identity, known: bool, frames: &[Vec<u8>], now: Instant) {
+    pub(crate) fn control(&mut self, identity: &Identity, known: bool, frames: &[Vec<u8>], now: Instant) {
         match Control::decode(frames) {
             Ok(Control::Announce(announcement)) => self.announce(identity, announcement, now),
             Ok(Control::Goodbye) => self.goodbye(identity, now),
@@ -26,7 +26,7 @@ impl Broker {
         }
     }
 
-    pub(super) fn announce(&mut self, identity: &Identity, announcement: Announcement, now: Instant) {
+    pub(crate) fn announce(&mut self, identity: &Identity, announcement: Announcement, now: Instant) {
         let (process, version) = (announcement.process.clone(), announcement.version.clone());
         let mut hosts = announcement.hosts.clone();
         match self.registry.announce(identity, announcement, now) {
@@ -41,7 +41,7 @@ impl Broker {
         self.reconsider_all(now);
     }
 
-    pub(super) fn goodbye(&mut self, identity: &Identity, now: Instant) {
+    pub(crate) fn goodbye(&mut self, identity: &Identity, now: Instant) {
         if let Some(worker) = self.registry.get(identity).filter(|worker| !worker.leaving) {
             let process = Arc::clone(&worker.process);
             self.registry.leave(identity, now);
@@ -52,19 +52,19 @@ impl Broker {
         }
     }
 
-    pub(super) fn ask_identity(&mut self, identity: &Identity) {
+    pub(crate) fn ask_identity(&mut self, identity: &Identity) {
         if self.asked_identity.len() < MAX_ASKED && self.asked_identity.insert(identity.clone()) {
             self.send_control(identity.clone(), &Control::WhoAreYou);
         }
     }
 
-    pub(super) fn send_control(&mut self, worker: Identity, message: &Control) {
+    pub(crate) fn send_control(&mut self, worker: Identity, message: &Control) {
         let mut frames = vec![worker.clone()];
         frames.extend(message.encode());
         self.actions.push_back(Action::ToWorker { delivery: Delivery { worker, number: None }, frames });
     }
 
-    pub(super) fn send_heartbeats(&mut self, now: Instant) {
+    pub(crate) fn send_heartbeats(&mut self, now: Instant) {
         self.asked_identity.clear();
         let ended = self.registry.end_leases(now);
         if ended > 0 {
@@ -78,14 +78,14 @@ impl Broker {
         }
     }
 
-    pub(super) fn drop_silent(&mut self, now: Instant) {
+    pub(crate) fn drop_silent(&mut self, now: Instant) {
         let Some(limit) = now.checked_sub(DEAD_AFTER) else { return };
         let lost = self.registry.silent_since(limit);
         lost.iter().for_each(|identity| self.worker_lost(identity, "it fell silent", now));
     }
 
     /// A worker is gone: its requests go to others.
-    pub(super) fn worker_lost(&mut self, identity: &Identity, reason: &'static str, now: Instant) {
+    pub(crate) fn worker_lost(&mut self, identity: &Identity, reason: &'static str, now: Instant) {
         let Some(worker) = self.registry.remove(identity, now) else { return };
         let mut numbers: Vec<_> = worker.in_flight.keys().copied().collect();
         numbers.retain(|number| self.pending.get(number).is_some_and(|pending| pending.is_at(identity)));
@@ -103,7 +103,7 @@ impl Broker {
     }
 
     /// Finds a new place for a request whose worker is gone.
-    pub(super) fn reassign(&mut self, number: u64, now: Instant) {
+    pub(crate) fn reassign(&mut self, number: u64, now: Instant) {
         let Some(pending) = self.pending.get_mut(&number) else { return };
         let RequestState::Sent { may_repeat, .. } = pending.state else { return };
         let refusal = if self.stopping {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 /// The process that has each name.
 #[derive(Debug, Default)]
-pub struct WorkerNames(BTreeMap<Arc<str>, Arc<str>>);
+pub(crate) struct WorkerNames(BTreeMap<Arc<str>, Arc<str>>);
 
 /// Longest name of a machine, in characters. Longer ones are cut.
 const LONGEST: usize = 64;
 
 impl WorkerNames {
     /// Gives a process a name, unless it has one.
-    pub fn assign(&mut self, process: &Arc<str>) {
+    pub(crate) fn assign(&mut self, process: &Arc<str>) {
         if self.name_of(process).is_some() {
             return;
         }
@@ -27,22 +27,20 @@ impl WorkerNames {
     }
 
     /// A process is gone.
-    pub fn release(&mut self, process: &Arc<str>) {
+    pub(crate) fn release(&mut self, process: &Arc<str>) {
         self.0.retain(|_, named| named != process);
     }
 
     /// The process with this name.
-    pub fn process(&self, name: &str) -> Option<&Arc<str>> {
+    pub(crate) fn process(&self, name: &str) -> Option<&Arc<str>> {
         self.0.get(name)
     }
 
-    /// The name of a process.
-    pub fn name_of(&self, process: &Arc<str>) -> Option<&Arc<str>> {
+    pub(crate) fn name_of(&self, process: &Arc<str>) -> Option<&Arc<str>> {
         self.0.iter().find(|(_, named)| *named == process).map(|(name, _)| name)
     }
 
-    /// Every name.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(|name| &**name)
     }
 }

@@ -30,7 +30,7 @@ const LEASE: Duration = Duration::from_secs(600);
 
 /// One socket of a worker process.
 #[derive(Debug)]
-pub struct Worker {
+pub(crate) struct Worker {
     /// The process it belongs to.
     pub process: Arc<str>,
     /// Product version it announced.
@@ -65,7 +65,7 @@ impl Worker {
 
 /// Whether a vSphere host can be served.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Availability {
+pub(crate) enum Availability {
     /// Workers announce it.
     Served,
     /// No worker announces it, none ever did, but there are workers.
@@ -76,9 +76,8 @@ pub enum Availability {
     NoWorker(Instant),
 }
 
-/// All workers.
 #[derive(Debug)]
-pub struct WorkerRegistry {
+pub(crate) struct WorkerRegistry {
     affinity: usize,
     workers: HashMap<Identity, Worker>,
     /// Sockets by process, leaving ones excluded.
@@ -97,7 +96,7 @@ pub struct WorkerRegistry {
 }
 
 impl WorkerRegistry {
-    pub fn new(affinity: usize, now: Instant) -> Self {
+    pub(crate) fn new(affinity: usize, now: Instant) -> Self {
         Self {
             affinity,
             workers: HashMap::new(),
@@ -111,20 +110,20 @@ impl WorkerRegistry {
         }
     }
 
-    pub fn get(&self, identity: &[u8]) -> Option<&Worker> {
+    pub(crate) fn get(&self, identity: &[u8]) -> Option<&Worker> {
         self.workers.get(identity)
     }
 
-    pub fn get_mut(&mut self, identity: &[u8]) -> Option<&mut Worker> {
+    pub(crate) fn get_mut(&mut self, identity: &[u8]) -> Option<&mut Worker> {
         self.workers.get_mut(identity)
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&Identity, &Worker)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Identity, &Worker)> {
         self.workers.iter()
     }
 
     /// Records a sign of life; says whether the worker is known.
-    pub fn heard(&mut self, identity: &[u8], now: Instant) -> bool {
+    pub(crate) fn heard(&mut self, identity: &[u8], now: Instant) -> bool {
         self.workers.get_mut(identity).is_some_and(|worker| {
             worker.last_heard = now;
             worker.congested = false;
@@ -133,7 +132,7 @@ impl WorkerRegistry {
     }
 
     /// Takes in what a worker says about itself. Says whether its process is new; `None` when there are too many workers.
-    pub fn announce(&mut self, identity: &[u8], announcement: Announcement, now: Instant) -> Option<bool> {
+    pub(crate) fn announce(&mut self, identity: &[u8], announcement: Announcement, now: Instant) -> Option<bool> {
         if !self.workers.contains_key(identity) && self.workers.len() >= MAX_WORKERS {
             return None;
         }
@@ -170,7 +169,7 @@ impl WorkerRegistry {
     }
 
     /// The worker takes nothing more; it stays known until it falls silent.
-    pub fn leave(&mut self, identity: &[u8], now: Instant) {
+    pub(crate) fn leave(&mut self, identity: &[u8], now: Instant) {
         let Some(worker) = self.workers.get_mut(identity) else { return };
         if !worker.leaving {
             worker.leaving = true;
@@ -178,8 +177,7 @@ impl WorkerRegistry {
         }
     }
 
-    /// Forgets a worker.
-    pub fn remove(&mut self, identity: &[u8], now: Instant) -> Option<Worker> {
+    pub(crate) fn remove(&mut self, identity: &[u8], now: Instant) -> Option<Worker> {
         if self.workers.get(identity).is_some_and(|worker| !worker.leaving) {
             self.withdraw(identity, now);
         }
@@ -187,23 +185,23 @@ impl WorkerRegistry {
     }
 
     /// Workers that said nothing since `limit`.
-    pub fn silent_since(&self, limit: Instant) -> Vec<Identity> {
+    pub(crate) fn silent_since(&self, limit: Instant) -> Vec<Identity> {
         let silent = self.workers.iter().filter(|(_, worker)| worker.last_heard < limit);
         silent.map(|(identity, _)| identity.clone()).collect()
     }
 
     /// When the worker that was quiet longest was last heard.
-    pub fn longest_quiet(&self) -> Option<Instant> {
+    pub(crate) fn longest_quiet(&self) -> Option<Instant> {
         self.workers.values().map(|worker| worker.last_heard).min()
     }
 
     /// Counts every worker as heard now: the proxy itself was paused and read nothing.
-    pub fn mark_all_heard(&mut self, now: Instant) {
+    pub(crate) fn mark_all_heard(&mut self, now: Instant) {
         self.workers.values_mut().for_each(|worker| worker.last_heard = now);
     }
 
     /// Frees the places of requests that a worker has had for impossibly long; says how many.
-    pub fn end_leases(&mut self, now: Instant) -> usize {
+    pub(crate) fn end_leases(&mut self, now: Instant) -> usize {
         let mut ended = 0;
         for worker in self.workers.values_mut() {
             let before = worker.in_flight.len();
@@ -214,7 +212,7 @@ impl WorkerRegistry {
     }
 
     /// Whether a host can be served.
-    pub fn availability(&self, host: &str) -> Availability {
+    pub(crate) fn availability(&self, host: &str) -> Availability {
         if self.picks.contains_key(host) {
             return Availability::Served;
         }
@@ -229,48 +227,47 @@ impl WorkerRegistry {
     }
 
     /// The worker to send a request for `host` to; `None` when those that were picked for it have no room.
-    pub fn choose(&mut self, host: &str) -> Option<Identity> {
+    pub(crate) fn choose(&mut self, host: &str) -> Option<Identity> {
         let picks = self.picks.get(host)?;
         let least = self.least_loaded(picks.iter(), Some(host))?;
         self.use_worker(least)
     }
 
     /// Any worker with room, whatever it serves: for requests that only need a documented error.
-    pub fn choose_any(&mut self) -> Option<Identity> {
+    pub(crate) fn choose_any(&mut self) -> Option<Identity> {
         let least = self.least_loaded(self.processes.keys(), None)?;
         self.use_worker(least)
     }
 
     /// A connection with room of the process with that name: `None` when there is no such process, `Some(None)` when it has no room.
-    pub fn choose_named(&mut self, name: &str) -> Option<Option<Identity>> {
+    pub(crate) fn choose_named(&mut self, name: &str) -> Option<Option<Identity>> {
         let process = Arc::clone(self.names.process(name)?);
         let least = self.least_loaded(std::iter::once(&process), None);
         Some(least.and_then(|least| self.use_worker(least)))
     }
 
-    /// The names of processes.
-    pub const fn names(&self) -> &WorkerNames {
+    pub(crate) const fn names(&self) -> &WorkerNames {
         &self.names
     }
 
     /// Whether a process could get requests for `host`: it is picked for the host, or no process is.
-    pub fn may_use(&self, process: &Arc<str>, host: &str) -> bool {
+    pub(crate) fn may_use(&self, process: &Arc<str>, host: &str) -> bool {
         self.picks.get(host).is_none_or(|picks| picks.contains(process))
     }
 
     /// Whether a process has a connection that is not leaving.
-    pub fn has_process(&self, process: &Arc<str>) -> bool {
+    pub(crate) fn has_process(&self, process: &Arc<str>) -> bool {
         self.processes.contains_key(process)
     }
 
     /// Whether a process takes anything more at this moment.
-    pub fn has_room(&self, process: &Arc<str>) -> bool {
+    pub(crate) fn has_room(&self, process: &Arc<str>) -> bool {
         let mut sockets = self.processes.get(process).into_iter().flatten();
         sockets.any(|identity| self.workers.get(identity).is_some_and(Worker::has_room))
     }
 
     /// The lists to send to workers now, once no more changes come: worker and the hosts it is picked for.
-    pub fn settle(&mut self, now: Instant) -> Vec<(Identity, Vec<Arc<str>>)> {
+    pub(crate) fn settle(&mut self, now: Instant) -> Vec<(Identity, Vec<Arc<str>>)> {
         match self.settle_at() {
             Some(due) if due <= now => self.unsettled = None,
             _ => return Vec::new(),
@@ -292,12 +289,12 @@ impl WorkerRegistry {
     }
 
     /// When [`WorkerRegistry::settle`] has lists to send.
-    pub fn settle_at(&self) -> Option<Instant> {
+    pub(crate) fn settle_at(&self) -> Option<Instant> {
         self.unsettled.map(|(first, latest)| (latest + SETTLE).min(first + SETTLE_AT_MOST))
     }
 
     /// A list did not reach its worker: it is sent again.
-    pub fn assignment_lost(&mut self, identity: &[u8], now: Instant) {
+    pub(crate) fn assignment_lost(&mut self, identity: &[u8], now: Instant) {
         if let Some(worker) = self.workers.get_mut(identity) {
             worker.assigned = None;
             self.unsettle(now);
@@ -305,7 +302,7 @@ impl WorkerRegistry {
     }
 
     /// The processes picked for each host.
-    pub fn picks(&self) -> &HashMap<Arc<str>, Vec<Arc<str>>> {
+    pub(crate) fn picks(&self) -> &HashMap<Arc<str>, Vec<Arc<str>>> {
         &self.picks
     }
 
