@@ -3,7 +3,7 @@
 //! Log lines ([`log`]), the command line ([`cli`]), the configuration file ([`config`]), signals ([`signal`]), waking a thread
 //! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]), what both say about
 //! themselves ([`status`]) and show over HTTP ([`http`], [`pages`], [`metrics`]). No method and no vSphere type is known here.
-#![deny(unsafe_code)]
+#![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "only vPoller's own programs use it: a comment that repeats a name helps no reader")]
 
 pub mod cli;
