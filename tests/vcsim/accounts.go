@@ -25,7 +25,8 @@ type accountTable struct {
 	mu      sync.RWMutex
 	byName  map[string]account
 	limited bool
-	refuse  int
+	// refuse is how many more correct logins are InvalidLogin.
+	refuse int
 }
 
 var accounts = &accountTable{byName: map[string]account{}}
@@ -47,6 +48,36 @@ func (t *accountTable) get(name string) (account, bool) {
 	defer t.mu.RUnlock()
 	a, ok := t.byName[name]
 	return a, ok
+}
+
+// admits tells whether a login succeeds.
+func (t *accountTable) admits(name, password string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known, ok := t.byName[name]
+	if !ok || known.password != password {
+		return false
+	}
+	if t.refuse > 0 {
+		t.refuse--
+		return false
+	}
+	return true
+}
+
+// refuseLogins is POST /login/refuse: the next logins with correct credentials
+// are InvalidLogin, as when the identity service stumbles.
+func (a *admin) refuseLogins(body []byte) (interface{}, error) {
+	var req struct {
+		Times int `json:"times"`
+	}
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, err
+	}
+	accounts.mu.Lock()
+	defer accounts.mu.Unlock()
+	accounts.refuse = req.Times
+	return done, nil
 }
 
 // someLimited tells whether any account sees less than everything.
@@ -104,8 +135,7 @@ func checkLogin(body []byte) []byte {
 		Password string `xml:"Body>Login>password"`
 	}
 	err := xml.Unmarshal(body, &call)
-	known, ok := accounts.get(call.User)
-	if err == nil && ok && known.password == call.Password {
+	if err == nil && accounts.admits(call.User, call.Password) {
 		return body
 	}
 	return loginPassword.ReplaceAll(body, []byte("$1$2"))

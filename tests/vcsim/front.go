@@ -49,6 +49,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out := &countingWriter{ResponseWriter: w, quoted: f.quotedCookie}
+	if versions.answered(out, r) {
+		return
+	}
 	if r.Method != http.MethodPost || !strings.HasPrefix(r.URL.Path, "/sdk") {
 		f.next.ServeHTTP(out, r)
 		return

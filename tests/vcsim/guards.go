@@ -17,6 +17,10 @@ func (f *front) refusal(r *http.Request, method string, body []byte) *wireFault 
 	if method == "QueryEvents" && !f.eventViews && eventViewElement.Match(body) {
 		return &wireFault{text: "Unexpected element eventViewSpec", kind: "InvalidRequest"}
 	}
+	if stale.refuses(sessionOf(r), method) {
+		about := append(references(body), ref{})
+		return wireNotAuthenticated(about[0], "System.View")
+	}
 	if readsProperties[method] {
 		return nil
 	}

@@ -30,6 +30,7 @@ type options struct {
 	quotedCookie     bool
 	libraryUpdates   bool
 	strictPaths      bool
+	versionsPage     versionsState
 	missingPrivs     bool
 	exitOnStdinClose bool
 	verbose          bool
@@ -39,7 +40,7 @@ type options struct {
 func parseOptions(args []string) (*options, error) {
 	opts := &options{}
 	var delay, guestDelay int
-	var clock string
+	var clock, versionsPage string
 	var version bool
 	flags := flag.NewFlagSet("vcsim", flag.ContinueOnError)
 	flags.StringVar(&opts.listen, "l", "127.0.0.1:0", "listen on `ADDR` (HOST:PORT, port 0 picks one)")
@@ -67,6 +68,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")
+	flags.StringVar(&versionsPage, "versions-page", "", "HTTP `STATUS` of vimServiceVersions.xml, or hang")
 	flags.BoolVar(&opts.strictPaths, "strict-paths", false, "take property paths along declared types only")
 	flags.BoolVar(&opts.missingPrivs, "missing-privileges", false,
 		"name missing privileges in NoPermission, as from API version 8.0.1.0 on")
@@ -98,6 +100,10 @@ func parseOptions(args []string) (*options, error) {
 	}
 	if opts.firstEventKey < math.MinInt32 || opts.firstEventKey > math.MaxInt32 {
 		return nil, errors.New("-first-event-key is a signed 32-bit number")
+	}
+	var err error
+	if opts.versionsPage, err = parseVersions(versionsPage); err != nil {
+		return nil, err
 	}
 	opts.delay = time.Duration(delay) * time.Millisecond
 	opts.guestDelay = time.Duration(guestDelay) * time.Millisecond

@@ -26,6 +26,7 @@ func newModel(opts *options) *simulator.Model {
 func newWorld(model *simulator.Model, opts *options) *world {
 	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
+	versions.set(opts.versionsPage)
 	strictPaths = opts.strictPaths
 	missingPrivileges = opts.missingPrivs || isFrom(opts.apiVersion, newPermissionsFrom)
 	return w

@@ -302,6 +302,26 @@ login p4ssw0rd >/dev/null
 expect "newer events" '1004 1005 ' "$(keys "$(view_events 1003 true)")"
 expect "older events" '1002 1001 ' "$(keys "$(view_events 1003 false)")"
 
+echo "sessions"
+start -versions-page 503
+page() {
+    curl -sS --max-time "${1:-20}" --cacert "$work/ca.pem" -w ' status %{http_code}' "$base/sdk/vimServiceVersions.xml" 2>&1 || true
+}
+expect "versions page without service" 'status 503' "$(page)"
+admin POST /versions '{"hang":true}' >/dev/null
+expect "versions page that hangs" 'timed out' "$(page 0.3)"
+admin POST /versions '{"prefix":"uA046D008"}' >/dev/null
+expect "versions page after a word" 'uA046D008<?xml' "$(page)"
+admin POST /login/refuse '{"times":1}' >/dev/null
+expect "refused login" InvalidLoginFault "$(login p4ssw0rd)"
+expect "login after it" '<userName>root</userName>' "$(login p4ssw0rd)"
+expect "stale sessions" '"sessions":1' "$(admin POST /sessions/stale '{}')"
+expect "guest of a stale session" NotAuthenticatedFault "$(processes vm-101 p4ssw0rd)"
+expect "read of a stale session" 'vm01.example.org' "$(props VirtualMachine vm-101 name)"
+rm -f "$work/cookies"
+login p4ssw0rd >/dev/null
+count "guest of a new session" 87 '<returnval>' "$(processes vm-101 p4ssw0rd)"
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')
