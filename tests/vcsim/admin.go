@@ -39,6 +39,8 @@ func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.Serve
 	mux.Handle("/sessions/stale", post(a.setStale))
 	mux.Handle("/login/refuse", post(a.refuseLogins))
 	mux.Handle("/versions", post(a.setVersions))
+	mux.Handle("/pages", post(a.setPages))
+	mux.Handle("/filters/silence", post(a.silenceFilters))
 	mux.Handle("/set", post(a.set))
 	mux.Handle("/churn", post(churn.setFrom))
 	mux.Handle("/clock", post(a.setClock))

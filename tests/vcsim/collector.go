@@ -46,6 +46,9 @@ func (pc *strictCollector) CreateFilter(ctx *simulator.Context, req *types.Creat
 	if err := checkFilter(ctx, req.Spec); err != nil {
 		return &methods.CreateFilterBody{Fault_: err}
 	}
+	if staysSilent(req.Spec) {
+		return createSilent(ctx, req)
+	}
 	// An object that disappears later must not fail every wait.
 	req.Spec.ReportMissingObjectsInResults = types.NewBool(true)
 	return pc.PropertyCollector.CreateFilter(ctx, req)
@@ -100,7 +103,7 @@ func (pc *strictCollector) RetrievePropertiesEx(ctx *simulator.Context, req *typ
 		body.Fault_ = err
 		return body
 	}
-	page := desk.firstPage(sessionKey(ctx), objects, int(req.Options.MaxObjects))
+	page := desk.firstPage(sessionKey(ctx), objects, pageSize(int(req.Options.MaxObjects)))
 	body.Res = &types.RetrievePropertiesExResponse{Returnval: page}
 	return body
 }
@@ -120,6 +123,10 @@ func (pc *strictCollector) RetrieveProperties(ctx *simulator.Context, req *types
 // ContinueRetrievePropertiesEx returns the next page. A token serves once.
 func (pc *strictCollector) ContinueRetrievePropertiesEx(ctx *simulator.Context, req *types.ContinueRetrievePropertiesEx) soap.HasFault {
 	body := &methods.ContinueRetrievePropertiesExBody{}
+	if nextPageRefused() {
+		body.Fault_ = fault(permissionDenied, permissionFault(contentOf(ctx.Map).RootFolder, "System.View"))
+		return body
+	}
 	page := desk.nextPage(sessionKey(ctx), req.Token)
 	if page == nil {
 		body.Fault_ = invalidToken()

@@ -27,6 +27,7 @@ type front struct {
 	quotedCookie bool
 	// eventViews says that QueryEvents takes a view.
 	eventViews bool
+	oversized  oversized
 }
 
 func newFront(w *world, s *site, churn *churner, next http.Handler, opts *options) *front {
@@ -36,6 +37,7 @@ func newFront(w *world, s *site, churn *churner, next http.Handler, opts *option
 		calls:        newCallCounter(),
 		delay:        opts.delay,
 		quotedCookie: opts.quotedCookie,
+		oversized:    opts.oversized,
 		eventViews:   isFrom(opts.apiVersion, eventViewFrom),
 	}
 	f.admin = adminMux(w, s, churn, f.calls)
@@ -80,6 +82,11 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if refused := f.refusal(r, method, body); refused != nil {
 		refused.answer(out)
+		f.calls.end(out.written)
+		return
+	}
+	if method == "QueryPerf" && f.oversized.refuses(body) {
+		bareError(out, http.StatusInternalServerError)
 		f.calls.end(out.written)
 		return
 	}

@@ -113,7 +113,7 @@ func (pc *feedingCollector) compareSelection(ctx *simulator.Context, filter *wat
 		updates = append(updates, types.ObjectUpdate{
 			Kind:      types.ObjectUpdateKindEnter,
 			Obj:       content.Obj,
-			ChangeSet: assignments(wantedPaths(filter.spec.PropSet, content.Obj), content),
+			ChangeSet: firstValues(assignments(wantedPaths(filter.spec.PropSet, content.Obj), content)),
 
 			MissingSet: content.MissingSet,
 		})
@@ -222,6 +222,20 @@ func assignments(wanted []string, content types.ObjectContent) []types.PropertyC
 		if !seen[path] {
 			seen[path] = true
 			changes = append(changes, change(path, nil))
+		}
+	}
+	return changes
+}
+
+// unsetRemoved makes unset first values come as indirectRemove, as vCenter
+// sends some. It is set before the server starts.
+var unsetRemoved bool
+
+// firstValues words the changes of an object that enters.
+func firstValues(changes []types.PropertyChange) []types.PropertyChange {
+	for i := range changes {
+		if unsetRemoved && changes[i].Val == nil {
+			changes[i].Op = types.PropertyChangeOpIndirectRemove
 		}
 	}
 	return changes

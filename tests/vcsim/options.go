@@ -30,7 +30,10 @@ type options struct {
 	quotedCookie     bool
 	libraryUpdates   bool
 	strictPaths      bool
+	oversized        oversized
 	versionsPage     versionsState
+	sparseCapacity   string
+	unsetRemoved     bool
 	missingPrivs     bool
 	exitOnStdinClose bool
 	verbose          bool
@@ -40,7 +43,7 @@ type options struct {
 func parseOptions(args []string) (*options, error) {
 	opts := &options{}
 	var delay, guestDelay int
-	var clock, versionsPage string
+	var clock, oversizedQuery, versionsPage string
 	var version bool
 	flags := flag.NewFlagSet("vcsim", flag.ContinueOnError)
 	flags.StringVar(&opts.listen, "l", "127.0.0.1:0", "listen on `ADDR` (HOST:PORT, port 0 picks one)")
@@ -68,7 +71,11 @@ func parseOptions(args []string) (*options, error) {
 	flags.BoolVar(&opts.quotedCookie, "quoted-cookie", false, "send the session cookie's value in double quotes")
 	flags.BoolVar(&opts.libraryUpdates, "library-updates", libraryUpdates,
 		"let the library answer WaitForUpdatesEx, not this program")
+	flags.StringVar(&oversizedQuery, "oversized-query", "fault", "what answers a query of too many metrics: fault or 500")
 	flags.StringVar(&versionsPage, "versions-page", "", "HTTP `STATUS` of vimServiceVersions.xml, or hang")
+	flags.StringVar(&opts.sparseCapacity, "sparse-capacity", "",
+		"sample capacity counters every 30 minutes; what lies between is `lost` (-1) or absent")
+	flags.BoolVar(&opts.unsetRemoved, "unset-removed", false, "let unset first values of an object come as indirectRemove")
 	flags.BoolVar(&opts.strictPaths, "strict-paths", false, "take property paths along declared types only")
 	flags.BoolVar(&opts.missingPrivs, "missing-privileges", false,
 		"name missing privileges in NoPermission, as from API version 8.0.1.0 on")
@@ -102,6 +109,9 @@ func parseOptions(args []string) (*options, error) {
 		return nil, errors.New("-first-event-key is a signed 32-bit number")
 	}
 	var err error
+	if opts.oversized, err = newOversized(oversizedQuery, opts.maxQueryMetrics); err != nil {
+		return nil, err
+	}
 	if opts.versionsPage, err = parseVersions(versionsPage); err != nil {
 		return nil, err
 	}

@@ -163,6 +163,7 @@ func (p *perfManager) query(ctx *simulator.Context, entity mo.Entity, spec types
 	var series []types.PerfMetricId
 	if len(ticks) != 0 {
 		series = p.spoilt.without(spec.Entity, p.expand(entity, spec.MetricId))
+		ticks = p.spoilt.present(spec.Entity, series, ticks, interval)
 	}
 	if spec.Format == string(types.PerfFormatCsv) {
 		return p.csvResult(spec.Entity, series, ticks, interval), nil
@@ -275,7 +276,7 @@ func (p *perfManager) normalResult(entity ref, series []types.PerfMetricId, tick
 	for _, id := range series {
 		values := &types.PerfMetricIntSeries{}
 		values.Id = id
-		values.Value = p.values(entity, id, ticks)
+		values.Value = p.values(entity, id, ticks, interval)
 		result.Value = append(result.Value, values)
 	}
 	return result
@@ -291,7 +292,7 @@ func (p *perfManager) csvResult(entity ref, series []types.PerfMetricId, ticks [
 	result.SampleInfoCSV = strings.Join(samples, ",")
 	for _, id := range series {
 		values := make([]string, 0, len(ticks))
-		for _, value := range p.values(entity, id, ticks) {
+		for _, value := range p.values(entity, id, ticks, interval) {
 			values = append(values, strconv.FormatInt(value, 10))
 		}
 		line := types.PerfMetricSeriesCSV{Value: strings.Join(values, ",")}
@@ -302,7 +303,7 @@ func (p *perfManager) csvResult(entity ref, series []types.PerfMetricId, ticks [
 }
 
 // values are the samples of one series, spoilt as a test wants it.
-func (p *perfManager) values(entity ref, id types.PerfMetricId, ticks []int64) []int64 {
+func (p *perfManager) values(entity ref, id types.PerfMetricId, ticks []int64, interval int32) []int64 {
 	name := entity.Value
 	if e, ok := p.world.reg.Get(entity).(mo.Entity); ok && nameOf(e) != "" {
 		name = nameOf(e)
@@ -311,6 +312,7 @@ func (p *perfManager) values(entity ref, id types.PerfMetricId, ticks []int64) [
 	for _, tick := range ticks {
 		values = append(values, p.value(name, id, tick))
 	}
+	p.spoilt.thin(entity, id, values, ticks, interval)
 	return p.spoilt.samples(entity, id, values)
 }
 

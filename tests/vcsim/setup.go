@@ -27,6 +27,7 @@ func newWorld(model *simulator.Model, opts *options) *world {
 	w := &world{reg: registryOf(model), clock: &serverClock{fixed: opts.sampleClock}, spoilt: &spoilt{}, libraryUpdates: opts.libraryUpdates}
 	w.ctx = newContext(w.reg)
 	versions.set(opts.versionsPage)
+	unsetRemoved = opts.unsetRemoved
 	strictPaths = opts.strictPaths
 	missingPrivileges = opts.missingPrivs || isFrom(opts.apiVersion, newPermissionsFrom)
 	return w
@@ -84,6 +85,9 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 		return nil, err
 	}
 	if err := installPerf(w, opts.maxQueryMetrics); err != nil {
+		return nil, err
+	}
+	if err := w.thinCapacity(opts.sparseCapacity); err != nil {
 		return nil, err
 	}
 	installVsan(w)

@@ -322,6 +322,39 @@ rm -f "$work/cookies"
 login p4ssw0rd >/dev/null
 count "guest of a new session" 87 '<returnval>' "$(processes vm-101 p4ssw0rd)"
 
+echo "reads and samples"
+start -max-query-metrics 2 -oversized-query 500 -sparse-capacity absent -unset-removed -library-updates=false \
+    -sample-clock 2026-01-01T10:20:00Z
+login p4ssw0rd >/dev/null
+admin POST /pages '{"size":10,"refuse":true}' >/dev/null
+page=$(every VirtualMachine name)
+count "page of the server's size" 10 '<objects>' "$page"
+token=$(printf '%s' "$page" | sed -n 's/.*<token>\([^<]*\)<.*/\1/p')
+expect "refused page" '<privilegeId>System.View<' "$(soap "<ContinueRetrievePropertiesEx xmlns=\"urn:vim25\">
+<_this type=\"PropertyCollector\">propertyCollector</_this><token>$token</token></ContinueRetrievePropertiesEx>")"
+counter() {
+    props PerformanceManager PerfMgr perfCounter | sed 's/<PerfCounterInfo>/\n&/g' |
+        sed -n "s/.*<key>\([0-9]*\)<\/key>.*<key>$2<\/key><\/nameInfo>.*<key>$1<\/key><\/groupInfo>.*<rollupType>latest<.*/\1/p" | head -n 1
+}
+store_samples() {
+    soap "<QueryPerf xmlns=\"urn:vim25\"><_this type=\"PerformanceManager\">PerfMgr</_this>
+<querySpec><entity type=\"Datastore\">datastore-11</entity><startTime>2026-01-01T09:20:00Z</startTime>$1
+<intervalId>300</intervalId><format>csv</format></querySpec></QueryPerf>"
+}
+metric() {
+    printf '<metricId><counterId>%s</counterId><instance></instance></metricId>' "$1"
+}
+used=$(counter disk used)
+[ -n "$used" ] || die "no counter disk.used"
+expect "sparse samples" '<sampleInfoCSV>300,2026-01-01T09:30:00Z,300,2026-01-01T10:00:00Z</sampleInfoCSV>' "$(store_samples "$(metric "$used")")"
+count "oversized query" 0 'Envelope' "$(store_samples "$(metric 1)$(metric 2)$(metric "$used")")"
+admin POST /filters/silence '{"next":1,"type":"VirtualMachine"}' >/dev/null
+expect "silent filter" 'PropertyFilter' "$(watch "$(view_spec VirtualMachine name)")"
+watch "$(view_spec VirtualMachine guest.disk)" >/dev/null
+first=$(wait_for_updates '')
+count "first values" 0 '>vm01.example.org<' "$first"
+expect "unset first value" '<name>guest.disk</name><op>indirectRemove</op>' "$first"
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')

@@ -30,6 +30,11 @@ type spoiltRule struct {
 	Short int `json:"short"`
 	// Absent leaves the series out.
 	Absent bool `json:"absent"`
+	// Every is the time in seconds between two samples that were taken; 0: all
+	// were.
+	Every int64 `json:"every"`
+	// Gap is what lies between them: lost or absent.
+	Gap string `json:"gap"`
 	// Fault fails every query that asks for it: the name of a fault. A rule
 	// about every counter also fails lists of what an object has.
 	Fault string `json:"fault"`
@@ -49,6 +54,9 @@ func (a *admin) spoilPerf(body []byte) (interface{}, error) {
 	}
 	if _, known := spoiltFaults[rule.Fault]; rule.Fault != "" && !known {
 		return nil, fmt.Errorf("no fault %q", rule.Fault)
+	}
+	if rule.Every < 0 || (rule.Gap != "" && rule.Gap != gapLost && rule.Gap != gapAbsent) {
+		return nil, fmt.Errorf("every is not negative, gap is %s or %s", gapLost, gapAbsent)
 	}
 	rule.objects = map[ref]bool{}
 	if rule.Name == "" && rule.Moid == "" {

@@ -135,6 +135,9 @@ func (pc *feedingCollector) CreateFilter(ctx *simulator.Context, req *types.Crea
 	if err := checkFilter(ctx, req.Spec); err != nil {
 		return &methods.CreateFilterBody{Fault_: err}
 	}
+	if staysSilent(req.Spec) {
+		return createSilent(ctx, req)
+	}
 	feed := pc.feed(ctx)
 	filter := &ownFilter{feed: feed}
 	filter.Self.Type = "PropertyFilter"
