@@ -114,3 +114,16 @@ preprocessed() {
     timeout 180 python3 -B "$(dirname "$0")/lib/preprocess.py" "$work/$1" ||
         no_setup "the proxy of series $1 did not start"
 }
+
+# go_program MODULE@VERSION...: builds $work/go/main.go, which the caller has
+# written, and leaves its path in $program. Go's own caches are used.
+go_program() {
+    local module
+    (
+        cd "$work/go" && go mod init program
+        for module in "$@"; do go mod edit -require="$module"; done
+        GOFLAGS=-mod=mod timeout 540 go build -p 1 -o program .
+    ) >"$work/log" 2>&1 || no_setup "go build with $*: $(tail -n 1 "$work/log")"
+    # shellcheck disable=SC2034  # read by the caller
+    program=$work/go/program
+}
