@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/vmware/govmomi/object"
 	"github.com/vmware/govmomi/simulator"
@@ -33,8 +34,9 @@ type site struct {
 }
 
 // buildDocuments creates the inventory the tests, the demonstration and the
-// documentation rely on, plus what scale asks for.
-func buildDocuments(b *builder, size scale) (*site, error) {
+// documentation rely on, plus the odd things if wanted, plus what scale asks
+// for.
+func buildDocuments(b *builder, size scale, odd bool) (*site, error) {
 	w := b.world
 	first, err := b.datacenter("datacenter01")
 	if err != nil {
@@ -99,6 +101,11 @@ func buildDocuments(b *builder, size scale) (*site, error) {
 		}
 	}
 	triggerAlarms(w)
+	if odd {
+		if err := addOddities(first, cluster, at(0)); err != nil {
+			return nil, err
+		}
+	}
 	cluster.refreshTotals()
 	alone.refreshTotals()
 
@@ -172,8 +179,9 @@ func buildPlain(b *builder, size scale) (*site, error) {
 }
 
 // buildESX names the standalone host of the library's ESXi model and gives it
-// a datastore and two VMs.
-func buildESX(b *builder, size scale, documents bool) (*site, error) {
+// a datastore and two VMs. An odd one spells the datastore's URL as a path, as
+// ESXi hosts do.
+func buildESX(b *builder, size scale, documents, odd bool) (*site, error) {
 	w := b.world
 	host, ok := w.reg.Get(esx.HostSystem.Self).(*simulator.HostSystem)
 	if !ok {
@@ -200,7 +208,11 @@ func buildESX(b *builder, size scale, documents bool) (*site, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := dc.datastore(stableUUID(esxStoreURL), "esxi-datastore1", esxStoreURL, 512*giB, 128*giB, c.hosts)
+	url := esxStoreURL
+	if odd {
+		url = strings.TrimSuffix(strings.TrimPrefix(esxStoreURL, "ds://"), "/")
+	}
+	store, err := dc.datastore(stableUUID(esxStoreURL), "esxi-datastore1", url, 512*giB, 128*giB, c.hosts)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,13 @@ type options struct {
 	verbose          bool
 }
 
+// documents tells whether the inventory of the documents is wanted, odd things
+// beside it or not.
+func (o *options) documents() bool { return o.fixtures == "documents" || o.odd() }
+
+// odd tells whether there is to be what real estates hold besides.
+func (o *options) odd() bool { return o.fixtures == "odd" }
+
 // parseOptions reads the flags. -h and -version end the program here.
 func parseOptions(args []string) (*options, error) {
 	opts := &options{}
@@ -52,7 +59,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&opts.caFile, "write-ca", "", "write the made-up certificate authority to `FILE` (PEM)")
 	flags.StringVar(&opts.username, "username", "root", "the only `USER` that may log in")
 	flags.StringVar(&opts.password, "password", "p4ssw0rd", "that user's `PASSWORD`")
-	flags.StringVar(&opts.fixtures, "fixtures", "documents", "inventory: documents or none")
+	flags.StringVar(&opts.fixtures, "fixtures", "documents", "inventory: documents, odd (more than the documents) or none")
 	flags.BoolVar(&opts.esx, "esx", false, "be a standalone ESXi host")
 	flags.IntVar(&opts.size.fillers, "vm", 0, "add `N` filler VMs")
 	flags.IntVar(&opts.size.hosts, "host", 0, "add `N` hosts to cluster01")
@@ -95,8 +102,8 @@ func parseOptions(args []string) (*options, error) {
 	if flags.NArg() != 0 {
 		return nil, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
-	if opts.fixtures != "documents" && opts.fixtures != "none" {
-		return nil, fmt.Errorf("-fixtures %q: write documents or none", opts.fixtures)
+	if !opts.documents() && opts.fixtures != "none" {
+		return nil, fmt.Errorf("-fixtures %q: write documents, odd or none", opts.fixtures)
 	}
 	if (opts.tlsCert == "") != (opts.tlsKey == "") {
 		return nil, errors.New("-tlscert and -tlskey belong together")

@@ -67,9 +67,9 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	var places *site
 	switch {
 	case opts.esx:
-		places, err = buildESX(b, opts.size, opts.fixtures == "documents")
-	case opts.fixtures == "documents":
-		places, err = buildDocuments(b, opts.size)
+		places, err = buildESX(b, opts.size, opts.documents(), opts.odd())
+	case opts.documents():
+		places, err = buildDocuments(b, opts.size, opts.odd())
 	default:
 		places, err = buildPlain(b, opts.size)
 	}
@@ -96,7 +96,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	}
 	catalogueEvents(w)
 	switch {
-	case opts.fixtures != "documents":
+	case !opts.documents():
 	case opts.esx:
 		tellOfHost(w)
 	default:

@@ -355,6 +355,30 @@ first=$(wait_for_updates '')
 count "first values" 0 '>vm01.example.org<' "$first"
 expect "unset first value" '<name>guest.disk</name><op>indirectRemove</op>' "$first"
 
+echo "odd things"
+start -fixtures odd -strict-paths
+login p4ssw0rd >/dev/null
+odd=$(every VirtualMachine name)
+count "VMs" 33 '<obj type="VirtualMachine">' "$odd"
+for name in 'vm0\*' '\*' 'host: old' 'cluster:2' 'a%2fb' ' padded '; do
+    count "VM $name" 1 ">$name</val>" "$odd"
+done
+count "pair" 2 '>ft-pair</val>' "$odd"
+expect "primary" '>1</val>' "$(props VirtualMachine vm-332 config.ftInfo.role)"
+expect "secondary" 'FaultToleranceSecondaryConfigInfo' "$(props VirtualMachine vm-331 config.ftInfo)"
+expect "broken VM" '>inaccessible</val>' "$(props VirtualMachine vm-333 config runtime.connectionState runtime.host)"
+stores=$(every Datastore summary.url)
+for spelled in 'ds:///vmfs/volumes/vsan:' 'ds:///vmfs/volumes/vvol:' '>/vmfs/volumes/' 'b1e2-90b11c2907a1</val>'; do
+    count "datastore $spelled" 1 "$spelled" "$stores"
+done
+expect "samples of vSAN" '<instance>vsan:52d1ab2f5b6ef2d8-c3a7d1f6e0b94a11</instance>' "$(counters HostSystem \
+    "$(props VirtualMachine vm-301 runtime.host | sed -n 's/.*type="HostSystem"[^>]*>\([^<]*\)<.*/\1/p')")"
+start -fixtures odd -esx
+login p4ssw0rd ha-sessionmgr >/dev/null
+root=ha-folder-root collector=ha-property-collector
+expect "datastore of a host" '>/vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079f</val>' "$(every Datastore summary.url)"
+unset root collector
+
 echo "ESXi host"
 start -esx
 content=$(soap '<RetrieveServiceContent xmlns="urn:vim25"><_this type="ServiceInstance">ServiceInstance</_this></RetrieveServiceContent>')
