@@ -1,60 +1,58 @@
-//! Many objects in one call, and where the call fails in halves of it, so that one bad object costs only itself.
+//! Many objects in one API call. A batch that fails is tried again in halves, so that one bad object costs only itself.
 
 use serde_json::Value;
 
-use crate::zabbix::api::{ApiError, Call};
+use crate::zabbix::api::{ApiClient, ApiError};
 use crate::zabbix::dialect::Dialect;
 
 /// Hosts in one call: linking big templates to more of them takes longer than a frontend lets a call run.
 pub const SIZE: usize = 50;
 
-/// So many calls in a row without an answer mean that nobody is there any more. A batch that is too much for the frontend has
-/// become small enough by then.
+/// Calls in a row without an answer after which the frontend counts as gone. A batch that is too big for it has been halved
+/// often enough by then.
 const PATIENCE: u32 = 8;
 
-/// Zabbix does not answer any more.
+/// The frontend has answered none of the last calls.
 #[derive(Debug, thiserror::Error)]
 #[error("giving up, Zabbix does not answer: {0}")]
-pub struct Gone(ApiError);
+pub struct ZabbixUnreachable(ApiError);
 
-/// Calls that notice when nobody answers any more.
-pub struct Caller<'a> {
-    api: &'a mut dyn Call,
+/// Makes calls in batches, and gives up when the frontend answers no more.
+pub struct BatchRunner<'a> {
+    api: &'a mut dyn ApiClient,
     lost: u32,
 }
 
-/// A kind of work on many objects.
-pub trait Work<T> {
-    /// Does it for these objects in one call, and takes note of what was done.
+/// One kind of change to many objects, such as creating hosts.
+pub trait BatchWork<T> {
+    /// Changes these objects in one call, and records what was done.
     ///
     /// # Errors
-    /// When none of them was done, as far as we know.
-    fn attempt(&mut self, caller: &mut Caller<'_>, items: &[T]) -> Result<(), ApiError>;
+    /// When none of them was changed, as far as the answer tells.
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, items: &[T]) -> Result<(), ApiError>;
 
-    /// After a call whose outcome is unknown: the objects among them for which it is still to be done.
-    fn left(&mut self, _caller: &mut Caller<'_>, items: &[T]) -> Vec<T>
+    /// After a call whose answer got lost: the objects among them that are not changed yet.
+    fn remaining(&mut self, _caller: &mut BatchRunner<'_>, items: &[T]) -> Vec<T>
     where
         T: Clone,
     {
         items.to_vec()
     }
 
-    /// Takes note of one that could not be done.
+    /// Records an object that could not be changed.
     fn failed(&mut self, item: &T, error: &ApiError);
 }
 
-impl<'a> Caller<'a> {
-    /// Calls by way of a session.
-    pub fn new(api: &'a mut dyn Call) -> Self {
+impl<'a> BatchRunner<'a> {
+    pub fn new(api: &'a mut dyn ApiClient) -> Self {
         Self { api, lost: 0 }
     }
 
-    /// The session's version.
     pub fn dialect(&self) -> Dialect {
         self.api.dialect()
     }
 
-    /// One call.
+    /// Makes one call, and counts the calls in a row without an answer.
     ///
     /// # Errors
     /// See [`ApiError`].
@@ -64,27 +62,27 @@ impl<'a> Caller<'a> {
         outcome
     }
 
-    /// Does the work for all items.
+    /// Changes all items, a batch at a time.
     ///
     /// # Errors
-    /// When Zabbix does not answer any more; everything else concerns single items and is told to the work.
-    pub fn work<T: Clone>(&mut self, items: &[T], work: &mut dyn Work<T>) -> Result<(), Gone> {
+    /// When the frontend answers no more. Any other failure concerns single items and goes to [`BatchWork::failed`].
+    pub fn work<T: Clone>(&mut self, items: &[T], work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
         items.chunks(SIZE).try_for_each(|batch| self.batch(batch, work))
     }
 
-    fn batch<T: Clone>(&mut self, items: &[T], work: &mut dyn Work<T>) -> Result<(), Gone> {
+    fn batch<T: Clone>(&mut self, items: &[T], work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
         let Err(error) = work.attempt(self, items) else { return Ok(()) };
         if matches!(error, ApiError::Lost { .. }) {
             if self.lost >= PATIENCE {
-                return Err(Gone(error));
+                return Err(ZabbixUnreachable(error));
             }
-            let left = work.left(self, items);
+            let left = work.remaining(self, items);
             return self.halves(&left, &error, work);
         }
         self.halves(items, &error, work)
     }
 
-    fn halves<T: Clone>(&mut self, items: &[T], error: &ApiError, work: &mut dyn Work<T>) -> Result<(), Gone> {
+    fn halves<T: Clone>(&mut self, items: &[T], error: &ApiError, work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
         match items {
             [] => Ok(()),
             [one] if matches!(error, ApiError::Lost { .. }) => self.once_more(one, work),
@@ -100,15 +98,15 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// One object has no halves: where the answer about it got lost, it is tried a second time and not a third.
-    fn once_more<T: Clone>(&mut self, item: &T, work: &mut dyn Work<T>) -> Result<(), Gone> {
+    /// One object has no halves: when the answer about it got lost, it is tried a second time and not a third.
+    fn once_more<T: Clone>(&mut self, item: &T, work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
         let items = std::slice::from_ref(item);
         let Err(error) = work.attempt(self, items) else { return Ok(()) };
         if self.lost >= PATIENCE {
-            return Err(Gone(error));
+            return Err(ZabbixUnreachable(error));
         }
-        // Refused it may be because the first try did it.
-        if !work.left(self, items).is_empty() {
+        // A refusal may mean that the first try did it.
+        if !work.remaining(self, items).is_empty() {
             work.failed(item, &error);
         }
         Ok(())
@@ -122,15 +120,15 @@ mod tests {
 
     use super::*;
 
-    /// Refuses calls that hold a bad number; loses those whose turn it is, after doing them or not.
-    struct Fake {
+    /// Refuses calls with a bad number. Loses the answers of calls as `lose` says: the call was done (`true`) or not.
+    struct FakeApi {
         bad: Vec<u64>,
         lose: Vec<bool>,
         calls: usize,
         done: Vec<u64>,
     }
 
-    impl Call for Fake {
+    impl ApiClient for FakeApi {
         fn call(&mut self, method: &str, params: Value) -> Result<Value, ApiError> {
             let numbers: Vec<u64> = params.as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect();
             if method == "left" {
@@ -156,17 +154,17 @@ mod tests {
     }
 
     #[derive(Default)]
-    struct Numbers {
+    struct NumberWork {
         failed: Vec<u64>,
     }
 
-    impl Work<u64> for Numbers {
-        fn attempt(&mut self, caller: &mut Caller<'_>, items: &[u64]) -> Result<(), ApiError> {
-            caller.call("do", json!(items)).map(drop)
+    impl BatchWork<u64> for NumberWork {
+        fn attempt(&mut self, runner: &mut BatchRunner<'_>, items: &[u64]) -> Result<(), ApiError> {
+            runner.call("do", json!(items)).map(drop)
         }
 
-        fn left(&mut self, caller: &mut Caller<'_>, items: &[u64]) -> Vec<u64> {
-            let left = caller.call("left", json!(items)).unwrap();
+        fn remaining(&mut self, runner: &mut BatchRunner<'_>, items: &[u64]) -> Vec<u64> {
+            let left = runner.call("left", json!(items)).unwrap();
             left.as_array().unwrap().iter().map(|number| number.as_u64().unwrap()).collect()
         }
 
@@ -175,10 +173,11 @@ mod tests {
         }
     }
 
-    fn run(count: u64, bad: Vec<u64>, lose: Vec<bool>) -> (Fake, Numbers, Result<(), Gone>) {
-        let (mut fake, mut work) = (Fake { bad, lose, calls: 0, done: Vec::new() }, Numbers::default());
+    fn run(count: u64, bad: Vec<u64>, lose: Vec<bool>) -> (FakeApi, NumberWork, Result<(), ZabbixUnreachable>) {
+        let mut fake = FakeApi { bad, lose, calls: 0, done: Vec::new() };
+        let mut work = NumberWork::default();
         let items: Vec<u64> = (0..count).collect();
-        let outcome = Caller::new(&mut fake).work(&items, &mut work);
+        let outcome = BatchRunner::new(&mut fake).work(&items, &mut work);
         (fake, work, outcome)
     }
 
@@ -221,8 +220,8 @@ mod tests {
     #[test]
     fn silence_ends_the_work() {
         let silent = |count| {
-            struct Silence(u32);
-            impl Call for Silence {
+            struct SilentApi(u32);
+            impl ApiClient for SilentApi {
                 fn call(&mut self, method: &str, _params: Value) -> Result<Value, ApiError> {
                     self.0 += 1;
                     Err(ApiError::Lost { method: method.to_owned(), cause: "connection refused".to_owned() })
@@ -231,15 +230,16 @@ mod tests {
                     Dialect::new("7.0").unwrap()
                 }
             }
-            struct Deaf;
-            impl Work<u64> for Deaf {
-                fn attempt(&mut self, caller: &mut Caller<'_>, items: &[u64]) -> Result<(), ApiError> {
-                    caller.call("do", json!(items)).map(drop)
+            struct DeafWork;
+            impl BatchWork<u64> for DeafWork {
+                fn attempt(&mut self, runner: &mut BatchRunner<'_>, items: &[u64]) -> Result<(), ApiError> {
+                    runner.call("do", json!(items)).map(drop)
                 }
                 fn failed(&mut self, _item: &u64, _error: &ApiError) {}
             }
-            let (mut api, items) = (Silence(0), (0..count).collect::<Vec<u64>>());
-            let outcome = Caller::new(&mut api).work(&items, &mut Deaf);
+            let mut api = SilentApi(0);
+            let items = (0..count).collect::<Vec<u64>>();
+            let outcome = BatchRunner::new(&mut api).work(&items, &mut DeafWork);
             (api.0, outcome)
         };
         let (calls, outcome) = silent(1000);
@@ -252,7 +252,8 @@ mod tests {
         fn every_object_is_done_or_failed(count in 0_u64..130, bad in prop::collection::vec(0_u64..130, 0..6)) {
             let (fake, work, outcome) = run(count, bad.clone(), vec![]);
             prop_assert!(outcome.is_ok());
-            let (mut done, mut failed) = (fake.done, work.failed);
+            let mut done = fake.done;
+            let mut failed = work.failed;
             done.sort_unstable();
             failed.sort_unstable();
             prop_assert_eq!(done, (0..count).filter(|number| !bad.contains(number)).collect::<Vec<_>>());

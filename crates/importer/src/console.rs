@@ -1,14 +1,14 @@
-//! What people see of a run: log lines on stderr and, on a terminal, how far it is.
+//! What the operator sees of a run: log lines on stderr and, on a terminal, a progress bar.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::note::{Level, Note};
+use crate::message::{Message, MessageLevel};
 use vpoller_cli::log::Log;
 
-/// Log lines and progress. Counts what went wrong, for the exit code.
+/// Log lines and progress bar. Counts failures, for the exit code.
 pub struct Console {
     log: Log,
     bar: RefCell<ProgressBar>,
@@ -21,7 +21,7 @@ impl Console {
         Self { log, bar: RefCell::new(ProgressBar::hidden()), failures: Cell::new(0) }
     }
 
-    /// Shows progress towards so many steps from now on, where somebody looks.
+    /// Shows the progress bar for this number of steps; on a terminal only.
     pub fn expect(&self, steps: usize) {
         let bar = ProgressBar::with_draw_target(u64::try_from(steps).ok(), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{wide_bar} {pos}/{len}, {eta} left") {
@@ -30,12 +30,12 @@ impl Console {
         *self.bar.borrow_mut() = bar;
     }
 
-    /// So many steps were done, or failed.
+    /// Records that this number of steps was done, or failed.
     pub fn advance(&self, steps: usize) {
         self.bar.borrow().inc(u64::try_from(steps).unwrap_or(u64::MAX));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.borrow().finish_and_clear();
     }
@@ -67,25 +67,25 @@ impl Console {
         self.warning(text);
     }
 
-    /// A note, with what stands before those that want it.
-    pub fn note(&self, prefix: &str, note: &Note) {
-        if note.fails {
+    /// Logs a message of the plan, with the prefix if the message wants one.
+    pub fn message(&self, prefix: &str, message: &Message) {
+        if message.fails {
             self.fail();
         }
-        let text = if note.prefixed { format!("{prefix} {}", note.text) } else { note.text.clone() };
-        match note.level {
-            Level::Info => self.info(text),
-            Level::Warning => self.warning(text),
-            Level::Error => self.bar.borrow().suspend(|| self.log.error(text)),
+        let text = if message.prefixed { format!("{prefix} {}", message.text) } else { message.text.clone() };
+        match message.level {
+            MessageLevel::Info => self.info(text),
+            MessageLevel::Warning => self.warning(text),
+            MessageLevel::Error => self.bar.borrow().suspend(|| self.log.error(text)),
         }
     }
 
-    /// How many things went wrong.
+    /// Number of failures so far.
     pub fn failures(&self) -> u64 {
         self.failures.get()
     }
 
-    /// Where the lines go, for those who write their own.
+    /// For code that writes log lines itself.
     pub fn log(&self) -> &Log {
         &self.log
     }

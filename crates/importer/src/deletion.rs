@@ -1,6 +1,6 @@
-//! Which hosts of objects that are gone are deleted, and how many at most.
+//! Which hosts are deleted because their object is gone, and how many at most.
 //!
-//! An account that lost its permission for a folder sees less than there is, and looks like somebody who deleted all that.
+//! When the account of vPoller loses its permission for a folder, the objects in it look deleted. The limits protect their hosts.
 
 use std::str::FromStr;
 
@@ -9,16 +9,16 @@ use crate::identity::{is_vcenter, tagged};
 use crate::inventory::Inventory;
 use crate::kind::Kind;
 use crate::labels::ADOPTED_TAG;
-use crate::note::Note;
-use crate::plan::{Extra, Fate};
-use crate::zabbix::state::{Host, State};
+use crate::message::Message;
+use crate::plan::{Disposition, OrphanHost};
+use crate::zabbix::state::{Host, ZabbixState};
 
 /// How many hosts of a type a run may delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Limit {
-    /// So many.
+pub enum DeletionLimit {
+    /// This number of hosts.
     Hosts(usize),
-    /// So many in a hundred of those that there are.
+    /// This percentage of the hosts that exist.
     Share(usize),
 }
 
@@ -27,17 +27,17 @@ pub enum Limit {
 pub struct DeletionOptions {
     /// Delete hosts whose object is gone.
     pub delete: bool,
-    /// Do so even when vSphere lists no object of the type at all.
+    /// Delete them even when vSphere lists no object of their type at all.
     pub allow_empty: bool,
-    /// How many of a type may be deleted, if not the usual number.
-    pub max_delete: Option<Limit>,
+    /// How many of a type may be deleted; without, [`USUAL`] applies.
+    pub max_delete: Option<DeletionLimit>,
 }
 
-/// Without a limit on the command line: the larger of both, for in a small site a few hosts are a large share.
-const USUAL: [Limit; 2] = [Limit::Hosts(10), Limit::Share(20)];
+/// Applies without a limit on the command line: the larger of both, because on a small site a few hosts are a large share.
+const USUAL: [DeletionLimit; 2] = [DeletionLimit::Hosts(10), DeletionLimit::Share(20)];
 
-impl Limit {
-    /// What it comes to among so many hosts.
+impl DeletionLimit {
+    /// The limit in hosts, when this number of hosts exists.
     fn among(self, hosts: usize) -> usize {
         match self {
             Self::Hosts(count) => count,
@@ -46,7 +46,7 @@ impl Limit {
     }
 }
 
-impl FromStr for Limit {
+impl FromStr for DeletionLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -62,45 +62,48 @@ impl FromStr for Limit {
     }
 }
 
-/// What becomes of hosts whose object is gone, and what there is to tell about those of a type.
+/// What happens to hosts whose object is gone, and messages about those of a type.
 pub fn decide(
     config: &Config,
     inventory: &Inventory,
-    state: &State,
+    state: &ZabbixState,
     options: DeletionOptions,
     gone: &[(Kind, &Host)],
-) -> (Vec<Extra>, Vec<(Kind, Note)>) {
-    let mut extras: Vec<Extra> = gone.iter().map(|(kind, host)| extra(config, inventory, options, *kind, host)).collect();
-    let mut notes = Vec::new();
+) -> (Vec<OrphanHost>, Vec<(Kind, Message)>) {
+    let mut orphans: Vec<OrphanHost> = gone.iter().map(|(kind, host)| orphan(config, inventory, options, *kind, host)).collect();
+    let mut messages = Vec::new();
     for kind in Kind::ALL {
-        // Who allows that there is none at all has seen it.
+        // Where the type is empty, --allow-empty was given: the operator knows.
         if is_empty(inventory, kind) {
             continue;
         }
-        let doomed = extras.iter_mut().zip(gone).filter(|(extra, (_, host))| {
-            extra.kind == kind && extra.fate == Fate::Delete && !is_unwanted(config, inventory, host)
+        let to_delete = orphans.iter_mut().zip(gone).filter(|(orphan, (_, host))| {
+            orphan.kind == kind && orphan.disposition == Disposition::Delete && !is_unwanted(config, inventory, host)
         });
-        let doomed: Vec<&mut Extra> = doomed.map(|(extra, _)| extra).collect();
-        let (lost, there) = (doomed.len(), ours(config, state, kind));
+        let to_delete: Vec<&mut OrphanHost> = to_delete.map(|(orphan, _)| orphan).collect();
+        let lost = to_delete.len();
+        let there = own_hosts(config, state, kind);
         let limits = options.max_delete.map_or(USUAL.to_vec(), |limit| vec![limit]);
         let most = limits.iter().map(|limit| limit.among(there)).max().unwrap_or_default();
         if lost > most {
-            doomed.into_iter().for_each(|extra| extra.fate = Fate::Stay);
-            notes.push((kind, too_many(lost, there, most)));
+            for orphan in to_delete {
+                orphan.disposition = Disposition::Stay;
+            }
+            messages.push((kind, too_many(lost, there, most)));
         }
     }
-    (extras, notes)
+    (orphans, messages)
 }
 
-fn too_many(lost: usize, there: usize, most: usize) -> Note {
-    Note::error(format!(
+fn too_many(lost: usize, there: usize, most: usize) -> Message {
+    Message::error(format!(
         "{lost} of {there} hosts would be deleted because their objects are gone, and {most} may be in one run: none of them is. \
          Does the account still see everything? If they are gone, use --max-delete {lost}"
     ))
 }
 
-/// How many hosts of a type there are that this program made.
-fn ours(config: &Config, state: &State, kind: Kind) -> usize {
+/// Number of existing hosts of a type that this program made.
+fn own_hosts(config: &Config, state: &ZabbixState, kind: Kind) -> usize {
     let of_kind = |host: &&Host| tagged(host, &config.vcenter).is_some_and(|(of, _)| of == kind);
     state.hosts.iter().filter(of_kind).filter(|host| host.tag(ADOPTED_TAG).is_none()).count()
 }
@@ -115,23 +118,23 @@ fn is_unwanted(config: &Config, inventory: &Inventory, host: &Host) -> bool {
     tagged(host, &config.vcenter).is_some_and(|(kind, moid)| inventory.ignored.contains(&(kind, moid.to_owned())))
 }
 
-fn extra(config: &Config, inventory: &Inventory, options: DeletionOptions, kind: Kind, host: &Host) -> Extra {
+fn orphan(config: &Config, inventory: &Inventory, options: DeletionOptions, kind: Kind, host: &Host) -> OrphanHost {
     let name = &host.visible;
-    let fate = if !options.delete {
-        Fate::Stay
+    let disposition = if !options.delete {
+        Disposition::Stay
     } else if is_vcenter(host, &config.vcenter) {
-        Fate::Kept(Note::warning(format!("Host '{name}' bears the vCenter's name: not deleted")))
+        Disposition::Protected(Message::warning(format!("Host '{name}' bears the vCenter's name: not deleted")))
     } else if host.tag(ADOPTED_TAG).is_some() {
-        Fate::Kept(Note::warning(format!(
+        Disposition::Protected(Message::warning(format!(
             "Host '{name}' was not made by this program: not deleted as long as it has the tag {ADOPTED_TAG}"
         )))
     } else if is_empty(inventory, kind) && !options.allow_empty {
         let cause = format!("Host '{name}' is not deleted: {} lists no {} at all", config.vcenter, kind.type_name());
-        Fate::Kept(Note::error(format!("{cause}; does its account see them? If they are gone, use --allow-empty")))
+        Disposition::Protected(Message::error(format!("{cause}; does its account see them? If they are gone, use --allow-empty")))
     } else {
-        Fate::Delete
+        Disposition::Delete
     };
-    Extra { kind, id: host.id.clone(), host: name.clone(), fate }
+    OrphanHost { kind, id: host.id.clone(), host: name.clone(), disposition }
 }
 
 #[cfg(test)]
@@ -141,7 +144,7 @@ mod tests {
     #[test]
     fn limits_are_numbers_or_shares() {
         let check = |text: &str, among: &[(usize, usize)]| {
-            let limit: Limit = text.parse().unwrap();
+            let limit: DeletionLimit = text.parse().unwrap();
             among.iter().for_each(|(hosts, most)| assert_eq!(limit.among(*hosts), *most, "{text} of {hosts}"));
         };
         check("0", &[(0, 0), (9, 0)]);
@@ -150,7 +153,7 @@ mod tests {
         check("100%", &[(3, 3)]);
         check("0%", &[(1000, 0)]);
         for text in ["", "%", "-1", "1.5", "101%", "many", "20 percent", "99999999999999999999"] {
-            text.parse::<Limit>().unwrap_err();
+            text.parse::<DeletionLimit>().unwrap_err();
         }
     }
 }

@@ -1,31 +1,39 @@
-//! Doing what a plan says, and telling about it in the words of the original.
+//! Executes a plan, with the log lines of the original importer.
 
 use std::collections::HashMap;
 
-use crate::batch::{Caller, Gone};
+use crate::batch::{BatchRunner, ZabbixUnreachable};
 use crate::console::Console;
 use crate::kind::Kind;
-use crate::plan::{Extra, Fate, Part, Plan, quoted};
-use crate::work::{CreateGroups, CreateHosts, DeleteHosts, HostMacro, SetMacros, Teller, UpdateHosts};
-use crate::zabbix::api::Call;
+use crate::plan::{Disposition, KindPlan, OrphanHost, Plan, quoted};
+use crate::work::{CreateGroups, CreateHosts, DeleteHosts, HostMacro, Progress, SetMacros, UpdateHosts};
+use crate::zabbix::api::ApiClient;
 
-/// Tells what a plan has to tell, without doing anything.
+/// Logs the messages of a plan and changes nothing, for `--dry-run`.
 pub fn rehearse(plan: &Plan, console: &Console, vcenter: &str) {
-    for part in &plan.parts {
-        part.notes.iter().for_each(|note| console.note(&prefix(part.kind), note));
+    for kind_plan in &plan.kind_plans {
+        for message in &kind_plan.messages {
+            console.message(&prefix(kind_plan.kind), message);
+        }
     }
-    plan.strangers.iter().for_each(|note| console.note("", note));
-    tell_extras(plan, console, vcenter);
+    for message in &plan.strangers {
+        console.message("", message);
+    }
+    log_orphans(plan, console, vcenter);
 }
 
-/// Does what a plan says.
+/// Makes the changes of a plan.
 ///
 /// # Errors
-/// When Zabbix does not answer any more. What concerns single objects is told, and the rest done all the same.
-pub fn execute(plan: &Plan, api: &mut dyn Call, console: &Console, vcenter: &str) -> Result<(), Gone> {
-    let mut executor = Executor { caller: Caller::new(api), console, groups: HashMap::new() };
-    plan.parts.iter().try_for_each(|part| executor.part(part))?;
-    plan.strangers.iter().for_each(|note| console.note("", note));
+/// When the frontend answers no more. A failure of a single object is logged, and the others are changed all the same.
+pub fn execute(plan: &Plan, api: &mut dyn ApiClient, console: &Console, vcenter: &str) -> Result<(), ZabbixUnreachable> {
+    let mut executor = Executor { runner: BatchRunner::new(api), console, groups: HashMap::new() };
+    for kind_plan in &plan.kind_plans {
+        executor.execute_kind(kind_plan)?;
+    }
+    for message in &plan.strangers {
+        console.message("", message);
+    }
     executor.delete(plan, vcenter)
 }
 
@@ -33,65 +41,72 @@ fn prefix(kind: Kind) -> String {
     format!("[vSphere {}]", kind.type_name())
 }
 
-fn tell_extras(plan: &Plan, console: &Console, vcenter: &str) {
-    plan.extras.iter().for_each(|extra| tell(extra, console, vcenter));
-    plan.refusals.iter().for_each(|(kind, note)| console.note(&prefix(*kind), note));
+fn log_orphans(plan: &Plan, console: &Console, vcenter: &str) {
+    for orphan in &plan.orphans {
+        log_orphan(orphan, console, vcenter);
+    }
+    for (kind, message) in &plan.refusals {
+        console.message(&prefix(*kind), message);
+    }
 }
 
-fn tell(extra: &Extra, console: &Console, vcenter: &str) {
-    console.warning(format_args!("Host {} exists in Zabbix, but is not found in '{vcenter}'", quoted(&extra.host)));
-    if let Fate::Kept(note) = &extra.fate {
-        console.note(&prefix(extra.kind), note);
+fn log_orphan(orphan: &OrphanHost, console: &Console, vcenter: &str) {
+    console.warning(format_args!("Host {} exists in Zabbix, but is not found in '{vcenter}'", quoted(&orphan.host)));
+    if let Disposition::Protected(message) = &orphan.disposition {
+        console.message(&prefix(orphan.kind), message);
     }
 }
 
 struct Executor<'a> {
-    caller: Caller<'a>,
+    runner: BatchRunner<'a>,
     console: &'a Console,
-    /// Ids of groups that were created on the way, by name.
+    /// Ids of groups that this run has created, by name.
     groups: HashMap<String, String>,
 }
 
 impl Executor<'_> {
-    fn part(&mut self, part: &Part) -> Result<(), Gone> {
-        let (console, prefix) = (self.console, prefix(part.kind));
-        part.notes.iter().for_each(|note| console.note(&prefix, note));
-        if !part.active {
+    fn execute_kind(&mut self, kind_plan: &KindPlan) -> Result<(), ZabbixUnreachable> {
+        let console = self.console;
+        let prefix = prefix(kind_plan.kind);
+        for message in &kind_plan.messages {
+            console.message(&prefix, message);
+        }
+        if !kind_plan.active {
             return Ok(());
         }
         console.info(format_args!("{prefix} Importing objects to Zabbix"));
-        if part.is_empty() {
+        if kind_plan.is_empty() {
             console.info(format_args!("{prefix} Objects are in sync with Zabbix"));
             return Ok(());
         }
-        for (count, what) in [(part.imports(), "imported"), (part.updates.len(), "updated")] {
+        for (count, what) in [(kind_plan.imports(), "imported"), (kind_plan.updates.len(), "updated")] {
             if count > 0 {
                 console.info(format_args!("{prefix} Number of objects to be {what}: {count}"));
             }
         }
-        let teller = Teller::new(console, &prefix);
-        self.caller.work(&part.groups, &mut CreateGroups::new(&teller, &mut self.groups))?;
-        self.update(part, &teller)?;
-        self.caller.work(&part.creates, &mut CreateHosts::new(&teller, &self.groups))?;
+        let progress = Progress::new(console, &prefix);
+        self.runner.work(&kind_plan.groups, &mut CreateGroups::new(&progress, &mut self.groups))?;
+        self.update(kind_plan, &progress)?;
+        self.runner.work(&kind_plan.new_hosts, &mut CreateHosts::new(&progress, &self.groups))?;
         console.info(format_args!("{prefix} Import of objects completed"));
         Ok(())
     }
 
-    fn update(&mut self, part: &Part, teller: &Teller<'_>) -> Result<(), Gone> {
-        let mut updating = UpdateHosts::new(teller, &self.groups);
-        self.caller.work(&part.updates, &mut updating)?;
-        // A macro notes the name that was given last: where the name could not be changed, it must stay.
-        let done = part.updates.iter().filter(|update| !updating.failed.contains(&update.id));
+    fn update(&mut self, kind_plan: &KindPlan, progress: &Progress<'_>) -> Result<(), ZabbixUnreachable> {
+        let mut updating = UpdateHosts::new(progress, &self.groups);
+        self.runner.work(&kind_plan.updates, &mut updating)?;
+        // A macro records the object's last known name: when the host could not be renamed, the macro must keep the old one.
+        let done = kind_plan.updates.iter().filter(|update| !updating.failed.contains(&update.id));
         let macros = done.flat_map(|update| update.macros.iter().map(|set| HostMacro::new(update, set)));
         let (old, new): (Vec<_>, Vec<_>) = macros.partition(|one| one.id.is_some());
-        let mut setting = SetMacros::new(teller);
-        self.caller.work(&new, &mut setting)?;
-        self.caller.work(&old, &mut setting)
+        let mut setting = SetMacros::new(progress);
+        self.runner.work(&new, &mut setting)?;
+        self.runner.work(&old, &mut setting)
     }
 
-    fn delete(&mut self, plan: &Plan, vcenter: &str) -> Result<(), Gone> {
-        tell_extras(plan, self.console, vcenter);
-        let doomed: Vec<Extra> = plan.deletions().cloned().collect();
-        self.caller.work(&doomed, &mut DeleteHosts::new(&Teller::new(self.console, "")))
+    fn delete(&mut self, plan: &Plan, vcenter: &str) -> Result<(), ZabbixUnreachable> {
+        log_orphans(plan, self.console, vcenter);
+        let to_delete: Vec<OrphanHost> = plan.deletions().cloned().collect();
+        self.runner.work(&to_delete, &mut DeleteHosts::new(&Progress::new(self.console, "")))
     }
 }

@@ -1,28 +1,27 @@
-//! Host groups by name: those that are there, and those that a plan creates on the way.
+//! Host groups by name: those that exist, and those that the plan creates.
 
 use crate::plan::{GroupRef, NewGroup};
-use crate::zabbix::state::Named;
+use crate::zabbix::state::IdName;
 
-/// The groups of a plan in the making.
+/// The groups while a plan is made.
 pub struct Groups<'s> {
-    existing: &'s [Named],
+    existing: &'s [IdName],
     created: Vec<String>,
     fresh: Vec<NewGroup>,
 }
 
 impl<'s> Groups<'s> {
-    /// With the groups that Zabbix has.
-    pub fn new(existing: &'s [Named]) -> Self {
+    pub fn new(existing: &'s [IdName]) -> Self {
         Self { existing, created: Vec::new(), fresh: Vec::new() }
     }
 
-    /// The group of a name, whatever the case of its letters if there is none in this one. Missing groups are created.
-    pub fn named(&mut self, name: &str, cluster: bool) -> GroupRef {
+    /// The group of this name; if there is none, one whose name differs in case only; if there is none either, a new one.
+    pub fn find_or_create(&mut self, name: &str, cluster: bool) -> GroupRef {
         let exact = self.existing.iter().find(|group| group.name == name);
-        if let Some(group) = exact.or_else(|| self.existing.iter().find(|group| same(&group.name, name))) {
+        if let Some(group) = exact.or_else(|| self.existing.iter().find(|group| is_same_name(&group.name, name))) {
             return GroupRef { id: Some(group.id.clone()), name: group.name.clone() };
         }
-        if let Some(created) = self.created.iter().find(|created| same(created, name)) {
+        if let Some(created) = self.created.iter().find(|created| is_same_name(created, name)) {
             return GroupRef { id: None, name: created.clone() };
         }
         self.created.push(name.to_owned());
@@ -30,18 +29,18 @@ impl<'s> Groups<'s> {
         GroupRef { id: None, name: name.to_owned() }
     }
 
-    /// The groups to create that were asked for since the last time.
+    /// The groups to create, as far as they are new since the last call.
     pub fn fresh(&mut self) -> Vec<NewGroup> {
         std::mem::take(&mut self.fresh)
     }
 }
 
-/// Whether two names mean the same group.
-pub fn same(one: &str, other: &str) -> bool {
+/// Whether two names mean the same group: their case does not count.
+pub fn is_same_name(one: &str, other: &str) -> bool {
     one == other || one.to_lowercase() == other.to_lowercase()
 }
 
-/// Adds a group to a list that does not have it.
+/// Adds a group to the list unless it is there.
 pub fn add(list: &mut Vec<GroupRef>, group: GroupRef) {
     if !list.iter().any(|one| one.name == group.name) {
         list.push(group);

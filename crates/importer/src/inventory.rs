@@ -1,64 +1,61 @@
-//! What vSphere has, read through vPoller: one request for each type and nothing for each object.
+//! What vSphere has, read through vPoller: one request for each type, none for single objects.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Map, Value};
 
-use crate::config::{Block, Config};
+use crate::config::{Config, KindConfig};
 use crate::kind::{IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, PowerState, RUNS_ON, URL};
-use crate::note::Note;
+use crate::message::Message;
 
 /// An object that is to have a Zabbix host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Object {
-    /// Its type.
     pub kind: Kind,
-    /// Its managed object id.
     pub moid: String,
-    /// Its name, as vSphere stores it.
+    /// The name as vSphere stores it, with its escapes.
     pub name: String,
-    /// How vPoller finds it: the name, or `moid:…` where that would find another one, or none.
+    /// How an item names it to vPoller: the name, or `moid:…` where the name finds another object or none.
     pub address: String,
-    /// What stands for it in Zabbix: the name, for a datastore the URL.
+    /// The visible name of its host: the object's name, for a datastore the URL.
     pub display: String,
-    /// Name of the cluster it is in; of the host itself, or of its host, where that is standalone.
+    /// Name of its cluster. For a standalone ESXi host, and the machines on it, the name of that host.
     pub cluster: Option<String>,
-    /// The state because of which its host is to be disabled.
+    /// The power state because of which its Zabbix host is to be disabled.
     pub disabled_by: Option<PowerState>,
 }
 
-/// What vSphere has.
+/// What vSphere has, of the types that the configuration wants.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    /// Names of all clusters.
     pub clusters: Vec<String>,
-    /// Objects that are to have a host, each type's in the order of their ids.
+    /// Objects that are to have a host; those of a type in the order of their ids.
     pub objects: Vec<Object>,
-    /// Objects that are there but have no name yet: neither to be imported nor gone.
+    /// Objects that exist but have no name yet: neither imported nor gone.
     pub unnamed: BTreeSet<(Kind, String)>,
-    /// Virtual machines that the configuration wants no hosts for because of their names.
+    /// Virtual machines without a host because of `ignore_vm`.
     pub ignored: BTreeSet<(Kind, String)>,
-    /// How many objects vSphere listed of each type that was asked for, those not wanted included.
+    /// Number of objects that vSphere listed of each type, including those that get no host.
     pub listed: BTreeMap<Kind, usize>,
-    /// What to tell about it.
-    pub notes: Vec<(Kind, Note)>,
+    /// Messages about its objects.
+    pub messages: Vec<(Kind, Message)>,
 }
 
-/// A row of vPoller's answer: property paths and values.
+/// A row of vPoller's reply: property paths and values.
 pub type Row = Map<String, Value>;
 
-/// The types that a run has to ask for: clusters become groups always, and hosts tell which cluster a machine is in.
+/// The types that a run has to ask for. Clusters always become groups, and ESXi hosts say in which cluster a machine is.
 pub fn needed(config: &Config) -> Vec<Kind> {
     let wanted = |kind: &Kind| match kind {
         Kind::Cluster => true,
-        Kind::Host => config.blocks.contains_key(&Kind::Host) || config.blocks.contains_key(&Kind::Vm),
-        other => config.blocks.contains_key(other),
+        Kind::Host => config.kinds.contains_key(&Kind::Host) || config.kinds.contains_key(&Kind::Vm),
+        other => config.kinds.contains_key(other),
     };
     Kind::ALL.into_iter().filter(wanted).collect()
 }
 
 impl Inventory {
-    /// Makes sense of the answers.
+    /// Reads the rows of vPoller's replies.
     pub fn new(config: &Config, answers: &BTreeMap<Kind, Vec<Row>>) -> Self {
         let rows = |kind: Kind| answers.get(&kind).into_iter().flatten();
         let cluster_names: HashMap<&str, &str> =
@@ -67,17 +64,17 @@ impl Inventory {
             rows(Kind::Host).filter_map(|row| Some((text(row, MOID)?, cluster_of_host(row, &cluster_names)?))).collect();
         let mut inventory = Self { listed: answers.iter().map(|(kind, rows)| (*kind, rows.len())).collect(), ..Self::default() };
         inventory.clusters = rows(Kind::Cluster).filter_map(|row| text(row, NAME)).map(str::to_owned).collect();
-        for (kind, block) in &config.blocks {
+        for (kind, kind_config) in &config.kinds {
             let names = counts(rows(*kind).filter_map(|row| text(row, NAME)));
             let mut objects = Vec::new();
             for row in rows(*kind) {
                 let Some((moid, name)) = inventory.identified(*kind, row) else { continue };
-                if *kind == Kind::Vm && !inventory.wanted(block, row, moid, name) {
+                if *kind == Kind::Vm && !inventory.wanted(kind_config, row, moid, name) {
                     continue;
                 }
                 let cluster = match kind {
                     Kind::Host => clusters_of_hosts.get(moid),
-                    Kind::Vm => text(row, RUNS_ON).and_then(|host| clusters_of_hosts.get(id(host))),
+                    Kind::Vm => text(row, RUNS_ON).and_then(|host| clusters_of_hosts.get(moid_in(host))),
                     _ => None,
                 };
                 let unique = names.get(name) == Some(&1) && addressable(name);
@@ -88,43 +85,43 @@ impl Inventory {
                     address: if unique { name.to_owned() } else { format!("moid:{moid}") },
                     display: text(row, URL).unwrap_or(name).to_owned(),
                     cluster: cluster.cloned(),
-                    disabled_by: block.disable.iter().copied().find(|state| text(row, POWER_STATE) == Some(state.as_str())),
+                    disabled_by: kind_config.disable.iter().copied().find(|state| text(row, POWER_STATE) == Some(state.as_str())),
                 });
             }
-            objects.sort_by(|a, b| order(&a.moid).cmp(&order(&b.moid)));
+            objects.sort_by(|a, b| moid_order(&a.moid).cmp(&moid_order(&b.moid)));
             inventory.objects.append(&mut objects);
         }
         inventory
     }
 
-    /// Id and name of a row; a row that lacks one of them is noted.
+    /// Id and name of a row; a row that lacks one of them gives a message.
     fn identified<'a>(&mut self, kind: Kind, row: &'a Row) -> Option<(&'a str, &'a str)> {
         match (text(row, MOID), text(row, NAME)) {
             (Some(moid), Some(name)) => Some((moid, name)),
             (Some(moid), None) => {
                 self.unnamed.insert((kind, moid.to_owned()));
-                self.notes.push((kind, Note::warning(format!("{moid} has no name at present: its host is left as it is"))));
+                self.messages.push((kind, Message::warning(format!("{moid} has no name at present: its host is left as it is"))));
                 None
             }
             (None, _) => {
-                self.notes.push((kind, Note::error("vPoller answers no moid: its workers are too old for this program")));
+                self.messages.push((kind, Message::error("vPoller answers no moid: its workers are too old for this program")));
                 None
             }
         }
     }
 
     /// Whether a virtual machine is to have a host.
-    fn wanted(&mut self, block: &Block, row: &Row, moid: &str, name: &str) -> bool {
-        if block.ignore.iter().any(|pattern| pattern.begins(name)) {
+    fn wanted(&mut self, kind_config: &KindConfig, row: &Row, moid: &str, name: &str) -> bool {
+        if kind_config.ignore.iter().any(|pattern| pattern.begins(name)) {
             self.ignored.insert((Kind::Vm, moid.to_owned()));
             return false;
         }
-        if block.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
+        if kind_config.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
             return false;
         }
         let template = row.get(IS_TEMPLATE) == Some(&Value::Bool(true));
         if template {
-            self.notes.push((Kind::Vm, Note::plain(format!("VM '{name}' is a template, will not be imported"))));
+            self.messages.push((Kind::Vm, Message::plain(format!("VM '{name}' is a template, will not be imported"))));
         }
         !template
     }
@@ -136,24 +133,26 @@ fn text<'a>(row: &'a Row, path: &str) -> Option<&'a str> {
     row.get(path)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// The id in a reference as vPoller prints it, `vim.HostSystem:host-30`.
-fn id(reference: &str) -> &str {
+/// The id in a reference as vPoller prints it: `host-30` in `vim.HostSystem:host-30`.
+fn moid_in(reference: &str) -> &str {
     reference.split_once(':').map_or(reference, |(_, id)| id)
 }
 
-/// A host that is in no cluster has a compute resource of its own, with its own name.
+/// The cluster of an ESXi host. A standalone one has a compute resource of its own, with its own name.
 fn cluster_of_host(row: &Row, clusters: &HashMap<&str, &str>) -> Option<String> {
-    let parent = id(text(row, PARENT)?);
+    let parent = moid_in(text(row, PARENT)?);
     clusters.get(parent).copied().or_else(|| text(row, NAME)).map(str::to_owned)
 }
 
 fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
     let mut counts = HashMap::new();
-    names.for_each(|name| *counts.entry(name).or_insert(0) += 1);
+    for name in names {
+        *counts.entry(name).or_insert(0) += 1;
+    }
     counts
 }
 
-/// Whether vPoller, given this name in an item key, looks for an object of that name.
+/// Whether vPoller, given this name in an item key, looks up an object by that name.
 fn addressable(name: &str) -> bool {
     let otherwise = ["moid:", "uuid:", "ds://", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix));
     // Zabbix cannot quote a text for a key that ends in a backslash.
@@ -161,7 +160,7 @@ fn addressable(name: &str) -> bool {
 }
 
 /// Sorts ids by their number: vm-9 before vm-10.
-fn order(moid: &str) -> (usize, &str) {
+fn moid_order(moid: &str) -> (usize, &str) {
     (moid.len(), moid)
 }
 
@@ -179,7 +178,7 @@ mod tests {
     fn answers(rows: Value) -> BTreeMap<Kind, Vec<Row>> {
         let kinds = rows.as_object().unwrap().iter();
         let rows = |rows: &Value| rows.as_array().unwrap().iter().map(|row| row.as_object().unwrap().clone()).collect();
-        kinds.map(|(kind, list)| (Kind::named(kind).unwrap(), rows(list))).collect()
+        kinds.map(|(kind, list)| (Kind::from_type_name(kind).unwrap(), rows(list))).collect()
     }
 
     fn sample() -> BTreeMap<Kind, Vec<Row>> {
@@ -225,7 +224,7 @@ mod tests {
     fn objects_know_their_cluster_and_stand_in_order() {
         let inventory = machines("");
         let found: Vec<_> = inventory.objects.iter().map(|object| (object.name.as_str(), object.cluster.as_deref())).collect();
-        let expected = [
+        let is_expected = [
             ("esxi04", Some("esxi04")),
             ("esxi01", Some("cluster01")),
             ("vm01", Some("esxi04")),
@@ -236,7 +235,7 @@ mod tests {
             ("datastore1", None),
             ("nfs", None),
         ];
-        assert_eq!(found, expected);
+        assert_eq!(found, is_expected);
         assert_eq!(inventory.clusters, ["cluster01"]);
         assert_eq!(inventory.listed[&Kind::Vm], 8);
         assert!(inventory.unnamed.contains(&(Kind::Vm, "vm-15".to_owned())));
@@ -274,12 +273,12 @@ mod tests {
 
     #[test]
     fn templates_and_strange_rows_are_noted() {
-        let texts: Vec<_> = machines("").notes.iter().map(|(_, note)| note.text.clone()).collect();
+        let texts: Vec<_> = machines("").messages.iter().map(|(_, message)| message.text.clone()).collect();
         assert_eq!(texts.len(), 3, "{texts:?}");
         assert_eq!(texts[0], "VM 'template01' is a template, will not be imported");
         assert!(texts[2].contains("vm-15"));
         let old = answers(json!({"ClusterComputeResource": [], "VirtualMachine": [{"name": "vm01"}], "HostSystem": []}));
         let inventory = Inventory::new(&config("  vsphere_object_vm: {templates: t}\n"), &old);
-        assert!(inventory.objects.is_empty() && inventory.notes[0].1.text.contains("too old"));
+        assert!(inventory.objects.is_empty() && inventory.messages[0].1.text.contains("too old"));
     }
 }

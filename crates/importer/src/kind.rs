@@ -3,83 +3,80 @@
 /// A type of managed object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
-    /// Datacenters.
     Datacenter,
-    /// Clusters, which also become host groups.
+    /// Also becomes a host group.
     Cluster,
-    /// ESXi hosts.
+    /// An ESXi host.
     Host,
-    /// Virtual machines.
     Vm,
-    /// Datastores.
     Datastore,
 }
 
-/// What there is to know about a type.
-struct Row {
+/// The names of a type in vSphere, in the configuration and in vPoller.
+struct KindFacts {
     type_name: &'static str,
-    block: &'static str,
+    config_key: &'static str,
     method: &'static str,
     /// Property paths beside the name.
-    reads: &'static [&'static str],
-    /// Whether the original's first releases knew it: then its absence from a configuration is worth a word.
-    expected: bool,
+    properties: &'static [&'static str],
+    /// Whether the first releases of the original importer knew it: a configuration without it gives a warning.
+    is_expected: bool,
 }
 
-const ROWS: [(Kind, Row); 5] = [
+const FACTS: [(Kind, KindFacts); 5] = [
     (
         Kind::Datacenter,
-        Row {
+        KindFacts {
             type_name: "Datacenter",
-            block: "vsphere_object_datacenter",
+            config_key: "vsphere_object_datacenter",
             method: "datacenter.discover",
-            reads: &[MOID],
-            expected: false,
+            properties: &[MOID],
+            is_expected: false,
         },
     ),
     (
         Kind::Cluster,
-        Row {
+        KindFacts {
             type_name: "ClusterComputeResource",
-            block: "vsphere_object_clusters_as_zabbix_host",
+            config_key: "vsphere_object_clusters_as_zabbix_host",
             method: "cluster.discover",
-            reads: &[MOID],
-            expected: false,
+            properties: &[MOID],
+            is_expected: false,
         },
     ),
     (
         Kind::Host,
-        Row {
+        KindFacts {
             type_name: "HostSystem",
-            block: "vsphere_object_host",
+            config_key: "vsphere_object_host",
             method: "host.discover",
-            reads: &[MOID, PARENT],
-            expected: true,
+            properties: &[MOID, PARENT],
+            is_expected: true,
         },
     ),
     (
         Kind::Vm,
-        Row {
+        KindFacts {
             type_name: "VirtualMachine",
-            block: "vsphere_object_vm",
+            config_key: "vsphere_object_vm",
             method: "vm.discover",
-            reads: &[MOID, IS_TEMPLATE, POWER_STATE, RUNS_ON],
-            expected: true,
+            properties: &[MOID, IS_TEMPLATE, POWER_STATE, RUNS_ON],
+            is_expected: true,
         },
     ),
     (
         Kind::Datastore,
-        Row {
+        KindFacts {
             type_name: "Datastore",
-            block: "vsphere_object_datastore",
+            config_key: "vsphere_object_datastore",
             method: "datastore.discover",
-            reads: &[MOID, URL],
-            expected: true,
+            properties: &[MOID, URL],
+            is_expected: true,
         },
     ),
 ];
 
-/// The managed object id, which vPoller answers like a property.
+/// The managed object id, which vPoller treats as a property.
 pub const MOID: &str = "moid";
 /// Cluster or, for a standalone host, its own compute resource.
 pub const PARENT: &str = "parent";
@@ -98,36 +95,36 @@ impl Kind {
 
     /// The type's name in the vSphere API, in log lines and on hosts.
     pub fn type_name(self) -> &'static str {
-        self.row().type_name
+        self.facts().type_name
     }
 
     /// The type of that name.
-    pub fn named(type_name: &str) -> Option<Self> {
-        ROWS.iter().find(|(_, row)| row.type_name == type_name).map(|(kind, _)| *kind)
+    pub fn from_type_name(type_name: &str) -> Option<Self> {
+        FACTS.iter().find(|(_, facts)| facts.type_name == type_name).map(|(kind, _)| *kind)
     }
 
     /// The configuration's entry for it.
-    pub fn block(self) -> &'static str {
-        self.row().block
+    pub fn config_key(self) -> &'static str {
+        self.facts().config_key
     }
 
     /// The vPoller method that lists its objects.
     pub fn method(self) -> &'static str {
-        self.row().method
+        self.facts().method
     }
 
     /// What is read of every object, beside the name.
-    pub fn reads(self) -> &'static [&'static str] {
-        self.row().reads
+    pub fn properties(self) -> &'static [&'static str] {
+        self.facts().properties
     }
 
     /// Whether a configuration without it deserves a warning.
-    pub fn expected(self) -> bool {
-        self.row().expected
+    pub fn is_expected(self) -> bool {
+        self.facts().is_expected
     }
 
-    fn row(self) -> &'static Row {
-        &ROWS[self as usize].1
+    fn facts(self) -> &'static KindFacts {
+        &FACTS[self as usize].1
     }
 }
 
@@ -161,9 +158,9 @@ mod tests {
     #[test]
     fn rows_stand_where_their_type_looks_for_them() {
         for (index, kind) in Kind::ALL.into_iter().enumerate() {
-            assert_eq!((kind as usize, ROWS[index].0), (index, kind));
-            assert_eq!(Kind::named(kind.type_name()), Some(kind));
+            assert_eq!((kind as usize, FACTS[index].0), (index, kind));
+            assert_eq!(Kind::from_type_name(kind.type_name()), Some(kind));
         }
-        assert_eq!(Kind::named("ResourcePool"), None);
+        assert_eq!(Kind::from_type_name("ResourcePool"), None);
     }
 }

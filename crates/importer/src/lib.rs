@@ -1,9 +1,9 @@
 //! `zabbix-vsphere-import`: makes Zabbix hosts of vSphere objects and keeps them up to date.
 //!
-//! What vSphere has (`inventory`) and what Zabbix has (`zabbix`) are read in bulk and compared (`planner`); the result is a
-//! value (`plan`), which `--dry-run` prints and a run executes (`execute`).
+//! What vSphere has (`inventory`) and what Zabbix has (`zabbix_reader`) are read in bulk and compared (`planner`). The result is
+//! a value (`plan`), which `--dry-run` prints and a run executes (`execute`).
 //!
-//! Exit codes: 0 done; 1 a wrong command line, or something could not be done, for the reasons on stderr.
+//! Exit codes: 0 done; 1 a wrong command line, or something could not be done, with the reasons on stderr.
 
 #![forbid(unsafe_code)]
 
@@ -17,11 +17,11 @@ mod identity;
 mod inventory;
 mod kind;
 mod labels;
+mod message;
 mod names;
-mod note;
 mod plan;
 mod planner;
-mod settings;
+mod resolved;
 mod update;
 mod work;
 mod zabbix;
@@ -39,10 +39,10 @@ use vpoller_wire::{Reply, Request, json, text};
 
 use crate::config::Config;
 use crate::console::Console;
-use crate::deletion::{DeletionOptions, Limit};
+use crate::deletion::{DeletionLimit, DeletionOptions};
 use crate::inventory::{Inventory, Row};
 use crate::kind::Kind;
-use crate::zabbix::api::Api;
+use crate::zabbix::api::ApiSession;
 use vpoller_cli::ask::Proxy;
 use vpoller_cli::log::{Form, Log};
 use vpoller_cli::output;
@@ -62,7 +62,7 @@ pub struct Args {
     allow_empty: bool,
     /// With -d: delete up to so many hosts of each type, or such a share of them; otherwise none (default: 10 or 20%, whichever is more)
     #[arg(long, requires = "delete", value_name = "N|N%")]
-    max_delete: Option<Limit>,
+    max_delete: Option<DeletionLimit>,
     /// Print what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -99,16 +99,17 @@ fn import(args: &Args, console: &Console) -> Result<(), String> {
     }
     console.info(format_args!("Connecting to Zabbix server at {}", config.zabbix.written));
     let unreachable = |error| format!("Cannot connect to Zabbix at {}: {error}", config.zabbix.url);
-    let mut api = Api::connect(&config.zabbix, console).map_err(unreachable)?;
+    let mut api = ApiSession::connect(&config.zabbix, console).map_err(unreachable)?;
     let outcome = synchronize(args, &config, &mut api, console);
-    let calls = api.leave();
+    let calls = api.log_out();
     console.debug(format_args!("{calls} Zabbix API calls in all"));
     outcome
 }
 
-fn synchronize(args: &Args, config: &Config, api: &mut Api<'_>, console: &Console) -> Result<(), String> {
+fn synchronize(args: &Args, config: &Config, api: &mut ApiSession<'_>, console: &Console) -> Result<(), String> {
     let inventory = Inventory::new(config, &ask(config, console)?);
-    let state = zabbix_reader::state(api, config, &inventory).map_err(|error| format!("Cannot read from Zabbix: {error}"))?;
+    let state =
+        zabbix_reader::read_state(api, config, &inventory).map_err(|error| format!("Cannot read from Zabbix: {error}"))?;
     let options = DeletionOptions { delete: args.delete, allow_empty: args.allow_empty, max_delete: args.max_delete };
     let plan = planner::plan(config, &inventory, &state, options);
     if args.dry_run {
@@ -125,13 +126,13 @@ fn synchronize(args: &Args, config: &Config, api: &mut Api<'_>, console: &Consol
     Ok(())
 }
 
-/// Everything that vSphere has of the types that matter, by one request each.
+/// Asks vPoller for all objects of the types that the configuration needs, with one request for each type.
 fn ask(config: &Config, console: &Console) -> Result<BTreeMap<Kind, Vec<Row>>, String> {
     let mut proxy = Proxy::new(config.endpoint.clone(), config.retries, config.timeout);
     let mut answers = BTreeMap::new();
     for kind in inventory::needed(config) {
         let mut request = Request::new(kind.method(), config.vcenter.clone());
-        request.properties = kind.reads().iter().map(|path| (*path).to_owned()).collect();
+        request.properties = kind.properties().iter().map(|path| (*path).to_owned()).collect();
         let reply = match proxy.ask(&request, console.log()) {
             Ok(reply) => reply,
             Err(error @ ClientError::NoReply { .. }) => {
@@ -155,13 +156,13 @@ fn rows(reply: &[u8]) -> Option<Vec<Row>> {
     rows.into_iter().map(|row| if let Value::Object(row) = row { Some(row) } else { None }).collect()
 }
 
-/// As much of a reply as a log line can bear.
+/// The beginning of a reply, short enough for a log line.
 fn excerpt(reply: &[u8]) -> String {
     const LONGEST: usize = 2000;
     String::from_utf8_lossy(reply).chars().take(LONGEST).collect()
 }
 
-/// Whether everybody can read a file with a password in it.
+/// Whether all users of the machine can read a file.
 fn others_may_read(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0)
 }

@@ -12,7 +12,7 @@ use crate::inventory::Object;
 /// Longest name of a host, in characters.
 const LONGEST: usize = 128;
 
-/// Names in the order in which they are wanted.
+/// Names for one host, the most wanted first.
 pub type Candidates = [String; 3];
 
 /// Visible names for an object.
@@ -22,23 +22,24 @@ pub fn visible(display: &str, moid: &str, vcenter: &str) -> Candidates {
 
 /// Technical names for an object.
 pub fn technical(name: &str, moid: &str, vcenter: &str) -> Candidates {
-    let (moid, vcenter) = (clean(moid), clean(vcenter));
+    let moid = clean(moid);
+    let vcenter = clean(vcenter);
     let base = Some(clean(name)).filter(|base| !base.is_empty()).unwrap_or_else(|| moid.clone());
     [joined(&base, ""), joined(&base, &format!("_{moid}")), joined(&base, &format!("_{moid}_{vcenter}"))]
 }
 
-/// Both for an object.
-pub fn of(object: &Object, vcenter: &str) -> (Candidates, Candidates) {
+/// Visible and technical names for an object's host.
+pub fn candidates(object: &Object, vcenter: &str) -> (Candidates, Candidates) {
     (visible(&object.display, &object.moid, vcenter), technical(&object.name, &object.moid, vcenter))
 }
 
-/// A text and its ending, the text cut so that both fit.
+/// Text and ending, the text cut so that both fit.
 fn joined(text: &str, ending: &str) -> String {
     let room = LONGEST.saturating_sub(ending.chars().count());
     text.chars().take(room).chain(ending.chars()).take(LONGEST).collect()
 }
 
-/// What Zabbix allows in a technical name: escapes of vSphere undone, each run of other characters one underscore.
+/// A technical name that Zabbix allows: vSphere's escapes decoded, each run of other characters replaced by an underscore.
 fn clean(name: &str) -> String {
     let mut cleaned = String::new();
     for c in percent_decode_str(name).decode_utf8_lossy().chars() {
@@ -51,41 +52,41 @@ fn clean(name: &str) -> String {
     cleaned.trim_matches('_').to_owned()
 }
 
-/// Who holds a name.
+/// What has a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Holder {
-    /// The host of this id.
+pub enum NameOwner {
+    /// The host with this id.
     Host(String),
-    /// A template, or an object of this plan.
+    /// A template, or a host that this plan creates.
     Other,
 }
 
-/// The names that are in use, as a plan takes and frees them.
+/// The names in use, updated while the plan is made.
 #[derive(Clone, Debug, Default)]
-pub struct Taken(HashMap<String, Holder>);
+pub struct NamesInUse(HashMap<String, NameOwner>);
 
-impl Taken {
-    /// Notes that a name is in use.
-    pub fn hold(&mut self, name: &str, holder: Holder) {
+impl NamesInUse {
+    /// Records that a name is in use.
+    pub fn reserve(&mut self, name: &str, holder: NameOwner) {
         self.0.insert(name.to_owned(), holder);
     }
 
-    /// Frees a host's name.
-    pub fn free(&mut self, name: &str, host: &str) {
+    /// Frees a name if this host has it.
+    pub fn release(&mut self, name: &str, host: &str) {
         if self.is_of(name, host) {
             self.0.remove(name);
         }
     }
 
-    /// Gives a host the first name that it may have, and frees its old one.
-    pub fn take(&mut self, names: &Candidates, old: &str, host: &str) -> Option<String> {
+    /// Gives a host the first name that is free for it, and frees its old one.
+    pub fn assign(&mut self, names: &Candidates, old: &str, host: &str) -> Option<String> {
         let name = self.first(names, Some(host))?.to_owned();
-        self.free(old, host);
-        self.hold(&name, Holder::Host(host.to_owned()));
+        self.release(old, host);
+        self.reserve(&name, NameOwner::Host(host.to_owned()));
         Some(name)
     }
 
-    /// Whether a host may have a name: nobody else holds it.
+    /// Whether a host may have a name: no other object has it. A host that does not exist yet is `None`.
     pub fn allows(&self, name: &str, host: Option<&str>) -> bool {
         !self.0.contains_key(name) || host.is_some_and(|host| self.is_of(name, host))
     }
@@ -96,7 +97,7 @@ impl Taken {
     }
 
     fn is_of(&self, name: &str, host: &str) -> bool {
-        matches!(self.0.get(name), Some(Holder::Host(id)) if id == host)
+        matches!(self.0.get(name), Some(NameOwner::Host(id)) if id == host)
     }
 }
 
@@ -108,7 +109,7 @@ mod tests {
 
     #[test]
     fn technical_names_are_what_zabbix_allows() {
-        let check = |name: &str, expected: &str| assert_eq!(technical(name, "vm-1", "vc01")[0], expected);
+        let check = |name: &str, is_expected: &str| assert_eq!(technical(name, "vm-1", "vc01")[0], is_expected);
         check("vm01.example.org", "vm01.example.org");
         check("VMware vCenter Server Appliance", "VMware_vCenter_Server_Appliance");
         check("vm%2fslash", "vm_slash");
@@ -130,18 +131,18 @@ mod tests {
 
     #[test]
     fn names_in_use_are_held_by_somebody() {
-        let mut taken = Taken::default();
+        let mut in_use = NamesInUse::default();
         let names = visible("a", "vm-1", "vc01");
-        assert_eq!(taken.first(&names, None), Some("a"));
-        taken.hold("a", Holder::Host("10".to_owned()));
-        assert_eq!(taken.first(&names, Some("10")), Some("a"));
-        assert_eq!(taken.first(&names, Some("11")), Some("a (vm-1)"));
-        taken.free("a", "11");
-        assert_eq!(taken.first(&names, None), Some("a (vm-1)"));
-        taken.free("a", "10");
-        assert_eq!(taken.first(&names, None), Some("a"));
-        names.iter().for_each(|name| taken.hold(name, Holder::Other));
-        assert_eq!(taken.first(&names, Some("10")), None);
+        assert_eq!(in_use.first(&names, None), Some("a"));
+        in_use.reserve("a", NameOwner::Host("10".to_owned()));
+        assert_eq!(in_use.first(&names, Some("10")), Some("a"));
+        assert_eq!(in_use.first(&names, Some("11")), Some("a (vm-1)"));
+        in_use.release("a", "11");
+        assert_eq!(in_use.first(&names, None), Some("a (vm-1)"));
+        in_use.release("a", "10");
+        assert_eq!(in_use.first(&names, None), Some("a"));
+        names.iter().for_each(|name| in_use.reserve(name, NameOwner::Other));
+        assert_eq!(in_use.first(&names, Some("10")), None);
     }
 
     proptest! {
@@ -158,9 +159,11 @@ mod tests {
 
         #[test]
         fn a_moid_makes_names_differ(name in ".{0,200}") {
-            let (one, other) = (visible(&name, "vm-1", "vc01"), visible(&name, "vm-2", "vc01"));
+            let one = visible(&name, "vm-1", "vc01");
+            let other = visible(&name, "vm-2", "vc01");
             prop_assert_ne!(&one[1], &other[1]);
-            let (one, other) = (technical(&name, "vm-1", "vc01"), technical(&name, "vm-2", "vc01"));
+            let one = technical(&name, "vm-1", "vc01");
+            let other = technical(&name, "vm-2", "vc01");
             prop_assert_ne!(&one[1], &other[1]);
         }
     }

@@ -1,4 +1,4 @@
-//! What a run does, as a value: `--dry-run` prints it, a run executes it, and both go through the same steps.
+//! The changes that a run makes, as a value: `--dry-run` prints it, a run executes it.
 
 use std::fmt;
 
@@ -7,86 +7,72 @@ use vpoller_wire::text::{Controls, one_line};
 use crate::config::{Adopt, MacroValue};
 use crate::kind::Kind;
 use crate::labels::{HOST_MACRO, NAME_MACRO};
-use crate::note::Note;
-use crate::zabbix::state::{Named, PollBy, Tag};
+use crate::message::Message;
+use crate::zabbix::state::{IdName, Tag, WantedPoller};
 
-/// Everything that a run does, in order.
+/// All changes of a run, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Plan {
-    /// One part for each type.
-    pub parts: Vec<Part>,
+    /// One for each type, in the order of a run.
+    pub kind_plans: Vec<KindPlan>,
     /// Hosts whose object is gone.
-    pub extras: Vec<Extra>,
+    pub orphans: Vec<OrphanHost>,
     /// Why hosts of a type are not deleted.
-    pub refusals: Vec<(Kind, Note)>,
-    /// What there is to tell about hosts of others that look like ours.
-    pub strangers: Vec<Note>,
+    pub refusals: Vec<(Kind, Message)>,
+    /// Messages about hosts that carry the vCenter's macro but were not made by this program.
+    pub strangers: Vec<Message>,
 }
 
-/// What is done about the objects of one type.
+/// The changes for the objects of one type.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Part {
-    /// The type.
+pub struct KindPlan {
     pub kind: Kind,
     /// Whether the configuration wants anything of this type.
     pub active: bool,
-    /// What there is to tell.
-    pub notes: Vec<Note>,
-    /// Groups to create.
+    pub messages: Vec<Message>,
     pub groups: Vec<NewGroup>,
-    /// Hosts to change. Before the new ones: a renamed object may free a name.
-    pub updates: Vec<Update>,
-    /// Hosts to create.
-    pub creates: Vec<Create>,
+    /// Come before the new hosts: a renamed host may free a name.
+    pub updates: Vec<HostUpdate>,
+    pub new_hosts: Vec<NewHost>,
 }
 
 /// A host group to create.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NewGroup {
-    /// Its name.
     pub name: String,
     /// Whether it stands for a cluster.
     pub cluster: bool,
 }
 
-/// A host group: one that is there, or by its name one that is created on the way.
+/// A host group that exists, or that the plan creates.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct GroupRef {
-    /// Zabbix's id, if it has one.
+    /// Zabbix's id, if the group exists.
     pub id: Option<String>,
-    /// Its name.
     pub name: String,
 }
 
 /// A host to create.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Create {
-    /// The object's type.
+pub struct NewHost {
+    /// The type of its object.
     pub kind: Kind,
-    /// Technical name.
     pub technical: String,
-    /// Visible name.
     pub visible: String,
-    /// Groups.
     pub groups: Vec<GroupRef>,
-    /// Templates.
-    pub templates: Vec<Named>,
-    /// Macros: name and value.
+    pub templates: Vec<IdName>,
+    /// Name and value of each macro.
     pub macros: Vec<(String, MacroValue)>,
-    /// Tags.
     pub tags: Vec<Tag>,
-    /// Who polls it; none is the server.
-    pub poll_by: Option<PollBy>,
+    /// The proxy or proxy group that polls it; without, the server.
+    pub poll_by: Option<WantedPoller>,
     /// Whether it starts disabled.
     pub disabled: bool,
 }
 
-/// A value that changes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Change<T> {
-    /// What is there.
     pub from: T,
-    /// What is to be there.
     pub to: T,
 }
 
@@ -95,102 +81,93 @@ pub struct Change<T> {
 pub struct SetMacro {
     /// Zabbix's id, if the host has it already.
     pub id: Option<String>,
-    /// Full name.
+    /// Full name, `{$NAME}`.
     pub name: String,
-    /// The value to be.
     pub value: MacroValue,
 }
 
 /// A host to change.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Update {
-    /// The object's type.
+pub struct HostUpdate {
+    /// The type of its object.
     pub kind: Kind,
-    /// Zabbix's id.
     pub id: String,
-    /// Visible name before, by which people know it.
+    /// Visible name before the change, for messages.
     pub host: String,
-    /// What becomes of it from now on, if somebody else made it and it is taken over now.
+    /// Set when a host of another maker is taken over now.
     pub adopted: Option<Adopt>,
-    /// Technical name.
     pub technical: Option<Change<String>>,
-    /// Visible name.
     pub visible: Option<Change<String>>,
-    /// All groups, where they change.
+    /// All groups, if they change.
     pub groups: Option<Change<Vec<GroupRef>>>,
-    /// All templates, where they change.
-    pub templates: Option<Change<Vec<Named>>>,
-    /// All tags, where they change.
+    /// All templates, if they change.
+    pub templates: Option<Change<Vec<IdName>>>,
+    /// All tags, if they change.
     pub tags: Option<Change<Vec<Tag>>>,
-    /// Macros.
     pub macros: Vec<SetMacro>,
-    /// Who polls it.
-    pub poll_by: Option<PollBy>,
-    /// Whether it is disabled.
+    pub poll_by: Option<WantedPoller>,
+    /// Set when the host is to be disabled or enabled.
     pub disabled: Option<bool>,
 }
 
 /// A host whose object is gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Extra {
-    /// The object's type.
+pub struct OrphanHost {
+    /// The type of its object.
     pub kind: Kind,
-    /// Zabbix's id.
     pub id: String,
-    /// Visible name.
     pub host: String,
-    /// What becomes of it.
-    pub fate: Fate,
+    pub disposition: Disposition,
 }
 
-/// What becomes of a host whose object is gone.
+/// What happens to a host whose object is gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Fate {
-    /// It is deleted.
+pub enum Disposition {
     Delete,
-    /// It stays: nobody asked for more, or too many would be deleted.
+    /// It stays: deleting was not asked for, or too many would be deleted.
     Stay,
-    /// It stays although deleting was asked for.
-    Kept(Note),
+    /// It stays although deleting was asked for, for the reason in the message.
+    Protected(Message),
 }
 
 impl Plan {
-    /// Whether nothing would be done.
+    /// Whether there is no change.
     pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(Part::is_empty) && self.deletions().next().is_none()
+        self.kind_plans.iter().all(KindPlan::is_empty) && self.deletions().next().is_none()
     }
 
-    /// Hosts to delete.
-    pub fn deletions(&self) -> impl Iterator<Item = &Extra> {
-        self.extras.iter().filter(|extra| extra.fate == Fate::Delete)
+    pub fn deletions(&self) -> impl Iterator<Item = &OrphanHost> {
+        self.orphans.iter().filter(|orphan| orphan.disposition == Disposition::Delete)
     }
 
-    /// How many things are done in all.
+    /// Number of changes in all.
     pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.groups.len() + part.updates.len() + part.creates.len()).sum::<usize>()
+        self.kind_plans
+            .iter()
+            .map(|kind_plan| kind_plan.groups.len() + kind_plan.updates.len() + kind_plan.new_hosts.len())
+            .sum::<usize>()
             + self.deletions().count()
     }
 }
 
-impl Part {
-    /// A part that does nothing.
+impl KindPlan {
+    /// Without any change.
     pub fn new(kind: Kind, active: bool) -> Self {
-        Self { kind, active, notes: Vec::new(), groups: Vec::new(), updates: Vec::new(), creates: Vec::new() }
+        Self { kind, active, messages: Vec::new(), groups: Vec::new(), updates: Vec::new(), new_hosts: Vec::new() }
     }
 
-    /// Whether nothing would be done.
+    /// Whether there is no change.
     pub fn is_empty(&self) -> bool {
-        self.groups.is_empty() && self.updates.is_empty() && self.creates.is_empty()
+        self.groups.is_empty() && self.updates.is_empty() && self.new_hosts.is_empty()
     }
 
-    /// How many things are to be imported: hosts, and the groups that stand for clusters.
+    /// Number of new hosts and of new groups that stand for clusters.
     pub fn imports(&self) -> usize {
-        self.creates.len() + self.groups.iter().filter(|group| group.cluster).count()
+        self.new_hosts.len() + self.groups.iter().filter(|group| group.cluster).count()
     }
 }
 
-impl Update {
-    /// Whether it would change nothing.
+impl HostUpdate {
     pub fn is_empty(&self) -> bool {
         self.technical.is_none()
             && self.visible.is_none()
@@ -203,34 +180,34 @@ impl Update {
     }
 }
 
-impl Update {
-    /// What changes, for people.
+impl HostUpdate {
+    /// What changes, as text for the log and for `--dry-run`.
     pub fn changes(&self) -> String {
-        let mut parts = Vec::new();
-        parts.extend(self.adopted.map(|adopt| match adopt {
+        let mut changes = Vec::new();
+        changes.extend(self.adopted.map(|adopt| match adopt {
             Adopt::Keep => "is taken over and never deleted".to_owned(),
             Adopt::Own => "is taken over and may be deleted later".to_owned(),
         }));
         for (what, change) in [("name", &self.visible), ("technical name", &self.technical)] {
-            parts.extend(change.as_ref().map(|Change { from, to }| format!("{what} {} becomes {}", quoted(from), quoted(to))));
+            changes.extend(change.as_ref().map(|Change { from, to }| format!("{what} {} becomes {}", quoted(from), quoted(to))));
         }
         let differences = [
             ("groups", self.groups.as_ref().map(|change| change.difference(|group| group.name.clone()))),
             ("templates", self.templates.as_ref().map(|change| change.difference(|template| template.name.clone()))),
             ("tags", self.tags.as_ref().map(|change| change.difference(Tag::to_string))),
         ];
-        parts.extend(differences.into_iter().filter_map(|(what, difference)| Some(format!("{what} {}", difference?))));
+        changes.extend(differences.into_iter().filter_map(|(what, difference)| Some(format!("{what} {}", difference?))));
         if !self.macros.is_empty() {
-            parts.push(format!("macros {}", list(self.macros.iter().map(|one| shown(&one.name, &one.value)))));
+            changes.push(format!("macros {}", list(self.macros.iter().map(|one| shown(&one.name, &one.value)))));
         }
-        parts.extend(self.poll_by.as_ref().map(PollBy::to_string));
-        parts.extend(self.disabled.map(|disabled| if disabled { "is disabled" } else { "is enabled" }.to_owned()));
-        parts.iter().map(|part| format!("; {part}")).collect()
+        changes.extend(self.poll_by.as_ref().map(WantedPoller::to_string));
+        changes.extend(self.disabled.map(|disabled| if disabled { "is disabled" } else { "is enabled" }.to_owned()));
+        changes.iter().map(|change| format!("; {change}")).collect()
     }
 }
 
 impl<T> Change<Vec<T>> {
-    /// What is added and what is taken away.
+    /// What is added (`+`) and removed (`-`).
     fn difference(&self, text: impl Fn(&T) -> String) -> String {
         let [from, to] = [&self.from, &self.to].map(|list| list.iter().map(&text).collect::<Vec<_>>());
         let added = to.iter().filter(|name| !from.contains(name)).map(|name| format!("+{}", quoted(name)));
@@ -239,29 +216,36 @@ impl<T> Change<Vec<T>> {
     }
 }
 
-/// One line for each thing that is done: `+` is created, `~` changed, `-` deleted.
+/// One line for each change: `+` is created, `~` changed, `-` deleted.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return writeln!(f, "nothing to do");
         }
-        for part in &self.parts {
-            part.groups.iter().try_for_each(|group| writeln!(f, "+ host group {}", quoted(&group.name)))?;
-            part.updates.iter().try_for_each(|update| writeln!(f, "{update}"))?;
-            part.creates.iter().try_for_each(|create| writeln!(f, "{create}"))?;
+        for kind_plan in &self.kind_plans {
+            for group in &kind_plan.groups {
+                writeln!(f, "+ host group {}", quoted(&group.name))?;
+            }
+            for update in &kind_plan.updates {
+                writeln!(f, "{update}")?;
+            }
+            for new_host in &kind_plan.new_hosts {
+                writeln!(f, "{new_host}")?;
+            }
         }
-        for extra in self.deletions() {
-            writeln!(f, "- {} {} (hostid {})", extra.kind.type_name(), quoted(&extra.host), extra.id)?;
+        for orphan in self.deletions() {
+            writeln!(f, "- {} {} (hostid {})", orphan.kind.type_name(), quoted(&orphan.host), orphan.id)?;
         }
-        let count = |of: fn(&Part) -> usize| self.parts.iter().map(of).sum::<usize>();
-        let groups = count(|part| part.groups.len());
-        let (creates, updates) = (count(|part| part.creates.len()), count(|part| part.updates.len()));
+        let count = |of: fn(&KindPlan) -> usize| self.kind_plans.iter().map(of).sum::<usize>();
+        let groups = count(|kind_plan| kind_plan.groups.len());
+        let new_hosts = count(|kind_plan| kind_plan.new_hosts.len());
+        let updates = count(|kind_plan| kind_plan.updates.len());
         let deletions = self.deletions().count();
-        writeln!(f, "{groups} host group(s) and {creates} host(s) to create, {updates} to change, {deletions} to delete")
+        writeln!(f, "{groups} host group(s) and {new_hosts} host(s) to create, {updates} to change, {deletions} to delete")
     }
 }
 
-impl fmt::Display for Create {
+impl fmt::Display for NewHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "+ {} {}", self.kind.type_name(), quoted(&self.visible))?;
         if self.technical != self.visible {
@@ -281,13 +265,13 @@ impl fmt::Display for Create {
     }
 }
 
-impl fmt::Display for Update {
+impl fmt::Display for HostUpdate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "~ {} {} (hostid {}){}", self.kind.type_name(), quoted(&self.host), self.id, self.changes())
     }
 }
 
-impl fmt::Display for PollBy {
+impl fmt::Display for WantedPoller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Proxy(proxy) => write!(f, "proxy {}", quoted(&proxy.name)),
@@ -302,12 +286,12 @@ impl fmt::Display for Tag {
     }
 }
 
-/// A name as people can tell it from the words around it; a line stays a line.
+/// A name in quotes, its control characters escaped so that a line of the log stays one line.
 pub fn quoted(name: &str) -> String {
     format!("'{}'", one_line(name, Controls::Escaped))
 }
 
-/// A macro for people. The configuration's own may be passwords: of them the name is enough.
+/// A macro as text. Values of macros of the configuration may be passwords and are not shown.
 fn shown(name: &str, value: &MacroValue) -> String {
     match value {
         MacroValue::Plain(value) if [NAME_MACRO, HOST_MACRO].contains(&name) => format!("{name}={value}"),

@@ -9,37 +9,30 @@ use crate::labels::{
     ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, TAGS, VCENTER_TAG, object_tag,
 };
 use crate::names::{self, Candidates};
-use crate::plan::{Change, GroupRef, SetMacro, Update};
-use crate::settings::Settings;
-use crate::zabbix::state::{Host, Named, PollBy, PolledBy, Tag};
+use crate::plan::{Change, GroupRef, HostUpdate, SetMacro};
+use crate::resolved::ResolvedConfig;
+use crate::zabbix::state::{CurrentPoller, Host, IdName, Tag, WantedPoller};
 
-/// An object, the host that stands for it, and where both belong.
+/// An object, the host that stands for it, and what the comparison of both needs.
 #[derive(Clone, Copy)]
-pub struct Pair<'s> {
-    /// The configuration.
+pub struct MatchedHost<'s> {
     pub config: &'s Config,
-    /// All that vSphere has.
     pub inventory: &'s Inventory,
-    /// What the type's hosts are given.
-    pub settings: &'s Settings,
-    /// The object.
+    pub resolved: &'s ResolvedConfig,
     pub object: &'s Object,
-    /// Its host.
     pub host: &'s Host,
-    /// Whether the host becomes ours only now.
+    /// Whether this run takes the host over from another maker.
     pub adopted: bool,
 }
 
-/// Names that a host is to have instead of its own; none where its own is good, or was chosen by somebody.
+/// New names for a host; `None` where its name is good, or was chosen by an administrator.
 #[derive(Clone, Debug, Default)]
-pub struct Wish {
-    /// Visible names.
+pub struct RenameRequest {
     pub visible: Option<Candidates>,
-    /// Technical names.
     pub technical: Option<Candidates>,
 }
 
-/// The names that a host gets, chosen among the wanted ones.
+/// The names that a host gets, chosen among those of the request.
 #[derive(Clone, Debug, Default)]
 pub struct NewNames {
     /// Visible name.
@@ -48,11 +41,13 @@ pub struct NewNames {
     pub technical: Option<String>,
 }
 
-impl Pair<'_> {
-    /// Names that the host should have. Those that it was given follow the object; those that somebody chose stay.
-    pub fn wish(&self) -> Wish {
-        let (object, host, vcenter) = (self.object, self.host, self.config.vcenter.as_str());
-        let (visible, technical) = names::of(object, vcenter);
+impl MatchedHost<'_> {
+    /// The names that the host should have. A name that this program gave follows the object; one that an administrator chose stays.
+    pub fn rename_request(&self) -> RenameRequest {
+        let object = self.object;
+        let host = self.host;
+        let vcenter = self.config.vcenter.as_str();
+        let (visible, technical) = names::candidates(object, vcenter);
         let moid = tagged(host, vcenter).map_or(object.moid.as_str(), |(_, moid)| moid);
         let old = recorded_name(host).or(self.adopted.then_some(object.name.as_str()));
         let visible_was_given = match object.kind {
@@ -63,19 +58,19 @@ impl Pair<'_> {
         let technical_was_given =
             old.is_some_and(|old| host.technical == old || names::technical(old, moid, vcenter).contains(&host.technical));
         let technical_is_good = host.technical == object.name || technical.contains(&host.technical);
-        Wish {
+        RenameRequest {
             visible: (visible_was_given && !visible.contains(&host.visible)).then_some(visible),
             technical: (technical_was_given && !technical_is_good).then_some(technical),
         }
     }
 
-    /// Everything that has to change.
-    pub fn update(&self, names: NewNames, groups: &mut Groups<'_>) -> Update {
+    /// All changes of the host.
+    pub fn update(&self, names: NewNames, groups: &mut Groups<'_>) -> HostUpdate {
         let (groups, cluster) = self.groups(groups);
         let (disabled, disabled_tag) = self.status();
         let host = self.host;
         let renamed = |from: &String, to: Option<String>| to.map(|to| Change { from: from.clone(), to });
-        Update {
+        HostUpdate {
             kind: self.object.kind,
             id: host.id.clone(),
             host: host.visible.clone(),
@@ -91,36 +86,39 @@ impl Pair<'_> {
         }
     }
 
-    /// All groups, if they change, and the cluster to note on the host.
+    /// All groups, if they change, and the value of [`CLUSTER_TAG`].
     fn groups(&self, groups: &mut Groups<'_>) -> (Option<Change<Vec<GroupRef>>>, Option<String>) {
-        let block = self.config.blocks.get(&self.object.kind);
-        let configured: Vec<&String> = block.into_iter().flat_map(|block| &block.groups).collect();
-        let is_configured = |name: &str| configured.iter().any(|one| groups::same(one, name));
-        let reference = |group: &Named| GroupRef { id: Some(group.id.clone()), name: group.name.clone() };
+        let kind_config = self.config.kinds.get(&self.object.kind);
+        let configured: Vec<&String> = kind_config.into_iter().flat_map(|kind_config| &kind_config.groups).collect();
+        let is_configured = |name: &str| configured.iter().any(|one| groups::is_same_name(one, name));
+        let reference = |group: &IdName| GroupRef { id: Some(group.id.clone()), name: group.name.clone() };
         let from: Vec<GroupRef> = self.host.groups.iter().map(reference).collect();
-        let (mut to, noted) = (from.clone(), self.host.tag(CLUSTER_TAG));
+        let mut to = from.clone();
+        let noted = self.host.tag(CLUSTER_TAG);
         if self.config.follows(Follow::Groups) {
-            configured.iter().for_each(|name| groups::add(&mut to, groups.named(name, false)));
+            for name in &configured {
+                groups::add(&mut to, groups.find_or_create(name, false));
+            }
         }
         let mut cluster = noted;
         if let Some(now) = self.object.cluster.as_deref().filter(|now| self.config.follows(Follow::Cluster) && noted != Some(now))
         {
             cluster = Some(now);
-            groups::add(&mut to, groups.named(now, false));
+            groups::add(&mut to, groups.find_or_create(now, false));
             // The original never took a moved machine out of its old cluster's group, nor noted which that was.
             let was_of = |name: &str| match noted {
-                Some(before) => groups::same(before, name),
-                None => self.adopted && self.inventory.clusters.iter().any(|cluster| groups::same(cluster, name)),
+                Some(before) => groups::is_same_name(before, name),
+                None => self.adopted && self.inventory.clusters.iter().any(|cluster| groups::is_same_name(cluster, name)),
             };
-            to.retain(|group| groups::same(&group.name, now) || is_configured(&group.name) || !was_of(&group.name));
+            to.retain(|group| groups::is_same_name(&group.name, now) || is_configured(&group.name) || !was_of(&group.name));
         }
         ((from != to).then_some(Change { from, to }), cluster.map(str::to_owned))
     }
 
-    fn templates(&self) -> Option<Change<Vec<Named>>> {
+    fn templates(&self) -> Option<Change<Vec<IdName>>> {
         let from = &self.host.templates;
-        let missing = |template: &&Named| !from.iter().any(|linked| linked.id == template.id);
-        let missing: Vec<Named> = self.settings.templates.iter().filter(missing).cloned().collect();
+        let missing = |template: &&IdName| !from.iter().any(|linked| linked.id == template.id);
+        let missing: Vec<IdName> = self.resolved.templates.iter().filter(missing).cloned().collect();
         let follows = self.config.follows(Follow::Templates) && !missing.is_empty();
         follows.then(|| Change { from: from.clone(), to: [from.clone(), missing].concat() })
     }
@@ -141,14 +139,14 @@ impl Pair<'_> {
         (sorted(from) != sorted(&to)).then_some(Change { from: from.clone(), to })
     }
 
-    /// Our own macros as they have to be; those of the configuration only where they are followed.
+    /// The macros to set: this program's own always, those of the configuration where `sync` has `macros`.
     fn macros(&self) -> Vec<SetMacro> {
         let wanted = macros(self.config, self.object);
         let ours = |name: &str| name == NAME_MACRO;
         let follows = self.config.follows(Follow::Macros);
-        let set = wanted.into_iter().filter_map(|(name, value)| match self.host.macro_named(&name) {
+        let set = wanted.into_iter().filter_map(|(name, value)| match self.host.user_macro(&name) {
             None if ours(&name) || name == HOST_MACRO || follows => Some(SetMacro { id: None, name, value }),
-            // A secret that is there cannot be compared. One that Zabbix shows is not kept as a secret yet.
+            // A secret value cannot be compared. A value that Zabbix shows is not stored as a secret yet.
             Some(old) if (ours(&name) || follows) && old.value.is_some() && old.value.as_deref() != value.plain() => {
                 Some(SetMacro { id: Some(old.id.clone()), name, value })
             }
@@ -157,16 +155,19 @@ impl Pair<'_> {
         set.collect()
     }
 
-    fn poll_by(&self) -> Option<PollBy> {
-        let wanted = self.settings.poll_by.clone().filter(|_| self.config.follows(Follow::Proxy))?;
+    fn poll_by(&self) -> Option<WantedPoller> {
+        let wanted = self.resolved.poll_by.clone().filter(|_| self.config.follows(Follow::Proxy))?;
         let same = match (&wanted, &self.host.polled_by) {
-            (PollBy::Proxy(wanted), PolledBy::Proxy(id)) | (PollBy::Group(wanted), PolledBy::Group(id)) => wanted.id == *id,
+            (WantedPoller::Proxy(wanted), CurrentPoller::Proxy(id)) | (WantedPoller::Group(wanted), CurrentPoller::Group(id)) => {
+                wanted.id == *id
+            }
             _ => false,
         };
         (!same).then_some(wanted)
     }
 
-    /// Whether the host is to be disabled or enabled, and the state to note on it. Only what we disabled is enabled again.
+    /// Whether the host is to be disabled or enabled, and the value of [`DISABLED_TAG`]. Only a host that this program disabled is
+    /// enabled again.
     fn status(&self) -> (Option<bool>, Option<String>) {
         let noted = self.host.tag(DISABLED_TAG).map(str::to_owned);
         match (self.object.disabled_by, noted) {
@@ -178,7 +179,7 @@ impl Pair<'_> {
     }
 }
 
-/// Our tags for an object's host.
+/// This program's tags for an object's host.
 pub fn tags(
     object: &Object,
     vcenter: &str,
@@ -204,9 +205,9 @@ pub fn tags(
 /// Longest value of a tag, in characters.
 const LONGEST_TAG: usize = 255;
 
-/// The macros of an object's host: the configuration's, and ours.
+/// The macros of an object's host: the configuration's, and this program's own.
 pub fn macros(config: &Config, object: &Object) -> Vec<(String, MacroValue)> {
-    let mut macros = config.blocks.get(&object.kind).map(|block| block.macros.clone()).unwrap_or_default();
+    let mut macros = config.kinds.get(&object.kind).map(|kind_config| kind_config.macros.clone()).unwrap_or_default();
     macros.entry(HOST_MACRO.to_owned()).or_insert_with(|| MacroValue::Plain(config.vcenter.clone()));
     macros.insert(NAME_MACRO.to_owned(), MacroValue::Plain(object.address.clone()));
     macros.into_iter().collect()

@@ -1,4 +1,4 @@
-//! What is done to many objects in one call: groups, hosts and macros.
+//! The changes that are made to many objects in one call: groups, hosts and macros.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -7,29 +7,28 @@ use std::slice;
 
 use serde_json::{Map, Value, json};
 
-use crate::batch::{Caller, Work};
+use crate::batch::{BatchRunner, BatchWork};
 use crate::config::MacroValue;
 use crate::console::Console;
 use crate::kind::Kind;
-use crate::plan::{Create, Extra, GroupRef, NewGroup, SetMacro, Update, quoted};
+use crate::plan::{GroupRef, HostUpdate, NewGroup, NewHost, OrphanHost, SetMacro, quoted};
 use crate::zabbix::api::ApiError;
-use crate::zabbix::state::{Named, Tag};
+use crate::zabbix::state::{IdName, Tag};
 
-/// Tells about each object once, however often it is tried.
-pub struct Teller<'a> {
+/// Reports on a batch. An object that is tried again is logged once.
+pub struct Progress<'a> {
     console: &'a Console,
     prefix: &'a str,
-    told: RefCell<HashSet<String>>,
+    logged: RefCell<HashSet<String>>,
 }
 
-impl<'a> Teller<'a> {
-    /// Lines begin with the prefix.
+impl<'a> Progress<'a> {
     pub fn new(console: &'a Console, prefix: &'a str) -> Self {
-        Self { console, prefix, told: RefCell::default() }
+        Self { console, prefix, logged: RefCell::default() }
     }
 
     fn info(&self, text: String) {
-        if self.told.borrow_mut().insert(text.clone()) {
+        if self.logged.borrow_mut().insert(text.clone()) {
             self.console.info(format_args!("{} {text}", self.prefix));
         }
     }
@@ -44,78 +43,75 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// Ids of groups that were created on the way, by name.
-type Created = HashMap<String, String>;
+/// Ids of groups that this run has created, by name.
+type CreatedGroups = HashMap<String, String>;
 
-/// Creates host groups.
 pub struct CreateGroups<'a> {
-    teller: &'a Teller<'a>,
-    created: &'a mut Created,
+    progress: &'a Progress<'a>,
+    created: &'a mut CreatedGroups,
 }
 
 impl<'a> CreateGroups<'a> {
-    /// Adds what it creates to `created`.
-    pub fn new(teller: &'a Teller<'a>, created: &'a mut Created) -> Self {
-        Self { teller, created }
+    /// Adds the ids of new groups to `created`.
+    pub fn new(progress: &'a Progress<'a>, created: &'a mut CreatedGroups) -> Self {
+        Self { progress, created }
     }
 }
 
-impl Work<NewGroup> for CreateGroups<'_> {
-    fn attempt(&mut self, caller: &mut Caller<'_>, groups: &[NewGroup]) -> Result<(), ApiError> {
+impl BatchWork<NewGroup> for CreateGroups<'_> {
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, groups: &[NewGroup]) -> Result<(), ApiError> {
         for group in groups {
             let creating = format!("Creating Zabbix host group {}", quoted(&group.name));
             if group.cluster {
-                self.teller.info(creating);
-            } else if self.teller.told.borrow_mut().insert(creating.clone()) {
-                self.teller.console.warning(format_args!("Unable to find Zabbix host group {}", quoted(&group.name)));
-                self.teller.console.info(creating);
+                self.progress.info(creating);
+            } else if self.progress.logged.borrow_mut().insert(creating.clone()) {
+                self.progress.console.warning(format_args!("Unable to find Zabbix host group {}", quoted(&group.name)));
+                self.progress.console.info(creating);
             }
         }
         let params: Value = groups.iter().map(|group| json!({"name": group.name})).collect();
-        let answer = caller.call("hostgroup.create", params)?;
+        let answer = runner.call("hostgroup.create", params)?;
         let ids = answer["groupids"].as_array().into_iter().flatten().filter_map(Value::as_str);
         self.created.extend(groups.iter().zip(ids).map(|(group, id)| (group.name.clone(), id.to_owned())));
-        self.teller.done(groups.len());
+        self.progress.done(groups.len());
         Ok(())
     }
 
-    /// The hosts to come want the ids of those that are there.
-    fn left(&mut self, caller: &mut Caller<'_>, groups: &[NewGroup]) -> Vec<NewGroup> {
+    /// Also records the ids of those that exist: the new hosts need them.
+    fn remaining(&mut self, runner: &mut BatchRunner<'_>, groups: &[NewGroup]) -> Vec<NewGroup> {
         let names: Vec<&String> = groups.iter().map(|group| &group.name).collect();
         let wanted = json!({"filter": {"name": names}, "output": ["groupid", "name"]});
-        let there = existing(caller, "hostgroup.get", wanted, ["name", "groupid"]);
+        let there = existing(runner, "hostgroup.get", wanted, ["name", "groupid"]);
         let left: Vec<NewGroup> =
             groups.iter().filter(|group| there.iter().all(|[name, _]| *name != group.name)).cloned().collect();
         self.created.extend(there.into_iter().map(|[name, id]| (name, id)));
-        self.teller.done(groups.len() - left.len());
+        self.progress.done(groups.len() - left.len());
         left
     }
 
     fn failed(&mut self, group: &NewGroup, error: &ApiError) {
-        self.teller.failed("create host group", &group.name, error);
+        self.progress.failed("create host group", &group.name, error);
     }
 }
 
-/// Creates hosts.
 pub struct CreateHosts<'a> {
-    teller: &'a Teller<'a>,
-    groups: &'a Created,
+    progress: &'a Progress<'a>,
+    groups: &'a CreatedGroups,
 }
 
 impl<'a> CreateHosts<'a> {
-    /// Puts them into groups that are there, or were created on the way.
-    pub fn new(teller: &'a Teller<'a>, groups: &'a Created) -> Self {
-        Self { teller, groups }
+    pub fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
+        Self { progress, groups }
     }
 }
 
-impl Work<Create> for CreateHosts<'_> {
-    fn attempt(&mut self, caller: &mut Caller<'_>, hosts: &[Create]) -> Result<(), ApiError> {
-        let dialect = caller.dialect();
+impl BatchWork<NewHost> for CreateHosts<'_> {
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, hosts: &[NewHost]) -> Result<(), ApiError> {
+        let dialect = runner.dialect();
         let mut params = Vec::with_capacity(hosts.len());
         for host in hosts {
             let word = if host.kind == Kind::Datastore { "host" } else { "Zabbix host" };
-            self.teller.info(format!("Creating {word} {}", quoted(&host.visible)));
+            self.progress.info(format!("Creating {word} {}", quoted(&host.visible)));
             let macros: Value = host.macros.iter().map(|(name, value)| with_value(json!({"macro": name}), value)).collect();
             let mut param = json!({
                 "host": host.technical,
@@ -130,45 +126,44 @@ impl Work<Create> for CreateHosts<'_> {
             extend(&mut param, host.poll_by.as_ref().map(|by| dialect.poll_by(by)));
             params.push(param);
         }
-        caller.call("host.create", Value::Array(params))?;
-        self.teller.done(hosts.len());
+        runner.call("host.create", Value::Array(params))?;
+        self.progress.done(hosts.len());
         Ok(())
     }
 
-    fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Create]) -> Vec<Create> {
+    fn remaining(&mut self, runner: &mut BatchRunner<'_>, hosts: &[NewHost]) -> Vec<NewHost> {
         let names: Vec<&String> = hosts.iter().map(|host| &host.technical).collect();
-        let there = existing(caller, "host.get", json!({"filter": {"host": names}, "output": ["host"]}), ["host"]);
-        let left: Vec<Create> = hosts.iter().filter(|host| !there.contains(slice::from_ref(&host.technical))).cloned().collect();
-        self.teller.done(hosts.len() - left.len());
+        let there = existing(runner, "host.get", json!({"filter": {"host": names}, "output": ["host"]}), ["host"]);
+        let left: Vec<NewHost> = hosts.iter().filter(|host| !there.contains(slice::from_ref(&host.technical))).cloned().collect();
+        self.progress.done(hosts.len() - left.len());
         left
     }
 
-    fn failed(&mut self, host: &Create, error: &ApiError) {
-        self.teller.failed("create host", &host.visible, error);
+    fn failed(&mut self, host: &NewHost, error: &ApiError) {
+        self.progress.failed("create host", &host.visible, error);
     }
 }
 
-/// Changes hosts, their macros apart.
+/// Changes hosts, except for their macros.
 pub struct UpdateHosts<'a> {
-    teller: &'a Teller<'a>,
-    groups: &'a Created,
+    progress: &'a Progress<'a>,
+    groups: &'a CreatedGroups,
     /// Ids of hosts that could not be changed.
     pub failed: HashSet<String>,
 }
 
 impl<'a> UpdateHosts<'a> {
-    /// Puts them into groups that are there, or were created on the way.
-    pub fn new(teller: &'a Teller<'a>, groups: &'a Created) -> Self {
-        Self { teller, groups, failed: HashSet::new() }
+    pub fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
+        Self { progress, groups, failed: HashSet::new() }
     }
 }
 
-impl Work<Update> for UpdateHosts<'_> {
-    fn attempt(&mut self, caller: &mut Caller<'_>, hosts: &[Update]) -> Result<(), ApiError> {
-        let dialect = caller.dialect();
+impl BatchWork<HostUpdate> for UpdateHosts<'_> {
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, hosts: &[HostUpdate]) -> Result<(), ApiError> {
+        let dialect = runner.dialect();
         let mut params = Vec::new();
         for host in hosts {
-            self.teller.info(format!("Updating Zabbix host {}{}", quoted(&host.host), host.changes()));
+            self.progress.info(format!("Updating Zabbix host {}{}", quoted(&host.host), host.changes()));
             let mut param = Map::new();
             let mut set = |name: &str, value: Option<Value>| param.extend(value.map(|value| (name.to_owned(), value)));
             set("host", host.technical.as_ref().map(|change| json!(change.to)));
@@ -185,19 +180,19 @@ impl Work<Update> for UpdateHosts<'_> {
             }
         }
         if !params.is_empty() {
-            caller.call("host.update", Value::Array(params))?;
+            runner.call("host.update", Value::Array(params))?;
         }
-        self.teller.done(hosts.len());
+        self.progress.done(hosts.len());
         Ok(())
     }
 
-    fn failed(&mut self, host: &Update, error: &ApiError) {
+    fn failed(&mut self, host: &HostUpdate, error: &ApiError) {
         self.failed.insert(host.id.clone());
-        self.teller.failed("update host", &host.host, error);
+        self.progress.failed("update host", &host.host, error);
     }
 }
 
-/// A macro of a host that exists.
+/// A macro to set on an existing host.
 #[derive(Clone)]
 pub struct HostMacro {
     host_id: String,
@@ -209,97 +204,98 @@ pub struct HostMacro {
 }
 
 impl HostMacro {
-    /// The macro of a host that is changed.
-    pub fn new(update: &Update, set: &SetMacro) -> Self {
+    pub fn new(update: &HostUpdate, set: &SetMacro) -> Self {
         let SetMacro { id, name, value } = set.clone();
         Self { host_id: update.id.clone(), host: update.host.clone(), id, name, value }
     }
 }
 
-/// Sets macros: in one call either new or old ones.
+/// Sets macros; a call has either new or existing ones.
 pub struct SetMacros<'a> {
-    teller: &'a Teller<'a>,
+    progress: &'a Progress<'a>,
 }
 
 impl<'a> SetMacros<'a> {
-    /// Tells what fails.
-    pub fn new(teller: &'a Teller<'a>) -> Self {
-        Self { teller }
+    pub fn new(progress: &'a Progress<'a>) -> Self {
+        Self { progress }
     }
 }
 
-impl Work<HostMacro> for SetMacros<'_> {
-    fn attempt(&mut self, caller: &mut Caller<'_>, macros: &[HostMacro]) -> Result<(), ApiError> {
+impl BatchWork<HostMacro> for SetMacros<'_> {
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, macros: &[HostMacro]) -> Result<(), ApiError> {
         let param = |one: &HostMacro| match &one.id {
             Some(id) => with_value(json!({"hostmacroid": id}), &one.value),
             None => with_value(json!({"hostid": one.host_id, "macro": one.name}), &one.value),
         };
         let old = macros.iter().all(|one| one.id.is_some());
         let method = if old { "usermacro.update" } else { "usermacro.create" };
-        caller.call(method, macros.iter().map(param).collect()).map(drop)
+        runner.call(method, macros.iter().map(param).collect()).map(drop)
     }
 
-    /// Setting an old one twice does no harm; a new one that is there already would be refused.
-    fn left(&mut self, caller: &mut Caller<'_>, macros: &[HostMacro]) -> Vec<HostMacro> {
+    /// Setting an existing macro twice does no harm; creating one that exists would be refused.
+    fn remaining(&mut self, runner: &mut BatchRunner<'_>, macros: &[HostMacro]) -> Vec<HostMacro> {
         if macros.iter().all(|one| one.id.is_some()) {
             return macros.to_vec();
         }
         let ids: HashSet<&String> = macros.iter().map(|one| &one.host_id).collect();
         let wanted = json!({"hostids": ids, "output": ["hostid", "macro"]});
-        let there = existing(caller, "usermacro.get", wanted, ["hostid", "macro"]);
+        let there = existing(runner, "usermacro.get", wanted, ["hostid", "macro"]);
         macros.iter().filter(|one| !there.contains(&[one.host_id.clone(), one.name.clone()])).cloned().collect()
     }
 
     fn failed(&mut self, one: &HostMacro, error: &ApiError) {
-        self.teller.failed(&format!("set macro {} of host", one.name), &one.host, error);
+        self.progress.failed(&format!("set macro {} of host", one.name), &one.host, error);
     }
 }
 
-/// Deletes hosts.
 pub struct DeleteHosts<'a> {
-    teller: &'a Teller<'a>,
+    progress: &'a Progress<'a>,
 }
 
 impl<'a> DeleteHosts<'a> {
-    /// Tells what it deletes.
-    pub fn new(teller: &'a Teller<'a>) -> Self {
-        Self { teller }
+    pub fn new(progress: &'a Progress<'a>) -> Self {
+        Self { progress }
     }
 }
 
-impl Work<Extra> for DeleteHosts<'_> {
-    fn attempt(&mut self, caller: &mut Caller<'_>, hosts: &[Extra]) -> Result<(), ApiError> {
+impl BatchWork<OrphanHost> for DeleteHosts<'_> {
+    fn attempt(&mut self, runner: &mut BatchRunner<'_>, hosts: &[OrphanHost]) -> Result<(), ApiError> {
         for host in hosts {
             let text = format!("Deleting host {} with hostid '{}'", quoted(&host.host), host.id);
-            if self.teller.told.borrow_mut().insert(text.clone()) {
-                self.teller.console.warning(text);
+            if self.progress.logged.borrow_mut().insert(text.clone()) {
+                self.progress.console.warning(text);
             }
         }
-        caller.call("host.delete", hosts.iter().map(|host| json!(host.id)).collect())?;
-        self.teller.done(hosts.len());
+        runner.call("host.delete", hosts.iter().map(|host| json!(host.id)).collect())?;
+        self.progress.done(hosts.len());
         Ok(())
     }
 
-    fn left(&mut self, caller: &mut Caller<'_>, hosts: &[Extra]) -> Vec<Extra> {
+    fn remaining(&mut self, runner: &mut BatchRunner<'_>, hosts: &[OrphanHost]) -> Vec<OrphanHost> {
         let ids: Vec<&String> = hosts.iter().map(|host| &host.id).collect();
-        let there = existing(caller, "host.get", json!({"hostids": ids, "output": ["hostid"]}), ["hostid"]);
+        let there = existing(runner, "host.get", json!({"hostids": ids, "output": ["hostid"]}), ["hostid"]);
         hosts.iter().filter(|host| there.contains(slice::from_ref(&host.id))).cloned().collect()
     }
 
-    fn failed(&mut self, host: &Extra, error: &ApiError) {
-        self.teller.failed("delete host", &host.host, error);
+    fn failed(&mut self, host: &OrphanHost, error: &ApiError) {
+        self.progress.failed("delete host", &host.host, error);
     }
 }
 
-/// Some members of what there is. When that cannot be found out, nothing is there: trying again tells.
-fn existing<const N: usize>(caller: &mut Caller<'_>, method: &str, wanted: Value, members: [&str; N]) -> HashSet<[String; N]> {
-    let found = caller.call(method, wanted).unwrap_or_default();
+/// These members of the existing objects. When the call fails, none exists: trying again shows.
+fn existing<const N: usize>(
+    runner: &mut BatchRunner<'_>,
+    method: &str,
+    wanted: Value,
+    members: [&str; N],
+) -> HashSet<[String; N]> {
+    let found = runner.call(method, wanted).unwrap_or_default();
     let text = |row: &Value, member: &str| row[member].as_str().unwrap_or_default().to_owned();
     found.as_array().into_iter().flatten().map(|row| members.map(|member| text(row, member))).collect()
 }
 
-/// The ids of groups. One that was to be created on the way and could not be is told as Zabbix would tell it.
-fn group_ids(groups: &[GroupRef], created: &Created) -> Result<Value, ApiError> {
+/// The ids of groups. A group that could not be created gives the error of a refusal by Zabbix.
+fn group_ids(groups: &[GroupRef], created: &CreatedGroups) -> Result<Value, ApiError> {
     let id = |group: &GroupRef| match group.id.as_ref().or_else(|| created.get(&group.name)) {
         Some(id) => Ok(json!({"groupid": id})),
         None => Err(ApiError::Refused { reason: format!("host group {} could not be created", quoted(&group.name)) }),
@@ -307,7 +303,7 @@ fn group_ids(groups: &[GroupRef], created: &Created) -> Result<Value, ApiError> 
     groups.iter().map(id).collect()
 }
 
-fn template_ids(templates: &[Named]) -> Value {
+fn template_ids(templates: &[IdName]) -> Value {
     templates.iter().map(|template| json!({"templateid": template.id})).collect()
 }
 
@@ -315,7 +311,7 @@ fn tags(tags: &[Tag]) -> Value {
     tags.iter().map(|tag| json!({"tag": tag.tag, "value": tag.value})).collect()
 }
 
-/// A macro with its value, and with its type where that is not the usual one.
+/// Adds value and type to a macro; a plain value needs no type.
 fn with_value(mut one: Value, value: &MacroValue) -> Value {
     let members = match value {
         MacroValue::Plain(value) => json!({"value": value}),
@@ -325,7 +321,7 @@ fn with_value(mut one: Value, value: &MacroValue) -> Value {
     one
 }
 
-/// Type of a macro whose value Zabbix shows to nobody.
+/// Type of a macro whose value Zabbix does not show.
 const SECRET: u8 = 1;
 
 /// Adds members to an object.

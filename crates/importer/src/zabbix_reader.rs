@@ -1,39 +1,40 @@
-//! Reading what Zabbix has, by names and tags: never everything.
+//! Reads from Zabbix what may concern the objects of the inventory, by names and tags: never everything.
 
 use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::config::{Config, Polling};
+use crate::config::{Config, PollingConfig};
 use crate::identity::tagged;
 use crate::inventory::{Inventory, Object};
 use crate::labels::{HOST_MACRO, VCENTER_TAG};
 use crate::names;
-use crate::zabbix::api::{ApiError, Call};
-use crate::zabbix::state::{Host, Macro, Named, State, Tag, Template};
+use crate::zabbix::api::{ApiClient, ApiError};
+use crate::zabbix::state::{Host, IdName, Macro, Tag, Template, ZabbixState};
 
 /// Hosts read in one call, and names asked for in one call.
 const CHUNK: usize = 1000;
 
-/// What Zabbix has that may concern the objects of the inventory.
+/// Reads the hosts, groups, templates and proxies that a plan depends on.
 ///
 /// # Errors
 /// When a call fails: a plan made from half of it would be wrong.
-pub fn state(api: &mut dyn Call, config: &Config, inventory: &Inventory) -> Result<State, ApiError> {
-    let blocks = || config.blocks.values();
-    let mut state = State {
+pub fn read_state(api: &mut dyn ApiClient, config: &Config, inventory: &Inventory) -> Result<ZabbixState, ApiError> {
+    let kinds = || config.kinds.values();
+    let mut state = ZabbixState {
         groups: groups(api, config, inventory)?,
-        templates: templates(api, &unique(blocks().flat_map(|block| block.templates.iter().cloned())))?,
-        ..State::default()
+        templates: templates(api, &unique(kinds().flat_map(|kind_config| kind_config.templates.iter().cloned())))?,
+        ..ZabbixState::default()
     };
-    let polled =
-        |wanted: fn(&Polling) -> Option<&String>| unique(blocks().filter_map(|block| wanted(block.polling.as_ref()?).cloned()));
+    let polled = |wanted: fn(&PollingConfig) -> Option<&String>| {
+        unique(kinds().filter_map(|kind_config| wanted(kind_config.polling.as_ref()?).cloned()))
+    };
     let proxy_name = api.dialect().proxy_name();
-    let proxies = polled(|polling| if let Polling::Proxy(name) = polling { Some(name) } else { None });
-    state.proxies = named(api, "proxy.get", "proxyid", proxy_name, &proxies)?;
-    let proxy_groups = polled(|polling| if let Polling::Group(name) = polling { Some(name) } else { None });
+    let proxies = polled(|polling| if let PollingConfig::Proxy(name) = polling { Some(name) } else { None });
+    state.proxies = ids_by_name(api, "proxy.get", "proxyid", proxy_name, &proxies)?;
+    let proxy_groups = polled(|polling| if let PollingConfig::Group(name) = polling { Some(name) } else { None });
     if api.dialect().has_proxy_groups() {
-        state.proxy_groups = named(api, "proxygroup.get", "proxy_groupid", "name", &proxy_groups)?;
+        state.proxy_groups = ids_by_name(api, "proxygroup.get", "proxy_groupid", "name", &proxy_groups)?;
     }
     let ours = json!({"tags": [{"tag": VCENTER_TAG, "value": config.vcenter, "operator": EQUALS}]});
     let carriers = json!({"filter": {"macro": [HOST_MACRO], "value": [config.vcenter]}, "output": ["hostid"], "hostids": null});
@@ -44,21 +45,21 @@ pub fn state(api: &mut dyn Call, config: &Config, inventory: &Inventory) -> Resu
     Ok(state)
 }
 
-/// A comparison of tags.
+/// Operator of a tag filter.
 const EQUALS: u8 = 1;
-/// Values of `flags`: made by people, and by a discovery rule.
+/// Value of `flags` of a host that a discovery rule made.
 const DISCOVERED: &str = "4";
 /// Status of a host that is not monitored.
 const DISABLED: &str = "1";
-/// Type of a macro whose value can be read. Of the others one is kept secret, and one in a vault.
+/// Type of a macro whose value can be read. The other types are secret, or in a vault.
 const PLAIN: &str = "0";
 
-/// Who holds the names that new objects would get: hosts are read, of templates the names are enough.
+/// Reads what has the names that new hosts would get: the hosts with everything, of templates the names.
 fn names_of_others(
-    api: &mut dyn Call,
+    api: &mut dyn ApiClient,
     config: &Config,
     inventory: &Inventory,
-    state: &mut State,
+    state: &mut ZabbixState,
     known: &BTreeSet<String>,
 ) -> Result<(), ApiError> {
     let tagged: HashSet<_> = state.hosts.iter().filter_map(|host| tagged(host, &config.vcenter)).collect();
@@ -69,7 +70,8 @@ fn names_of_others(
     let new: Vec<_> = inventory.objects.iter().filter(|object| !settled(object)).collect();
     let mut holders = BTreeSet::new();
     for chunk in new.chunks(CHUNK / 3) {
-        let (visible, technical): (Vec<_>, Vec<_>) = chunk.iter().map(|object| names::of(object, &config.vcenter)).unzip();
+        let (visible, technical): (Vec<_>, Vec<_>) =
+            chunk.iter().map(|object| names::candidates(object, &config.vcenter)).unzip();
         let filter = json!({"name": visible.concat(), "host": technical.concat()});
         let wanted = json!({"filter": filter, "searchByAny": true, "output": ["host", "name"]});
         for template in list(&api.call("template.get", wanted)?) {
@@ -82,21 +84,21 @@ fn names_of_others(
     Ok(())
 }
 
-/// Groups whose names resemble the wanted ones: Zabbix compares exactly or by parts, we need them whatever their case.
-fn groups(api: &mut dyn Call, config: &Config, inventory: &Inventory) -> Result<Vec<Named>, ApiError> {
-    let configured = config.blocks.values().flat_map(|block| &block.groups);
+/// Groups whose names resemble the wanted ones. Zabbix cannot compare whole names without regard to case, so it is asked for parts.
+fn groups(api: &mut dyn ApiClient, config: &Config, inventory: &Inventory) -> Result<Vec<IdName>, ApiError> {
+    let configured = config.kinds.values().flat_map(|kind_config| &kind_config.groups);
     let of_objects = inventory.objects.iter().filter_map(|object| object.cluster.as_ref());
     let names = unique(configured.chain(&inventory.clusters).chain(of_objects).cloned());
     let mut found = Vec::new();
     for names in names.chunks(CHUNK) {
         let wanted = json!({"search": {"name": names}, "searchByAny": true, "startSearch": true, "output": ["groupid", "name"]});
-        found.extend(list(&api.call("hostgroup.get", wanted)?).iter().map(|group| named_by(group, "groupid", "name")));
+        found.extend(list(&api.call("hostgroup.get", wanted)?).iter().map(|group| id_and_name(group, "groupid", "name")));
     }
     Ok(found)
 }
 
 /// Templates by visible or technical name.
-fn templates(api: &mut dyn Call, names: &[String]) -> Result<Vec<Template>, ApiError> {
+fn templates(api: &mut dyn ApiClient, names: &[String]) -> Result<Vec<Template>, ApiError> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
@@ -107,23 +109,23 @@ fn templates(api: &mut dyn Call, names: &[String]) -> Result<Vec<Template>, ApiE
     Ok(list(&found).iter().map(template).collect())
 }
 
-/// Objects of a kind by their names; nothing is asked for no names.
-fn named(api: &mut dyn Call, method: &str, id: &str, name: &str, names: &[String]) -> Result<Vec<Named>, ApiError> {
+/// Ids of objects with these names. Without names there is no call.
+fn ids_by_name(api: &mut dyn ApiClient, method: &str, id: &str, name: &str, names: &[String]) -> Result<Vec<IdName>, ApiError> {
     if names.is_empty() {
         return Ok(Vec::new());
     }
     let found = api.call(method, json!({"filter": {name: names}, "output": [id, name]}))?;
-    Ok(list(&found).iter().map(|value| named_by(value, id, name)).collect())
+    Ok(list(&found).iter().map(|value| id_and_name(value, id, name)).collect())
 }
 
-fn host_ids(api: &mut dyn Call, wanted: &Value) -> Result<BTreeSet<String>, ApiError> {
+fn host_ids(api: &mut dyn ApiClient, wanted: &Value) -> Result<BTreeSet<String>, ApiError> {
     let mut params = wanted.clone();
     params["output"] = json!(["hostid"]);
     Ok(strings(&api.call("host.get", params)?, "hostid").collect())
 }
 
 /// Everything about these hosts.
-fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiError> {
+fn hosts(api: &mut dyn ApiClient, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiError> {
     let dialect = api.dialect();
     let (select_groups, groups) = dialect.host_groups();
     let ids: Vec<&String> = ids.iter().collect();
@@ -146,8 +148,8 @@ fn hosts(api: &mut dyn Call, ids: &BTreeSet<String>) -> Result<Vec<Host>, ApiErr
                 disabled: text(value, "status") == DISABLED,
                 discovered: text(value, "flags") == DISCOVERED,
                 polled_by: dialect.polled_by(value),
-                groups: list(&value[groups]).iter().map(|group| named_by(group, "groupid", "name")).collect(),
-                templates: list(&value["parentTemplates"]).iter().map(|one| named_by(one, "templateid", "name")).collect(),
+                groups: list(&value[groups]).iter().map(|group| id_and_name(group, "groupid", "name")).collect(),
+                templates: list(&value["parentTemplates"]).iter().map(|one| id_and_name(one, "templateid", "name")).collect(),
                 tags: list(&value["tags"]).iter().map(|tag| Tag { tag: text(tag, "tag"), value: text(tag, "value") }).collect(),
                 macros: list(&value["macros"]).iter().map(host_macro).collect(),
             });
@@ -161,8 +163,8 @@ fn host_macro(value: &Value) -> Macro {
     Macro { id: text(value, "hostmacroid"), name: text(value, "macro"), value: plain.then(|| text(value, "value")) }
 }
 
-fn named_by(value: &Value, id: &str, name: &str) -> Named {
-    Named { id: text(value, id), name: text(value, name) }
+fn id_and_name(value: &Value, id: &str, name: &str) -> IdName {
+    IdName { id: text(value, id), name: text(value, name) }
 }
 
 fn list(value: &Value) -> &[Value] {
@@ -196,13 +198,13 @@ mod tests {
     use crate::planner;
     use crate::zabbix::dialect::Dialect;
 
-    /// Answers whatever it has, in turn.
-    struct Anything {
+    /// Gives these answers in turn, whatever is asked.
+    struct AnyAnswers {
         answers: Vec<Value>,
         calls: usize,
     }
 
-    impl Call for Anything {
+    impl ApiClient for AnyAnswers {
         fn call(&mut self, _method: &str, _params: Value) -> Result<Value, ApiError> {
             self.calls += 1;
             Ok(self.answers[self.calls % self.answers.len()].clone())
@@ -240,7 +242,7 @@ mod tests {
             let machine = json!({"moid": "vm-1", "name": "vm01"});
             let rows = rows.into_iter().chain([machine]).filter_map(|row| row.as_object().cloned()).collect::<Vec<Row>>();
             let inventory = Inventory::new(&config, &[(Kind::Vm, rows.clone()), (Kind::Cluster, rows)].into());
-            let state = state(&mut Anything { answers, calls: 0 }, &config, &inventory).unwrap();
+            let state = read_state(&mut AnyAnswers { answers, calls: 0 }, &config, &inventory).unwrap();
             planner::plan(&config, &inventory, &state, DeletionOptions { delete: true, allow_empty: true, max_delete: None }).to_string();
         }
     }

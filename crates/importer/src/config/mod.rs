@@ -1,4 +1,4 @@
-//! The configuration file, in two steps: what may be written (`file`), and what it means, where nothing can be wrong any more.
+//! The configuration file, read in two steps: as it is written (`file`), and checked, as [`Config`].
 
 mod file;
 mod values;
@@ -15,80 +15,71 @@ pub use self::values::{Adopt, Follow, MacroValue, Pattern};
 use self::file::File;
 use crate::kind::{Kind, PowerState};
 
-/// What a run is told.
+/// The configuration of a run.
 #[derive(Debug)]
 pub struct Config {
-    /// The vSphere host, as vPoller knows it.
+    /// The vSphere host, as requests name it.
     pub vcenter: String,
-    /// vPoller's frontend.
     pub endpoint: Endpoint,
-    /// How often a vPoller request is sent, at least once.
+    /// Attempts of a vPoller request, at least 1.
     pub retries: u32,
-    /// How long each of them waits.
+    /// How long each attempt waits.
     pub timeout: Duration,
-    /// How to reach Zabbix.
-    pub zabbix: Access,
-    /// What existing hosts take over on every run.
+    pub zabbix: ZabbixAccess,
     pub sync: Vec<Follow>,
-    /// What becomes of hosts that somebody else made.
     pub adopt: Adopt,
-    /// What becomes of objects of a type; those of other types are left alone.
-    pub blocks: BTreeMap<Kind, Block>,
+    /// Objects of other types get no hosts.
+    pub kinds: BTreeMap<Kind, KindConfig>,
 }
 
-/// How to reach Zabbix.
 #[derive(Debug)]
-pub struct Access {
-    /// The frontend's address as it was written, for people.
+pub struct ZabbixAccess {
+    /// The frontend's address as the file has it, for messages.
     pub written: String,
-    /// Where its API is.
+    /// The address of the API.
     pub url: reqwest::Url,
-    /// Who we are.
-    pub login: Login,
-    /// A PEM file with the authorities that may have signed the frontend's certificate, instead of the system's.
+    pub login: Credentials,
+    /// A PEM file with the authorities to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
     /// Whether the certificate is checked at all.
     pub verify: bool,
-    /// How long one API call may take.
+    /// Limit of one API call.
     pub timeout: Duration,
 }
 
-/// Who we are to Zabbix.
+/// How this program logs in to Zabbix.
 #[derive(Debug)]
-pub enum Login {
-    /// An API token.
+pub enum Credentials {
     Token(Secret),
-    /// A user, who is logged in and out.
+    /// A user, logged in at the beginning and logged out at the end.
     Password {
-        /// Name of the user.
         username: String,
-        /// Password of the user.
         password: Secret,
     },
 }
 
-/// What becomes of the objects of one type.
+/// How the hosts of one type of objects are made.
 #[derive(Debug, Default)]
-pub struct Block {
-    /// Who polls their hosts; without, the Zabbix server.
-    pub polling: Option<Polling>,
-    /// Visible names of templates to link.
+pub struct KindConfig {
+    /// The proxy or proxy group that polls them; without, the Zabbix server.
+    pub polling: Option<PollingConfig>,
+    /// Visible or technical names of templates to link.
     pub templates: Vec<String>,
-    /// Names of host groups to be in.
+    /// Names of host groups.
     pub groups: Vec<String>,
     /// Macros by their full name, `{$NAME}`.
     pub macros: BTreeMap<String, MacroValue>,
     /// Virtual machines in these states get no host.
     pub skip: Vec<PowerState>,
-    /// Hosts of virtual machines in these states are disabled while they last.
+    /// Hosts of virtual machines in these states are disabled as long as the state lasts.
     pub disable: Vec<PowerState>,
-    /// Virtual machines whose name begins like this get no host.
+    /// Virtual machines whose names match get no host.
     pub ignore: Vec<Pattern>,
 }
 
-/// Who polls a host instead of the server.
+/// What polls a host instead of the server.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Polling {
+pub enum PollingConfig {
     /// The proxy of this name.
     Proxy(String),
     /// The proxy group of this name (Zabbix 7.0).
@@ -99,7 +90,7 @@ impl Config {
     /// Reads a file.
     ///
     /// # Errors
-    /// One text, with the position where there is one, and never with anything that the file says in confidence.
+    /// One text, with the position where there is one, and without any secret of the file.
     pub fn load(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         Self::parse(&text)
@@ -110,10 +101,9 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str) -> Result<Self, String> {
-        File::parse(text)?.settle()
+        File::parse(text)?.resolve()
     }
 
-    /// Whether existing hosts take this over.
     pub fn follows(&self, what: Follow) -> bool {
         self.sync.contains(&what)
     }
@@ -178,17 +168,17 @@ zabbix:
         assert_eq!((config.retries, config.timeout), (3, Duration::from_secs(3)));
         assert_eq!(config.zabbix.written, "http://zabbix.example.org/zabbix");
         assert_eq!(config.zabbix.url.as_str(), "http://zabbix.example.org/zabbix/api_jsonrpc.php");
-        assert!(matches!(&config.zabbix.login, Login::Password { username, password }
+        assert!(matches!(&config.zabbix.login, Credentials::Password { username, password }
             if username == "Admin" && password.expose() == "zabbix"));
         assert!(config.zabbix.verify && config.zabbix.ca_file.is_none());
         assert_eq!((config.sync.as_slice(), config.adopt), (&[Follow::Cluster][..], Adopt::Keep));
-        assert_eq!(config.blocks.keys().copied().collect::<Vec<_>>(), [Kind::Host, Kind::Vm, Kind::Datastore]);
-        let hosts = &config.blocks[&Kind::Host];
-        assert_eq!(hosts.polling, Some(Polling::Proxy("zbx-proxy.example.org".to_owned())));
+        assert_eq!(config.kinds.keys().copied().collect::<Vec<_>>(), [Kind::Host, Kind::Vm, Kind::Datastore]);
+        let hosts = &config.kinds[&Kind::Host];
+        assert_eq!(hosts.polling, Some(PollingConfig::Proxy("zbx-proxy.example.org".to_owned())));
         assert_eq!(hosts.templates, ["Template VMware vSphere Hypervisor - vPoller Native"]);
         assert_eq!(hosts.groups, ["Hypervisors"]);
         assert_eq!(hosts.macros["{$VSPHERE.HOST}"].plain(), Some("vc01.example.org"));
-        assert_eq!(config.blocks[&Kind::Vm].polling, None);
+        assert_eq!(config.kinds[&Kind::Vm].polling, None);
     }
 
     #[test]
@@ -196,30 +186,30 @@ zabbix:
         let config = with("    templates: T\n").unwrap();
         assert_eq!((config.endpoint.as_str(), config.retries), ("tcp://localhost:10123", 3));
         assert_eq!(config.timeout, Duration::from_secs(10));
-        assert_eq!(config.blocks[&Kind::Vm].templates, ["T"]);
-        assert!(config.blocks[&Kind::Vm].groups.is_empty());
+        assert_eq!(config.kinds[&Kind::Vm].templates, ["T"]);
+        assert!(config.kinds[&Kind::Vm].groups.is_empty());
         // An entry without a body is no entry.
-        assert!(with("").unwrap().blocks.is_empty());
+        assert!(with("").unwrap().kinds.is_empty());
     }
 
     #[test]
     fn a_token_goes_before_a_password() {
         let text = "vsphere: {hostname: vc01}\nzabbix: {hostname: 'http://z', username: a, password: b, api_token: c}\n";
-        assert!(matches!(Config::parse(text).unwrap().zabbix.login, Login::Token(token) if token.expose() == "c"));
+        assert!(matches!(Config::parse(text).unwrap().zabbix.login, Credentials::Token(token) if token.expose() == "c"));
     }
 
     #[test]
     fn values_of_macros_are_texts() {
-        let block = with("    macros: {A: yes, '{$B}': 1.50, 'C:x y': 007, D: }\n").unwrap();
-        let macros = &block.blocks[&Kind::Vm].macros;
-        let expected = [("{$A}", "yes"), ("{$B}", "1.50"), ("{$C:x y}", "007"), ("{$D}", "")];
-        assert_eq!(macros.iter().map(|(name, value)| (name.as_str(), value.plain().unwrap())).collect::<Vec<_>>(), expected);
+        let config = with("    macros: {A: yes, '{$B}': 1.50, 'C:x y': 007, D: }\n").unwrap();
+        let macros = &config.kinds[&Kind::Vm].macros;
+        let is_expected = [("{$A}", "yes"), ("{$B}", "1.50"), ("{$C:x y}", "007"), ("{$D}", "")];
+        assert_eq!(macros.iter().map(|(name, value)| (name.as_str(), value.plain().unwrap())).collect::<Vec<_>>(), is_expected);
     }
 
     #[test]
     fn secret_macros_are_texts_that_nobody_sees() {
         let config = with("    macros: {A: a}\n    secret_macros: {GUEST.PASSWORD: 007, '{$B}': s3cret, C: }\n").unwrap();
-        let macros = &config.blocks[&Kind::Vm].macros;
+        let macros = &config.kinds[&Kind::Vm].macros;
         let secret = |name: &str| matches!(&macros[name], MacroValue::Secret(secret) if !secret.expose().is_empty());
         assert_eq!(["{$GUEST.PASSWORD}", "{$B}", "{$C}"].map(secret), [true, true, false]);
         assert_eq!((macros["{$C}"].plain(), macros["{$A}"].plain()), (None, Some("a")));
@@ -229,9 +219,9 @@ zabbix:
 
     #[test]
     fn mistakes_are_named_with_their_place() {
-        let check = |lines: &str, parts: &[&str]| {
+        let check = |lines: &str, kind_plans: &[&str]| {
             let error = with(lines).unwrap_err();
-            assert!(parts.iter().all(|part| error.contains(part)) && !error.contains("s3cret"), "{error}");
+            assert!(kind_plans.iter().all(|part| error.contains(part)) && !error.contains("s3cret"), "{error}");
         };
         check("    template: [x]\n", &["unknown field `template`", "line 6, column 5"]);
         check("    ignore_vm: ['(']\n", &["regular expression", "line 6"]);

@@ -1,4 +1,4 @@
-//! Values of the file that are more than text; each refuses what it cannot be, so that the position is told with it.
+//! Types of values in the file. Each refuses what it cannot be, so that the error has the position in the file.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor,
 use vpoller_wire::Secret;
 use vpoller_wire::endpoint::Endpoint;
 
-/// What existing hosts can take over.
+/// What existing hosts take over on every run, a value of `sync`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Follow {
-    /// The group of the cluster that the object is in now.
+    /// The group of the object's present cluster.
     Cluster,
-    /// Groups of the configuration that they are not in.
+    /// Groups of the configuration that they lack.
     Groups,
-    /// Templates of the configuration that they are not linked to.
+    /// Templates of the configuration that they lack.
     Templates,
     /// Macros of the configuration with their values.
     Macros,
@@ -23,24 +23,23 @@ pub enum Follow {
     Proxy,
 }
 
-/// What becomes of hosts that somebody else made and that stand for an object.
+/// What happens to hosts that stand for an object but were not made by this program.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Adopt {
     /// They are kept up to date and never deleted.
     #[default]
     Keep,
-    /// They are as if this program had made them.
+    /// They are treated as if this program had made them.
     Own,
 }
 
-/// A regular expression that names must begin with.
+/// A regular expression that matches at the beginning of a name.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
 pub struct Pattern(Regex);
 
 impl Pattern {
-    /// Whether a name begins like this.
     pub fn begins(&self, name: &str) -> bool {
         self.0.is_match(name)
     }
@@ -53,7 +52,7 @@ impl TryFrom<String> for Pattern {
         let anchored = Regex::new(&format!("^(?:{text})"));
         anchored.map(Self).map_err(|_| match Regex::new(&text) {
             Ok(_) => format!("{text:?} is no regular expression"),
-            // The library draws an arrow below the mistake, over several lines; the last one says what it is.
+            // The library draws an arrow below the mistake, over several lines; the last line says what is wrong.
             Err(error) => {
                 let reason = error.to_string().lines().last().unwrap_or_default().replace("error: ", "");
                 format!("{text:?} is no regular expression: {reason}")
@@ -88,14 +87,13 @@ impl TryFrom<String> for MacroName {
 /// The value of a user macro.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum MacroValue {
-    /// One that everybody may read who may see the host.
+    /// Readable for all users who may see the host.
     Plain(String),
-    /// One that Zabbix shows to nobody.
+    /// Never shown by Zabbix.
     Secret(Secret),
 }
 
 impl MacroValue {
-    /// The value, unless it is secret.
     pub fn plain(&self) -> Option<&str> {
         match self {
             Self::Plain(value) => Some(value),
@@ -104,23 +102,23 @@ impl MacroValue {
     }
 }
 
-/// Text that must not show.
+/// Text that must not appear in any output.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(from = "String")]
-pub struct Hidden(pub Secret);
+pub struct HiddenText(pub Secret);
 
-impl From<String> for Hidden {
+impl From<String> for HiddenText {
     fn from(text: String) -> Self {
         Self(Secret::new(text))
     }
 }
 
-/// A vPoller endpoint.
+/// The endpoint of vPoller's frontend.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct Frontend(pub Endpoint);
+pub struct FrontendEndpoint(pub Endpoint);
 
-impl TryFrom<String> for Frontend {
+impl TryFrom<String> for FrontendEndpoint {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -130,15 +128,15 @@ impl TryFrom<String> for Frontend {
 
 /// A list, or one element without the list around it.
 #[derive(Clone, Debug)]
-pub struct List<T>(pub Vec<T>);
+pub struct OneOrMany<T>(pub Vec<T>);
 
-impl<T> Default for List<T> {
+impl<T> Default for OneOrMany<T> {
     fn default() -> Self {
         Self(Vec::new())
     }
 }
 
-impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Elements<T>(std::marker::PhantomData<T>);
         impl<'de, T: DeserializeOwned> Visitor<'de> for Elements<T> {
@@ -156,6 +154,6 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for List<T> {
                 Vec::deserialize(SeqAccessDeserializer::new(seq))
             }
         }
-        deserializer.deserialize_any(Elements(std::marker::PhantomData)).map(List)
+        deserializer.deserialize_any(Elements(std::marker::PhantomData)).map(OneOrMany)
     }
 }

@@ -1,20 +1,20 @@
-//! Zabbix as far as a plan can tell: what a plan leaves behind, and the rules that it must keep.
+//! A model of Zabbix for tests: the state that a plan leaves, and Zabbix's rules that a plan must keep.
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::{GroupRef, Plan};
-use crate::zabbix::state::{Host, Macro, Named, PollBy, PolledBy, State};
+use crate::zabbix::state::{CurrentPoller, Host, IdName, Macro, WantedPoller, ZabbixState};
 
-/// Executes a plan as Zabbix would, and fails where Zabbix would refuse.
-pub fn apply(state: &State, plan: &Plan) -> State {
+/// Executes a plan as Zabbix would, and panics where Zabbix would refuse.
+pub fn apply(state: &ZabbixState, plan: &Plan) -> ZabbixState {
     let mut model = Model { state: state.clone(), next: 10_000 };
-    for part in &plan.parts {
-        for group in &part.groups {
+    for kind_plan in &plan.kind_plans {
+        for group in &kind_plan.groups {
             let id = model.id();
             assert!(!model.state.groups.iter().any(|one| one.name == group.name), "group {} exists", group.name);
-            model.state.groups.push(Named { id, name: group.name.clone() });
+            model.state.groups.push(IdName { id, name: group.name.clone() });
         }
-        for update in &part.updates {
+        for update in &kind_plan.updates {
             assert!(!update.is_empty(), "an update that changes nothing");
             let groups = update.groups.as_ref().map(|change| model.groups(&change.to));
             let macro_ids: Vec<String> = update.macros.iter().map(|_| model.id()).collect();
@@ -49,7 +49,7 @@ pub fn apply(state: &State, plan: &Plan) -> State {
             host.disabled = update.disabled.unwrap_or(host.disabled);
             model.check();
         }
-        for create in &part.creates {
+        for create in &kind_plan.new_hosts {
             let groups = model.groups(&create.groups);
             let macros = create.macros.iter().map(|(name, value)| Macro {
                 id: model.id(),
@@ -63,7 +63,7 @@ pub fn apply(state: &State, plan: &Plan) -> State {
                 visible: create.visible.clone(),
                 disabled: create.disabled,
                 discovered: false,
-                polled_by: create.poll_by.as_ref().map_or(PolledBy::Server, polled),
+                polled_by: create.poll_by.as_ref().map_or(CurrentPoller::Server, polled),
                 groups,
                 templates: create.templates.clone(),
                 tags: create.tags.clone(),
@@ -74,16 +74,16 @@ pub fn apply(state: &State, plan: &Plan) -> State {
             model.check();
         }
     }
-    for extra in plan.deletions() {
+    for orphan in plan.deletions() {
         let before = model.state.hosts.len();
-        model.state.hosts.retain(|host| host.id != extra.id);
-        assert_eq!(model.state.hosts.len() + 1, before, "{} does not exist", extra.id);
+        model.state.hosts.retain(|host| host.id != orphan.id);
+        assert_eq!(model.state.hosts.len() + 1, before, "{} does not exist", orphan.id);
     }
     model.state
 }
 
 struct Model {
-    state: State,
+    state: ZabbixState,
     next: u64,
 }
 
@@ -94,13 +94,13 @@ impl Model {
         self.next.to_string()
     }
 
-    fn groups(&self, wanted: &[GroupRef]) -> Vec<Named> {
-        let by_name: HashMap<&str, &Named> = self.state.groups.iter().map(|group| (group.name.as_str(), group)).collect();
+    fn groups(&self, wanted: &[GroupRef]) -> Vec<IdName> {
+        let by_name: HashMap<&str, &IdName> = self.state.groups.iter().map(|group| (group.name.as_str(), group)).collect();
         let find = |group: &GroupRef| match &group.id {
-            Some(id) => Named { id: id.clone(), name: group.name.clone() },
+            Some(id) => IdName { id: id.clone(), name: group.name.clone() },
             None => (*by_name.get(group.name.as_str()).expect("a group that was created")).clone(),
         };
-        let found: Vec<Named> = wanted.iter().map(find).collect();
+        let found: Vec<IdName> = wanted.iter().map(find).collect();
         let ids: BTreeSet<&str> = found.iter().map(|group| group.id.as_str()).collect();
         assert_eq!(ids.len(), found.len(), "a group twice: {found:?}");
         found
@@ -117,9 +117,9 @@ impl Model {
     }
 }
 
-fn polled(by: &PollBy) -> PolledBy {
+fn polled(by: &WantedPoller) -> CurrentPoller {
     match by {
-        PollBy::Proxy(proxy) => PolledBy::Proxy(proxy.id.clone()),
-        PollBy::Group(group) => PolledBy::Group(group.id.clone()),
+        WantedPoller::Proxy(proxy) => CurrentPoller::Proxy(proxy.id.clone()),
+        WantedPoller::Group(group) => CurrentPoller::Group(group.id.clone()),
     }
 }

@@ -8,8 +8,8 @@ use super::*;
 use crate::identity::is_vcenter;
 use crate::inventory::Row;
 use crate::labels::{ADOPTED_TAG, CLUSTER_TAG, DISABLED_TAG, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG};
-use crate::plan::Fate;
-use crate::zabbix::state::{Macro, Named, PolledBy, Tag, Template};
+use crate::plan::Disposition;
+use crate::zabbix::state::{CurrentPoller, IdName, Macro, Tag, Template};
 
 const VCENTER: &str = "vc01.example.org";
 
@@ -43,14 +43,14 @@ fn vsphere(machines: &[(&str, &str, &str)]) -> BTreeMap<Kind, Vec<Row>> {
     ])
 }
 
-fn zabbix() -> State {
+fn zabbix() -> ZabbixState {
     let template =
         |id: &str, name: &str| Template { id: id.to_owned(), technical: format!("T {name}"), visible: name.to_owned() };
-    State {
+    ZabbixState {
         templates: vec![template("1", "VM"), template("2", "More")],
-        groups: vec![Named { id: "5".to_owned(), name: "virtual machines".to_owned() }],
-        proxies: vec![Named { id: "7".to_owned(), name: "proxy01".to_owned() }],
-        ..State::default()
+        groups: vec![IdName { id: "5".to_owned(), name: "virtual machines".to_owned() }],
+        proxies: vec![IdName { id: "7".to_owned(), name: "proxy01".to_owned() }],
+        ..ZabbixState::default()
     }
 }
 
@@ -63,32 +63,37 @@ fn host(id: &str, name: &str, vcenter: Option<&str>) -> Host {
         visible: name.to_owned(),
         disabled: false,
         discovered: false,
-        polled_by: PolledBy::Server,
-        groups: vec![Named { id: "5".to_owned(), name: "virtual machines".to_owned() }],
-        templates: vec![Named { id: "1".to_owned(), name: "VM".to_owned() }],
+        polled_by: CurrentPoller::Server,
+        groups: vec![IdName { id: "5".to_owned(), name: "virtual machines".to_owned() }],
+        templates: vec![IdName { id: "1".to_owned(), name: "VM".to_owned() }],
         tags: Vec::new(),
         macros: vcenter.map(one).into_iter().collect(),
     }
 }
 
-fn make(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: DeletionOptions) -> Plan {
+fn make(config: &Config, machines: &[(&str, &str, &str)], state: &ZabbixState, options: DeletionOptions) -> Plan {
     plan(config, &Inventory::new(config, &vsphere(machines)), state, options)
 }
 
-/// Plans, executes, and checks that nothing is left to do.
+/// Plans, executes, and checks that a second run has nothing to do.
 #[track_caller]
-fn settle(config: &Config, machines: &[(&str, &str, &str)], state: &State, options: DeletionOptions) -> State {
+fn apply_until_stable(
+    config: &Config,
+    machines: &[(&str, &str, &str)],
+    state: &ZabbixState,
+    options: DeletionOptions,
+) -> ZabbixState {
     let after = apply(state, &make(config, machines, state, options));
     let again = make(config, machines, &after, options);
     assert!(again.is_empty(), "the second run would do:\n{again}");
     after
 }
 
-fn names(state: &State) -> Vec<&str> {
+fn names(state: &ZabbixState) -> Vec<&str> {
     state.hosts.iter().map(|host| host.visible.as_str()).collect()
 }
 
-fn groups_of<'s>(state: &'s State, name: &str) -> Vec<&'s str> {
+fn groups_of<'s>(state: &'s ZabbixState, name: &str) -> Vec<&'s str> {
     let host = state.hosts.iter().find(|host| host.visible == name).unwrap_or_else(|| panic!("no {name} in {:?}", names(state)));
     host.groups.iter().map(|group| group.name.as_str()).collect()
 }
@@ -100,10 +105,10 @@ const DELETE: DeletionOptions = DeletionOptions { delete: true, ..NOTHING };
 fn a_new_machine_gets_all_it_needs() {
     let config = config("    proxy: proxy01\n    macros: {MORE: x}\n", "");
     let plan = make(&config, &[("vm-1", "vm 01", "host-1")], &zabbix(), NOTHING);
-    let [create] = plan.parts[Kind::Vm as usize].creates.as_slice() else { panic!("{plan}") };
+    let [create] = plan.kind_plans[Kind::Vm as usize].new_hosts.as_slice() else { panic!("{plan}") };
     assert_eq!((create.technical.as_str(), create.visible.as_str()), ("vm_01", "vm 01"));
     let text = plan.to_string();
-    let expected = "\
+    let is_expected = "\
 + host group 'cluster01'
 + host group 'cluster02'
 + VirtualMachine 'vm 01' as 'vm_01'; groups 'virtual machines', 'cluster01'; templates 'VM'; \
@@ -111,15 +116,15 @@ macros '{$MORE}', '{$VSPHERE.HOST}=vc01.example.org', '{$VSPHERE.NAME}=vm 01'; \
 tags 'vsphere.vcenter=vc01.example.org', 'vsphere.object=VirtualMachine:vm-1', 'vsphere.cluster=cluster01'; proxy 'proxy01'
 2 host group(s) and 1 host(s) to create, 0 to change, 0 to delete
 ";
-    assert_eq!(text, expected);
-    let after = settle(&config, &[("vm-1", "vm 01", "host-1")], &zabbix(), NOTHING);
-    assert_eq!(after.hosts[0].polled_by, PolledBy::Proxy("7".to_owned()));
+    assert_eq!(text, is_expected);
+    let after = apply_until_stable(&config, &[("vm-1", "vm 01", "host-1")], &zabbix(), NOTHING);
+    assert_eq!(after.hosts[0].polled_by, CurrentPoller::Proxy("7".to_owned()));
 }
 
 #[test]
 fn a_renamed_machine_keeps_its_host() {
-    let before = settle(&plain(), &[("vm-1", "old name", "host-1")], &zabbix(), NOTHING);
-    let after = settle(&plain(), &[("vm-1", "new name", "host-1")], &before, NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", "old name", "host-1")], &zabbix(), NOTHING);
+    let after = apply_until_stable(&plain(), &[("vm-1", "new name", "host-1")], &before, NOTHING);
     let [host] = after.hosts.as_slice() else { panic!("{:?}", names(&after)) };
     assert_eq!(
         (host.id.as_str(), host.visible.as_str(), host.technical.as_str()),
@@ -130,19 +135,19 @@ fn a_renamed_machine_keeps_its_host() {
 
 #[test]
 fn names_that_people_chose_stay() {
-    let mut before = settle(&plain(), &[("vm-1", "old", "host-1")], &zabbix(), NOTHING);
+    let mut before = apply_until_stable(&plain(), &[("vm-1", "old", "host-1")], &zabbix(), NOTHING);
     before.hosts[0].visible = "Our mail server".to_owned();
-    let after = settle(&plain(), &[("vm-1", "new", "host-1")], &before, NOTHING);
+    let after = apply_until_stable(&plain(), &[("vm-1", "new", "host-1")], &before, NOTHING);
     assert_eq!((after.hosts[0].visible.as_str(), after.hosts[0].technical.as_str()), ("Our mail server", "new"));
     assert_eq!(after.hosts[0].macro_value(NAME_MACRO), Some("new"));
 }
 
 #[test]
 fn a_moved_machine_changes_its_clusters_group_and_no_other() {
-    let mut before = settle(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
-    before.hosts[0].groups.push(Named { id: "9".to_owned(), name: "Our own".to_owned() });
+    let mut before = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
+    before.hosts[0].groups.push(IdName { id: "9".to_owned(), name: "Our own".to_owned() });
     let moved = [("vm-1", "vm01", "host-2")];
-    let after = settle(&plain(), &moved, &before, NOTHING);
+    let after = apply_until_stable(&plain(), &moved, &before, NOTHING);
     assert_eq!(groups_of(&after, "vm01"), ["virtual machines", "Our own", "cluster02"]);
     assert_eq!(after.hosts[0].tag(CLUSTER_TAG), Some("cluster02"));
     // Whoever takes it out of the group by hand is not contradicted.
@@ -154,25 +159,25 @@ fn a_moved_machine_changes_its_clusters_group_and_no_other() {
 
 #[test]
 fn a_machine_that_is_gone_is_deleted_when_asked() {
-    let before = settle(&plain(), &[("vm-1", "vm01", "host-1"), ("vm-2", "vm02", "host-1")], &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1"), ("vm-2", "vm02", "host-1")], &zabbix(), NOTHING);
     let left = [("vm-2", "vm02", "host-1")];
-    let told = make(&plain(), &left, &before, NOTHING);
-    assert!(told.is_empty() && told.extras[0].fate == Fate::Stay && told.extras[0].host == "vm01");
-    assert_eq!(names(&settle(&plain(), &left, &before, DELETE)), ["vm02"]);
+    let logged = make(&plain(), &left, &before, NOTHING);
+    assert!(logged.is_empty() && logged.orphans[0].disposition == Disposition::Stay && logged.orphans[0].host == "vm01");
+    assert_eq!(names(&apply_until_stable(&plain(), &left, &before, DELETE)), ["vm02"]);
 }
 
 #[test]
 fn nothing_is_deleted_because_vsphere_shows_nothing() {
-    let before = settle(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
     let plan = make(&plain(), &[], &before, DELETE);
     assert!(plan.is_empty());
     assert!(
-        matches!(&plan.extras[0].fate, Fate::Kept(note) if note.fails && note.text.contains("--allow-empty")),
+        matches!(&plan.orphans[0].disposition, Disposition::Protected(message) if message.fails && message.text.contains("--allow-empty")),
         "{:?}",
-        plan.extras
+        plan.orphans
     );
     let sure = DeletionOptions { allow_empty: true, ..DELETE };
-    assert!(names(&settle(&plain(), &[], &before, sure)).is_empty());
+    assert!(names(&apply_until_stable(&plain(), &[], &before, sure)).is_empty());
 }
 
 /// Machines of these numbers.
@@ -187,29 +192,29 @@ fn on_one_host(machines: &[(String, String)]) -> Vec<(&str, &str, &str)> {
 #[test]
 fn ignoring_all_machines_deletes_their_hosts() {
     let machines = machines(0..40);
-    let before = settle(&plain(), &on_one_host(&machines), &zabbix(), NOTHING);
-    assert!(names(&settle(&config("    ignore_vm: .*\n", ""), &on_one_host(&machines), &before, DELETE)).is_empty());
+    let before = apply_until_stable(&plain(), &on_one_host(&machines), &zabbix(), NOTHING);
+    assert!(names(&apply_until_stable(&config("    ignore_vm: .*\n", ""), &on_one_host(&machines), &before, DELETE)).is_empty());
 }
 
 #[test]
 fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
     let with = |limit: &str| DeletionOptions { max_delete: Some(limit.parse().unwrap()), ..DELETE };
     let all = machines(0..100);
-    let before = settle(&plain(), &on_one_host(&all), &zabbix(), NOTHING);
-    let deleted = |left: std::ops::Range<u32>, state: &State, options: DeletionOptions| {
+    let before = apply_until_stable(&plain(), &on_one_host(&all), &zabbix(), NOTHING);
+    let deleted = |left: std::ops::Range<u32>, state: &ZabbixState, options: DeletionOptions| {
         let plan = make(&plain(), &on_one_host(&machines(left)), state, options);
         let count = plan.deletions().count();
         assert!(plan.refusals.is_empty() || count == 0, "{plan}");
-        (count, plan.refusals.iter().map(|(_, note)| note.clone()).next())
+        (count, plan.refusals.iter().map(|(_, message)| message.clone()).next())
     };
     assert_eq!(deleted(20..100, &before, DELETE), (20, None));
-    let (count, note) = deleted(0..79, &before, DELETE);
-    let note = note.unwrap();
-    assert!(count == 0 && note.fails, "{note:?}");
-    assert!(note.text.starts_with("21 of 100 hosts") && note.text.contains("--max-delete 21"), "{note:?}");
+    let (count, message) = deleted(0..79, &before, DELETE);
+    let message = message.unwrap();
+    assert!(count == 0 && message.fails, "{message:?}");
+    assert!(message.text.starts_with("21 of 100 hosts") && message.text.contains("--max-delete 21"), "{message:?}");
     assert_eq!(deleted(0..81, &before, with("18")).0, 0);
-    for (left, limit, expected) in [(0..80, "20", 20), (0..79, "21%", 21), (1..2, "100%", 99), (200..201, "100", 100)] {
-        assert_eq!(deleted(left, &before, with(limit)), (expected, None), "{limit}");
+    for (left, limit, is_expected) in [(0..80, "20", 20), (0..79, "21%", 21), (1..2, "100%", 99), (200..201, "100", 100)] {
+        assert_eq!(deleted(left, &before, with(limit)), (is_expected, None), "{limit}");
     }
     // What the configuration does not want any more goes beside that, and hosts of others are not counted at all.
     let ignoring = config("    ignore_vm: vm0[0-3]\n", "");
@@ -219,7 +224,7 @@ fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
     let plan = make(&ignoring, &on_one_host(&machines(0..45)), &some_theirs, DELETE);
     assert_eq!((plan.deletions().count(), plan.refusals.len()), (40 + 5, 0), "{plan}");
     // Ten are never too many, and who allows that there is none at all needs no second word.
-    let few = settle(&plain(), &on_one_host(&machines(0..11)), &zabbix(), NOTHING);
+    let few = apply_until_stable(&plain(), &on_one_host(&machines(0..11)), &zabbix(), NOTHING);
     assert_eq!(deleted(10..11, &few, DELETE), (10, None));
     let plan = make(&plain(), &[], &before, DeletionOptions { allow_empty: true, ..DELETE });
     assert_eq!((plan.deletions().count(), plan.refusals.len()), (100, 0));
@@ -227,27 +232,28 @@ fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
 
 #[test]
 fn a_type_that_is_not_configured_is_left_alone() {
-    let before = settle(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
     let text = format!("vsphere: {{hostname: {VCENTER}}}\nzabbix: {{hostname: 'http://zabbix', api_token: x}}\n");
     let plan = make(&Config::parse(&text).unwrap(), &[], &before, DELETE);
-    assert!(plan.is_empty() && plan.extras.is_empty());
-    let notes: Vec<_> = plan.parts.iter().flat_map(|part| &part.notes).map(|note| note.text.as_str()).collect();
-    assert_eq!(notes.len(), 3, "{notes:?}");
-    assert_eq!(notes[1], "There is no 'vsphere_object_vm' entry in the config file");
+    assert!(plan.is_empty() && plan.orphans.is_empty());
+    let messages: Vec<_> =
+        plan.kind_plans.iter().flat_map(|kind_plan| &kind_plan.messages).map(|message| message.text.as_str()).collect();
+    assert_eq!(messages.len(), 3, "{messages:?}");
+    assert_eq!(messages[1], "There is no 'vsphere_object_vm' entry in the config file");
 }
 
 #[test]
 fn an_entry_that_makes_no_sense_costs_no_host() {
-    let before = settle(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
-    let check = |entry: &str, expected: &[&str]| {
+    let before = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
+    let check = |entry: &str, is_expected: &[&str]| {
         let text = format!(
             "vsphere: {{hostname: {VCENTER}}}\nzabbix:\n  hostname: http://zabbix\n  api_token: x\n  vsphere_object_vm: {entry}\n"
         );
         let plan = make(&Config::parse(&text).unwrap(), &[("vm-2", "vm02", "host-1")], &before, DELETE);
-        assert!(plan.is_empty() && plan.extras.is_empty(), "{plan}");
-        let notes = &plan.parts[Kind::Vm as usize].notes;
-        assert_eq!(notes.iter().map(|note| note.text.as_str()).collect::<Vec<_>>(), expected);
-        assert!(notes.iter().any(|note| note.fails));
+        assert!(plan.is_empty() && plan.orphans.is_empty(), "{plan}");
+        let messages = &plan.kind_plans[Kind::Vm as usize].messages;
+        assert_eq!(messages.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), is_expected);
+        assert!(messages.iter().any(|message| message.fails));
     };
     check("{groups: g}", &["No templates are defined for 'vsphere_object_vm' config entry"]);
     check("{templates: VM}", &["No groups defined for 'vsphere_object_vm' config entry"]);
@@ -259,30 +265,30 @@ fn an_entry_that_makes_no_sense_costs_no_host() {
     check("{templates: VM, groups: g, proxy_group: p}", &["Unable to find Zabbix proxy group 'p'"]);
     // One that exists is enough.
     let plan = make(&config("", ""), &[("vm-2", "vm02", "host-1")], &before, NOTHING);
-    assert_eq!(plan.parts[Kind::Vm as usize].creates.len(), 1);
+    assert_eq!(plan.kind_plans[Kind::Vm as usize].new_hosts.len(), 1);
 }
 
 #[test]
 fn hosts_of_the_original_importer_are_taken_over_for_good_where_the_configuration_says_so() {
     let mut state = zabbix();
-    state.groups.push(Named { id: "6".to_owned(), name: "cluster01".to_owned() });
+    state.groups.push(IdName { id: "6".to_owned(), name: "cluster01".to_owned() });
     let mut old = host("100", "vm 01", Some(VCENTER));
-    old.groups.push(Named { id: "6".to_owned(), name: "cluster01".to_owned() });
+    old.groups.push(IdName { id: "6".to_owned(), name: "cluster01".to_owned() });
     state.hosts.push(old);
     let own = config("", "  adopt: own\n");
     let plan = make(&own, &[("vm-1", "vm 01", "host-2")], &state, NOTHING).to_string();
     assert!(plan.contains("'vm 01' (hostid 100); is taken over and may be deleted later;"), "{plan}");
     // It was in cluster01 when the original made its host, which stayed in that group.
-    let after = settle(&own, &[("vm-1", "vm 01", "host-2")], &state, NOTHING);
+    let after = apply_until_stable(&own, &[("vm-1", "vm 01", "host-2")], &state, NOTHING);
     let [host] = after.hosts.as_slice() else { panic!("{:?}", names(&after)) };
     assert_eq!((host.id.as_str(), host.technical.as_str()), ("100", "vm 01"));
     assert_eq!((host.tag(VCENTER_TAG), host.tag(OBJECT_TAG)), (Some(VCENTER), Some("VirtualMachine:vm-1")));
     assert_eq!(groups_of(&after, "vm 01"), ["virtual machines", "cluster02"]);
     assert_eq!(host.tag(ADOPTED_TAG), None);
     // Renamed later, both of its names follow, and when its machine is gone it is ours to delete. The word was for that one run.
-    let renamed = settle(&plain(), &[("vm-1", "vm 02", "host-2")], &after, NOTHING);
+    let renamed = apply_until_stable(&plain(), &[("vm-1", "vm 02", "host-2")], &after, NOTHING);
     assert_eq!((renamed.hosts[0].technical.as_str(), renamed.hosts[0].visible.as_str()), ("vm_02", "vm 02"));
-    assert!(names(&settle(&plain(), &[("vm-9", "other", "host-1")], &renamed, DELETE)) == ["other"]);
+    assert!(names(&apply_until_stable(&plain(), &[("vm-9", "other", "host-1")], &renamed, DELETE)) == ["other"]);
 }
 
 #[test]
@@ -295,23 +301,23 @@ fn what_others_made_is_never_deleted() {
     discovered.discovered = true;
     state.hosts.push(discovered);
     let all = [("vm-1", "vm01", "host-1"), ("vm-2", "vm02", "host-1"), ("vm-3", "vm03", "host-1"), ("vm-4", VCENTER, "host-1")];
-    let before = settle(&plain(), &all, &state, DELETE);
+    let before = apply_until_stable(&plain(), &all, &state, DELETE);
     assert_eq!(names(&before), ["notes about vc01", VCENTER, "vm02", "vm03", "vm01", "vc01.example.org (vm-4)"]);
     assert_eq!(before.hosts[2].tag(ADOPTED_TAG), Some("yes"));
     let plan = make(&plain(), &all, &state, DELETE).to_string();
     assert!(plan.contains("'vm02' (hostid 102); is taken over and never deleted;"), "{plan}");
     assert!(before.hosts[3].tags.is_empty() && before.hosts[1].tags.is_empty());
-    let after = settle(&plain(), &[("vm-9", "new", "host-1")], &before, DELETE);
+    let after = apply_until_stable(&plain(), &[("vm-9", "new", "host-1")], &before, DELETE);
     assert_eq!(names(&after), ["notes about vc01", VCENTER, "vm02", "vm03", "new"]);
     // Who took it over stays as it was decided, until its tag is removed.
     let own = config("", "  adopt: own\n");
-    assert_eq!(settle(&own, &[("vm-9", "new", "host-1")], &after, DELETE).hosts, after.hosts);
+    assert_eq!(apply_until_stable(&own, &[("vm-9", "new", "host-1")], &after, DELETE).hosts, after.hosts);
     let mut unmarked = after.clone();
     unmarked.hosts[2].tags.retain(|tag| tag.tag != ADOPTED_TAG);
-    let less = settle(&plain(), &[("vm-9", "new", "host-1")], &unmarked, DELETE);
+    let less = apply_until_stable(&plain(), &[("vm-9", "new", "host-1")], &unmarked, DELETE);
     assert_eq!(names(&less), ["notes about vc01", VCENTER, "vm03", "new"]);
     let plan = make(&plain(), &[("vm-9", "new", "host-1")], &after, DELETE);
-    assert!(plan.strangers.iter().any(|note| note.text.contains("notes about vc01")));
+    assert!(plan.strangers.iter().any(|message| message.text.contains("notes about vc01")));
 }
 
 /// A host of ours that stands for another vCenter's object.
@@ -327,17 +333,17 @@ fn another_vcenters_hosts_are_left_alone() {
     let mut state = zabbix();
     state.hosts.push(of_another_vcenter("100", "vm01", "vm-1"));
     state.hosts.push(of_another_vcenter("101", "vm02", "vm-2"));
-    let after = settle(&plain(), &[("vm-1", "vm01", "host-1")], &state, DELETE);
+    let after = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &state, DELETE);
     assert_eq!(names(&after), ["vm01", "vm02", "vm01 (vm-1)"]);
     assert_eq!(after.hosts[..2], state.hosts[..]);
 }
 
 #[test]
 fn our_host_is_not_deleted_when_it_bears_the_vcenters_name() {
-    let before = settle(&plain(), &[("vm-1", VCENTER, "host-1"), ("vm-2", "vm02", "host-1")], &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", VCENTER, "host-1"), ("vm-2", "vm02", "host-1")], &zabbix(), NOTHING);
     assert_eq!(before.hosts[0].visible, VCENTER);
     let plan = make(&plain(), &[("vm-2", "vm02", "host-1")], &before, DELETE);
-    assert!(plan.is_empty() && matches!(plan.extras[0].fate, Fate::Kept(_)));
+    assert!(plan.is_empty() && matches!(plan.orphans[0].disposition, Disposition::Protected(_)));
 }
 
 #[test]
@@ -347,23 +353,23 @@ fn a_name_of_somebody_else_is_not_taken() {
     state.hosts.push(host("101", "vm02", Some("vc02.example.org")));
     state.template_names.insert("vm03".to_owned());
     let machines = [("vm-1", "vm01", "host-1"), ("vm-2", "vm02", "host-1"), ("vm-3", "vm03", "host-1")];
-    let after = settle(&plain(), &machines, &state, NOTHING);
+    let after = apply_until_stable(&plain(), &machines, &state, NOTHING);
     assert_eq!(names(&after), ["vm01", "vm02", "vm02 (vm-2)", "vm03 (vm-3)"]);
-    let notes = &make(&plain(), &machines, &after, NOTHING).parts[Kind::Vm as usize].notes;
-    assert!(notes[0].text.contains("'vm01'") && notes[0].text.contains(HOST_MACRO) && !notes[0].fails, "{notes:?}");
+    let messages = &make(&plain(), &machines, &after, NOTHING).kind_plans[Kind::Vm as usize].messages;
+    assert!(messages[0].text.contains("'vm01'") && messages[0].text.contains(HOST_MACRO) && !messages[0].fails, "{messages:?}");
 }
 
 #[test]
 fn machines_of_one_name_get_a_host_each() {
     let twins =
         [("vm-10", "twin", "host-1"), ("vm-9", "twin", "host-1"), ("vm-1", "t/win", "host-1"), ("vm-2", "t_win", "host-1")];
-    let before = settle(&plain(), &twins, &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &twins, &zabbix(), NOTHING);
     assert_eq!(names(&before), ["t/win", "t_win", "twin", "twin (vm-10)"]);
     let technical: Vec<_> = before.hosts.iter().map(|host| host.technical.as_str()).collect();
     assert_eq!(technical, ["t_win", "t_win_vm-2", "twin", "twin_vm-10"]);
     assert_eq!((before.hosts[2].macro_value(NAME_MACRO), before.hosts[2].tag(NAME_TAG)), (Some("moid:vm-9"), Some("twin")));
     // One of them goes, and the other is renamed.
-    let after = settle(&plain(), &[("vm-10", "single", "host-1")], &before, DELETE);
+    let after = apply_until_stable(&plain(), &[("vm-10", "single", "host-1")], &before, DELETE);
     assert_eq!(names(&after), ["single"]);
     assert_eq!((after.hosts[0].macro_value(NAME_MACRO), after.hosts[0].tag(NAME_TAG)), (Some("single"), None));
     assert_eq!(after.hosts[0].technical, "single");
@@ -371,64 +377,69 @@ fn machines_of_one_name_get_a_host_each() {
 
 #[test]
 fn names_change_hands() {
-    let before = settle(&plain(), &[("vm-1", "a", "host-1"), ("vm-2", "b", "host-1")], &zabbix(), NOTHING);
+    let before = apply_until_stable(&plain(), &[("vm-1", "a", "host-1"), ("vm-2", "b", "host-1")], &zabbix(), NOTHING);
     // Handed on, with a new machine under the name that becomes free.
-    let handed = settle(&plain(), &[("vm-1", "b", "host-1"), ("vm-2", "c", "host-1"), ("vm-3", "a", "host-1")], &before, NOTHING);
+    let handed = apply_until_stable(
+        &plain(),
+        &[("vm-1", "b", "host-1"), ("vm-2", "c", "host-1"), ("vm-3", "a", "host-1")],
+        &before,
+        NOTHING,
+    );
     assert_eq!(names(&handed), ["b", "c", "a"]);
     // Swapped: there is no order in which both are free.
-    let swapped = settle(&plain(), &[("vm-1", "b", "host-1"), ("vm-2", "a", "host-1")], &before, NOTHING);
+    let swapped = apply_until_stable(&plain(), &[("vm-1", "b", "host-1"), ("vm-2", "a", "host-1")], &before, NOTHING);
     assert_eq!(names(&swapped), ["b (vm-1)", "a"]);
 }
 
 #[test]
 fn a_machine_that_returns_under_another_id_keeps_its_host() {
-    let before = settle(
+    let before = apply_until_stable(
         &plain(),
         &[("vm-1", "vm01", "host-1"), ("vm-2", "twin", "host-1"), ("vm-3", "twin", "host-1")],
         &zabbix(),
         NOTHING,
     );
     let returned = [("vm-11", "vm01", "host-1"), ("vm-12", "twin", "host-1"), ("vm-13", "twin", "host-1")];
-    let after = settle(&plain(), &returned, &before, DELETE);
-    let ids = |state: &State| state.hosts.iter().map(|host| host.id.clone()).collect::<Vec<_>>();
+    let after = apply_until_stable(&plain(), &returned, &before, DELETE);
+    let ids = |state: &ZabbixState| state.hosts.iter().map(|host| host.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&after), ids(&before));
     assert_eq!(names(&after), ["vm01", "twin", "twin (vm-13)"]);
 }
 
 #[test]
 fn copies_of_our_hosts_are_left_alone() {
-    let mut state = settle(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
+    let mut state = apply_until_stable(&plain(), &[("vm-1", "vm01", "host-1")], &zabbix(), NOTHING);
     let mut copy = state.hosts[0].clone();
     (copy.id, copy.visible, copy.technical) = ("99999".to_owned(), "copy".to_owned(), "copy".to_owned());
     state.hosts.push(copy);
     let plan = make(&plain(), &[("vm-1", "vm01", "host-1")], &state, DELETE);
-    assert!(plan.is_empty() && plan.extras.is_empty());
-    assert!(plan.parts[Kind::Vm as usize].notes[0].text.contains("'copy'"));
+    assert!(plan.is_empty() && plan.orphans.is_empty());
+    assert!(plan.kind_plans[Kind::Vm as usize].messages[0].text.contains("'copy'"));
 }
 
 #[test]
 fn the_configuration_reaches_existing_hosts_only_where_it_says_so() {
     let machines = [("vm-1", "vm01", "host-1")];
-    let mut before = settle(&plain(), &machines, &zabbix(), NOTHING);
+    let mut before = apply_until_stable(&plain(), &machines, &zabbix(), NOTHING);
     before.hosts[0].macros.push(Macro { id: "m".to_owned(), name: "{$LIMIT}".to_owned(), value: Some("5".to_owned()) });
     before.hosts[0].macros.push(Macro { id: "s".to_owned(), name: "{$SECRET}".to_owned(), value: None });
     let more = "    macros: {LIMIT: 10, SECRET: x, NEW: y}\n    proxy: proxy01\n";
     let more = |zabbix: &str| {
         let mut config = config(more, zabbix);
-        let block = config.blocks.get_mut(&Kind::Vm).unwrap();
-        block.templates.push("More".to_owned());
-        block.groups.push("New group".to_owned());
+        let kind_config = config.kinds.get_mut(&Kind::Vm).unwrap();
+        kind_config.templates.push("More".to_owned());
+        kind_config.groups.push("New group".to_owned());
         config
     };
     assert!(make(&more(""), &machines, &before, NOTHING).is_empty());
     let all = more("  sync: [cluster, groups, templates, macros, proxy]\n");
-    let after = settle(&all, &machines, &before, NOTHING);
+    let after = apply_until_stable(&all, &machines, &before, NOTHING);
     let host = &after.hosts[0];
     assert_eq!(groups_of(&after, "vm01"), ["virtual machines", "cluster01", "New group"]);
     assert_eq!(host.templates.iter().map(|template| template.name.as_str()).collect::<Vec<_>>(), ["VM", "More"]);
     assert_eq!((host.macro_value("{$LIMIT}"), host.macro_value("{$NEW}")), (Some("10"), Some("y")));
-    assert_eq!(host.macro_named("{$SECRET}").unwrap().value, None);
-    assert_eq!(host.polled_by, PolledBy::Proxy("7".to_owned()));
+    assert_eq!(host.user_macro("{$SECRET}").unwrap().value, None);
+    assert_eq!(host.polled_by, CurrentPoller::Proxy("7".to_owned()));
 }
 
 #[test]
@@ -438,17 +449,17 @@ fn secrets_are_set_once_and_never_shown() {
     let first = make(&with(""), &machines, &zabbix(), NOTHING);
     assert!(first.to_string().contains("; macros '{$GUEST.PASSWORD} (secret)', "), "{first}");
     assert!(!format!("{first}{first:?}").contains("s3cret"), "{first:?}");
-    let made = settle(&with(""), &machines, &zabbix(), NOTHING);
-    assert_eq!(made.hosts[0].macro_named("{$GUEST.PASSWORD}").unwrap().value, None);
+    let made = apply_until_stable(&with(""), &machines, &zabbix(), NOTHING);
+    assert_eq!(made.hosts[0].user_macro("{$GUEST.PASSWORD}").unwrap().value, None);
     // What Zabbix keeps secret cannot be compared and stays; what it shows becomes secret, where macros are followed.
     let sync = "  sync: [macros]\n";
     assert!(make(&with(sync), &machines, &made, NOTHING).is_empty());
-    let readable = settle(&config("    macros: {GUEST.PASSWORD: s3cret}\n", ""), &machines, &zabbix(), NOTHING);
+    let readable = apply_until_stable(&config("    macros: {GUEST.PASSWORD: s3cret}\n", ""), &machines, &zabbix(), NOTHING);
     assert_eq!(readable.hosts[0].macro_value("{$GUEST.PASSWORD}"), Some("s3cret"));
     assert!(make(&with(""), &machines, &readable, NOTHING).is_empty());
     let plan = make(&with(sync), &machines, &readable, NOTHING).to_string();
     assert!(plan.contains("; macros '{$GUEST.PASSWORD} (secret)'\n") && !plan.contains("s3cret"), "{plan}");
-    assert_eq!(settle(&with(sync), &machines, &readable, NOTHING).hosts[0].macro_value("{$GUEST.PASSWORD}"), None);
+    assert_eq!(apply_until_stable(&with(sync), &machines, &readable, NOTHING).hosts[0].macro_value("{$GUEST.PASSWORD}"), None);
 }
 
 #[test]
@@ -459,7 +470,7 @@ fn hosts_of_machines_in_some_states_are_disabled_while_they_last() {
         answers.get_mut(&Kind::Vm).unwrap()[0].insert("runtime.powerState".to_owned(), json!(power));
         Inventory::new(&config, &answers)
     };
-    let step = |state: &State, power: &str| {
+    let step = |state: &ZabbixState, power: &str| {
         let after = apply(state, &plan(&config, &with(power), state, NOTHING));
         assert!(plan(&config, &with(power), &after, NOTHING).is_empty());
         after
@@ -547,13 +558,14 @@ proptest! {
                 prop_assert!(state.hosts.contains(theirs), "{} was touched", theirs.visible);
             }
             let blocked = machines.iter().any(|(_, name, _)| *name == "discovered");
-            let hosts_of = |state: &State, moid: &str| {
+            let hosts_of = |state: &ZabbixState, moid: &str| {
                 let tag = Tag { tag: OBJECT_TAG.to_owned(), value: format!("VirtualMachine:{moid}") };
                 let ours = state.hosts.iter().filter(|host| !foreign.contains(host));
                 ours.filter(|host| host.tags.contains(&tag)).map(|host| host.id.clone()).collect::<Vec<_>>()
             };
             for (moid, name, _) in &machines {
-                let (hosts, earlier) = (hosts_of(&state, moid), hosts_of(&before, moid));
+                let hosts = hosts_of(&state, moid);
+                let earlier = hosts_of(&before, moid);
                 prop_assert!(hosts.len() == 1 || (hosts.is_empty() && blocked && *name == "discovered"), "{moid}: {hosts:?}");
                 prop_assert!(earlier.is_empty() || earlier == hosts, "{moid} lost its host");
             }

@@ -1,4 +1,4 @@
-//! The API: JSON-RPC, login and logout, and how answers are judged.
+//! Zabbix's API: JSON-RPC, login and logout, and how answers are read.
 
 use std::time::Instant;
 
@@ -7,66 +7,61 @@ use vpoller_wire::Secret;
 
 use super::dialect::Dialect;
 use super::transport::{Transport, excerpt};
-use crate::config::{Access, Login};
+use crate::config::{Credentials, ZabbixAccess};
 use crate::console::Console;
 
-/// Why a call brought nothing.
+/// Why a call has no result.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum ApiError {
-    /// Zabbix understood and refused.
+    /// Zabbix answered with an error.
     #[error("{reason}")]
     Refused {
-        /// Its words.
+        /// Zabbix's text.
         reason: String,
     },
-    /// Nobody knows whether Zabbix did it.
+    /// There is no usable answer: Zabbix may have executed the call or not.
     #[error("{method}: {cause}")]
-    Lost {
-        /// What was called.
-        method: String,
-        /// What went wrong on the way.
-        cause: String,
-    },
+    Lost { method: String, cause: String },
 }
 
-/// A way to call methods.
-pub trait Call {
+/// Calls methods of the API; a fake one in tests.
+pub trait ApiClient {
     /// Calls a method and returns its result.
     ///
     /// # Errors
     /// See [`ApiError`].
     fn call(&mut self, method: &str, params: Value) -> Result<Value, ApiError>;
 
-    /// The version that answers.
+    /// The version of the API.
     fn dialect(&self) -> Dialect;
 }
 
 /// A session with a Zabbix frontend.
-pub struct Api<'c> {
+pub struct ApiSession<'c> {
     transport: Transport,
     dialect: Dialect,
     token: Option<Secret>,
-    /// Whether the token is of a login that has to be ended.
+    /// Whether the token belongs to a session that has to be ended.
     logged_in: bool,
     console: &'c Console,
     calls: u64,
 }
 
-impl<'c> Api<'c> {
-    /// Finds out the version and logs in.
+impl<'c> ApiSession<'c> {
+    /// Asks for the version and logs in.
     ///
     /// # Errors
-    /// When the frontend cannot be reached, is too old, or refuses us.
-    pub fn connect(access: &Access, console: &'c Console) -> Result<Self, String> {
+    /// When the frontend cannot be reached, is too old, or refuses the login.
+    pub fn connect(access: &ZabbixAccess, console: &'c Console) -> Result<Self, String> {
         let transport = Transport::new(access)?;
-        // Until the version is known nothing is sent but the question for it.
+        // Any version will do for the question after the version, the first call.
         let dialect = Dialect::new("6.0")?;
         let mut api = Self { transport, dialect, token: None, logged_in: false, console, calls: 0 };
         let version = api.call("apiinfo.version", json!([])).map_err(|error| error.to_string())?;
         api.dialect = Dialect::new(version.as_str().unwrap_or_default())?;
         match &access.login {
-            Login::Token(token) => api.token = Some(Secret::new(token.expose())),
-            Login::Password { username, password } => {
+            Credentials::Token(token) => api.token = Some(Secret::new(token.expose())),
+            Credentials::Password { username, password } => {
                 let params = json!({"username": username, "password": password.expose()});
                 let session = api.call("user.login", params).map_err(|error| format!("cannot log in as {username}: {error}"))?;
                 let session = session.as_str().ok_or("user.login answers no session")?;
@@ -77,8 +72,8 @@ impl<'c> Api<'c> {
         Ok(api)
     }
 
-    /// Ends the session; a token stays valid.
-    pub fn leave(mut self) -> u64 {
+    /// Ends the session and returns the number of calls; an API token stays valid.
+    pub fn log_out(mut self) -> u64 {
         if self.logged_in
             && let Err(error) = self.call("user.logout", json!([]))
         {
@@ -99,11 +94,11 @@ impl<'c> Api<'c> {
         let body = self.transport.exchange(message.to_string(), token.filter(|_| by_header)).map_err(lost)?;
         let answer: Value = serde_json::from_slice(&body)
             .map_err(|error| lost(format!("the answer is no JSON ({error}): {}", excerpt(&body))))?;
-        judge(answer).unwrap_or_else(|| Err(lost(format!("neither result nor error in the answer: {}", excerpt(&body)))))
+        parse_answer(answer).unwrap_or_else(|| Err(lost(format!("neither result nor error in the answer: {}", excerpt(&body)))))
     }
 }
 
-impl Call for Api<'_> {
+impl ApiClient for ApiSession<'_> {
     fn call(&mut self, method: &str, params: Value) -> Result<Value, ApiError> {
         let start = Instant::now();
         let outcome = self.exchange(method, params);
@@ -117,8 +112,8 @@ impl Call for Api<'_> {
     }
 }
 
-/// The result or the refusal in an answer, if there is one.
-fn judge(mut answer: Value) -> Option<Result<Value, ApiError>> {
+/// The result or the error in an answer, if there is one.
+fn parse_answer(mut answer: Value) -> Option<Result<Value, ApiError>> {
     if let Some(error) = answer.get("error") {
         let text = |name: &str| error[name].as_str().filter(|text| !text.is_empty());
         let reason = text("data").or_else(|| text("message")).unwrap_or("no reason given").to_owned();
@@ -134,12 +129,12 @@ mod tests {
     #[test]
     fn answers_are_results_refusals_or_nothing() {
         let refused = |reason: &str| Some(Err(ApiError::Refused { reason: reason.to_owned() }));
-        assert_eq!(judge(json!({"jsonrpc": "2.0", "result": [], "id": 1})), Some(Ok(json!([]))));
-        assert_eq!(judge(json!({"error": {"code": -32602, "message": "Invalid params.", "data": "why"}})), refused("why"));
-        assert_eq!(judge(json!({"error": {"message": "Invalid params.", "data": ""}})), refused("Invalid params."));
-        assert_eq!(judge(json!({"error": "x"})), refused("no reason given"));
+        assert_eq!(parse_answer(json!({"jsonrpc": "2.0", "result": [], "id": 1})), Some(Ok(json!([]))));
+        assert_eq!(parse_answer(json!({"error": {"code": -32602, "message": "Invalid params.", "data": "why"}})), refused("why"));
+        assert_eq!(parse_answer(json!({"error": {"message": "Invalid params.", "data": ""}})), refused("Invalid params."));
+        assert_eq!(parse_answer(json!({"error": "x"})), refused("no reason given"));
         for nothing in [json!({}), json!([]), json!("x"), json!(null)] {
-            assert_eq!(judge(nothing), None);
+            assert_eq!(parse_answer(nothing), None);
         }
     }
 }

@@ -1,19 +1,19 @@
-//! What the API's versions want differently. Decided by version: unknown parameters are often ignored silently.
+//! What differs between the versions of the API. The version decides, because Zabbix often ignores unknown parameters silently.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::state::{PollBy, PolledBy};
+use super::state::{CurrentPoller, WantedPoller};
 
-/// The API's version, as far as it matters.
+/// The API's version.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Dialect {
     major: u32,
     minor: u32,
 }
 
-/// The oldest version that this program speaks.
+/// The oldest version that this program supports.
 const OLDEST: Dialect = Dialect { major: 6, minor: 0 };
 
 impl Dialect {
@@ -22,7 +22,7 @@ impl Dialect {
     /// # Errors
     /// When it is no version, or one that is too old.
     pub fn new(version: &str) -> Result<Self, String> {
-        let mut numbers = version.split('.').map(|part| part.parse().ok());
+        let mut numbers = version.split('.').map(|kind_plan| kind_plan.parse().ok());
         let (Some(Some(major)), Some(Some(minor))) = (numbers.next(), numbers.next()) else {
             return Err(format!("{version:?} is no version of Zabbix"));
         };
@@ -50,30 +50,30 @@ impl Dialect {
         if self.has_proxy_groups() { "name" } else { "host" }
     }
 
-    /// Members of a host that say who polls it.
+    /// Members of a host that say what polls it.
     pub fn polling_members(self) -> &'static [&'static str] {
         if self.has_proxy_groups() { &["monitored_by", "proxyid", "proxy_groupid"] } else { &["proxy_hostid"] }
     }
 
-    /// What these members mean.
-    pub fn polled_by(self, host: &Value) -> PolledBy {
+    /// Reads these members.
+    pub fn polled_by(self, host: &Value) -> CurrentPoller {
         let text = |name: &str| host[name].as_str().unwrap_or("0").to_owned();
         if !self.has_proxy_groups() {
-            return Some(text("proxy_hostid")).filter(|id| id != "0").map_or(PolledBy::Server, PolledBy::Proxy);
+            return Some(text("proxy_hostid")).filter(|id| id != "0").map_or(CurrentPoller::Server, CurrentPoller::Proxy);
         }
         match text("monitored_by").as_str() {
-            "1" => PolledBy::Proxy(text("proxyid")),
-            "2" => PolledBy::Group(text("proxy_groupid")),
-            _ => PolledBy::Server,
+            "1" => CurrentPoller::Proxy(text("proxyid")),
+            "2" => CurrentPoller::Group(text("proxy_groupid")),
+            _ => CurrentPoller::Server,
         }
     }
 
-    /// The members that make somebody poll a host.
-    pub fn poll_by(self, by: &PollBy) -> Value {
+    /// The members that set what polls a host.
+    pub fn poll_by(self, by: &WantedPoller) -> Value {
         match by {
-            PollBy::Proxy(proxy) if self.has_proxy_groups() => json!({"monitored_by": 1, "proxyid": proxy.id}),
-            PollBy::Proxy(proxy) => json!({"proxy_hostid": proxy.id}),
-            PollBy::Group(group) => json!({"monitored_by": 2, "proxy_groupid": group.id}),
+            WantedPoller::Proxy(proxy) if self.has_proxy_groups() => json!({"monitored_by": 1, "proxyid": proxy.id}),
+            WantedPoller::Proxy(proxy) => json!({"proxy_hostid": proxy.id}),
+            WantedPoller::Group(group) => json!({"monitored_by": 2, "proxy_groupid": group.id}),
         }
     }
 }
@@ -87,7 +87,7 @@ impl fmt::Display for Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::zabbix::state::Named;
+    use crate::zabbix::state::IdName;
 
     fn dialect(version: &str) -> Dialect {
         Dialect::new(version).unwrap()
@@ -109,13 +109,13 @@ mod tests {
         let groups = [("selectGroups", "groups"), ("selectHostGroups", "hostgroups")];
         assert_eq!([old, renamed, middle, new].map(Dialect::host_groups), [groups[0], groups[1], groups[1], groups[1]]);
         assert_eq!([old, renamed, middle, new].map(Dialect::proxy_name), ["host", "host", "host", "name"]);
-        let proxy = PollBy::Proxy(Named { id: "7".to_owned(), name: "p".to_owned() });
+        let proxy = WantedPoller::Proxy(IdName { id: "7".to_owned(), name: "p".to_owned() });
         assert_eq!(middle.poll_by(&proxy), json!({"proxy_hostid": "7"}));
         assert_eq!(new.poll_by(&proxy), json!({"monitored_by": 1, "proxyid": "7"}));
-        assert_eq!(old.polled_by(&json!({"proxy_hostid": "7"})), PolledBy::Proxy("7".to_owned()));
-        assert_eq!(old.polled_by(&json!({"proxy_hostid": "0"})), PolledBy::Server);
+        assert_eq!(old.polled_by(&json!({"proxy_hostid": "7"})), CurrentPoller::Proxy("7".to_owned()));
+        assert_eq!(old.polled_by(&json!({"proxy_hostid": "0"})), CurrentPoller::Server);
         let group = json!({"monitored_by": "2", "proxyid": "0", "proxy_groupid": "3"});
-        assert_eq!(new.polled_by(&group), PolledBy::Group("3".to_owned()));
-        assert_eq!(new.polled_by(&json!({"monitored_by": "0"})), PolledBy::Server);
+        assert_eq!(new.polled_by(&group), CurrentPoller::Group("3".to_owned()));
+        assert_eq!(new.polled_by(&json!({"monitored_by": "0"})), CurrentPoller::Server);
     }
 }

@@ -1,4 +1,4 @@
-//! Zabbix: its API over HTTP, what differs between its versions, and what it has.
+//! Zabbix: its API over HTTP, what differs between its versions, and its objects.
 
 pub mod api;
 pub mod dialect;

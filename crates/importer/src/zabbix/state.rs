@@ -1,122 +1,105 @@
-//! What Zabbix has, as far as a run needs to know.
+//! Zabbix's objects, as far as a run needs them.
 
 use std::collections::HashSet;
 
-/// Something with an id and a name.
+/// Id and name of a group, template, proxy or proxy group.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Named {
-    /// Zabbix's id.
+pub struct IdName {
     pub id: String,
-    /// Its name; for a template the visible one.
+    /// For a template the visible name.
     pub name: String,
 }
 
 /// A tag of a host.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Tag {
-    /// Its name.
     pub tag: String,
-    /// Its value.
     pub value: String,
 }
 
 /// A macro of a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Macro {
-    /// Zabbix's id.
     pub id: String,
     /// Full name, `{$NAME}`.
     pub name: String,
-    /// The value; none where Zabbix keeps it secret, or in a vault.
+    /// `None` for a secret value and for one in a vault.
     pub value: Option<String>,
 }
 
-/// Who polls a host.
+/// What polls a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PolledBy {
-    /// The server.
+pub enum CurrentPoller {
     Server,
-    /// The proxy of this id.
+    /// The proxy with this id.
     Proxy(String),
-    /// The proxy group of this id.
+    /// The proxy group with this id.
     Group(String),
 }
 
-/// Who is to poll a host.
+/// What is to poll a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PollBy {
-    /// This proxy.
-    Proxy(Named),
-    /// This proxy group.
-    Group(Named),
+pub enum WantedPoller {
+    Proxy(IdName),
+    Group(IdName),
 }
 
 /// A host.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Host {
-    /// Zabbix's id.
     pub id: String,
-    /// Technical name.
     pub technical: String,
-    /// Visible name.
     pub visible: String,
-    /// Whether it is disabled.
     pub disabled: bool,
-    /// Whether a discovery rule made it: nobody else may change it then.
+    /// Whether a discovery rule made it: then it cannot be changed through the API.
     pub discovered: bool,
-    /// Who polls it.
-    pub polled_by: PolledBy,
-    /// Its groups.
-    pub groups: Vec<Named>,
-    /// The templates it is linked to.
-    pub templates: Vec<Named>,
-    /// Its own tags.
+    pub polled_by: CurrentPoller,
+    pub groups: Vec<IdName>,
+    /// Linked templates.
+    pub templates: Vec<IdName>,
+    /// Its own tags, without those of templates.
     pub tags: Vec<Tag>,
-    /// Its own macros.
+    /// Its own macros, without those of templates.
     pub macros: Vec<Macro>,
 }
 
 impl Host {
-    /// The value of a tag.
     pub fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find(|tag| tag.tag == name).map(|tag| tag.value.as_str())
     }
 
     /// A macro by its full name.
-    pub fn macro_named(&self, name: &str) -> Option<&Macro> {
+    pub fn user_macro(&self, name: &str) -> Option<&Macro> {
         self.macros.iter().find(|one| one.name == name)
     }
 
     /// The value of a macro, unless it is secret.
     pub fn macro_value(&self, name: &str) -> Option<&str> {
-        self.macro_named(name)?.value.as_deref()
+        self.user_macro(name)?.value.as_deref()
     }
 }
 
 /// A template.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Template {
-    /// Zabbix's id.
     pub id: String,
-    /// Technical name.
     pub technical: String,
-    /// Visible name.
     pub visible: String,
 }
 
-/// What Zabbix has.
+/// What was read from Zabbix.
 #[derive(Clone, Debug, Default)]
-pub struct State {
-    /// Hosts with the vCenter's tag, and those that hold a name or a macro that may concern us.
+pub struct ZabbixState {
+    /// Hosts with the vCenter's tag or macro, and those that have a name that a new host would get.
     pub hosts: Vec<Host>,
-    /// Host groups whose names resemble those that are wanted.
-    pub groups: Vec<Named>,
+    /// Host groups whose names resemble those of the plan.
+    pub groups: Vec<IdName>,
     /// Templates that the configuration names.
     pub templates: Vec<Template>,
     /// Proxies that the configuration names.
-    pub proxies: Vec<Named>,
+    pub proxies: Vec<IdName>,
     /// Proxy groups that the configuration names.
-    pub proxy_groups: Vec<Named>,
+    pub proxy_groups: Vec<IdName>,
     /// Names that a host cannot have because a template has them.
     pub template_names: HashSet<String>,
 }

@@ -1,4 +1,4 @@
-//! HTTP to the frontend: one connection, bounded answers, a deadline for every call.
+//! HTTP to the frontend: one connection, bounded bodies, a time limit for every call.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -8,15 +8,15 @@ use reqwest::{Certificate, Client, Url, redirect};
 use rustls::crypto::ring;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::config::Access;
+use crate::config::ZabbixAccess;
 
-/// What an answer may hold: the hosts of a big installation are a few megabytes.
+/// Bytes of a response at most; the hosts of a big installation are a few megabytes.
 const LARGEST: usize = 256 << 20;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Characters of an unexpected body shown in an error.
 const EXCERPT: usize = 160;
 
-/// The way to the API.
+/// The connection to the API.
 pub struct Transport {
     runtime: Runtime,
     http: Client,
@@ -25,17 +25,17 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Prepares the way; nothing is sent yet.
+    /// Prepares the HTTP client; nothing is sent yet.
     ///
     /// # Errors
-    /// When the CA file cannot be used, or the machine gives us nothing to work with.
-    pub fn new(access: &Access) -> Result<Self, String> {
-        // Somebody else may have installed one already; it is the only one in this program.
+    /// When the CA file cannot be used, or the HTTP client cannot be set up.
+    pub fn new(access: &ZabbixAccess) -> Result<Self, String> {
+        // Fails when one is installed already; it is the only one in this program.
         let _ = ring::default_provider().install_default();
         let mut builder = Client::builder()
             .user_agent(concat!("zabbix-vsphere-import/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
-            // A redirected POST loses its body; better to say where the frontend is.
+            // A redirected POST would lose its body, so the error says the new address.
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .tls_danger_accept_invalid_certs(!access.verify);
@@ -53,10 +53,10 @@ impl Transport {
         Ok(Self { runtime, http, url: access.url.clone(), timeout: access.timeout })
     }
 
-    /// Sends a body and returns the answer's.
+    /// Sends a body and returns the body of the response.
     ///
     /// # Errors
-    /// One line that says what went wrong: no connection, no time, a status other than 200, too much.
+    /// One line that says what went wrong: no connection, no time, a status other than 200, a body that is too big.
     pub fn exchange(&self, body: String, bearer: Option<&str>) -> Result<Vec<u8>, String> {
         let mut request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json-rpc").body(body);
         if let Some(token) = bearer {
@@ -93,14 +93,14 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The first characters of a text, in one line.
+/// The first characters of a body, in one line.
 pub fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT * 4)]).into_owned();
     let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT).collect();
     if words.is_empty() { "no body".to_owned() } else { words }
 }
 
-/// An error with its causes, each said once.
+/// An error with its causes, each once.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

@@ -9,7 +9,7 @@ use vpoller_testkit::certificates::{Authority, ServerCertificate, server_config}
 use vpoller_testkit::process::Finished;
 use vpoller_testkit::{Peer, terminal};
 
-use crate::frontend::{Answer, Call, Frontend};
+use crate::frontend::{Frontend, FrontendCall, FrontendReply};
 use crate::run::{PROGRAM, import, import_mode, lines, run, run_command};
 
 /// A vPoller with so many virtual machines on one host of one cluster.
@@ -29,7 +29,7 @@ fn vpoller(machines: usize) -> Peer {
 }
 
 /// A frontend of this version that has the template and the group, and is otherwise empty.
-fn empty(version: &'static str) -> impl Fn(&Call) -> Answer + Send + Sync {
+fn empty(version: &'static str) -> impl Fn(&FrontendCall) -> FrontendReply + Send + Sync {
     move |call| match call.method.as_str() {
         "apiinfo.version" => call.result(&json!(version)),
         "user.login" => call.result(&json!("0123456789abcdef")),
@@ -91,7 +91,8 @@ fn a_configuration_that_cannot_be_used_is_explained() {
 
 #[test]
 fn a_file_with_a_password_should_not_be_readable_for_all() {
-    let (vpoller, frontend) = (vpoller(1), Frontend::start(None, empty("7.0.9")));
+    let vpoller = vpoller(1);
+    let frontend = Frontend::start(None, empty("7.0.9"));
     let finished = import_mode(&configuration(&vpoller, &frontend.url(), LOGIN), &[], 0o644);
     assert!(finished.code == 0 && finished.stderr.contains("chmod 640"), "{}", finished.stderr);
 }
@@ -121,7 +122,7 @@ fn vpoller_that_fails_ends_the_run() {
 
 #[test]
 fn a_frontend_that_cannot_be_used_is_explained() {
-    let says = |status: u16, text: &'static str| Frontend::start(None, move |_| Answer::Say(status, text.to_owned()));
+    let says = |status: u16, text: &'static str| Frontend::start(None, move |_| FrontendReply::Say(status, text.to_owned()));
     fails(&says(500, ""), LOGIN, &["Cannot connect to Zabbix at http://127.0.0.1:", "HTTP status 500"]);
     fails(&says(404, "<html>"), LOGIN, &["HTTP status 404", "frontend"]);
     fails(&says(200, "<html><body>It works!</body></html>"), LOGIN, &["no JSON", "It works!"]);
@@ -130,7 +131,7 @@ fn a_frontend_that_cannot_be_used_is_explained() {
     fails(&says(200, ""), LOGIN, &["no JSON"]);
     fails(&Frontend::start(None, empty("5.0.40")), LOGIN, &["5.0.40 is too old"]);
     fails(&Frontend::start(None, empty("?")), LOGIN, &["no version"]);
-    let moved = Frontend::start(None, |_| Answer::Redirect("https://zabbix.example.org/api_jsonrpc.php".to_owned()));
+    let moved = Frontend::start(None, |_| FrontendReply::Redirect("https://zabbix.example.org/api_jsonrpc.php".to_owned()));
     fails(&moved, LOGIN, &["moved to https://zabbix.example.org/"]);
     assert_eq!(moved.calls().len(), 1);
     let mut nobody = Frontend::start(None, empty("7.0.9"));
@@ -154,13 +155,14 @@ fn a_frontend_that_cannot_be_used_is_explained() {
 #[test]
 fn each_version_is_spoken_to_in_its_own_words() {
     let speak = |version: &'static str, login: &str, polling: &str| {
-        let (frontend, vpoller) = (Frontend::start(None, empty(version)), vpoller(1));
+        let frontend = Frontend::start(None, empty(version));
+        let vpoller = vpoller(1);
         let text = configuration(&vpoller, &frontend.url(), login) + polling;
         let finished = import(&text, &[]);
         assert_eq!(finished.code, 0, "{version}: {}", finished.stderr);
         frontend.calls()
     };
-    let of = |calls: &[Call], method: &str| calls.iter().find(|call| call.method == method).cloned().unwrap();
+    let of = |calls: &[FrontendCall], method: &str| calls.iter().find(|call| call.method == method).cloned().unwrap();
     let session = Some("0123456789abcdef".to_owned());
 
     let calls = speak("6.0.14", LOGIN, "    proxy: proxy01\n");
@@ -219,7 +221,8 @@ fn each_version_is_spoken_to_in_its_own_words() {
 
 #[test]
 fn proxy_groups_are_refused_where_there_are_none() {
-    let (frontend, vpoller) = (Frontend::start(None, empty("6.4.21")), vpoller(1));
+    let frontend = Frontend::start(None, empty("6.4.21"));
+    let vpoller = vpoller(1);
     let finished = import(&(configuration(&vpoller, &frontend.url(), TOKEN) + "    proxy_group: group01\n"), &[]);
     assert!(
         finished.code == 1 && finished.stderr.contains("WARNING - Unable to find Zabbix proxy group 'group01'"),
@@ -263,7 +266,7 @@ fn a_frontend_that_dies_in_the_middle_ends_the_run() {
         "host.create" if call.nth == 0 => answer(call),
         _ if call.method == "host.create" || dead.load(Ordering::Relaxed) > 0 => {
             dead.fetch_add(1, Ordering::Relaxed);
-            Answer::Say(500, String::new())
+            FrontendReply::Say(500, String::new())
         }
         _ => answer(call),
     });
@@ -311,7 +314,8 @@ fn certificates_are_checked_as_the_configuration_says() {
 
 #[test]
 fn on_a_terminal_it_shows_how_far_it_is() {
-    let (frontend, vpoller) = (Frontend::start(None, empty("7.0.9")), vpoller(3));
+    let frontend = Frontend::start(None, empty("7.0.9"));
+    let vpoller = vpoller(3);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("zabbix-vsphere-import.yaml");
     std::fs::write(&file, configuration(&vpoller, &frontend.url(), TOKEN)).unwrap();
@@ -323,7 +327,8 @@ fn on_a_terminal_it_shows_how_far_it_is() {
 /// The simplest plan: nothing of Zabbix is changed, and the plan goes to standard output.
 #[test]
 fn a_dry_run_only_reads() {
-    let (frontend, vpoller) = (Frontend::start(None, empty("7.0.9")), vpoller(2));
+    let frontend = Frontend::start(None, empty("7.0.9"));
+    let vpoller = vpoller(2);
     let finished = import(&configuration(&vpoller, &frontend.url(), TOKEN), &["--dry-run"]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     insta::assert_snapshot!(finished.stdout);

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// A call as it arrived.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct FrontendCall {
     pub method: String,
     pub params: Value,
     /// The member `auth` of the body, and the header `Authorization`.
@@ -28,7 +28,7 @@ pub struct Call {
 }
 
 /// What is answered.
-pub enum Answer {
+pub enum FrontendReply {
     /// What the frontend says.
     Forward,
     /// The frontend does it, and its answer is replaced by this status and body.
@@ -39,40 +39,43 @@ pub enum Answer {
     Redirect(String),
 }
 
-impl Call {
+impl FrontendCall {
     /// A result in JSON-RPC.
-    pub fn result(&self, result: &Value) -> Answer {
-        Answer::Say(200, json!({"jsonrpc": "2.0", "result": result, "id": self.id}).to_string())
+    pub fn result(&self, result: &Value) -> FrontendReply {
+        FrontendReply::Say(200, json!({"jsonrpc": "2.0", "result": result, "id": self.id}).to_string())
     }
 
     /// An error in JSON-RPC.
-    pub fn error(&self, data: &str) -> Answer {
+    pub fn error(&self, data: &str) -> FrontendReply {
         let error = json!({"code": -32602, "message": "Invalid params.", "data": data});
-        Answer::Say(200, json!({"jsonrpc": "2.0", "error": error, "id": self.id}).to_string())
+        FrontendReply::Say(200, json!({"jsonrpc": "2.0", "error": error, "id": self.id}).to_string())
     }
 }
 
-type Judge = dyn Fn(&Call) -> Answer + Send + Sync;
+type ReplyRule = dyn Fn(&FrontendCall) -> FrontendReply + Send + Sync;
 
 /// The thing itself; it listens until the test ends.
 #[derive(Clone)]
 pub struct Frontend {
     pub address: SocketAddr,
-    calls: Arc<Mutex<Vec<Call>>>,
+    calls: Arc<Mutex<Vec<FrontendCall>>>,
 }
 
 impl Frontend {
     /// In front of a real frontend, or of none.
-    pub fn start(behind: Option<SocketAddr>, judge: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Self {
-        Self::listen(behind, None, Arc::new(judge))
+    pub fn start(
+        behind: Option<SocketAddr>,
+        reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static,
+    ) -> Self {
+        Self::listen(behind, None, Arc::new(reply_rule))
     }
 
     /// By HTTPS, with none behind it.
-    pub fn start_tls(tls: ServerConfig, judge: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Self {
-        Self::listen(None, Some(Arc::new(tls)), Arc::new(judge))
+    pub fn start_tls(tls: ServerConfig, reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static) -> Self {
+        Self::listen(None, Some(Arc::new(tls)), Arc::new(reply_rule))
     }
 
-    fn listen(behind: Option<SocketAddr>, tls: Option<Arc<ServerConfig>>, judge: Arc<Judge>) -> Self {
+    fn listen(behind: Option<SocketAddr>, tls: Option<Arc<ServerConfig>>, reply_rule: Arc<ReplyRule>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let frontend = Self { address: listener.local_addr().unwrap(), calls: Arc::default() };
         let calls = frontend.calls.clone();
@@ -80,10 +83,14 @@ impl Frontend {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
                 stream.set_read_timeout(Some(LIMIT)).unwrap();
-                let (judge, calls, tls) = (judge.clone(), calls.clone(), tls.clone());
+                let reply_rule = reply_rule.clone();
+                let calls = calls.clone();
+                let tls = tls.clone();
                 thread::spawn(move || match tls {
-                    None => serve(stream, behind, &*judge, &calls),
-                    Some(tls) => serve(StreamOwned::new(ServerConnection::new(tls).unwrap(), stream), behind, &*judge, &calls),
+                    None => serve(stream, behind, &*reply_rule, &calls),
+                    Some(tls) => {
+                        serve(StreamOwned::new(ServerConnection::new(tls).unwrap(), stream), behind, &*reply_rule, &calls)
+                    }
                 });
             }
         });
@@ -96,7 +103,7 @@ impl Frontend {
     }
 
     /// The calls so far.
-    pub fn calls(&self) -> Vec<Call> {
+    pub fn calls(&self) -> Vec<FrontendCall> {
         self.calls.lock().unwrap().clone()
     }
 
@@ -109,13 +116,13 @@ impl Frontend {
 }
 
 /// One request; then the connection ends, which tells where the answer does.
-fn serve(mut stream: impl Read + Write, behind: Option<SocketAddr>, judge: &Judge, calls: &Mutex<Vec<Call>>) {
+fn serve(mut stream: impl Read + Write, behind: Option<SocketAddr>, reply_rule: &ReplyRule, calls: &Mutex<Vec<FrontendCall>>) {
     let Some((head, body)) = receive(&mut stream) else { return };
     let message: Value = serde_json::from_slice(&body).unwrap();
     let method = message["method"].as_str().unwrap().to_owned();
     let call = {
         let mut calls = calls.lock().unwrap();
-        let call = Call {
+        let call = FrontendCall {
             nth: calls.iter().filter(|call| call.method == method).count(),
             params: message["params"].clone(),
             auth: message["auth"].as_str().map(str::to_owned),
@@ -127,14 +134,14 @@ fn serve(mut stream: impl Read + Write, behind: Option<SocketAddr>, judge: &Judg
         call
     };
     let forward = || exchange(behind.expect("a frontend behind"), &head, &body);
-    let answer = match judge(&call) {
-        Answer::Forward => forward(),
-        Answer::Lose(status, text) => {
+    let answer = match reply_rule(&call) {
+        FrontendReply::Forward => forward(),
+        FrontendReply::Lose(status, text) => {
             forward();
             response(status, "", &text)
         }
-        Answer::Say(status, text) => response(status, "", &text),
-        Answer::Redirect(target) => response(301, &format!("Location: {target}\r\n"), ""),
+        FrontendReply::Say(status, text) => response(status, "", &text),
+        FrontendReply::Redirect(target) => response(301, &format!("Location: {target}\r\n"), ""),
     };
     // The importer may have given up.
     let _ = stream.write_all(&answer).and_then(|()| stream.flush());

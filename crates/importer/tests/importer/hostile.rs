@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use vpoller_testkit::zabbix::{Series, Server, Setting};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_for, wait_until};
 
-use crate::bed::{import_templates, texts, value};
 use crate::run::import;
+use crate::setup::{import_templates, texts, value};
 
 /// Limit for what Zabbix does at its own pace, on a machine that runs other tests as well.
 const SOON: Duration = Duration::from_secs(240);
@@ -18,7 +18,8 @@ const TEMPLATE: &str = "VMware vSphere Virtual Machine by vPoller";
 
 #[test]
 fn hostile_names_become_hosts_and_their_values_arrive() {
-    let (long, rockets) = ("x".repeat(80), "🚀".repeat(80));
+    let long = "x".repeat(80);
+    let rockets = "🚀".repeat(80);
     let names = [
         "{#MOID}",
         "{#NAME} {$VSPHERE.HOST}",

@@ -8,10 +8,10 @@ use vpoller_testkit::process::Finished;
 use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::Series;
 
-use crate::bed::{Bed, LIGHT, MANY, PROXY, TEMPLATES, groups, import_templates, texts, value};
 use crate::errors::{survives_errors, survives_lost_answers};
-use crate::frontend::Answer;
+use crate::frontend::FrontendReply;
 use crate::run::{import, lines};
+use crate::setup::{LIGHT, MANY, PROXY, Setup, TEMPLATES, groups, import_templates, texts, value};
 
 /// The machine that somebody made a host for.
 const TAKEN_OVER: &str = "vm02.example.org";
@@ -19,67 +19,67 @@ const TAKEN_OVER: &str = "vm02.example.org";
 #[test]
 fn the_importer_and_a_real_zabbix() {
     Series::each(|series| {
-        let bed = Bed::start(series);
-        a_wrong_password(&bed);
-        let theirs = hosts_of_others(&bed);
-        first_import(&bed);
-        nothing_changes(&bed);
-        follows_vsphere(&bed);
-        follows_the_configuration(&bed);
-        survives_lost_answers(&bed);
-        survives_errors(&bed);
-        deletes_only_its_own(&bed, &theirs);
-        a_thousand_machines(&bed);
-        the_sample(&bed);
+        let setup = Setup::start(series);
+        a_wrong_password(&setup);
+        let theirs = hosts_of_others(&setup);
+        first_import(&setup);
+        nothing_changes(&setup);
+        follows_vsphere(&setup);
+        follows_the_configuration(&setup);
+        survives_lost_answers(&setup);
+        survives_errors(&setup);
+        deletes_only_its_own(&setup, &theirs);
+        a_thousand_machines(&setup);
+        the_sample(&setup);
     });
 }
 
-fn a_wrong_password(bed: &Bed) {
-    let text = bed.configuration(&bed.server.pages(), &bed.names[0], "").replace("password: zabbix", "password: wr0ng");
+fn a_wrong_password(setup: &Setup) {
+    let text = setup.configuration(&setup.server.pages(), &setup.names[0], "").replace("password: zabbix", "password: wr0ng");
     let finished = import(&text, &["--debug"]);
     assert!(finished.code == 1 && !finished.stderr.contains("wr0ng"), "{}", finished.stderr);
     assert!(finished.stderr.contains("cannot log in as Admin: Incorrect user name or password"), "{}", finished.stderr);
 }
 
 /// Hosts that people made; the first stands for a machine, and looks like what the original importer made.
-fn hosts_of_others(bed: &Bed) -> Vec<String> {
-    let vcenter = &bed.names[0];
-    let group = bed.api().call("hostgroup.create", &json!({"name": "Our own"}))["groupids"][0].clone();
-    let template = bed.api().get("template", &json!({"filter": {"host": [TEMPLATES[1]]}, "output": ["templateid"]}))[0].clone();
+fn hosts_of_others(setup: &Setup) -> Vec<String> {
+    let vcenter = &setup.names[0];
+    let group = setup.api().call("hostgroup.create", &json!({"name": "Our own"}))["groupids"][0].clone();
+    let template = setup.api().get("template", &json!({"filter": {"host": [TEMPLATES[1]]}, "output": ["templateid"]}))[0].clone();
     let create = |name: &str, value: &str| {
         let host = json!({
             "host": name, "groups": [{"groupid": group}], "templates": [template],
             "macros": [{"macro": "{$VSPHERE.HOST}", "value": value}],
             "interfaces": [{"type": 1, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": "10050"}],
         });
-        bed.api().call("host.create", &host)["hostids"][0].as_str().unwrap().to_owned()
+        setup.api().call("host.create", &host)["hostids"][0].as_str().unwrap().to_owned()
     };
     // The vCenter's own, a foreign one with the same macro, and another vCenter's machine.
     let others = [(vcenter.as_str(), vcenter.as_str()), ("notes", vcenter), ("vm03.example.org", "vc02.example.org")];
     [(TAKEN_OVER, vcenter.as_str())].iter().chain(&others).map(|(name, value)| create(name, value)).collect()
 }
 
-fn first_import(bed: &Bed) {
-    bed.import("", &["--dry-run"], 0);
-    assert!(bed.hosts().is_empty(), "a dry run creates nothing");
-    let (_, run) = run_planned(bed, "", &[]);
-    documented_lines(bed, &run);
+fn first_import(setup: &Setup) {
+    setup.import("", &["--dry-run"], 0);
+    assert!(setup.hosts().is_empty(), "a dry run creates nothing");
+    let (_, run) = run_planned(setup, "", &[]);
+    documented_lines(setup, &run);
 
-    let hosts = bed.hosts();
+    let hosts = setup.hosts();
     // 4 hypervisors, 13 machines (of 14, one is a template), 2 datastores, and one hypervisor in each further cluster.
     assert_eq!(hosts.len(), 4 + 13 + 2 + 2, "{:?}", texts(&hosts, "name"));
-    let host = bed.host("esxi01.example.org");
+    let host = setup.host("esxi01.example.org");
     assert_eq!(groups(&host), ["Hypervisors", "cluster01"]);
     assert_eq!(texts(host["parentTemplates"].as_array().unwrap(), "name"), [TEMPLATES[0]]);
-    let proxy = bed.api().get("proxy", &json!({"filter": {proxy_name(bed): [PROXY]}, "output": ["proxyid"]}));
-    assert_eq!(host[if bed.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" }], proxy[0]["proxyid"]);
+    let proxy = setup.api().get("proxy", &json!({"filter": {proxy_name(setup): [PROXY]}, "output": ["proxyid"]}));
+    assert_eq!(host[if setup.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" }], proxy[0]["proxyid"]);
     let interface = json!({"type": "1", "main": "1", "useip": "1", "ip": "127.0.0.1", "dns": "", "port": "10050"});
     assert_eq!(host["interfaces"], json!([interface]));
-    assert_eq!(value(&host, "macros", "{$VSPHERE.HOST}"), Some(bed.names[0].as_str()));
+    assert_eq!(value(&host, "macros", "{$VSPHERE.HOST}"), Some(setup.names[0].as_str()));
     assert_eq!(value(&host, "macros", "{$VSPHERE.NAME}"), Some("esxi01.example.org"));
 
-    assert_eq!(groups(&bed.host("vm01.example.org")), ["Virtual Machines", "cluster01"]);
-    assert_eq!(groups(&bed.host("vm-orphan.example.org")), ["Virtual Machines"]);
+    assert_eq!(groups(&setup.host("vm01.example.org")), ["Virtual Machines", "cluster01"]);
+    assert_eq!(groups(&setup.host("vm-orphan.example.org")), ["Virtual Machines"]);
     // Names that Zabbix does not take as they are, twins, and a name that another vCenter's host has.
     for (visible, technical, address) in [
         ("vm%2fslash", "vm_slash", "vm%2fslash"),
@@ -90,23 +90,23 @@ fn first_import(bed: &Bed) {
         ("vm03.example.org (vm-104)", "vm03.example.org_vm-104", "vm03.example.org"),
         ("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/", "datastore1", "datastore1"),
     ] {
-        let host = bed.host(visible);
+        let host = setup.host(visible);
         assert_eq!((&host["host"], value(&host, "macros", "{$VSPHERE.NAME}")), (&json!(technical), Some(address)));
     }
-    let taken_over = bed.host(TAKEN_OVER);
+    let taken_over = setup.host(TAKEN_OVER);
     assert_eq!(value(&taken_over, "tags", "vsphere.adopted"), Some("yes"));
     assert_eq!(groups(&taken_over), ["Our own", "cluster01"]);
     assert_eq!(value(&taken_over, "tags", "vsphere.object"), Some("VirtualMachine:vm-103"));
 }
 
-fn proxy_name(bed: &Bed) -> &'static str {
-    if bed.series == Series::V6_0 { "host" } else { "name" }
+fn proxy_name(setup: &Setup) -> &'static str {
+    if setup.series == Series::V6_0 { "host" } else { "name" }
 }
 
 /// What the documents show of a run, in their words and order.
-fn documented_lines(bed: &Bed, finished: &Finished) {
+fn documented_lines(setup: &Setup, finished: &Finished) {
     let all = lines(finished);
-    let connecting = format!("INFO - Connecting to Zabbix server at {}", bed.server.pages());
+    let connecting = format!("INFO - Connecting to Zabbix server at {}", setup.server.pages());
     let wanted = [
         connecting.as_str(),
         "INFO - [vSphere ClusterComputeResource] Importing objects to Zabbix",
@@ -137,7 +137,7 @@ fn documented_lines(bed: &Bed, finished: &Finished) {
 }
 
 /// The line of a plan that would create the host as Zabbix has it now.
-fn creation(bed: &Bed, host: &Value) -> String {
+fn creation(setup: &Setup, host: &Value) -> String {
     let list = |names: Vec<String>| names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect::<Vec<_>>();
     let given = |list: &str, names: &[&str]| {
@@ -145,9 +145,10 @@ fn creation(bed: &Bed, host: &Value) -> String {
         names.iter().filter_map(pair).collect::<Vec<_>>()
     };
     let kind = value(host, "tags", "vsphere.object").unwrap().split(':').next().unwrap();
-    let (visible, technical) = (host["name"].as_str().unwrap(), host["host"].as_str().unwrap());
+    let visible = host["name"].as_str().unwrap();
+    let technical = host["host"].as_str().unwrap();
     let alias = if visible == technical { String::new() } else { format!(" as '{technical}'") };
-    let proxy = host.get(if bed.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" });
+    let proxy = host.get(if setup.series == Series::V6_0 { "proxy_hostid" } else { "proxyid" });
     let proxy = if proxy == Some(&json!("0")) { String::new() } else { format!("; proxy '{PROXY}'") };
     format!(
         "+ {kind} '{visible}'{alias}; groups {}; templates {}; macros {}; tags {}{proxy}",
@@ -160,14 +161,15 @@ fn creation(bed: &Bed, host: &Value) -> String {
 
 /// What was planned to be created is what Zabbix has now, and all else that was planned was done.
 #[track_caller]
-fn assert_done(bed: &Bed, plan: &Finished, run: &Finished) {
-    let hosts: Vec<String> = bed.hosts().iter().map(|host| creation(bed, host)).collect();
-    let (log, mut steps) = (lines(run), 0);
+fn assert_done(setup: &Setup, plan: &Finished, run: &Finished) {
+    let hosts: Vec<String> = setup.hosts().iter().map(|host| creation(setup, host)).collect();
+    let log = lines(run);
+    let mut steps = 0;
     for line in plan.stdout.lines().filter(|line| ["+ ", "~ ", "- "].iter().any(|sign| line.starts_with(sign))) {
         steps += 1;
         let rest = &line[2..];
         if let Some(group) = rest.strip_prefix("host group ") {
-            let found = bed.api().get("hostgroup", &json!({"filter": {"name": [group.trim_matches('\'')]}}));
+            let found = setup.api().get("hostgroup", &json!({"filter": {"name": [group.trim_matches('\'')]}}));
             assert_eq!(found.len(), 1, "{line}");
         } else if line.starts_with("+ ") {
             assert!(hosts.iter().any(|host| host == line), "{line}\nis not among\n{}", hosts.join("\n"));
@@ -191,22 +193,22 @@ fn assert_done(bed: &Bed, plan: &Finished, run: &Finished) {
 
 /// Runs what a dry run planned.
 #[track_caller]
-pub fn run_planned(bed: &Bed, more: &str, options: &[&str]) -> (Finished, Finished) {
-    let plan = bed.import(more, &[&["--dry-run"], options].concat(), 0);
-    let run = bed.import(more, options, 0);
-    assert_done(bed, &plan, &run);
-    let again = bed.import(more, &[&["--dry-run"], options].concat(), 0);
-    assert_eq!(again.stdout, "nothing to do\n", "{:?}", bed.series);
+pub fn run_planned(setup: &Setup, more: &str, options: &[&str]) -> (Finished, Finished) {
+    let plan = setup.import(more, &[&["--dry-run"], options].concat(), 0);
+    let run = setup.import(more, options, 0);
+    assert_done(setup, &plan, &run);
+    let again = setup.import(more, &[&["--dry-run"], options].concat(), 0);
+    assert_eq!(again.stdout, "nothing to do\n", "{:?}", setup.series);
     (plan, run)
 }
 
-fn nothing_changes(bed: &Bed) {
-    let before = bed.hosts();
-    let frontend = bed.frontend(|_| Answer::Forward);
-    let finished = import(&bed.configuration(&frontend.url(), &bed.names[0], ""), &[]);
+fn nothing_changes(setup: &Setup) {
+    let before = setup.hosts();
+    let frontend = setup.frontend(|_| FrontendReply::Forward);
+    let finished = import(&setup.configuration(&frontend.url(), &setup.names[0], ""), &[]);
     let in_sync = lines(&finished).iter().filter(|line| line.ends_with("Objects are in sync with Zabbix")).count();
     assert_eq!((finished.code, in_sync), (0, 4), "{}", finished.stderr);
-    assert_eq!(bed.hosts(), before);
+    assert_eq!(setup.hosts(), before);
     // Login and logout, version, groups, templates, proxy, hosts with our tag, with our macro, all of them, and the names of those that are
     // not under their own.
     let counts = frontend.take_counts();
@@ -214,22 +216,23 @@ fn nothing_changes(bed: &Bed) {
     assert!(counts.values().sum::<usize>() <= 12, "{counts:?}");
 }
 
-fn follows_vsphere(bed: &Bed) {
-    let created = bed.small.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
-    bed.small.page("POST", "/vm/destroy", r#"{"name": "vm-orphan.example.org"}"#);
-    bed.small.set("VirtualMachine", "vm01.example.org", "name", &json!("vm01 renamed"));
-    let hosts = bed.rows("host.discover", &["moid"]);
+fn follows_vsphere(setup: &Setup) {
+    let created = setup.small.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
+    setup.small.page("POST", "/vm/destroy", r#"{"name": "vm-orphan.example.org"}"#);
+    setup.small.set("VirtualMachine", "vm01.example.org", "name", &json!("vm01 renamed"));
+    let hosts = setup.rows("host.discover", &["moid"]);
     let alone = hosts.iter().find(|host| host["name"] == "esxi04.example.org").unwrap()["moid"].as_str().unwrap();
-    bed.small.set("VirtualMachine", "ns01.example.org", "runtime.host", &json!(format!("HostSystem:{alone}")));
-    bed.wait_for_rows("the changes", "vm.discover", &["moid", "runtime.host"], |rows| {
+    setup.small.set("VirtualMachine", "ns01.example.org", "runtime.host", &json!(format!("HostSystem:{alone}")));
+    setup.wait_for_rows("the changes", "vm.discover", &["moid", "runtime.host"], |rows| {
         let has = |name: &str| rows.iter().any(|row| row["name"] == name);
         let moved =
             rows.iter().any(|row| row["name"] == "ns01.example.org" && row["runtime.host"] == format!("vim.HostSystem:{alone}"));
         has("vm-new") && has("vm01 renamed") && moved && !has("vm-orphan.example.org")
     });
-    let id = |name: &str| bed.host(name)["hostid"].as_str().unwrap().to_owned();
-    let (renamed, moved) = (id("vm01.example.org"), id("ns01.example.org"));
-    let (plan, run) = run_planned(bed, "", &[]);
+    let id = |name: &str| setup.host(name)["hostid"].as_str().unwrap().to_owned();
+    let renamed = id("vm01.example.org");
+    let moved = id("ns01.example.org");
+    let (plan, run) = run_planned(setup, "", &[]);
     let expected = [
         format!(
             "~ VirtualMachine 'vm01.example.org' (hostid {renamed}); name 'vm01.example.org' becomes 'vm01 renamed'; \
@@ -243,17 +246,17 @@ fn follows_vsphere(bed: &Bed) {
     let planned: Vec<&str> = plan.stdout.lines().collect();
     assert!(expected.iter().all(|line| planned.contains(&line.as_str())), "{}", plan.stdout);
     assert!(planned.iter().any(|line| line.starts_with("+ VirtualMachine 'vm-new'")), "{}", plan.stdout);
-    let gone = format!("WARNING - Host 'vm-orphan.example.org' exists in Zabbix, but is not found in '{}'", bed.names[0]);
+    let gone = format!("WARNING - Host 'vm-orphan.example.org' exists in Zabbix, but is not found in '{}'", setup.names[0]);
     assert!(lines(&run).contains(&gone.as_str()), "{}", run.stderr);
-    bed.host("vm-orphan.example.org");
-    assert_eq!(bed.host("vm01 renamed")["hostid"], renamed.as_str());
-    assert_eq!(groups(&bed.host("ns01.example.org")), ["Virtual Machines", "esxi04.example.org"]);
+    setup.host("vm-orphan.example.org");
+    assert_eq!(setup.host("vm01 renamed")["hostid"], renamed.as_str());
+    assert_eq!(groups(&setup.host("ns01.example.org")), ["Virtual Machines", "esxi04.example.org"]);
     assert_eq!(
-        value(&bed.host("vm-new"), "tags", "vsphere.object").unwrap(),
+        value(&setup.host("vm-new"), "tags", "vsphere.object").unwrap(),
         format!("VirtualMachine:{}", created["moid"].as_str().unwrap())
     );
     for options in [&["--delete", "--max-delete", "0%"][..], &["--delete", "--max-delete", "0", "--dry-run"]] {
-        let refused = bed.import("", options, 1);
+        let refused = setup.import("", options, 1);
         let line = "ERROR - [vSphere VirtualMachine] 1 of 13 hosts would be deleted because their objects are gone, and 0 may be in one run";
         assert!(
             lines(&refused).iter().any(|one| one.starts_with(line) && one.ends_with("use --max-delete 1")),
@@ -261,29 +264,29 @@ fn follows_vsphere(bed: &Bed) {
             refused.stderr
         );
     }
-    bed.host("vm-orphan.example.org");
-    let (_, run) = run_planned(bed, "", &["--delete"]);
+    setup.host("vm-orphan.example.org");
+    let (_, run) = run_planned(setup, "", &["--delete"]);
     assert!(run.stderr.contains("Deleting host 'vm-orphan.example.org'"), "{}", run.stderr);
-    assert!(!texts(&bed.hosts(), "name").contains(&"vm-orphan.example.org"));
+    assert!(!texts(&setup.hosts(), "name").contains(&"vm-orphan.example.org"));
 }
 
 /// New groups, templates and macros reach existing hosts where `sync` says so; what people added stays, secrets included.
-fn follows_the_configuration(bed: &Bed) {
-    bed.template("One more");
-    let edited = bed.host("vm01 renamed");
+fn follows_the_configuration(setup: &Setup) {
+    setup.template("One more");
+    let edited = setup.host("vm01 renamed");
     let id = &edited["hostid"];
     let secret = json!({"hostid": id, "macro": "{$SECRET}", "value": "p4ssw0rd", "type": 1});
-    bed.api().call("usermacro.create", &secret);
+    setup.api().call("usermacro.create", &secret);
     let readable = json!({"hostid": id, "macro": "{$GUEST.PASSWORD}", "value": "s3cret"});
-    bed.api().call("usermacro.create", &readable);
-    let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Our own"]}, "output": ["groupid"]}));
-    bed.api().call("hostgroup.massadd", &json!({"groups": group, "hosts": [{"hostid": id}]}));
+    setup.api().call("usermacro.create", &readable);
+    let group = setup.api().get("hostgroup", &json!({"filter": {"name": ["Our own"]}, "output": ["groupid"]}));
+    setup.api().call("hostgroup.massadd", &json!({"groups": group, "hosts": [{"hostid": id}]}));
     let tags: Vec<Value> =
         edited["tags"].as_array().unwrap().iter().cloned().chain([json!({"tag": "team", "value": "mail"})]).collect();
-    bed.api().call("host.update", &json!({"hostid": id, "tags": tags}));
+    setup.api().call("host.update", &json!({"hostid": id, "tags": tags}));
 
     let text = |sync: &str| {
-        let text = bed.configuration(&bed.server.pages(), &bed.names[0], sync);
+        let text = setup.configuration(&setup.server.pages(), &setup.names[0], sync);
         let machines = format!("      - {}\n    macros:\n", TEMPLATES[1]);
         assert!(text.contains(&machines));
         text.replace(&machines, &format!("      - {}\n      - One more\n    secret_macros:\n      GUEST.PASSWORD: s3cret\n      SECRET: other\n    macros:\n      LIMIT: 10\n", TEMPLATES[1]))
@@ -294,7 +297,7 @@ fn follows_the_configuration(bed: &Bed) {
     let finished = import(&text("  sync: [cluster, groups, templates, macros, proxy]\n"), &["--debug"]);
     assert!(finished.code == 0 && finished.stderr.contains("'{$GUEST.PASSWORD} (secret)'"), "{}", finished.stderr);
     assert!(!finished.stderr.contains("s3cret"), "{}", finished.stderr);
-    let host = bed.host("vm01 renamed");
+    let host = setup.host("vm01 renamed");
     assert_eq!(groups(&host), ["New group", "Our own", "Virtual Machines", "cluster01"]);
     let mut templates = texts(host["parentTemplates"].as_array().unwrap(), "name");
     templates.sort_unstable();
@@ -302,17 +305,17 @@ fn follows_the_configuration(bed: &Bed) {
     assert_eq!(value(&host, "macros", "{$LIMIT}"), Some("10"));
     assert_eq!(value(&host, "tags", "team"), Some("mail"));
     let of_host = format!("select value, type from hostmacro where macro = '{{$SECRET}}' and hostid = {}", id.as_str().unwrap());
-    let secret = bed.server.sql(&of_host);
+    let secret = setup.server.sql(&of_host);
     assert_eq!(secret.trim(), "p4ssw0rd|1");
     // One that everybody could read is secret now, like the new ones of all other machines.
-    let secrets = bed.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
+    let secrets = setup.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
     assert_eq!(secrets.trim(), "s3cret|1");
     assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");
 }
 
-fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
+fn deletes_only_its_own(setup: &Setup, theirs: &[String]) {
     let without = |machines: &str, zabbix: &str| {
-        let text = bed.configuration(&bed.server.pages(), &bed.names[0], zabbix);
+        let text = setup.configuration(&setup.server.pages(), &setup.names[0], zabbix);
         let entry = "    groups:\n      - Virtual Machines\n";
         assert!(text.contains(entry));
         text.replace(entry, &format!("{entry}    ignore_vm: {machines}\n"))
@@ -323,7 +326,7 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
     let kept = format!("Host '{TAKEN_OVER}' was not made by this program: not deleted as long as it has the tag vsphere.adopted");
     assert!(finished.stderr.contains(&kept), "{}", finished.stderr);
     let machines = || {
-        let hosts = bed.hosts();
+        let hosts = setup.hosts();
         let of_machines =
             hosts.iter().filter(|host| value(host, "tags", "vsphere.object").unwrap().starts_with("VirtualMachine:"));
         let names: Vec<_> = of_machines.map(|host| host["name"].as_str().unwrap().to_owned()).collect();
@@ -331,13 +334,13 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
         names
     };
     assert_eq!(machines(), [TAKEN_OVER]);
-    let there = |ids: &[String]| bed.api().get("host", &json!({"hostids": ids, "output": ["hostid"], "selectTags": ["tag"]}));
-    assert_eq!(there(theirs).len(), theirs.len(), "{:?}: hosts of others were deleted", bed.series);
+    let there = |ids: &[String]| setup.api().get("host", &json!({"hostids": ids, "output": ["hostid"], "selectTags": ["tag"]}));
+    assert_eq!(there(theirs).len(), theirs.len(), "{:?}: hosts of others were deleted", setup.series);
     let (taken_over, others) = theirs.split_at(1);
     assert!(there(others).iter().all(|host| host["tags"] == json!([])), "{:?}", there(others));
 
     // A site that comes from the original importer says that its hosts are ours.
-    bed.api().call("host.update", &json!({"hostid": taken_over[0], "tags": []}));
+    setup.api().call("host.update", &json!({"hostid": taken_over[0], "tags": []}));
     let own = without("['[^v]', 'v[^m]', 'vm[^0]', 'vm0[^2]']", "  adopt: own\n");
     let plan = import(&own, &["--dry-run"]);
     let line = format!("~ VirtualMachine '{TAKEN_OVER}' (hostid {}); is taken over and may be deleted later; ", taken_over[0]);
@@ -346,20 +349,20 @@ fn deletes_only_its_own(bed: &Bed, theirs: &[String]) {
     assert_eq!(machines(), [TAKEN_OVER]);
     assert_eq!(delete().code, 0);
     assert!(machines().is_empty());
-    assert_eq!(there(theirs).len(), others.len(), "{:?}: hosts of others were deleted", bed.series);
+    assert_eq!(there(theirs).len(), others.len(), "{:?}: hosts of others were deleted", setup.series);
 }
 
 /// The sample file and the one of the page, with our templates and a token: what they say works as it stands.
-fn the_sample(bed: &Bed) {
+fn the_sample(setup: &Setup) {
     let file = |path: &str| fs::read_to_string(workspace::root().join(path)).unwrap();
-    import_templates(bed.api(), "vpoller-all.yaml");
-    let id = bed.api().call("token.create", &json!({"name": "import", "userid": "1"}))["tokenids"][0].clone();
-    let token = bed.api().call("token.generate", &json!([id]))[0]["token"].as_str().unwrap().to_owned();
+    import_templates(setup.api(), "vpoller-all.yaml");
+    let id = setup.api().call("token.create", &json!({"name": "import", "userid": "1"}))["tokenids"][0].clone();
+    let token = setup.api().call("token.generate", &json!([id]))[0]["token"].as_str().unwrap().to_owned();
     let here = |text: &str, token_there: &str| {
         let places = [
-            ("vc01.example.org", bed.names[0].as_str()),
-            ("https://zabbix.example.org/zabbix", &bed.server.pages()),
-            ("tcp://localhost:10123", &bed.stack.frontend()),
+            ("vc01.example.org", setup.names[0].as_str()),
+            ("https://zabbix.example.org/zabbix", &setup.server.pages()),
+            ("tcp://localhost:10123", &setup.stack.frontend()),
             (token_there, &token),
         ];
         places.iter().fold(text.to_owned(), |text, (there, here)| {
@@ -385,27 +388,27 @@ fn the_sample(bed: &Bed) {
         })
         .collect();
     assert!(sample.contains("\n  vsphere_object_datacenter:\n    templates:"), "{sample}");
-    if bed.series == Series::V7_0 {
-        bed.api().call("proxygroup.create", &json!({"name": "group01", "failover_delay": "10s", "min_online": "1"}));
+    if setup.series == Series::V7_0 {
+        setup.api().call("proxygroup.create", &json!({"name": "group01", "failover_delay": "10s", "min_online": "1"}));
         sample = sample.replace("  vsphere_object_vm:\n", "  vsphere_object_vm:\n    proxy_group: group01\n");
     }
     let finished = import(&sample, &[]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     assert!(!finished.stderr.contains(&token), "{}", finished.stderr);
-    let machine = bed.host("vm01 renamed");
+    let machine = setup.host("vm01 renamed");
     assert_eq!(texts(machine["parentTemplates"].as_array().unwrap(), "name"), ["VMware vSphere Virtual Machine by vPoller"]);
-    if bed.series == Series::V7_0 {
+    if setup.series == Series::V7_0 {
         assert_eq!(machine["monitored_by"], "2");
     }
     for (name, template) in [("datacenter01", "Datacenter"), ("cluster01", "Cluster")] {
-        let templates = bed.host(name)["parentTemplates"].clone();
+        let templates = setup.host(name)["parentTemplates"].clone();
         assert_eq!(texts(templates.as_array().unwrap(), "name"), [format!("VMware vSphere {template} by vPoller")]);
     }
     // Disabled while it is off.
-    let status = || bed.host("vm02.example.org")["status"].as_str().unwrap().to_owned();
+    let status = || setup.host("vm02.example.org")["status"].as_str().unwrap().to_owned();
     assert_eq!(status(), "1");
-    bed.small.set("VirtualMachine", "vm02.example.org", "runtime.powerState", &json!("poweredOn"));
-    bed.wait_for_rows("power", "vm.discover", &["runtime.powerState"], |rows| {
+    setup.small.set("VirtualMachine", "vm02.example.org", "runtime.powerState", &json!("poweredOn"));
+    setup.wait_for_rows("power", "vm.discover", &["runtime.powerState"], |rows| {
         rows.iter().any(|row| row["name"] == "vm02.example.org" && row["runtime.powerState"] == "poweredOn")
     });
     let plan = import(&sample, &["--dry-run"]);
@@ -415,27 +418,29 @@ fn the_sample(bed: &Bed) {
 }
 
 /// The figures are printed (`--nocapture`); the numbers of calls hold everywhere.
-fn a_thousand_machines(bed: &Bed) {
-    let received = || bed.stack.proxy_status()["result"]["counters"]["received"].as_u64().unwrap();
-    let frontend = bed.frontend(|_| Answer::Forward);
-    let text = bed.configuration(&frontend.url(), &bed.names[1], "").replace(TEMPLATES[1], LIGHT);
+fn a_thousand_machines(setup: &Setup) {
+    let received = || setup.stack.proxy_status()["result"]["counters"]["received"].as_u64().unwrap();
+    let frontend = setup.frontend(|_| FrontendReply::Forward);
+    let text = setup.configuration(&frontend.url(), &setup.names[1], "").replace(TEMPLATES[1], LIGHT);
     for (what, batches) in [("first", MANY.div_ceil(50) + 3), ("second", 0)] {
-        let (before, start) = (received(), Instant::now());
+        let before = received();
+        let start = Instant::now();
         let finished = import(&text, &[]);
-        let (took, requests) = (start.elapsed(), received() - before);
+        let took = start.elapsed();
+        let requests = received() - before;
         assert_eq!(finished.code, 0, "{}", finished.stderr);
         let counts = frontend.take_counts();
         let calls: usize = counts.values().sum();
         eprintln!(
             "{:?}, {what} run, {MANY} machines: {took:.1?}, {calls} API calls {counts:?}, {requests} vPoller requests",
-            bed.series
+            setup.series
         );
         // Clusters, hosts, machines, datastores.
         assert_eq!(requests, 4);
         assert!(counts.get("host.create").copied().unwrap_or_default() <= batches, "{counts:?}");
         assert!(calls <= batches + 20, "{counts:?}");
     }
-    let tagged = json!({"tags": [{"tag": "vsphere.vcenter", "value": bed.names[1], "operator": 1}], "countOutput": true});
-    let count: usize = bed.api().call("host.get", &tagged).as_str().unwrap().parse().unwrap();
+    let tagged = json!({"tags": [{"tag": "vsphere.vcenter", "value": setup.names[1], "operator": 1}], "countOutput": true});
+    let count: usize = setup.api().call("host.get", &tagged).as_str().unwrap().parse().unwrap();
     assert!(count > MANY, "{count}");
 }

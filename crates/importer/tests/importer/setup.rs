@@ -9,7 +9,7 @@ use vpoller_testkit::process::Finished;
 use vpoller_testkit::zabbix::{Api, Series, Server, Setting};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until, workspace};
 
-use crate::frontend::{Answer, Call, Frontend};
+use crate::frontend::{Frontend, FrontendCall, FrontendReply};
 use crate::run::import;
 
 const SOON: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ pub const LIGHT: &str = "One item";
 pub const PROXY: &str = "zbx-proxy.example.org";
 
 /// All of it.
-pub struct Bed {
+pub struct Setup {
     /// The documents' vCenter, with two more clusters.
     pub small: Simulator,
     /// One with a thousand machines.
@@ -40,7 +40,7 @@ pub struct Bed {
     pub names: [String; 2],
 }
 
-impl Bed {
+impl Setup {
     pub fn start(series: Series) -> Self {
         let at = |address: &str| SocketAddr::new(address.parse().unwrap(), 0);
         let small = Simulator::start(&SimOptions { flags: &["-cluster", "2"], listen: at("127.0.0.1"), ..SimOptions::default() });
@@ -50,18 +50,18 @@ impl Bed {
         let stack = Stack::start(&hosts, 1);
         // Its module asks nobody: what the importer asks is counted.
         let server = Setting::new(series, "vPollerProxy=tcp://127.0.0.9:9\n").server("");
-        let bed = Self { small, _big: big, stack, server, series, names: hosts.map(|host| host.name) };
-        import_templates(bed.api(), "legacy-native.yaml");
-        bed.template(LIGHT);
+        let setup = Self { small, _big: big, stack, server, series, names: hosts.map(|host| host.name) };
+        import_templates(setup.api(), "legacy-native.yaml");
+        setup.template(LIGHT);
         // Zabbix ships with one that differs only in case, and would do.
-        let group = bed.api().get("hostgroup", &json!({"filter": {"name": ["Virtual machines"]}, "output": ["groupid"]}));
-        bed.api().call("hostgroup.update", &json!({"groupid": group[0]["groupid"], "name": "Shipped"}));
+        let group = setup.api().get("hostgroup", &json!({"filter": {"name": ["Virtual machines"]}, "output": ["groupid"]}));
+        setup.api().call("hostgroup.update", &json!({"groupid": group[0]["groupid"], "name": "Shipped"}));
         let proxy = match series {
             Series::V6_0 => json!({"host": PROXY, "status": 5}),
             Series::V7_0 => json!({"name": PROXY, "operating_mode": 0}),
         };
-        bed.api().call("proxy.create", &proxy);
-        bed
+        setup.api().call("proxy.create", &proxy);
+        setup
     }
 
     pub fn api(&self) -> &Api {
@@ -82,12 +82,12 @@ impl Bed {
     }
 
     /// A frontend that answers some calls badly, with the real one behind it.
-    pub fn frontend(&self, judge: impl Fn(&Call) -> Answer + Send + Sync + 'static) -> Frontend {
+    pub fn frontend(&self, reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static) -> Frontend {
         let pages = self.server.pages();
-        Frontend::start(Some(pages.strip_prefix("http://").unwrap().parse().unwrap()), judge)
+        Frontend::start(Some(pages.strip_prefix("http://").unwrap().parse().unwrap()), reply_rule)
     }
 
-    /// The documents' configuration, with the places of this bed in it. `more` belongs below `zabbix`.
+    /// The documents' configuration, with the addresses of this setup in it. `more` belongs below `zabbix`.
     pub fn configuration(&self, zabbix: &str, vcenter: &str, more: &str) -> String {
         let [host, vm, datastore] = TEMPLATES;
         format!(
