@@ -1,4 +1,4 @@
-//! How long an item may take. Nothing in Zabbix interrupts a module, so a request without a limit keeps a poller for itself.
+//! How long an item may take. Zabbix never interrupts a module, so a request without a limit would block a poller.
 
 use std::time::Duration;
 
@@ -6,39 +6,37 @@ use vpoller_wire::limits::CLIENT_PATIENCE;
 
 use crate::generation::Generation;
 
-/// Used when neither file nor host sets a limit.
+/// Used when neither the configuration file nor Zabbix sets a limit.
 const DEFAULT: Duration = CLIENT_PATIENCE;
-/// Left to Zabbix for passing on what the module returned.
+/// Time left to Zabbix to pass on the result.
 const MARGIN: Duration = Duration::from_millis(200);
-/// No limit is shorter, whatever the settings say.
+/// Lower bound of every limit.
 const LEAST: Duration = Duration::from_millis(100);
-/// With several proxies, the part of the time after which the next one is asked.
+/// With several proxies, at least this many of them are tried, and none gets more than this part of the time.
 const PROXIES: u32 = 3;
 
-/// Kinds of Zabbix programs, as far as they differ for an item's time.
+/// Sorts of Zabbix programs, as far as they limit an item's time differently.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Program {
-    /// Answers a server, which gives up waiting after its own `Timeout`.
+pub enum ZabbixProgram {
+    /// Answers a server, which stops waiting after its own `Timeout`.
     Agent,
     /// Server or proxy: runs the item itself and waits as long as it takes.
     Poller,
 }
 
-impl Program {
-    /// Which one this is by the name of its file; an unknown one is treated with the care an agent needs.
+impl ZabbixProgram {
+    /// The program by the name of its file. An unknown one counts as an agent, which has the stricter limit.
     pub fn of_file_name(name: &str) -> Self {
         if !name.contains("agent") && (name.contains("server") || name.contains("proxy")) { Self::Poller } else { Self::Agent }
     }
 }
 
-/// All that limits one item.
+/// Everything that limits the time of one item.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Which Zabbix it is.
+pub struct TimeLimits {
     pub generation: Generation,
-    /// Which program of it.
-    pub program: Program,
-    /// What the module's file sets.
+    pub program: ZabbixProgram,
+    /// `vPollerTimeout` of the module's configuration.
     pub configured: Option<Duration>,
     /// The daemon's `Timeout`.
     pub daemon: Option<Duration>,
@@ -46,12 +44,12 @@ pub struct Limits {
     pub item: Option<Duration>,
 }
 
-impl Limits {
+impl TimeLimits {
     /// Time for all tries together.
     pub fn total(self) -> Duration {
         match (self.generation, self.item, self.program, self.configured) {
             (Generation::Zabbix70, Some(item), ..) => less_margin(item),
-            (_, _, Program::Poller, Some(configured)) => configured,
+            (_, _, ZabbixProgram::Poller, Some(configured)) => configured,
             (.., configured) => {
                 let own = configured.unwrap_or(DEFAULT);
                 self.daemon.map_or(own, |daemon| own.min(less_margin(daemon)))
@@ -64,17 +62,17 @@ fn less_margin(limit: Duration) -> Duration {
     limit.saturating_sub(MARGIN).max(LEAST)
 }
 
-/// How many tries there are, and how long each but the last may take: the last has what is left.
+/// Number of tries, and how long each of them may take; the last one has all the time that is left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tries {
     /// At least 1.
     pub count: u32,
-    /// Less than the whole if there is more than one.
+    /// Less than the whole time if there is more than one try.
     pub each: Duration,
 }
 
 impl Tries {
-    /// Divides the time among `retries` tries, and so that with several proxies a dead one does not take all of it.
+    /// Divides the time among `retries` tries. With several proxies, a dead one does not use up all of it.
     pub fn divide(total: Duration, retries: u32, proxies: usize) -> Self {
         let proxies = u32::try_from(proxies).unwrap_or(PROXIES).clamp(1, PROXIES);
         let parts = if proxies > 1 { retries.max(PROXIES) } else { retries.max(1) };
@@ -93,21 +91,21 @@ mod tests {
     #[test]
     fn the_file_name_tells_the_program() {
         for (name, wanted) in [
-            ("zabbix_agentd", Program::Agent),
-            ("zabbix_server", Program::Poller),
-            ("zabbix_server_pgsql", Program::Poller),
-            ("zabbix_proxy_sqlite3", Program::Poller),
-            ("proxy_agentd", Program::Agent),
-            ("glaber", Program::Agent),
+            ("zabbix_agentd", ZabbixProgram::Agent),
+            ("zabbix_server", ZabbixProgram::Poller),
+            ("zabbix_server_pgsql", ZabbixProgram::Poller),
+            ("zabbix_proxy_sqlite3", ZabbixProgram::Poller),
+            ("proxy_agentd", ZabbixProgram::Agent),
+            ("glaber", ZabbixProgram::Agent),
         ] {
-            assert_eq!(Program::of_file_name(name), wanted, "{name}");
+            assert_eq!(ZabbixProgram::of_file_name(name), wanted, "{name}");
         }
     }
 
     #[test]
     fn each_generation_and_program_has_its_rule() {
         use Generation::{Zabbix32, Zabbix70};
-        use Program::{Agent, Poller};
+        use ZabbixProgram::{Agent, Poller};
         let seconds = |number: Option<u64>| number.map(Duration::from_secs);
         for (generation, program, configured, daemon, item, wanted) in [
             // From 7.0 on the item's timeout is the only one.
@@ -127,7 +125,7 @@ mod tests {
             (Zabbix32, Poller, None, Some(4), Some(60), 3_800),
         ] {
             let [configured, daemon, item] = [configured, daemon, item].map(seconds);
-            let limits = Limits { generation, program, configured, daemon, item };
+            let limits = TimeLimits { generation, program, configured, daemon, item };
             assert_eq!(limits.total(), ms(wanted), "{limits:?}");
         }
     }

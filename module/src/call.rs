@@ -1,4 +1,4 @@
-//! What Zabbix asks, copied out of its request.
+//! Copies what an item asks out of Zabbix's request.
 
 use std::ffi::CStr;
 use std::time::Duration;
@@ -6,17 +6,17 @@ use std::time::Duration;
 use crate::abi::{Request70, RequestHead};
 use crate::generation::Generation;
 
-/// One check: its parameters and, from Zabbix 7.0 on, how long it may take.
+/// One check: its parameters and, from Zabbix 7.0 on, its time limit.
 #[derive(Clone, Default)]
-pub struct Call {
+pub struct ItemCall {
     /// The parameters; bytes that are not UTF-8 replaced. They may hold a password, hence no `Debug`.
     pub parameters: Vec<String>,
     /// The item's own time limit.
     pub timeout: Option<Duration>,
 }
 
-impl Call {
-    /// Copies what is needed; fields that the generation does not have are not looked at.
+impl ItemCall {
+    /// Copies what is needed; fields that the generation does not have are not read.
     ///
     /// # Safety
     /// `request` points to a request of that generation.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
-use crate::generation::Override;
-use crate::keyvalue::{Contents, Entry, FileError, Place};
+use crate::generation::LayoutOverride;
+use crate::keyvalue::{FileContents, FileError, KeyValue, SourcePosition};
 
 /// Where the file is, unless [`PATH_VARIABLE`] says otherwise.
 const DEFAULT_PATH: &str = "/etc/zabbix/vpoller_module.conf";
@@ -21,67 +21,53 @@ const PATH_VARIABLE: &str = "VPOLLER_MODULE_CONF";
 /// Multipliers of a number's suffix.
 const SUFFIXES: [(char, u64); 4] = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30), ('T', 1 << 40)];
 
-/// What becomes of a request that vPoller answered with a failure.
+/// What an item gets when vPoller answers with a failure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Errors {
-    /// The item is not supported, with the reason.
+pub enum FailureHandling {
+    /// The item becomes not supported, with the reason.
     NotSupported,
     /// The reason is the item's value, as it was with the Python vPoller's module.
     Value,
 }
 
-/// The settings, with defaults for what the file does not say.
+/// The settings, with defaults for what the file does not set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Upper limit of an item's time, all tries together; `None` when the file does not set it.
+    /// Upper limit of an item's time for all tries together; `None` when the file does not set it.
     pub timeout: Option<Duration>,
     /// Tries that share the time, at least 1.
     pub retries: u32,
     /// Frontends of the proxies, at least one, in the order of preference.
     pub proxies: Vec<Endpoint>,
-    /// What becomes of a failure.
-    pub errors: Errors,
+    pub errors: FailureHandling,
 }
 
-/// What is wrong with the settings.
+/// An error in the configuration file.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// The file is not as it should be.
+    /// The file cannot be read, or a line of it cannot.
     #[error(transparent)]
     File(#[from] FileError),
-    /// There is no parameter of this name.
+    /// There is no such parameter.
     #[error(
-        "unknown parameter \"{name}\" {place}; known are vPollerProxy, vPollerTimeout, vPollerRetries, vPollerErrors, \
+        "unknown parameter \"{name}\" {position}; known are vPollerProxy, vPollerTimeout, vPollerRetries, vPollerErrors, \
          vPollerHostLayout and Include"
     )]
-    Unknown {
-        /// The name.
-        name: String,
-        /// Where it is.
-        place: Place,
-    },
-    /// A parameter has a value that it cannot have.
-    #[error("wrong value of \"{name}\" {place}: {reason}")]
-    Value {
-        /// Of which parameter.
-        name: String,
-        /// Where it is.
-        place: Place,
-        /// Why it cannot be.
-        reason: String,
-    },
+    Unknown { name: String, position: SourcePosition },
+    /// The value of a parameter is not allowed.
+    #[error("wrong value of \"{name}\" {position}: {reason}")]
+    Value { name: String, position: SourcePosition, reason: String },
 }
 
-/// What a file says, with all its mistakes.
+/// The content of the configuration file, with all errors.
 #[derive(Debug)]
 pub struct Config {
-    /// The file that was looked for.
+    /// The file, which may not exist.
     pub path: PathBuf,
-    /// Of use only when there is no error.
+    /// Valid only without errors.
     pub settings: Settings,
-    /// The host's layout, of use even when there are errors.
-    pub layout: Override,
-    /// Empty when all is well.
+    /// The layout of Zabbix's structures; valid even with errors.
+    pub layout: LayoutOverride,
     pub errors: Vec<ConfigError>,
 }
 
@@ -96,18 +82,18 @@ impl Config {
 
     fn from_named_file(path: OsString) -> Self {
         let path = PathBuf::from(path);
-        Self::new(Contents::read(&path), path)
+        Self::new(FileContents::read(&path), path)
     }
 
     fn from_optional_file(path: PathBuf) -> Self {
         let missing = fs::metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-        let contents = if missing { Contents::default() } else { Contents::read(&path) };
+        let contents = if missing { FileContents::default() } else { FileContents::read(&path) };
         Self::new(contents, path)
     }
 
-    fn new(contents: Contents, path: PathBuf) -> Self {
+    fn new(contents: FileContents, path: PathBuf) -> Self {
         let errors = contents.errors.into_iter().map(ConfigError::from).collect();
-        let mut config = Self { path, settings: Settings::default(), layout: Override(None), errors };
+        let mut config = Self { path, settings: Settings::default(), layout: LayoutOverride(None), errors };
         for entry in &contents.entries {
             if let Err(error) = config.apply(entry) {
                 config.errors.push(error);
@@ -116,8 +102,8 @@ impl Config {
         config
     }
 
-    fn apply(&mut self, entry: &Entry) -> Result<(), ConfigError> {
-        let wrong = |reason: String| ConfigError::Value { name: entry.name.clone(), place: entry.place.clone(), reason };
+    fn apply(&mut self, entry: &KeyValue) -> Result<(), ConfigError> {
+        let wrong = |reason: String| ConfigError::Value { name: entry.name.clone(), position: entry.position.clone(), reason };
         match entry.name.as_str() {
             "vPollerTimeout" => {
                 let milliseconds = number(&entry.value, 1000, 60_000).map_err(wrong)?;
@@ -129,13 +115,13 @@ impl Config {
             }
             "vPollerErrors" => {
                 self.settings.errors = match entry.value.as_str() {
-                    "notsupported" => Errors::NotSupported,
-                    "value" => Errors::Value,
+                    "notsupported" => FailureHandling::NotSupported,
+                    "value" => FailureHandling::Value,
                     other => return Err(wrong(format!("{other:?} is neither notsupported nor value"))),
                 };
             }
             "vPollerHostLayout" => self.layout = entry.value.parse().map_err(wrong)?,
-            _ => return Err(ConfigError::Unknown { name: entry.name.clone(), place: entry.place.clone() }),
+            _ => return Err(ConfigError::Unknown { name: entry.name.clone(), position: entry.position.clone() }),
         }
         Ok(())
     }
@@ -143,9 +129,9 @@ impl Config {
 
 impl Default for Settings {
     fn default() -> Self {
-        // The default endpoint is one, see the tests.
+        // The default endpoint is valid, see the tests.
         let proxies = text::DEFAULT_FRONTEND.parse().into_iter().collect();
-        Self { timeout: None, retries: 1, proxies, errors: Errors::NotSupported }
+        Self { timeout: None, retries: 1, proxies, errors: FailureHandling::NotSupported }
     }
 }
 
@@ -188,8 +174,8 @@ mod tests {
         assert!(config.errors.is_empty());
         assert_eq!(config.settings, Settings::default());
         assert_eq!(config.settings.proxies[0].as_str(), "tcp://localhost:10123");
-        assert_eq!(config.layout, Override(None));
-        // One that somebody named on purpose must be there.
+        assert_eq!(config.layout, LayoutOverride(None));
+        // A file that the environment names must exist.
         assert_eq!(Config::from_named_file("/no/such/file".into()).errors.len(), 1);
     }
 
@@ -201,9 +187,9 @@ mod tests {
         );
         assert!(config.errors.is_empty(), "{:?}", config.errors);
         let Settings { timeout, retries, proxies, errors } = config.settings;
-        assert_eq!((timeout, retries, errors), (Some(Duration::from_millis(2048)), 3, Errors::Value));
+        assert_eq!((timeout, retries, errors), (Some(Duration::from_millis(2048)), 3, FailureHandling::Value));
         assert_eq!(proxies.iter().map(Endpoint::as_str).collect::<Vec<_>>(), ["tcp://a:1", "tcp://b:2"]);
-        assert_eq!(config.layout, Override(Some(Generation::Zabbix30)));
+        assert_eq!(config.layout, LayoutOverride(Some(Generation::Zabbix30)));
     }
 
     #[test]
@@ -230,7 +216,7 @@ mod tests {
     #[test]
     fn the_layout_is_known_in_spite_of_mistakes() {
         let config = config("nonsense\nvPollerHostLayout=2.2\nvPollerRetries=0");
-        assert_eq!(config.layout, Override(Some(Generation::Zabbix22)));
+        assert_eq!(config.layout, LayoutOverride(Some(Generation::Zabbix22)));
         assert_eq!(config.errors.len(), 2);
     }
 

@@ -9,9 +9,9 @@ use core::ptr::null;
 use vpoller_wire::text::STATUS_KEY;
 
 use crate::abi::{API_VERSION_2, CF_HAVEPARAMS, MODULE_FAIL, MODULE_OK, Metric, RET_FAIL, RequestHead};
-use crate::call::Call;
-use crate::item::{self, Answer, Key};
-use crate::slot::Slot;
+use crate::call::ItemCall;
+use crate::item::{self, ItemAnswer, ItemKey};
+use crate::result_fields::ResultFields;
 use crate::{guard, state};
 
 /// The list of item keys in memory that Zabbix may write to.
@@ -76,45 +76,45 @@ pub extern "C" fn zbx_module_item_timeout(seconds: c_int) {
 /// `vpoller[...]`.
 unsafe extern "C" fn vpoller(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: Zabbix hands over its request and result for the time of the call.
-    unsafe { answer(Key::Value, request, result) }
+    unsafe { answer(ItemKey::Value, request, result) }
 }
 
 /// `vpoller.raw[...]`.
 unsafe extern "C" fn vpoller_raw(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: as above.
-    unsafe { answer(Key::Raw, request, result) }
+    unsafe { answer(ItemKey::Raw, request, result) }
 }
 
 /// `vpoller.json[...]`.
 unsafe extern "C" fn vpoller_json(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: as above.
-    unsafe { answer(Key::Json, request, result) }
+    unsafe { answer(ItemKey::Json, request, result) }
 }
 
 /// `vpoller.status[...]`.
 unsafe extern "C" fn vpoller_status(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: as above.
-    unsafe { answer(Key::Status, request, result) }
+    unsafe { answer(ItemKey::Status, request, result) }
 }
 
 /// `vpoller.echo[...]`.
 unsafe extern "C" fn vpoller_echo(request: *const RequestHead, result: *mut c_void) -> c_int {
     // SAFETY: as above.
-    unsafe { answer(Key::Echo, request, result) }
+    unsafe { answer(ItemKey::Echo, request, result) }
 }
 
 /// Reads what Zabbix asks, has it answered and writes the answer where Zabbix looks for it.
 ///
 /// # Safety
 /// `request` and `result` point to structures of the Zabbix that loaded the module.
-unsafe fn answer(key: Key, request: *const RequestHead, result: *mut c_void) -> c_int {
+unsafe fn answer(key: ItemKey, request: *const RequestHead, result: *mut c_void) -> c_int {
     let filled = guard::contain(|| {
         let state = state::get();
         let generation = state.generation()?;
         // SAFETY: the caller's promise, and the generation is that of the host.
-        let (call, slot) = unsafe { (Call::read(request, generation), Slot::of(result, generation)?) };
-        let answer = guard::contain(|| item::answer(state, key, &call)).unwrap_or_else(Answer::after_a_panic);
-        Some(slot.fill(&answer))
+        let (call, result_fields) = unsafe { (ItemCall::read(request, generation), ResultFields::find(result, generation)?) };
+        let answer = guard::contain(|| item::answer(state, key, &call)).unwrap_or_else(ItemAnswer::after_a_panic);
+        Some(result_fields.fill(&answer))
     });
     filled.flatten().unwrap_or(RET_FAIL)
 }

@@ -1,5 +1,5 @@
 //! Which Zabbix is it? Its releases differ in one field of the result and in whether a request has a timeout, and neither the
-//! module interface's number nor any variable tells them apart. The loader's own functions do: the code that calls us is the
+//! module interface's number nor any variable shows which it is. The loader's own functions do: the code that calls us is the
 //! code that defines them.
 
 use std::ffi::c_int;
@@ -25,12 +25,12 @@ pub enum Generation {
 const WORDS: [(&str, Generation); 4] =
     [("2.2", Generation::Zabbix22), ("3.0", Generation::Zabbix30), ("3.2", Generation::Zabbix32), ("7.0", Generation::Zabbix70)];
 
-/// The host has the interface of 3.0 and before, but nothing tells which layout it uses.
+/// Zabbix has the interface of 3.0 and before, but nothing shows which layout it uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Unknown;
 
 impl Generation {
-    /// What to answer when this generation asks for the interface's number.
+    /// The number to answer when this generation asks which interface the module has.
     pub fn api_version(self) -> c_int {
         match self {
             Self::Zabbix22 | Self::Zabbix30 => API_VERSION_1,
@@ -38,20 +38,20 @@ impl Generation {
         }
     }
 
-    /// Finds out which one loaded the module.
+    /// Detects which generation loaded the module.
     ///
     /// # Errors
-    /// When a wrong guess could write past the end of the host's structures.
+    /// When a wrong guess could write past the end of Zabbix's structures.
     pub fn detect() -> Result<Self, Unknown> {
-        Markers::look().decide()
+        LoaderSymbols::look().decide()
     }
 }
 
-/// What `vPollerHostLayout` may hold: nothing but `auto`, or a generation.
+/// A value of `vPollerHostLayout`: a generation, or `None` for `auto`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Override(pub Option<Generation>);
+pub struct LayoutOverride(pub Option<Generation>);
 
-impl FromStr for Override {
+impl FromStr for LayoutOverride {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
@@ -65,22 +65,22 @@ impl FromStr for Override {
     }
 }
 
-/// Which of the telling functions the host has.
+/// The functions of Zabbix by which the generations differ: whether each exists.
 #[derive(Clone, Copy, Debug, Default)]
-struct Markers {
+struct LoaderSymbols {
     /// The module loader since 3.2.
     zbx_load_modules: bool,
     /// The module loader before. The name is not unique enough to be believed of a library.
     load_modules: bool,
     /// Frees the list of log records that only 2.2 and 2.4 have in a result.
     zbx_logs_free: bool,
-    /// Frees the one log record that took its place.
+    /// Frees the single log record of later releases.
     zbx_log_free: bool,
     /// Logging since 7.0.
     zbx_log_handle: bool,
 }
 
-impl Markers {
+impl LoaderSymbols {
     fn look() -> Self {
         let has = |name| symbols::find(name).is_some();
         Self {
@@ -97,8 +97,8 @@ impl Markers {
             return Ok(if self.zbx_log_handle { Generation::Zabbix70 } else { Generation::Zabbix32 });
         }
         if !self.load_modules {
-            // A host that hides its names. One before 3.2 refuses the number 2 before it touches anything; in all others what
-            // 3.2 has is where we look for it.
+            // A Zabbix that hides its names. One before 3.2 refuses the number 2 before it touches anything; all others have
+            // the fields of 3.2 at the same places.
             return Ok(Generation::Zabbix32);
         }
         match (self.zbx_logs_free, self.zbx_log_free) {
@@ -127,15 +127,15 @@ mod tests {
             ([false, false, false, false, false], Ok(Generation::Zabbix32)),
         ];
         for ([zbx_load_modules, load_modules, zbx_logs_free, zbx_log_free, zbx_log_handle], wanted) in cases {
-            let markers = Markers { zbx_load_modules, load_modules, zbx_logs_free, zbx_log_free, zbx_log_handle };
+            let markers = LoaderSymbols { zbx_load_modules, load_modules, zbx_logs_free, zbx_log_free, zbx_log_handle };
             assert_eq!(markers.decide(), wanted, "{markers:?}");
         }
     }
 
     #[test]
     fn reads_the_override() {
-        assert_eq!("auto".parse(), Ok(Override(None)));
-        assert_eq!("3.0".parse(), Ok(Override(Some(Generation::Zabbix30))));
-        assert_eq!("6.0".parse::<Override>(), Err("\"6.0\" is none of auto, 2.2, 3.0, 3.2, 7.0".to_owned()));
+        assert_eq!("auto".parse(), Ok(LayoutOverride(None)));
+        assert_eq!("3.0".parse(), Ok(LayoutOverride(Some(Generation::Zabbix30))));
+        assert_eq!("6.0".parse::<LayoutOverride>(), Err("\"6.0\" is none of auto, 2.2, 3.0, 3.2, 7.0".to_owned()));
     }
 }

@@ -6,7 +6,7 @@ use crate::log::{self, Level};
 
 /// Runs `body`; `None` when it panicked, which the panic hook has logged.
 pub fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
-    // Whatever `body` left half done is per-call data, or the connection, which is thrown away after any panic.
+    // What `body` left unfinished is data of this call, or the connection, which is dropped after any panic.
     match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
         Err(payload) => {
@@ -20,11 +20,11 @@ pub fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
 /// From now on a panic of this module is one line in Zabbix's log. The text of the panic stays out of it: it could quote a
 /// parameter, and parameters hold passwords.
 ///
-/// A loaded library has its own copy of Rust's runtime, so this touches nobody else's panics.
+/// A loaded library has its own copy of Rust's runtime, so panics of other code are not affected.
 pub fn report_panics_in_one_line() {
     panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-        log::write(Level::Error, &format!("internal error in the vPoller module at {place}, please report it"));
+        let position = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        log::write(Level::Error, &format!("internal error in the vPoller module at {position}, please report it"));
     }));
 }
 

@@ -3,43 +3,43 @@
 use serde_json::Value;
 use vpoller_wire::{Outcome, Request, Secret, split_outcome, text};
 
-use crate::call::Call;
-use crate::config::{Errors, Settings};
-use crate::link::{self, LinkError};
-use crate::state::State;
+use crate::call::ItemCall;
+use crate::config::{FailureHandling, Settings};
+use crate::proxy_pool::{self, RequestError};
+use crate::state::ModuleState;
 
 /// Item keys of the module.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Key {
+pub enum ItemKey {
     /// `vpoller`: the value as JSON, text in quotes.
     Value,
     /// `vpoller.raw`: the same, text without quotes.
     Raw,
     /// `vpoller.json`: the whole result.
     Json,
-    /// `vpoller.status`: what vPoller tells about itself.
+    /// `vpoller.status`: the status of vPoller itself.
     Status,
     /// `vpoller.echo`: its own first parameter.
     Echo,
 }
 
-/// What an item gets.
+/// The result of an item.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Answer {
+pub enum ItemAnswer {
     /// The item's value.
     Value(String),
-    /// Why there is none; the item becomes not supported.
+    /// The reason why there is no value; the item becomes not supported.
     Failure(String),
 }
 
-impl Answer {
-    /// For an item whose code panicked. The log says where.
+impl ItemAnswer {
+    /// The answer for an item whose code panicked. The log says where.
     pub fn after_a_panic() -> Self {
         Self::Failure("internal error in the vPoller module, see the log of this Zabbix daemon".to_owned())
     }
 }
 
-/// Why the module itself has no answer.
+/// Why an item fails in the module itself.
 #[derive(Debug, thiserror::Error)]
 enum ItemError {
     #[error("the vPoller module is not configured: {0}")]
@@ -49,37 +49,37 @@ enum ItemError {
     #[error("Invalid number of key parameters")]
     EchoArguments,
     #[error(transparent)]
-    Link(#[from] LinkError),
+    ProxyPool(#[from] RequestError),
     #[error("vPoller sent an empty reply")]
     EmptyReply,
 }
 
 /// Answers one item.
-pub fn answer(state: &State, key: Key, call: &Call) -> Answer {
-    attempt(state, key, call).unwrap_or_else(|error| Answer::Failure(error.to_string()))
+pub fn answer(state: &ModuleState, key: ItemKey, call: &ItemCall) -> ItemAnswer {
+    attempt(state, key, call).unwrap_or_else(|error| ItemAnswer::Failure(error.to_string()))
 }
 
-fn attempt(state: &State, key: Key, call: &Call) -> Result<Answer, ItemError> {
+fn attempt(state: &ModuleState, key: ItemKey, call: &ItemCall) -> Result<ItemAnswer, ItemError> {
     let settings = state.settings().map_err(ItemError::Configuration)?;
     let request = match key {
-        Key::Echo => return call.parameters.first().cloned().map(Answer::Value).ok_or(ItemError::EchoArguments),
-        // The one that ends the text with NUL, as every worker ever made knows it.
-        Key::Value => request(&call.parameters, "vpoller.helpers.czabbix"),
-        Key::Raw => request(&call.parameters, RAW),
-        Key::Json => request(&call.parameters, JSON),
-        Key::Status => status_request(&call.parameters),
+        ItemKey::Echo => return call.parameters.first().cloned().map(ItemAnswer::Value).ok_or(ItemError::EchoArguments),
+        // The helper that ends the text with NUL: workers of all releases have it.
+        ItemKey::Value => request(&call.parameters, "vpoller.helpers.czabbix"),
+        ItemKey::Raw => request(&call.parameters, RAW),
+        ItemKey::Json => request(&call.parameters, JSON),
+        ItemKey::Status => status_request(&call.parameters),
     };
     let request = request.ok_or(ItemError::Arguments)?;
     let Settings { proxies, retries, errors, .. } = settings;
-    let reply = link::ask(proxies, *retries, request, state.time_for(call))?;
+    let reply = proxy_pool::ask(proxies, *retries, request, state.time_for(call))?;
     read(&reply, *errors)
 }
 
 const RAW: &str = "vpoller.helpers.zabbix.raw";
 const JSON: &str = "vpoller.helpers.zabbix.json";
 
-/// The request for a member of a status document: the path, and whose document it is; the proxy's when that is not said. Without
-/// a path it is the whole document.
+/// The request for a member of a status document. Parameters: the path of the member, without it the whole document; and the
+/// owner of the document, without it the proxy.
 fn status_request(parameters: &[String]) -> Option<Request> {
     if !(1..=2).contains(&parameters.len()) {
         return None;
@@ -101,7 +101,7 @@ fn request(parameters: &[String], helper: &str) -> Option<Request> {
     let trimmed = |index: usize| given(index).unwrap_or_default().trim().to_owned();
     let mut request = Request::new(trimmed(0), trimmed(1));
     request.name = given(2);
-    // One element: the worker splits at commas, and knows where a comma belongs to the property.
+    // One element: the worker splits it at commas, and knows which commas belong to a property.
     request.properties = given(3).into_iter().collect();
     request.key = given(4);
     request.username = given(5);
@@ -115,7 +115,7 @@ fn request(parameters: &[String], helper: &str) -> Option<Request> {
     Some(request)
 }
 
-fn read(reply: &[u8], errors: Errors) -> Result<Answer, ItemError> {
+fn read(reply: &[u8], errors: FailureHandling) -> Result<ItemAnswer, ItemError> {
     if reply.is_empty() {
         return Err(ItemError::EmptyReply);
     }
@@ -125,15 +125,16 @@ fn read(reply: &[u8], errors: Errors) -> Result<Answer, ItemError> {
         Outcome::Value => bare_failure(reply),
     };
     Ok(match (failure, errors) {
-        (None, _) => Answer::Value(String::from_utf8_lossy(text).into_owned()),
-        (Some(reason), Errors::Value) => Answer::Value(reason),
-        (Some(reason), Errors::NotSupported) if reason.is_empty() => Answer::Failure("vPoller gave no reason".to_owned()),
-        (Some(reason), Errors::NotSupported) => Answer::Failure(reason),
+        (None, _) => ItemAnswer::Value(String::from_utf8_lossy(text).into_owned()),
+        (Some(reason), FailureHandling::Value) => ItemAnswer::Value(reason),
+        (Some(reason), FailureHandling::NotSupported) if reason.is_empty() => {
+            ItemAnswer::Failure("vPoller gave no reason".to_owned())
+        }
+        (Some(reason), FailureHandling::NotSupported) => ItemAnswer::Failure(reason),
     })
 }
 
-/// The reason in a reply that never saw a helper, recognised by its lack of a NUL: what a worker of the original sends when the
-/// helper itself failed.
+/// The reason in a failure that no helper has printed, which has no NUL: a worker of the original sends one when its helper fails.
 fn bare_failure(reply: &[u8]) -> Option<String> {
     if reply.contains(&0) || reply.first() != Some(&b'{') {
         return None;
@@ -202,9 +203,9 @@ mod tests {
 
     #[test]
     fn replies_become_values_or_failures() {
-        let value = |text: &str| Ok(Answer::Value(text.to_owned()));
-        let failure = |text: &str| Ok(Answer::Failure(text.to_owned()));
-        let cases: [(&[u8], Result<Answer, ()>); 11] = [
+        let value = |text: &str| Ok(ItemAnswer::Value(text.to_owned()));
+        let failure = |text: &str| Ok(ItemAnswer::Failure(text.to_owned()));
+        let cases: [(&[u8], Result<ItemAnswer, ()>); 11] = [
             (b"\"poweredOn\"\0\0", value("\"poweredOn\"")),
             (b"Cannot find object vm01\0\x01", failure("Cannot find object vm01")),
             (b"\0\x01", failure("vPoller gave no reason")),
@@ -220,14 +221,14 @@ mod tests {
             (b"", Err(())),
         ];
         for (reply, wanted) in cases {
-            let answer = read(reply, Errors::NotSupported).map_err(|_| ());
+            let answer = read(reply, FailureHandling::NotSupported).map_err(|_| ());
             assert_eq!(answer, wanted, "{}", String::from_utf8_lossy(reply));
         }
     }
 
     #[test]
     fn a_failure_may_be_a_value() {
-        let answer = read(b"Cannot find object vm01\0\x01", Errors::Value).unwrap();
-        assert_eq!(answer, Answer::Value("Cannot find object vm01".to_owned()));
+        let answer = read(b"Cannot find object vm01\0\x01", FailureHandling::Value).unwrap();
+        assert_eq!(answer, ItemAnswer::Value("Cannot find object vm01".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! `Key=value` files as Zabbix's own programs read theirs.
+//! `ItemKey=value` files as Zabbix's own programs read theirs.
 //!
 //! Zabbix's parser exists in every daemon, but its name and its parameters changed twice, and it ends the process on a mistake.
 
@@ -18,14 +18,14 @@ const MAX_FILE: u64 = 1 << 20;
 /// Mistakes that are worth a line of the log; what has more is no configuration file.
 const MAX_ERRORS: usize = 20;
 
-/// Where an entry stands.
+/// File and line of an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
+pub struct SourcePosition {
     file: Arc<Path>,
     line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SourcePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "in config file \"{}\", line {}", self.file.display(), self.line)
     }
@@ -33,65 +33,41 @@ impl fmt::Display for Place {
 
 /// One `name=value`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Entry {
-    /// Case-sensitive.
+pub struct KeyValue {
     pub name: String,
-    /// Blanks around it removed; may be empty.
+    /// Without blanks around it; may be empty.
     pub value: String,
-    /// For messages.
-    pub place: Place,
+    pub position: SourcePosition,
 }
 
-/// A mistake in a file. The wording is Zabbix's, where Zabbix has one.
+/// An error in a file. The text is Zabbix's, where Zabbix has one.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file cannot be read.
     #[error("cannot open config file \"{}\": {source}", file.display())]
-    Open {
-        /// Which file.
-        file: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A line is too long to be meant.
-    #[error("line {} exceeds {MAX_LINE} byte length limit in config file \"{}\"", place.line, place.file.display())]
-    LongLine {
-        /// Which line.
-        place: Place,
-    },
-    /// A line is not UTF-8.
-    #[error("non-UTF-8 character at line {} in config file \"{}\"", place.line, place.file.display())]
-    NotUtf8 {
-        /// Which line.
-        place: Place,
-    },
-    /// A line has no `=`.
-    #[error("invalid entry \"{text}\" (not following \"parameter=value\" notation) {place}")]
-    NoEntry {
-        /// The line.
-        text: String,
-        /// Which line.
-        place: Place,
-    },
-    /// Included files include files, and so on.
-    #[error("included files are nested deeper than {MAX_DEPTH} levels {place}")]
-    Depth {
-        /// The entry that goes too deep.
-        place: Place,
-    },
+    Open { file: PathBuf, source: io::Error },
+    /// A line is longer than Zabbix allows.
+    #[error("line {} exceeds {MAX_LINE} byte length limit in config file \"{}\"", position.line, position.file.display())]
+    LongLine { position: SourcePosition },
+    #[error("non-UTF-8 character at line {} in config file \"{}\"", position.line, position.file.display())]
+    NotUtf8 { position: SourcePosition },
+    #[error("invalid entry \"{text}\" (not following \"parameter=value\" notation) {position}")]
+    NoEntry { text: String, position: SourcePosition },
+    /// Included files include files, beyond the limit of nesting.
+    #[error("included files are nested deeper than {MAX_DEPTH} levels {position}")]
+    Depth { position: SourcePosition },
 }
 
-/// What was found in a file and those it includes. Mistakes do not hide the entries around them.
+/// The entries of a file and of the files that it includes. An error does not hide the entries around it.
 #[derive(Debug, Default)]
-pub struct Contents {
+pub struct FileContents {
     /// In the order of the lines.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<KeyValue>,
     /// In the order of the lines.
     pub errors: Vec<FileError>,
 }
 
-impl Contents {
-    /// Reads a file and what it includes.
+impl FileContents {
+    /// Reads a file and the files that it includes.
     pub fn read(path: &Path) -> Self {
         let mut contents = Self::default();
         contents.add_file(path, 0);
@@ -110,8 +86,8 @@ impl Contents {
 
     fn add_lines(&mut self, bytes: &[u8], file: &Arc<Path>, depth: usize) {
         for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
-            let place = Place { file: Arc::clone(file), line: index + 1 };
-            match parse(line, place) {
+            let position = SourcePosition { file: Arc::clone(file), line: index + 1 };
+            match parse(line, position) {
                 Ok(Some(entry)) if entry.name == "Include" => self.include(&entry, depth + 1),
                 Ok(Some(entry)) => self.entries.push(entry),
                 Ok(None) => {}
@@ -123,9 +99,9 @@ impl Contents {
         }
     }
 
-    fn include(&mut self, entry: &Entry, depth: usize) {
+    fn include(&mut self, entry: &KeyValue, depth: usize) {
         if depth > MAX_DEPTH {
-            self.errors.push(FileError::Depth { place: entry.place.clone() });
+            self.errors.push(FileError::Depth { position: entry.position.clone() });
             return;
         }
         let path = Path::new(&entry.value);
@@ -138,7 +114,7 @@ impl Contents {
 
 fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     use std::os::unix::fs::FileTypeExt;
-    // Opening a pipe would wait for somebody to write to it.
+    // Opening a pipe would wait for a writer.
     if fs::metadata(path)?.file_type().is_fifo() {
         return Err(io::Error::other("it is a pipe"));
     }
@@ -150,21 +126,22 @@ fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn parse(line: &[u8], place: Place) -> Result<Option<Entry>, FileError> {
+fn parse(line: &[u8], position: SourcePosition) -> Result<Option<KeyValue>, FileError> {
     if line.len() > MAX_LINE {
-        return Err(FileError::LongLine { place });
+        return Err(FileError::LongLine { position });
     }
-    let Ok(text) = str::from_utf8(line) else { return Err(FileError::NotUtf8 { place }) };
+    let Ok(text) = str::from_utf8(line) else { return Err(FileError::NotUtf8 { position }) };
     let text = text.trim_matches([' ', '\t', '\r']);
     if text.is_empty() || text.starts_with('#') {
         return Ok(None);
     }
     match text.split_once('=') {
         Some((name, value)) => {
-            let (name, value) = (name.trim_end_matches([' ', '\t']), value.trim_start_matches([' ', '\t']));
-            Ok(Some(Entry { name: name.to_owned(), value: value.to_owned(), place }))
+            let name = name.trim_end_matches([' ', '\t']);
+            let value = value.trim_start_matches([' ', '\t']);
+            Ok(Some(KeyValue { name: name.to_owned(), value: value.to_owned(), position }))
         }
-        None => Err(FileError::NoEntry { text: text.to_owned(), place }),
+        None => Err(FileError::NoEntry { text: text.to_owned(), position }),
     }
 }
 
@@ -201,14 +178,14 @@ mod tests {
     use super::*;
     use tempfile::TempDir;
 
-    fn read(text: impl AsRef<[u8]>) -> Contents {
+    fn read(text: impl AsRef<[u8]>) -> FileContents {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("module.conf");
         fs::write(&path, text).unwrap();
-        Contents::read(&path)
+        FileContents::read(&path)
     }
 
-    fn pairs(contents: &Contents) -> Vec<(&str, &str)> {
+    fn pairs(contents: &FileContents) -> Vec<(&str, &str)> {
         contents.entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_str())).collect()
     }
 
@@ -217,7 +194,7 @@ mod tests {
         let contents = read(" \tA = b=c # no comment \r\n# A=x\n   #B=y\n\nEmpty=\nlast=1");
         assert_eq!(pairs(&contents), [("A", "b=c # no comment"), ("Empty", ""), ("last", "1")]);
         assert!(contents.errors.is_empty());
-        assert_eq!(contents.entries[2].place.line, 6);
+        assert_eq!(contents.entries[2].position.line, 6);
     }
 
     #[test]
@@ -240,8 +217,8 @@ mod tests {
     #[test]
     fn what_is_no_configuration_file_gives_a_bounded_number_of_errors() {
         assert_eq!(read("no entry\n".repeat(500)).errors.len(), MAX_ERRORS);
-        assert!(Contents::read(Path::new("/dev/zero")).errors[0].to_string().ends_with("larger than 1 MB"));
-        let missing = Contents::read(Path::new("/no/such/file"));
+        assert!(FileContents::read(Path::new("/dev/zero")).errors[0].to_string().ends_with("larger than 1 MB"));
+        let missing = FileContents::read(Path::new("/no/such/file"));
         assert!(missing.errors[0].to_string().starts_with("cannot open config file \"/no/such/file\": No such file"));
     }
 
@@ -258,14 +235,14 @@ mod tests {
         fs::write(at("file"), format!("First=0\nInclude={path}/sub/c.txt\nLast=9")).unwrap();
         fs::write(at("folder"), format!("Include={path}/sub")).unwrap();
         fs::write(at("pattern"), format!("Include={path}/sub/*.c*f")).unwrap();
-        assert_eq!(pairs(&Contents::read(&at("file"))), [("First", "0"), ("C", "3"), ("Last", "9")]);
-        assert_eq!(pairs(&Contents::read(&at("folder"))), [("A", "1"), ("B", "2"), ("C", "3")]);
-        assert_eq!(pairs(&Contents::read(&at("pattern"))), [("A", "1"), ("B", "2")]);
+        assert_eq!(pairs(&FileContents::read(&at("file"))), [("First", "0"), ("C", "3"), ("Last", "9")]);
+        assert_eq!(pairs(&FileContents::read(&at("folder"))), [("A", "1"), ("B", "2"), ("C", "3")]);
+        assert_eq!(pairs(&FileContents::read(&at("pattern"))), [("A", "1"), ("B", "2")]);
 
         fs::write(at("loop"), format!("Include={path}/loop")).unwrap();
-        assert!(Contents::read(&at("loop")).errors[0].to_string().starts_with("included files are nested deeper than 10"));
+        assert!(FileContents::read(&at("loop")).errors[0].to_string().starts_with("included files are nested deeper than 10"));
         fs::write(at("gone"), format!("Include={path}/gone.conf")).unwrap();
-        assert_eq!(Contents::read(&at("gone")).errors.len(), 1);
+        assert_eq!(FileContents::read(&at("gone")).errors.len(), 1);
     }
 
     #[test]

@@ -3,11 +3,10 @@
 //! One file serves Zabbix server, proxy and agent from 2.2 on. It stays thin: no runtime, no thread of its own, no knowledge of
 //! methods or of what a result means. `abi` and `exports` are the border to C; behind it are plain values:
 //!
-//! * `state` — what is settled once, while Zabbix loads the module: the host's `generation`, the module's `config`,
-//! * `call` and `slot` — what Zabbix asks, and where the answer goes,
+//! * `call` and `result_fields` — what Zabbix asks, and where the answer goes,
 //! * `item` — parameters to request, reply to answer,
-//! * `budget` and `link` — how long to wait, and the connection that is waited on,
-//! * `log` and `guard` — words to Zabbix's log, and no panic past the border.
+//! * `budget` and `proxy_pool` — how long to wait, and the connections to the proxies,
+//! * `log` and `guard` — lines for Zabbix's log, and no panic past the border.
 //!
 //! Nothing is made before Zabbix forks: no ZeroMQ context, thread or descriptor. What a parent made a child forgets, never closes.
 
@@ -20,8 +19,8 @@ mod generation;
 mod guard;
 mod item;
 mod keyvalue;
-mod link;
 mod log;
-mod slot;
+mod proxy_pool;
+mod result_fields;
 mod state;
 mod symbols;

@@ -1,4 +1,4 @@
-//! Words to Zabbix's log, through its own function where it has one under that name, else to standard error.
+//! Writes lines to Zabbix's log, through Zabbix's own function if it is found by name, else to standard error.
 //!
 //! Standard output stays untouched: with `zabbix_agentd -t` it carries the result. Nothing here may be called from a signal handler
 //! or from `zbx_module_uninit`: Zabbix's function takes a lock.
@@ -14,14 +14,13 @@ use vpoller_wire::text::{self, Controls};
 
 use crate::symbols;
 
-/// How much a line matters, in Zabbix's numbers.
+/// Log levels with Zabbix's numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Level {
     /// Something is wrong with the module or its configuration.
     Error = 2,
     /// A request went wrong.
     Warning = 3,
-    /// For those who look for a fault.
     Debug = 4,
     /// Always written.
     Information = 127,
@@ -30,7 +29,7 @@ pub enum Level {
 /// Zabbix cuts at 64 kB, headers included.
 const MAX_BYTES: usize = 60_000;
 
-/// Writes one line, if Zabbix wants lines of that level.
+/// Writes one line, if Zabbix logs that level.
 pub fn write(level: Level, text: &str) {
     let sink = SINK.get_or_init(Sink::find);
     if sink.wants(level) {
@@ -38,7 +37,7 @@ pub fn write(level: Level, text: &str) {
     }
 }
 
-/// As [`write()`] at [`Level::Debug`]; the text is only made when it is wanted.
+/// As [`write()`] at [`Level::Debug`]; the text is only made when it is logged.
 pub fn debug(text: impl FnOnce() -> String) {
     let sink = SINK.get_or_init(Sink::find);
     if sink.wants(Level::Debug) {
@@ -52,13 +51,13 @@ type HostLog = unsafe extern "C" fn(level: c_int, format: *const c_char, ...);
 type HostLevel = unsafe extern "C" fn() -> c_int;
 
 enum Sink {
-    Host { log: HostLog, threshold: Threshold },
+    Host { log: HostLog, level_source: LevelSource },
     StandardError,
 }
 
-/// Who knows which levels are wanted.
-enum Threshold {
-    /// The log function drops what is not (up to 3.4).
+/// Where Zabbix keeps its log level.
+enum LevelSource {
+    /// Nowhere: the log function itself drops lines (up to 3.4).
     LogFunction,
     /// A variable (4.0 to 6.0).
     Variable(&'static AtomicI32),
@@ -73,18 +72,18 @@ impl Sink {
         if let (Some(log), Some(level)) = (symbols::find(c"zbx_log_handle"), symbols::find(c"zbx_get_log_level")) {
             // SAFETY: under these names Zabbix has functions of these types.
             let (log, level) = unsafe { (host_log(log), transmute::<*mut c_void, HostLevel>(level.as_ptr())) };
-            return Self::Host { log, threshold: Threshold::Function(level) };
+            return Self::Host { log, level_source: LevelSource::Function(level) };
         }
         match symbols::find(c"__zbx_zabbix_log") {
             // SAFETY: as above.
-            Some(log) => Self::Host { log: unsafe { host_log(log) }, threshold: Threshold::find() },
+            Some(log) => Self::Host { log: unsafe { host_log(log) }, level_source: LevelSource::find() },
             None => Self::StandardError,
         }
     }
 
     fn wants(&self, level: Level) -> bool {
         match self {
-            Self::Host { threshold, .. } => level == Level::Information || threshold.admits(level as c_int),
+            Self::Host { level_source, .. } => level == Level::Information || level_source.admits(level as c_int),
             Self::StandardError => level != Level::Debug,
         }
     }
@@ -111,7 +110,7 @@ unsafe fn host_log(address: NonNull<c_void>) -> HostLog {
     unsafe { transmute::<*mut c_void, HostLog>(address.as_ptr()) }
 }
 
-impl Threshold {
+impl LevelSource {
     fn find() -> Self {
         if let Some(variable) = symbols::find(c"zbx_log_level") {
             // SAFETY: under this name Zabbix has an int that lives as long as the program.
@@ -141,7 +140,7 @@ impl Threshold {
     }
 }
 
-/// Control characters would end the line, or the text: they come from parameters.
+/// Parameters may hold control characters, which would end the line or the text: they become blanks.
 fn one_line(text: &str) -> String {
     let mut line = text::one_line(text, Controls::Replaced(' ')).into_owned();
     let mut end = line.len().min(MAX_BYTES);
@@ -178,9 +177,9 @@ mod tests {
         unsafe extern "C" fn limit() -> c_int {
             LIMIT.load(Ordering::Relaxed)
         }
-        for threshold in [Threshold::Variable(&LIMIT), Threshold::Pointer(&POINTER), Threshold::Function(limit)] {
-            assert!(threshold.admits(Level::Warning as c_int) && !threshold.admits(Level::Debug as c_int));
+        for level_source in [LevelSource::Variable(&LIMIT), LevelSource::Pointer(&POINTER), LevelSource::Function(limit)] {
+            assert!(level_source.admits(Level::Warning as c_int) && !level_source.admits(Level::Debug as c_int));
         }
-        assert!(Threshold::LogFunction.admits(Level::Debug as c_int), "the function itself drops it");
+        assert!(LevelSource::LogFunction.admits(Level::Debug as c_int), "the function itself drops it");
     }
 }

@@ -1,4 +1,4 @@
-//! What is settled once, while Zabbix loads the module, and inherited by every process it forks.
+//! What is found out once, while Zabbix loads the module, and inherited by every process that it forks.
 
 use std::env;
 use std::ffi::c_int;
@@ -8,39 +8,38 @@ use std::time::Duration;
 use once_cell::sync::OnceCell;
 
 use crate::abi::API_VERSION_1;
-use crate::budget::{Limits, Program};
-use crate::call::Call;
+use crate::budget::{TimeLimits, ZabbixProgram};
+use crate::call::ItemCall;
 use crate::config::{Config, Settings};
-use crate::generation::{Generation, Override, Unknown};
+use crate::generation::{Generation, LayoutOverride, Unknown};
 use crate::log::{self, Level};
 
-/// Environment variable that says which Zabbix it is; goes before the file and before what is found out.
+/// Environment variable with the layout of Zabbix; goes before the configuration file and before detection.
 const LAYOUT_VARIABLE: &str = "VPOLLER_ZABBIX_ABI";
 
-/// The host and the module's configuration.
-pub struct State {
+/// The Zabbix that loaded the module, and the module's configuration.
+pub struct ModuleState {
     generation: Result<Generation, Unknown>,
-    program: Program,
+    program: ZabbixProgram,
     config: Config,
-    /// What is wrong with [`LAYOUT_VARIABLE`].
+    /// Why [`LAYOUT_VARIABLE`] is ignored.
     complaint: Option<String>,
 }
 
-static STATE: OnceCell<State> = OnceCell::new();
-/// The daemon's `Timeout` in seconds; 0 as long as it is unknown.
+static MODULE_STATE: OnceCell<ModuleState> = OnceCell::new();
 static ITEM_TIMEOUT: AtomicU32 = AtomicU32::new(0);
 
-/// The state of this daemon; found out at the first call.
-pub fn get() -> &'static State {
-    STATE.get_or_init(State::find)
+/// The state of this daemon, made by the first call.
+pub fn get() -> &'static ModuleState {
+    MODULE_STATE.get_or_init(ModuleState::find)
 }
 
-/// Takes the daemon's `Timeout`.
+/// Stores the daemon's `Timeout`.
 pub fn set_item_timeout(seconds: c_int) {
     ITEM_TIMEOUT.store(u32::try_from(seconds).unwrap_or(0), Ordering::Relaxed);
 }
 
-impl State {
+impl ModuleState {
     fn find() -> Self {
         let config = Config::load();
         let (wanted, complaint) = match env::var(LAYOUT_VARIABLE).unwrap_or_default().as_str() {
@@ -50,27 +49,27 @@ impl State {
                 Err(reason) => (config.layout, Some(format!("the environment variable {LAYOUT_VARIABLE} is ignored: {reason}"))),
             },
         };
-        let Override(forced) = wanted;
+        let LayoutOverride(forced) = wanted;
         let program = env::current_exe().ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
         Self {
             generation: forced.map_or_else(Generation::detect, Ok),
-            program: Program::of_file_name(&program.unwrap_or_default()),
+            program: ZabbixProgram::of_file_name(&program.unwrap_or_default()),
             config,
             complaint,
         }
     }
 
-    /// The host's generation, if it is known.
+    /// The generation of Zabbix, if it is known.
     pub fn generation(&self) -> Option<Generation> {
         self.generation.ok()
     }
 
-    /// The number of the host's module interface. A host of unknown layout is one before 3.2.
+    /// The number of Zabbix's module interface. A Zabbix of unknown layout is older than 3.2.
     pub fn api_version(&self) -> c_int {
         self.generation.map_or(API_VERSION_1, Generation::api_version)
     }
 
-    /// Says in the log what was found; whether Zabbix may go on with the module.
+    /// Logs what was found. Returns whether Zabbix may go on with the module.
     pub fn announce(&self) -> bool {
         log::write(Level::Information, &format!("vPoller module version {}", env!("CARGO_PKG_VERSION")));
         let path = self.config.path.display();
@@ -101,18 +100,16 @@ impl State {
         log::debug(|| format!("vPoller Errors: {errors:?}"));
     }
 
-    /// The settings.
-    ///
     /// # Errors
-    /// The first mistake in the file.
+    /// The first error of the configuration file.
     pub fn settings(&self) -> Result<&Settings, String> {
         self.config.errors.first().map_or(Ok(&self.config.settings), |error| Err(error.to_string()))
     }
 
     /// How long an item may take.
-    pub fn time_for(&self, call: &Call) -> Duration {
+    pub fn time_for(&self, call: &ItemCall) -> Duration {
         let seconds = ITEM_TIMEOUT.load(Ordering::Relaxed);
-        let limits = Limits {
+        let limits = TimeLimits {
             generation: self.generation.unwrap_or(Generation::Zabbix32),
             program: self.program,
             configured: self.config.settings.timeout,

@@ -1,13 +1,13 @@
-//! What the program that loaded the module offers by name.
+//! Functions and variables of the program that loaded the module, looked up by name.
 //!
 //! The module links to no function of Zabbix: one missing name would keep the whole daemon from starting. Zabbix daemons export
-//! all of theirs, so whatever is wanted can be looked up, and its absence is an answer too.
+//! all their functions, so each can be looked up, and a missing one shows the generation.
 
 use std::ffi::{CStr, c_void};
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
-/// The address of a function or variable of that name, wherever it is; `None` when nobody has one.
+/// The address of a function or variable of that name in any loaded file; `None` when there is none.
 pub fn find(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: dlsym reads the name and the loader's tables.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
@@ -16,7 +16,7 @@ pub fn find(name: &CStr) -> Option<NonNull<c_void>> {
 /// Whether the main program itself, not some library, has a function of that name.
 pub fn in_main_program(name: &CStr) -> bool {
     let Some(address) = find(name) else { return false };
-    // The kernel tells every program where its own headers lie. Without that there is nothing to compare with.
+    // The kernel gives every program the address of its own headers. Without it there is nothing to compare with.
     // SAFETY: getauxval takes a number and returns one.
     let headers = unsafe { libc::getauxval(libc::AT_PHDR) } as *const c_void;
     match (object_of(address.as_ptr()), object_of(headers)) {

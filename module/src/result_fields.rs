@@ -1,28 +1,29 @@
-//! Where an answer goes: Zabbix's result, of whichever layout.
+//! Writes an item's answer into Zabbix's result structure, which has one of two layouts.
 
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use crate::abi::{AR_MESSAGE, AR_STRING, RET_FAIL, RET_OK, Result22, Result30};
 use crate::generation::Generation;
-use crate::item::Answer;
+use crate::item::ItemAnswer;
 
 /// The three fields of a result that the module writes.
-pub struct Slot {
+pub struct ResultFields {
     kind: *mut c_int,
     value: *mut *mut c_char,
     message: *mut *mut c_char,
 }
 
-impl Slot {
-    /// The fields of a result; `None` when it is not empty, as it must be: then it is no result, or not of that layout.
+impl ResultFields {
+    /// The fields of a result. `None` when they are not empty: then it is no result, or one of another layout.
     ///
     /// # Safety
-    /// `result` points to a result of that generation that stays valid as long as the slot.
-    pub unsafe fn of(result: *mut c_void, generation: Generation) -> Option<Self> {
-        let (old, new) = (result.cast::<Result22>(), result.cast::<Result30>());
-        // SAFETY: one of the two structures is the host's (what 7.0 added lies behind), and only places are computed.
-        let slot = unsafe {
+    /// `result` points to a result of that generation that stays valid as long as the fields are used.
+    pub unsafe fn find(result: *mut c_void, generation: Generation) -> Option<Self> {
+        let old = result.cast::<Result22>();
+        let new = result.cast::<Result30>();
+        // SAFETY: one of the two structures is Zabbix's (what 7.0 added lies behind), and only addresses are computed.
+        let fields = unsafe {
             match generation {
                 Generation::Zabbix22 => {
                     Self { kind: &raw mut (*old).kind, value: &raw mut (*old).str, message: &raw mut (*old).msg }
@@ -30,24 +31,26 @@ impl Slot {
                 _ => Self { kind: &raw mut (*new).kind, value: &raw mut (*new).str, message: &raw mut (*new).msg },
             }
         };
-        // SAFETY: the places lie in the host's structure.
-        unsafe { (*slot.kind == 0 && (*slot.value).is_null() && (*slot.message).is_null()).then_some(slot) }
+        // SAFETY: the addresses lie in Zabbix's structure.
+        let is_empty = unsafe { *fields.kind == 0 && (*fields.value).is_null() && (*fields.message).is_null() };
+        is_empty.then_some(fields)
     }
 
     /// Writes the answer and returns what the item function has to return.
-    pub fn fill(self, answer: &Answer) -> c_int {
-        let (place, bit, code, text) = match answer {
-            Answer::Value(text) => (self.value, AR_STRING, RET_OK, text),
-            Answer::Failure(text) => (self.message, AR_MESSAGE, RET_FAIL, text),
-        };
+    pub fn fill(self, answer: &ItemAnswer) -> c_int {
+        let (ItemAnswer::Value(text) | ItemAnswer::Failure(text)) = answer;
         let copy = c_copy(text);
         if copy.is_null() {
             return RET_FAIL;
         }
-        // SAFETY: the maker of the slot promised that its places are valid.
+        let (field, kind, code) = match answer {
+            ItemAnswer::Value(_) => (self.value, AR_STRING, RET_OK),
+            ItemAnswer::Failure(_) => (self.message, AR_MESSAGE, RET_FAIL),
+        };
+        // SAFETY: the caller of `find` promised that the fields are valid.
         unsafe {
-            place.write(copy);
-            self.kind.write(bit);
+            field.write(copy);
+            self.kind.write(kind);
         }
         code
     }
@@ -78,15 +81,15 @@ mod tests {
         // SAFETY: all-zero bytes are a valid result, and the pointers are to locals.
         unsafe {
             let mut result: Result22 = zeroed();
-            let slot = Slot::of((&raw mut result).cast(), Generation::Zabbix22).unwrap();
-            assert_eq!(slot.fill(&Answer::Value("poweredOn\0\u{1}".to_owned())), RET_OK);
+            let fields = ResultFields::find((&raw mut result).cast(), Generation::Zabbix22).unwrap();
+            assert_eq!(fields.fill(&ItemAnswer::Value("poweredOn\0\u{1}".to_owned())), RET_OK);
             assert_eq!((result.kind, result.msg, result.text), (AR_STRING, ptr::null_mut(), ptr::null_mut()));
             assert_eq!(CStr::from_ptr(result.str), c"poweredOn");
             libc::free(result.str.cast());
 
             let mut result: Result30 = zeroed();
-            let slot = Slot::of((&raw mut result).cast(), Generation::Zabbix70).unwrap();
-            assert_eq!(slot.fill(&Answer::Failure("no".to_owned())), RET_FAIL);
+            let fields = ResultFields::find((&raw mut result).cast(), Generation::Zabbix70).unwrap();
+            assert_eq!(fields.fill(&ItemAnswer::Failure("no".to_owned())), RET_FAIL);
             assert_eq!((result.kind, result.str, result.lastlogsize), (AR_MESSAGE, ptr::null_mut(), 0));
             libc::free(result.msg.cast());
         }
@@ -98,7 +101,7 @@ mod tests {
         unsafe {
             let mut result: Result30 = zeroed();
             result.kind = 1;
-            assert!(Slot::of((&raw mut result).cast(), Generation::Zabbix30).is_none());
+            assert!(ResultFields::find((&raw mut result).cast(), Generation::Zabbix30).is_none());
         }
     }
 }

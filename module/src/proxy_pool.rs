@@ -1,8 +1,8 @@
-//! The connection to vPoller: one context and one socket for each proxy, made by the process that uses them.
+//! The connections to vPoller: one context and one socket for each proxy, made by the process that uses them.
 //!
-//! Zabbix forks its workers after loading the module. A ZeroMQ context does not survive that, and ending or closing in the
-//! child what the parent made would hang the child. So nothing is made before the first item, what another process made is
-//! forgotten, and nothing is ever ended at exit: an old agent may leave from within a signal handler.
+//! Zabbix forks its workers after loading the module. A ZeroMQ context does not survive a fork, and a child that closes what its
+//! parent made hangs. So nothing is made before the first item, what another process made is forgotten, and nothing is closed
+//! at exit: an old agent may exit from within a signal handler.
 
 use std::mem;
 use std::process;
@@ -16,52 +16,50 @@ use vpoller_wire::{Request, text};
 use crate::budget::Tries;
 use crate::log::{self, Level};
 
-/// For how long a silent proxy is passed over while another one can be asked.
+/// How long a proxy that did not reply is skipped while another one can be asked.
 const SKIPPED: Duration = Duration::from_secs(10);
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
-pub enum LinkError {
-    /// Nobody answered in time.
+pub enum RequestError {
+    /// No proxy replied in time.
     #[error(
         "{}: asked {proxies} for {what}, waited {:.1} s in {tries} {}; is vpoller-proxy running there?",
         text::NO_RESPONSE_FROM_VPOLLER, waited.as_secs_f64(), if *tries == 1 { "try" } else { "tries" }
     )]
     Silence {
-        /// What was asked.
+        /// The request, see [`subject`].
         what: String,
-        /// Whom.
+        /// The proxies that were asked.
         proxies: String,
-        /// How long in all.
         waited: Duration,
-        /// How often.
         tries: u32,
     },
-    /// No try got as far as waiting.
+    /// No request could be sent.
     #[error("cannot ask vPoller: {0}")]
     Socket(#[from] ClientError),
 }
 
-/// Asks the proxies until one answers or the time is over.
+/// Asks the proxies in turn until one replies or the time is over.
 ///
 /// # Errors
-/// When none answered.
-pub fn ask(proxies: &[Endpoint], retries: u32, request: Request, total: Duration) -> Result<Vec<u8>, LinkError> {
-    // Zabbix has one thread where items run. The lock is for others, and cannot be held while Zabbix forks.
-    let mut link = LINK.lock().unwrap_or_else(PoisonError::into_inner);
-    Link::of_this_process(&mut link, proxies).ask(request, retries, total)
+/// When none replied.
+pub fn ask(proxies: &[Endpoint], retries: u32, request: Request, total: Duration) -> Result<Vec<u8>, RequestError> {
+    // Zabbix runs items on one thread, so the lock is never waited for, and never held while Zabbix forks.
+    let mut pool = PROXY_POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    ProxyPool::of_this_process(&mut pool, proxies).ask(request, retries, total)
 }
 
-/// What is asked, for logs and errors: no property, and no password.
+/// The request as text for logs and errors: without properties and password.
 pub fn subject(request: &Request) -> String {
     let name = request.name.as_ref().map(|name| format!(" of \"{name}\"")).unwrap_or_default();
     format!("{}{name} on \"{}\"", request.method, request.hostname)
 }
 
-/// A static is never dropped.
-static LINK: Mutex<Option<Link>> = Mutex::new(None);
+/// Never dropped, because it is a static.
+static PROXY_POOL: Mutex<Option<ProxyPool>> = Mutex::new(None);
 
-struct Link {
+struct ProxyPool {
     pid: u32,
     context: zmq::Context,
     proxies: Vec<Proxy>,
@@ -73,13 +71,13 @@ struct Proxy {
     skipped_until: Option<Instant>,
 }
 
-impl Link {
-    fn of_this_process<'a>(slot: &'a mut Option<Self>, proxies: &[Endpoint]) -> &'a mut Self {
+impl ProxyPool {
+    fn of_this_process<'a>(pool: &'a mut Option<Self>, proxies: &[Endpoint]) -> &'a mut Self {
         let pid = process::id();
-        if slot.as_ref().is_some_and(|link| link.pid != pid) {
-            mem::forget(slot.take());
+        if pool.as_ref().is_some_and(|pool| pool.pid != pid) {
+            mem::forget(pool.take());
         }
-        slot.get_or_insert_with(|| Self::new(pid, proxies))
+        pool.get_or_insert_with(|| Self::new(pid, proxies))
     }
 
     fn new(pid: u32, proxies: &[Endpoint]) -> Self {
@@ -87,12 +85,13 @@ impl Link {
         Self { pid, context: zmq::Context::new(), proxies: proxies.iter().map(proxy).collect() }
     }
 
-    fn ask(&mut self, mut request: Request, retries: u32, total: Duration) -> Result<Vec<u8>, LinkError> {
+    fn ask(&mut self, mut request: Request, retries: u32, total: Duration) -> Result<Vec<u8>, RequestError> {
         let start = Instant::now();
         let what = subject(&request);
         let order = self.order(start);
         let tries = Tries::divide(total, retries, order.len());
-        let (mut silent, mut refused) = (Vec::new(), None);
+        let mut silent = Vec::new();
+        let mut refused = None;
         for (number, index) in (1..=tries.count).zip(order.iter().cycle()) {
             let Some(proxy) = self.proxies.get_mut(*index) else { continue };
             let now = Instant::now();
@@ -120,12 +119,12 @@ impl Link {
                 let tries = u32::try_from(silent.len()).unwrap_or(tries.count);
                 silent.sort();
                 silent.dedup();
-                Err(LinkError::Silence { what, proxies: silent.join(" and "), waited: start.elapsed(), tries })
+                Err(RequestError::Silence { what, proxies: silent.join(" and "), waited: start.elapsed(), tries })
             }
         }
     }
 
-    /// The proxies to ask, in the order of the configuration; all of them when none has answered lately.
+    /// The numbers of the proxies to ask, in the order of the configuration. All of them when all are to be skipped.
     fn order(&self, now: Instant) -> Vec<usize> {
         let all = || self.proxies.iter().enumerate();
         let heard: Vec<usize> =
@@ -135,7 +134,7 @@ impl Link {
 }
 
 impl Proxy {
-    /// One try. A connection that did not bring a reply is closed: a late one then has nowhere to arrive.
+    /// One try. A connection without a reply is closed, so that a late reply cannot be taken for the next one.
     fn exchange(&mut self, context: &zmq::Context, request: &[u8], deadline: Instant) -> Result<Option<Vec<u8>>, ClientError> {
         self.skipped_until = Some(Instant::now() + SKIPPED);
         let connection = match self.connection.take() {
@@ -161,32 +160,33 @@ fn milliseconds(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn link(count: usize) -> Link {
+    fn pool(count: usize) -> ProxyPool {
         let endpoints: Vec<Endpoint> = (1..=count).map(|port| format!("tcp://127.0.0.1:{port}").parse().unwrap()).collect();
-        Link::new(process::id(), &endpoints)
+        ProxyPool::new(process::id(), &endpoints)
     }
 
     #[test]
     fn a_silent_proxy_is_passed_over_unless_all_are_silent() {
-        let (mut link, now) = (link(3), Instant::now());
-        assert_eq!(link.order(now), [0, 1, 2]);
-        link.proxies[0].skipped_until = Some(now + SKIPPED);
-        assert_eq!(link.order(now), [1, 2]);
-        assert_eq!(link.order(now + SKIPPED), [0, 1, 2], "after a while it is tried again");
-        link.proxies[1].skipped_until = Some(now + SKIPPED);
-        link.proxies[2].skipped_until = Some(now + SKIPPED);
-        assert_eq!(link.order(now), [0, 1, 2]);
+        let mut pool = pool(3);
+        let now = Instant::now();
+        assert_eq!(pool.order(now), [0, 1, 2]);
+        pool.proxies[0].skipped_until = Some(now + SKIPPED);
+        assert_eq!(pool.order(now), [1, 2]);
+        assert_eq!(pool.order(now + SKIPPED), [0, 1, 2], "after a while it is tried again");
+        pool.proxies[1].skipped_until = Some(now + SKIPPED);
+        pool.proxies[2].skipped_until = Some(now + SKIPPED);
+        assert_eq!(pool.order(now), [0, 1, 2]);
     }
 
     #[test]
     fn a_process_never_touches_what_another_one_made() {
-        let mut slot = Some(link(1));
+        let mut pool = Some(pool(1));
         let pid = process::id();
         let endpoints = ["tcp://127.0.0.1:2".parse().unwrap()];
-        assert_eq!(Link::of_this_process(&mut slot, &endpoints).proxies[0].endpoint.as_str(), "tcp://127.0.0.1:1");
-        slot.as_mut().unwrap().pid = pid + 1;
-        assert_eq!(Link::of_this_process(&mut slot, &endpoints).proxies[0].endpoint.as_str(), "tcp://127.0.0.1:2");
-        assert_eq!(slot.unwrap().pid, pid);
+        assert_eq!(ProxyPool::of_this_process(&mut pool, &endpoints).proxies[0].endpoint.as_str(), "tcp://127.0.0.1:1");
+        pool.as_mut().unwrap().pid = pid + 1;
+        assert_eq!(ProxyPool::of_this_process(&mut pool, &endpoints).proxies[0].endpoint.as_str(), "tcp://127.0.0.1:2");
+        assert_eq!(pool.unwrap().pid, pid);
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
     fn an_address_that_libzmq_refuses_is_said_so() {
         let endpoints = ["tcp://*:1".parse().unwrap()];
         let request = Request::new("about", "vc01");
-        let error = Link::new(process::id(), &endpoints).ask(request, 2, Duration::from_secs(5)).unwrap_err().to_string();
+        let error = ProxyPool::new(process::id(), &endpoints).ask(request, 2, Duration::from_secs(5)).unwrap_err().to_string();
         assert!(error.starts_with("cannot ask vPoller: cannot connect to tcp://*:1: "), "{error}");
     }
 }
