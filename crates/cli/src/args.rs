@@ -1,7 +1,7 @@
-//! The common frame of the programs: arguments in, exit code out.
+//! The common frame of the tools: parses arguments, returns the exit code.
 //!
 //! The originals parsed with docopt: options stand anywhere, long ones may be shortened as long as they stay unique, help goes to
-//! stdout, anything that does not fit prints the usage to stderr. clap does all that; only the exit codes are set here.
+//! stdout, and a wrong command line prints the usage to stderr. clap does all that; only the exit codes are set here.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -16,8 +16,8 @@ use crate::output;
 /// Exit code of a wrong command line, as docopt had it.
 pub const USAGE: u8 = 1;
 
-/// Runs a program: parses `arguments` (program name first), prints help or the version when asked for, and leaves with
-/// `usage_code` when they do not fit.
+/// Runs a program: parses `arguments` (program name first), prints help or the version when asked for, and returns `usage_code`
+/// for a wrong command line.
 pub fn main<A: Parser>(
     arguments: impl IntoIterator<Item = OsString>,
     usage_code: u8,
@@ -36,7 +36,7 @@ pub fn main<A: Parser>(
     }
 }
 
-/// Says what does not fit, and what would; clap itself leaves the usage out for a wrong value.
+/// Prints what is wrong and the usage, which clap itself leaves out for a wrong value.
 pub fn complain<A: CommandFactory>(error: &clap::Error) {
     let mut text = error.render().to_string();
     if !text.contains("Usage:") {

@@ -1,4 +1,4 @@
-//! One request through the proxy: what `vpoller-client` and `vpoller-cclient` have in common.
+//! Sends one request through the proxy, for all tools that do.
 
 use std::time::Duration;
 
@@ -8,22 +8,22 @@ use vpoller_wire::{Request, Secret, json};
 
 use crate::log::Log;
 
-/// Whom to ask, and how patiently.
-pub struct Proxy {
+/// A client of a proxy with its limits.
+pub struct ProxyClient {
     client: VPollerClient,
     endpoint: Endpoint,
     attempts: u32,
     timeout: Duration,
 }
 
-impl Proxy {
-    /// The proxy with this frontend; a request is sent so often, and waited for so long each time.
+impl ProxyClient {
+    /// A client of the proxy with this frontend. A request is sent at most `attempts` times, and each waits for `timeout`.
     pub fn new(endpoint: Endpoint, attempts: u32, timeout: Duration) -> Self {
         let client = VPollerClient::new(endpoint.clone()).retries(attempts).timeout(timeout);
         Self { client, endpoint, attempts, timeout }
     }
 
-    /// Sends the request, with the time we wait in it, so that nobody works for a client that is gone.
+    /// Sends the request, with the timeout in it so that no worker works on it after the client has given up.
     pub fn ask(&mut self, request: &Request, log: &Log) -> Result<Vec<u8>, ClientError> {
         let mut request = request.clone();
         request.timeout = u64::try_from(self.timeout.as_millis()).ok();
@@ -35,20 +35,20 @@ impl Proxy {
     }
 }
 
-/// The request as it is sent, without its secret.
+/// The request as text for the log, its password masked.
 fn masked(request: &Request) -> String {
     let mut request = request.clone();
     request.password = request.password.map(|_| Secret::new("********"));
     String::from_utf8_lossy(&request.to_bytes()).into_owned()
 }
 
-/// What `success` says in a reply that is a JSON object; nothing for the bare text of a helper.
+/// Whether a reply in JSON reports success; `None` for the bare text of a helper.
 pub fn success(reply: &[u8]) -> Option<bool> {
     let reply: serde_json::Value = serde_json::from_slice(reply).ok()?;
     reply.get("success")?.as_i64().map(|code| code == 0)
 }
 
-/// A JSON reply indented for people; any other as it is.
+/// A JSON reply indented; any other reply as it is.
 pub fn pretty(reply: &[u8]) -> Vec<u8> {
     let value = serde_json::from_slice::<serde_json::Value>(reply);
     value.ok().and_then(|value| json::to_vec(&value, json::Style::Indented(4)).ok()).unwrap_or_else(|| reply.to_vec())

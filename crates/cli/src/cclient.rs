@@ -1,6 +1,6 @@
 //! `vpoller-cclient`: the client under the name, with the options, texts and exit codes of the original's C program.
 //!
-//! Exit codes: 0 answered, whatever the answer; 64 wrong command line; 69 no reply; 76 a socket cannot be made.
+//! Exit codes: 0 whatever the reply; 64 wrong command line; 69 no reply; 76 a socket cannot be made.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Request, Secret, split_outcome, text};
 
 use crate::args;
-use crate::ask::Proxy;
-use crate::log::{Form, Log};
+use crate::ask::ProxyClient;
+use crate::log::{Log, LogFormat};
 use crate::output;
 
 /// Exit code of a wrong command line.
@@ -21,7 +21,7 @@ const NO_REPLY: u8 = 69;
 const NO_SOCKET: u8 = 76;
 
 /// Ask vPoller about a VMware vSphere environment, with the options of the original's C program
-// Short options only, as getopt had them: the last of two counts, any text is a value, and there is no -h and no -v.
+// Short options only, as with getopt: the last of two counts, any text is a value, and there is no -h and no -v.
 #[derive(Debug, Parser)]
 #[command(
     name = "vpoller-cclient",
@@ -31,7 +31,7 @@ const NO_SOCKET: u8 = 76;
     override_usage = USAGE_TEXT,
     after_help = EXIT_CODES
 )]
-pub struct Args {
+pub struct CclientArgs {
     /// What to do, such as vm.get or datastore.discover
     #[arg(short, allow_hyphen_values = true)]
     method: String,
@@ -88,10 +88,10 @@ const USAGE_TEXT: &str = "vpoller-cclient [-r <retries>] [-t <timeout>] [-e <end
                        [-H <helper>] -m <method> -V <host>";
 
 /// Runs the program.
-pub fn run(args: Args) -> ExitCode {
-    let mut proxy = Proxy::new(args.endpoint.clone(), args.retries, Duration::from_millis(args.timeout));
-    match proxy.ask(&args.request(), &Log::stderr(Form::Client, false)) {
-        // The helper ends its text with NUL, and a C program printed it up to there.
+pub fn run(args: CclientArgs) -> ExitCode {
+    let mut proxy = ProxyClient::new(args.endpoint.clone(), args.retries, Duration::from_millis(args.timeout));
+    match proxy.ask(&args.request(), &Log::stderr(LogFormat::Client, false)) {
+        // The helper ends its text with NUL, and the original C program printed the text up to there.
         Ok(reply) => output::bytes(&[split_outcome(&reply).0, b"\n"]),
         Err(error @ ClientError::NoReply { .. }) => {
             output::complain(&error.to_string());
@@ -105,15 +105,15 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-impl Args {
+impl CclientArgs {
     fn request(self) -> Request {
-        // The option once took a counter's number and nothing else; workers want numbers and names in different fields.
+        // The option once took a counter's number only. Workers expect numbers and names in different members.
         let numeric = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit());
         let (counter_id, counter_name) =
             if self.counter.as_ref().is_some_and(numeric) { (self.counter, None) } else { (None, self.counter) };
         let mut request = Request::new(self.method, self.host);
         request.name = self.name;
-        // One element, as ever: the worker splits it.
+        // One element: the worker splits it.
         request.properties = self.properties.into_iter().collect();
         request.key = self.key;
         request.username = self.username;

@@ -1,8 +1,8 @@
 //! `vpoller-client`: sends one request and prints the reply.
 //!
-//! Exit codes: 0, whatever was answered, also when nobody answered (scripts rely on it); 1 for a wrong command line or a socket
-//! that cannot be made. With `--exit-code`: 0 success, 1 the reply is a failure, 2 no reply. With `--watch` it goes on until its
-//! reader, or with `--exit-code` its luck, leaves.
+//! Exit codes: 0 whatever the reply, also without one (scripts rely on it); 1 for a wrong command line or a socket that cannot be
+//! made. With `--exit-code`: 0 success, 1 the reply is a failure, 2 no reply. With `--watch` it runs until its output is closed,
+//! or with `--exit-code` until a reply is no success.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -19,14 +19,14 @@ use vpoller_wire::text::{self, Controls};
 use vpoller_wire::{Outcome, Reply, Request, Secret, json, password, split_outcome, split_properties};
 
 use crate::args;
-use crate::ask::{self, Proxy};
-use crate::log::{Form, Log};
+use crate::ask::{self, ProxyClient};
+use crate::log::{Log, LogFormat};
 use crate::{local, output};
 
 /// Ask vPoller about a VMware vSphere environment
 #[derive(Debug, Parser)]
 #[command(name = "vpoller-client", version, infer_long_args = true, disable_version_flag = true, after_help = EXIT_CODES)]
-pub struct Args {
+pub struct ClientArgs {
     /// What to do, such as vm.get or datastore.discover
     #[arg(short, long, allow_hyphen_values = true)]
     method: String,
@@ -99,7 +99,7 @@ const EXIT_CODES: &str = "\
 Exit codes: 0 whatever the reply, even when there is none (but see --exit-code);
             1 wrong command line, or the request could not be sent";
 
-/// Corrects what the documents' own examples get wrong: `-name` with one dash means `--name`.
+/// Accepts `-name` with one dash for `--name`, as the examples of the original documents have it.
 pub fn tolerate(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<Item = OsString> {
     arguments.into_iter().map(|argument| match argument.to_str() {
         Some(text) if text == "-name" || text.starts_with("-name=") => format!("-{text}").into(),
@@ -108,24 +108,32 @@ pub fn tolerate(arguments: impl IntoIterator<Item = OsString>) -> impl Iterator<
 }
 
 /// Runs the program.
-pub fn run(mut args: Args) -> ExitCode {
-    let view = View { pretty: args.pretty, exit_code: args.exit_code, every: args.watch };
-    let (local, debug, timeout) = (args.local.take(), args.debug, Duration::from_millis(args.timeout));
-    let way = match local {
-        Some(config) => Way::Local { config, timeout, debug },
-        None => Way::Proxy(Proxy::new(args.endpoint.clone(), args.retries, timeout), Log::stderr(Form::Client, debug)),
+pub fn run(mut args: ClientArgs) -> ExitCode {
+    let view = ReplyView { pretty: args.pretty, exit_code: args.exit_code, every: args.watch };
+    let local = args.local.take();
+    let debug = args.debug;
+    let timeout = Duration::from_millis(args.timeout);
+    let transport = match local {
+        Some(config) => Transport::Local { config, timeout, debug },
+        None => Transport::Proxy(
+            ProxyClient::new(args.endpoint.clone(), args.retries, timeout),
+            Log::stderr(LogFormat::Client, debug),
+        ),
     };
-    args.request().map_or_else(|error| output::fail(&error), |request| view.show(&request, way))
+    match args.request() {
+        Ok(request) => view.show(&request, transport),
+        Err(error) => output::fail(&error),
+    }
 }
 
-/// How a request gets to vSphere.
-enum Way {
-    Proxy(Proxy, Log),
+/// The way of a request to vSphere.
+enum Transport {
+    Proxy(ProxyClient, Log),
     Local { config: Option<PathBuf>, timeout: Duration, debug: bool },
 }
 
-impl Way {
-    /// The reply; nothing when nobody answered, which has been said.
+impl Transport {
+    /// The reply. `None` without one; then a line on stderr says so.
     fn ask(&mut self, request: &Request) -> anyhow::Result<Option<Vec<u8>>> {
         match self {
             Self::Local { config, timeout, debug } => local::run(request, config.as_deref(), *timeout, *debug).map(Some),
@@ -141,35 +149,37 @@ impl Way {
     }
 }
 
-/// How replies are shown.
-struct View {
+/// How replies are printed, and which exit code they give.
+struct ReplyView {
     pretty: bool,
     exit_code: bool,
     every: Option<Duration>,
 }
 
-impl View {
-    fn show(&self, request: &Request, mut way: Way) -> ExitCode {
+impl ReplyView {
+    fn show(&self, request: &Request, mut transport: Transport) -> ExitCode {
         let watched = self.every.filter(|_| io::stdout().is_terminal());
         loop {
             let asked = Instant::now();
-            let (reply, code) = match way.ask(request) {
+            let (reply, code) = match transport.ask(request) {
                 Ok(reply) => self.print(reply),
-                Err(error) if error.is::<local::Told>() => return ExitCode::FAILURE,
+                Err(error) if error.is::<local::AlreadyReported>() => return ExitCode::FAILURE,
                 Err(error) => return output::fail(&error),
             };
             let head = watched.map_or_else(String::new, |every| headline(request, every));
-            match (output::write(&[head.as_bytes(), &reply, b"\n"]), self.every) {
-                (Err(error), _) if code == 0 => return output::lost(&error),
-                (Ok(()), Some(every)) if code == 0 => {
-                    std::thread::sleep((asked + every).saturating_duration_since(Instant::now()))
-                }
-                _ => return ExitCode::from(code),
+            let written = output::write(&[head.as_bytes(), &reply, b"\n"]);
+            if code != 0 {
+                return ExitCode::from(code);
             }
+            if let Err(error) = written {
+                return output::lost(&error);
+            }
+            let Some(every) = self.every else { return ExitCode::SUCCESS };
+            std::thread::sleep((asked + every).saturating_duration_since(Instant::now()));
         }
     }
 
-    /// What is printed of a reply, and the exit code for it.
+    /// The text to print for a reply, and the exit code for it.
     fn print(&self, reply: Option<Vec<u8>>) -> (Vec<u8>, u8) {
         let (reply, code) = match reply {
             Some(reply) if self.exit_code => judged(&reply),
@@ -180,7 +190,7 @@ impl View {
     }
 }
 
-/// Clears the terminal, and says what is watched.
+/// Clears the terminal and prints what is watched.
 fn headline(request: &Request, every: Duration) -> String {
     let Request { method, hostname, name, .. } = request;
     let what = format!("{method} {hostname} {}", name.as_deref().unwrap_or_default());
@@ -201,7 +211,7 @@ fn judged(reply: &[u8]) -> (Vec<u8>, u8) {
     (text.to_vec(), u8::from(!good))
 }
 
-impl Args {
+impl ClientArgs {
     fn request(self) -> anyhow::Result<Request> {
         let password = match (&self.guest_password, &self.password_file) {
             (Some(password), _) => Some(password.clone()),
@@ -222,7 +232,7 @@ impl Args {
         request.max_sample = self.max_sample;
         request.perf_interval = self.perf_interval;
         request.helper = self.helper;
-        // JSON tells by itself.
+        // A reply in JSON says by itself whether it is a failure.
         request.outcome = self.exit_code && request.helper.is_some();
         Ok(request)
     }

@@ -1,4 +1,4 @@
-//! `vpoller-client --local`: no proxy and no running worker; the worker's program executes this one request and ends.
+//! `vpoller-client --local`: executes one request without proxy and running worker, by starting the worker's program.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,17 @@ use anyhow::{Context, bail};
 use vpoller_wire::password::GUEST_PASSWORD_VARIABLE;
 use vpoller_wire::{Request, Secret};
 
-/// The program; it stands beside this one, or where the shell would find it.
+/// The program; it lies beside this one, or in a folder of `PATH`.
 const WORKER: &str = "vpoller-worker";
 
-/// What the program may take beyond the request's own time: to start, log in and log out.
+/// Time beyond the request's own for the program to start, log in and log out.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Executes a request and returns the reply.
 ///
 /// # Errors
-/// When the program cannot be run, fails (its own words are on stderr then), or outlives `timeout` by far.
+/// When the program cannot be run, fails (then its own message is on stderr), or runs longer than `timeout` and the time for start
+/// and end.
 pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: bool) -> anyhow::Result<Vec<u8>> {
     let program = std::env::current_exe().map(|path| path.with_file_name(WORKER)).ok().filter(|path| path.exists());
     let program = program.unwrap_or_else(|| PathBuf::from(WORKER));
@@ -31,7 +32,7 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
     if debug {
         command.arg("--debug");
     }
-    // Not as an option: everybody can see those.
+    // Not as an option: all users can see the options of a process.
     match &request.password {
         Some(password) => command.env(GUEST_PASSWORD_VARIABLE, Secret::expose(password)),
         None => command.env_remove(GUEST_PASSWORD_VARIABLE),
@@ -40,15 +41,15 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
     let mut child = child.with_context(|| format!("cannot run {}; --local needs it on this machine", program.display()))?;
     let reply = read(&mut child, timeout + GRACE);
     if reply.is_err() {
-        // It may have ended just now; either way it is reaped below.
+        // Fails when the program has just ended; it is reaped below.
         let _ = child.kill();
     }
     let status = child.wait().with_context(|| format!("cannot wait for {WORKER}"))?;
     let mut reply = reply?;
     match status.code() {
         Some(0) => {}
-        // It has said itself what is wrong.
-        Some(1) => bail!(Told),
+        // Its own message is on stderr.
+        Some(1) => bail!(AlreadyReported),
         _ => bail!("{WORKER} failed ({status})"),
     }
     if reply.last() == Some(&b'\n') {
@@ -57,12 +58,12 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
     Ok(reply)
 }
 
-/// The worker's program failed, and its own words are on stderr.
+/// The worker's program failed and has printed why.
 #[derive(Debug, thiserror::Error)]
 #[error("{WORKER} failed")]
-pub struct Told;
+pub struct AlreadyReported;
 
-/// The same options as our own, in the form that lets a value begin with a hyphen.
+/// The options of the worker's program, in the form that lets a value begin with a hyphen.
 fn options(request: &Request) -> Vec<String> {
     let properties = (!request.properties.is_empty()).then(|| request.properties.join(","));
     let options = [
@@ -81,14 +82,14 @@ fn options(request: &Request) -> Vec<String> {
     options.iter().filter_map(|(name, value)| value.map(|value| format!("--{name}={value}"))).collect()
 }
 
-/// Everything the child prints, within a limit.
+/// Everything that the child prints, within a time limit.
 fn read(child: &mut Child, limit: Duration) -> anyhow::Result<Vec<u8>> {
     let mut stdout = child.stdout.take().context("the child has no stdout")?;
     let (sender, receiver) = sync_channel(1);
     std::thread::Builder::new()
         .spawn(move || {
             let mut text = Vec::new();
-            // Nobody listens any more when the limit has passed.
+            // Fails when the limit has passed and the receiver is gone.
             let _ = sender.send(stdout.read_to_end(&mut text).map(|_| text));
         })
         .context("cannot start a thread")?;

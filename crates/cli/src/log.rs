@@ -11,9 +11,9 @@ use vpoller_wire::text::{Controls, one_line};
 
 use crate::output;
 
-/// Which program's form the lines have.
+/// The format of the lines, a different one for each tool.
 #[derive(Clone, Copy, Debug)]
-pub enum Form {
+pub enum LogFormat {
     /// `[2014-09-06 10:33:28,420 - INFO/MainProcess] text`
     Client,
     /// `2014-09-06 10:33:28,420 - INFO - vconnector-cli[4711]: text`
@@ -25,14 +25,14 @@ pub enum Form {
 /// Where a program's log lines go.
 #[derive(Debug)]
 pub struct Log {
-    form: Form,
+    form: LogFormat,
     debug: bool,
     file: Option<File>,
 }
 
 impl Log {
     /// Lines to stderr, those of level DEBUG only on request.
-    pub fn stderr(form: Form, debug: bool) -> Self {
+    pub fn stderr(form: LogFormat, debug: bool) -> Self {
         Self { form, debug, file: None }
     }
 
@@ -43,24 +43,22 @@ impl Log {
         Ok(self)
     }
 
-    /// What helps to find out why something is slow or wrong.
     pub fn debug(&self, text: impl fmt::Display) {
         if self.debug {
             self.line("DEBUG", text);
         }
     }
 
-    /// What was done.
     pub fn info(&self, text: impl fmt::Display) {
         self.line("INFO", text);
     }
 
-    /// What was done but may not be what was meant.
+    /// Something that may not be what the user meant.
     pub fn warning(&self, text: impl fmt::Display) {
         self.line("WARNING", text);
     }
 
-    /// Why the work ends without being done.
+    /// Why the tool ends without success.
     pub fn error(&self, text: impl fmt::Display) {
         self.line("ERROR", text);
     }
@@ -68,18 +66,18 @@ impl Log {
     fn line(&self, level: &str, text: impl fmt::Display) {
         let line = self.form.line(&Zoned::now(), level, &text.to_string());
         match self.file.as_ref() {
-            // A log that cannot be written must not stop the work it tells of.
+            // A log that cannot be written must not stop the work.
             Some(mut file) => drop(file.write_all(format!("{line}\n").as_bytes())),
             None => output::complain(&line),
         }
     }
 }
 
-impl Form {
+impl LogFormat {
     fn line(self, now: &Zoned, level: &str, text: &str) -> String {
         let time = now.strftime("%Y-%m-%d %H:%M:%S");
         let milliseconds = now.subsec_nanosecond() / 1_000_000;
-        // Names come from the command line and the database: a line stays a line.
+        // Names from the command line and the database may hold control characters: the line must stay one line.
         let text = one_line(text, Controls::Escaped);
         match self {
             Self::Client => format!("[{time},{milliseconds:03} - {level}/MainProcess] {text}"),
@@ -98,10 +96,10 @@ mod tests {
     #[test]
     fn lines_have_the_forms_of_the_original() {
         let now: Zoned = "2014-09-06T10:33:28.420[UTC]".parse().unwrap();
-        assert_eq!(Form::Client.line(&now, "INFO", "a\nb"), "[2014-09-06 10:33:28,420 - INFO/MainProcess] a\\nb");
-        assert_eq!(Form::Importer.line(&now, "WARNING", "a"), "[2014-09-06 10:33:28,420] - WARNING - a");
+        assert_eq!(LogFormat::Client.line(&now, "INFO", "a\nb"), "[2014-09-06 10:33:28,420 - INFO/MainProcess] a\\nb");
+        assert_eq!(LogFormat::Importer.line(&now, "WARNING", "a"), "[2014-09-06 10:33:28,420] - WARNING - a");
         let expected =
             format!("2014-09-06 10:33:28,420 - INFO - vconnector-cli[{}]: Enabling vSphere Agent vc01", std::process::id());
-        assert_eq!(Form::Connector.line(&now, "INFO", "Enabling vSphere Agent vc01"), expected);
+        assert_eq!(LogFormat::Connector.line(&now, "INFO", "Enabling vSphere Agent vc01"), expected);
     }
 }

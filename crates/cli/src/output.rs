@@ -1,9 +1,9 @@
-//! Writing to stdout and stderr where the reader may be gone.
+//! Writes to stdout and stderr, whose reader may have ended.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Writes a text to stdout; see [`bytes`].
+/// Writes a text to stdout, as [`bytes`].
 pub fn text(text: &str) -> ExitCode {
     bytes(&[text.as_bytes()])
 }
@@ -19,7 +19,7 @@ pub fn write(parts: &[&[u8]]) -> io::Result<()> {
     parts.iter().try_for_each(|part| out.write_all(part)).and_then(|()| out.flush())
 }
 
-/// The exit code when stdout takes nothing more: a reader that has seen enough (`| head -1`) is no failure, a full disk is one.
+/// The exit code when stdout cannot be written. A reader that has ended (`| head -1`) is no failure, a full disk is one.
 pub fn lost(error: &io::Error) -> ExitCode {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return ExitCode::SUCCESS;
@@ -28,16 +28,16 @@ pub fn lost(error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One line (or a usage text) on stderr. Nothing can be done when stderr is gone, least of all a panic.
+/// Prints one line, or a usage text, on stderr. A closed stderr is ignored: a panic would help no one.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Says why the program could not do its work, causes included, and returns the exit code for it.
+/// Prints an error with its causes on stderr, and returns the exit code for it.
 pub fn fail(error: &anyhow::Error) -> ExitCode {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        // Many an error tells its cause itself.
+        // Some errors have the text of their cause in their own.
         if !text.contains(&cause) {
             text += if text.is_empty() { "" } else { ": " };
             text += &cause;

@@ -43,8 +43,8 @@ use crate::deletion::{DeletionLimit, DeletionOptions};
 use crate::inventory::{Inventory, Row};
 use crate::kind::Kind;
 use crate::zabbix::api::ApiSession;
-use vpoller_cli::ask::Proxy;
-use vpoller_cli::log::{Form, Log};
+use vpoller_cli::ask::ProxyClient;
+use vpoller_cli::log::{Log, LogFormat};
 use vpoller_cli::output;
 
 /// Make Zabbix hosts of the objects of a VMware vSphere environment, and keep them up to date
@@ -78,7 +78,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 something was not done, for the 
 
 /// Runs the program.
 pub fn run(args: Args) -> ExitCode {
-    let console = Console::new(Log::stderr(Form::Importer, args.debug));
+    let console = Console::new(Log::stderr(LogFormat::Importer, args.debug));
     let outcome = import(&args, &console);
     console.finish();
     match outcome {
@@ -128,7 +128,7 @@ fn synchronize(args: &Args, config: &Config, api: &mut ApiSession<'_>, console: 
 
 /// Asks vPoller for all objects of the types that the configuration needs, with one request for each type.
 fn ask(config: &Config, console: &Console) -> Result<BTreeMap<Kind, Vec<Row>>, String> {
-    let mut proxy = Proxy::new(config.endpoint.clone(), config.retries, config.timeout);
+    let mut proxy = ProxyClient::new(config.endpoint.clone(), config.retries, config.timeout);
     let mut answers = BTreeMap::new();
     for kind in inventory::needed(config) {
         let mut request = Request::new(kind.method(), config.vcenter.clone());

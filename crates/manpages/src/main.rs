@@ -28,11 +28,11 @@ fn programs() -> Vec<Program> {
     vec![
         daemon(vpoller_proxy::cli::Arguments::command()),
         daemon(vpoller_worker::cli::command()),
-        tool(client::Args::command()),
-        tool(cclient::Args::command()),
-        tool(vconnector::Args::command()),
+        tool(client::ClientArgs::command()),
+        tool(cclient::CclientArgs::command()),
+        tool(vconnector::VconnectorArgs::command()),
         tool(vpoller_importer::Args::command()),
-        tool(bench::Args::command()),
+        tool(bench::BenchArgs::command()),
     ]
 }
 

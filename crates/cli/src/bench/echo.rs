@@ -1,4 +1,4 @@
-//! A worker that gives every request back unread: what remains is the cost of the proxy.
+//! A worker that returns every request unread: a measurement of it has the cost of the proxy only.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,60 +13,61 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
 
 /// The running echo worker; dropping it takes it off the proxy.
-pub struct Worker {
+pub struct EchoWorker {
     host: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Worker {
-    /// Connects to the proxy's backend and waits until the proxy knows the worker.
+impl EchoWorker {
+    /// Connects to the proxy's backend and waits until the proxy has registered the worker.
     ///
     /// # Errors
     /// When there is no such proxy.
     pub fn start(context: &zmq::Context, backend: &Endpoint) -> anyhow::Result<Self> {
-        // A host name of its own: no other worker gets these requests, and no other bench this worker's.
+        // A host name of its own: no other worker gets these requests, and another vpoller-bench does not get this worker.
         let host = format!("vpoller-bench-{}.echo", std::process::id());
         let socket = context.socket(zmq::DEALER).context("cannot create a socket")?;
         socket.set_linger(LINGER_MS).context("cannot set up a socket")?;
         socket.connect(backend.as_str()).with_context(|| format!("cannot connect to {backend}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let (heard, first_sign) = sync_channel(1);
-        let echo = Echo { socket, host: host.clone(), stop: Arc::clone(&stop), heard };
+        let echo = EchoLoop { socket, host: host.clone(), stop: Arc::clone(&stop), heard };
         let thread =
             std::thread::Builder::new().name("echo".into()).spawn(move || echo.run()).context("cannot start a thread")?;
         let worker = Self { host, stop, thread: Some(thread) };
-        let silent = || anyhow!("no sign of a vpoller-proxy at {backend} within {PATIENCE:?}; is that its *backend* endpoint?");
-        first_sign.recv_timeout(PATIENCE).map_err(|_| silent())?;
+        let silent =
+            || anyhow!("no sign of a vpoller-proxy at {backend} within {PROXY_SIGN_LIMIT:?}; is that its *backend* endpoint?");
+        first_sign.recv_timeout(PROXY_SIGN_LIMIT).map_err(|_| silent())?;
         Ok(worker)
     }
 
-    /// The vSphere host that the worker says it serves.
+    /// The vSphere host that the worker announces.
     pub fn host(&self) -> &str {
         &self.host
     }
 }
 
-impl Drop for Worker {
+impl Drop for EchoWorker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // A panic in there has been printed; there is nothing to add.
+            // A panic of the thread has been printed already.
             drop(thread.join());
         }
     }
 }
 
-struct Echo {
+struct EchoLoop {
     socket: zmq::Socket,
     host: String,
     stop: Arc<AtomicBool>,
     heard: SyncSender<()>,
 }
 
-impl Echo {
+impl EchoLoop {
     fn run(&self) {
-        // A failing socket ends the worker; the proxy notices the silence and the clients count the failures.
+        // A socket error ends the worker. The proxy misses its heartbeats, and the clients count the failures.
         let _ = self.serve();
         let _ = self.send(Control::Goodbye.encode());
     }
@@ -90,7 +91,7 @@ impl Echo {
 
     fn answer(&self, frames: Vec<Vec<u8>>) -> zmq::Result<()> {
         if is_control(&frames) {
-            // Only the first sign is waited for; for the others the channel is full or its end is gone.
+            // Only the first message is waited for; later the channel is full or its receiver is gone.
             let _ = self.heard.try_send(());
             return if Control::decode(&frames) == Ok(Control::WhoAreYou) { self.announce() } else { Ok(()) };
         }
@@ -119,9 +120,9 @@ impl Echo {
     }
 }
 
-/// How long the proxy may take to answer the announcement.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How many requests the worker takes at once, as real ones do.
+/// Limit of the proxy's answer to the announcement.
+const PROXY_SIGN_LIMIT: Duration = Duration::from_secs(5);
+/// Requests in flight that the worker announces, as real ones do.
 const CAPACITY: usize = 512;
-/// How long the goodbye may take to leave.
+/// Milliseconds for the goodbye message to be sent when the socket is closed.
 const LINGER_MS: i32 = 100;

@@ -1,4 +1,4 @@
-//! The load itself: a closed loop, or an open one that asks at a rate whatever the answers do.
+//! The load: a closed loop, or an open one that asks at a fixed rate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -8,82 +8,77 @@ use vpoller_wire::client::{ClientError, Connection};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Outcome, split_outcome};
 
-use super::mix::Mix;
+use super::mix::RequestMix;
 use crate::ask;
 
-/// What a good reply is.
 #[derive(Clone, Copy, Debug)]
-pub enum Expected {
-    /// One that does not say it is a failure.
+pub enum ExpectedReply {
+    /// A reply that reports no failure.
     Success,
     /// The request's own bytes.
-    Echo,
+    EchoLoop,
 }
 
-/// When a load ends: after so many requests, or so long.
+/// When a load ends.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Requests at most.
+pub struct LoadLimit {
+    /// Number of requests at most.
     pub count: u64,
-    /// Time at most; nobody begins a request after it.
+    /// No request begins after this time.
     pub time: Option<Duration>,
 }
 
 /// A load on a proxy.
 pub struct Load<'a> {
-    /// Shared by all clients, so that they cost one thread of libzmq and not one each.
+    /// Shared by all clients, so that they need one thread of libzmq and not one each.
     pub context: &'a zmq::Context,
-    /// The proxy's frontend.
     pub endpoint: &'a Endpoint,
-    /// The requests.
-    pub mix: &'a Mix,
-    /// How long a client waits for one reply.
+    pub mix: &'a RequestMix,
     pub timeout: Duration,
-    /// What a good reply is.
-    pub expected: Expected,
-    /// How many ask at the same time.
+    pub expected: ExpectedReply,
+    /// Number of clients that ask at the same time.
     pub clients: u16,
-    /// Requests a second of all clients together; without, each client asks again when it has its reply.
+    /// Requests a second of all clients together. Without, each client asks again when it has its reply.
     pub rate: Option<f64>,
 }
 
-/// What was measured.
+/// The results of a load.
 #[derive(Clone, Debug, Default)]
-pub struct Measured {
+pub struct Measurements {
     /// From the first request to the last reply.
     pub elapsed: Duration,
     /// Microseconds of every answered request, ascending. In an open loop they count from the moment the request was due, so
     /// that waiting for a free client is part of them.
     pub latencies: Vec<u32>,
-    /// Requests that nobody answered in time.
+    /// Number of requests without a reply in time.
     pub silent: u64,
-    /// Requests that were answered with a failure.
+    /// Number of replies that report a failure.
     pub refused: u64,
-    /// One of those failures.
+    /// The text of one of those failures.
     pub reason: Option<String>,
 }
 
-/// So much of a failure's text is kept.
+/// Characters of a failure's text that are kept.
 const LONGEST_REASON: usize = 200;
 
 impl Load<'_> {
-    /// Sends requests and waits for their replies; `first` is the turn to begin with.
+    /// Sends requests and waits for their replies; `first` is the number of the first request.
     ///
     /// # Errors
-    /// When a socket cannot be used; what the replies say is counted instead.
-    pub fn run(&self, extent: Extent, first: u64) -> anyhow::Result<Measured> {
+    /// When a socket cannot be used. Failures in replies are counted instead.
+    pub fn run(&self, limit: LoadLimit, first: u64) -> anyhow::Result<Measurements> {
         let turns = AtomicU64::new(0);
         let start = Instant::now();
-        let run = Run { load: self, turns: &turns, extent, first, start };
+        let run = LoadRun { load: self, turns: &turns, limit, first, start };
         std::thread::scope(|scope| {
             let mut clients = Vec::new();
             for _ in 0..self.clients {
                 let client = std::thread::Builder::new().spawn_scoped(scope, || run.client());
-                // Those that run already find no turn left and end.
-                let end = |_: &_| turns.store(extent.count, Ordering::Relaxed);
+                // Clients that run already find no turn left and end.
+                let end = |_: &_| turns.store(limit.count, Ordering::Relaxed);
                 clients.push(client.inspect_err(end).context("cannot start a client")?);
             }
-            let mut all = Measured::default();
+            let mut all = Measurements::default();
             for client in clients {
                 let part = client.join().map_err(|_| anyhow::anyhow!("a client panicked, which is a bug"))?;
                 all.add(part.context("the load was stopped")?);
@@ -95,18 +90,18 @@ impl Load<'_> {
     }
 }
 
-/// A load under way.
-struct Run<'a> {
+/// A load that runs.
+struct LoadRun<'a> {
     load: &'a Load<'a>,
     turns: &'a AtomicU64,
-    extent: Extent,
+    limit: LoadLimit,
     first: u64,
     start: Instant,
 }
 
-impl Run<'_> {
-    fn client(&self) -> Result<Measured, ClientError> {
-        let mut measured = Measured::default();
+impl LoadRun<'_> {
+    fn client(&self) -> Result<Measurements, ClientError> {
+        let mut measured = Measurements::default();
         let mut connection = None;
         while let Some((turn, due)) = self.next() {
             let request = self.load.mix.fill(self.first + turn);
@@ -120,25 +115,25 @@ impl Run<'_> {
                     measured.judge(self.load.expected, &reply, &request);
                     connection = Some(open);
                 }
-                // A late answer must not be taken for that to the next request: the next one gets a new connection.
+                // A late reply must not be taken for that to the next request: the next one gets a new connection.
                 None => measured.silent += 1,
             }
         }
         Ok(measured)
     }
 
-    /// The next turn and the moment it is due, which has come; `None` at the end.
+    /// Waits until the next request is due. Returns its number and that time; `None` at the end of the load.
     fn next(&self) -> Option<(u64, Instant)> {
         let turn = self.turns.fetch_add(1, Ordering::Relaxed);
-        if turn >= self.extent.count {
+        if turn >= self.limit.count {
             return None;
         }
         let due = match self.load.rate {
-            // Turns beyond 2^53 are none that anybody lives to see.
+            // Numbers beyond 2^53 are never reached.
             Some(rate) => self.start + Duration::from_secs_f64(turn as f64 / rate),
             None => Instant::now(),
         };
-        if self.extent.time.is_some_and(|time| due >= self.start + time || self.start.elapsed() >= time) {
+        if self.limit.time.is_some_and(|time| due >= self.start + time || self.start.elapsed() >= time) {
             return None;
         }
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -146,16 +141,16 @@ impl Run<'_> {
     }
 }
 
-impl Measured {
-    fn judge(&mut self, expected: Expected, reply: &[u8], request: &[u8]) {
+impl Measurements {
+    fn judge(&mut self, expected: ExpectedReply, reply: &[u8], request: &[u8]) {
         let good = match expected {
-            // Our workers begin like this; reading megabytes of JSON would slow the clients down.
-            Expected::Success if reply.starts_with(br#"{"success": 0"#) => true,
-            Expected::Success => {
+            // Replies of vPoller's own workers begin like this. Parsing megabytes of JSON would slow the clients down.
+            ExpectedReply::Success if reply.starts_with(br#"{"success": 0"#) => true,
+            ExpectedReply::Success => {
                 let (text, outcome) = split_outcome(reply);
                 ask::success(text).unwrap_or(outcome == Outcome::Value)
             }
-            Expected::Echo => reply == request,
+            ExpectedReply::EchoLoop => reply == request,
         };
         if !good {
             self.refused += 1;
@@ -164,7 +159,7 @@ impl Measured {
         }
     }
 
-    /// Takes in what was measured elsewhere, one after the other; latencies must be sorted again.
+    /// Adds the results of another load. The latencies must be sorted again afterwards.
     pub fn add(&mut self, other: Self) {
         self.elapsed += other.elapsed;
         self.latencies.extend(other.latencies);

@@ -1,4 +1,4 @@
-//! A mix of requests: what is asked, and how often each.
+//! A mix of requests, each with its weight.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,30 +12,30 @@ use vpoller_wire::Request;
 use vpoller_wire::client::VPollerClient;
 use vpoller_wire::endpoint::Endpoint;
 
-use super::template::{Place, Template, inside_quotes};
+use super::template::{ListSource, Template, inside_quotes};
 
 /// Requests that take turns.
 #[derive(Clone, Debug, Default)]
-pub struct Mix {
+pub struct RequestMix {
     templates: Vec<Template>,
     weights: Vec<u64>,
-    /// One round: which template comes when, each as often as its weight says, evenly spread. With it, the how manieth of its
-    /// kind in the round this one is.
+    /// One round, in which each template has as many turns as its weight, evenly spread. A turn is the index of its template, and
+    /// the index of this turn among those of the template.
     turns: Vec<(usize, u64)>,
 }
 
-/// Nobody needs finer shares.
+/// Limits the length of a round.
 const LARGEST_WEIGHT: u64 = 1000;
 
-impl Mix {
+impl RequestMix {
     /// A mix of these templates in equal shares.
-    pub fn of(templates: Vec<Template>) -> Self {
+    pub fn in_equal_shares(templates: Vec<Template>) -> Self {
         let weights = vec![1; templates.len()];
         Self::weighted(templates, weights)
     }
 
     fn weighted(templates: Vec<Template>, weights: Vec<u64>) -> Self {
-        // Each time, the one that is furthest behind its share.
+        // Each turn goes to the template that is furthest behind its share.
         let total: u64 = weights.iter().sum();
         let mut given = vec![0_u64; weights.len()];
         let mut turns = Vec::new();
@@ -48,25 +48,25 @@ impl Mix {
         Self { templates, weights, turns }
     }
 
-    /// Adds the requests of a file: one a line, its weight before it if it has one; `#` begins a comment line.
+    /// Adds the requests of a file: one on each line, after its weight if it has one. `#` begins a comment line.
     ///
     /// # Errors
     /// When the file cannot be read, holds none, or a line is no request.
     pub fn add_file(self, path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let (mut templates, mut weights) = (self.templates, self.weights);
+        let mut templates = self.templates;
+        let mut weights = self.weights;
         let before = templates.len();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
-            let place = || format!("{} line {}", path.display(), number + 1);
-            let (weight, request) = weighted_line(line.trim()).with_context(place)?;
-            templates.push(request.parse().with_context(place)?);
+            let position = || format!("{} line {}", path.display(), number + 1);
+            let (weight, request) = weighted_line(line.trim()).with_context(position)?;
+            templates.push(request.parse().with_context(position)?);
             weights.push(weight);
         }
         ensure!(templates.len() > before, "{} holds no request", path.display());
         Ok(Self::weighted(templates, weights))
     }
 
-    /// Whether there is nothing to ask.
     pub fn is_empty(&self) -> bool {
         self.templates.is_empty()
     }
@@ -75,11 +75,11 @@ impl Mix {
     pub fn fill(&self, turn: u64) -> Vec<u8> {
         let round = self.turns.len().max(1) as u64;
         let at = usize::try_from(turn % round).unwrap_or_default();
-        let Some((template, (kind, place))) = self.turns.get(at).and_then(|turn| Some((self.templates.get(turn.0)?, *turn)))
+        let Some((template, (kind, index))) = self.turns.get(at).and_then(|turn| Some((self.templates.get(turn.0)?, *turn)))
         else {
             return Vec::new();
         };
-        template.fill(turn / round * self.weights[kind] + place)
+        template.fill(turn / round * self.weights[kind] + index)
     }
 
     /// The same requests for another vSphere host.
@@ -93,13 +93,13 @@ impl Mix {
     /// # Errors
     /// When there is no answer, or nothing is found.
     pub fn discover(&mut self, endpoint: &Endpoint, timeout: Duration) -> anyhow::Result<()> {
-        let mut known: HashMap<Place, Arc<[String]>> = HashMap::new();
+        let mut known: HashMap<ListSource, Arc<[String]>> = HashMap::new();
         for template in &mut self.templates {
-            template.resolve(|place| {
-                if !known.contains_key(place) {
-                    known.insert(place.clone(), discover(endpoint, timeout, place)?.into());
+            template.resolve(|source| {
+                if !known.contains_key(source) {
+                    known.insert(source.clone(), discover(endpoint, timeout, source)?.into());
                 }
-                Ok(known.get(place).cloned().unwrap_or_default())
+                Ok(known.get(source).cloned().unwrap_or_default())
             })?;
         }
         Ok(())
@@ -116,10 +116,10 @@ fn weighted_line(line: &str) -> anyhow::Result<(u64, &str)> {
     }
 }
 
-fn discover(endpoint: &Endpoint, timeout: Duration, place: &Place) -> anyhow::Result<Vec<String>> {
-    let what = || format!("{} on {}", place.method, place.hostname);
-    let mut request = Request::new(place.method.as_str(), place.hostname.as_str());
-    request.properties = vec![place.property.clone()];
+fn discover(endpoint: &Endpoint, timeout: Duration, source: &ListSource) -> anyhow::Result<Vec<String>> {
+    let what = || format!("{} on {}", source.method, source.hostname);
+    let mut request = Request::new(source.method.as_str(), source.hostname.as_str());
+    request.properties = vec![source.property.clone()];
     request.timeout = u64::try_from(timeout.as_millis()).ok();
     let reply = VPollerClient::new(endpoint.clone()).retries(1).timeout(timeout).ask(&request.to_bytes(), |_| ())?;
     let reply: Value = serde_json::from_slice(&reply).with_context(|| format!("the reply to {} is no JSON", what()))?;
@@ -128,8 +128,8 @@ fn discover(endpoint: &Endpoint, timeout: Duration, place: &Place) -> anyhow::Re
         return Err(anyhow::anyhow!("{} failed: {msg}", what()));
     }
     let rows = reply.get("result").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let found: Vec<_> = rows.iter().filter_map(|row| row.get(&place.property)?.as_str()).map(inside_quotes).collect();
-    ensure!(!found.is_empty(), "{} found nothing with a text as its {}", what(), place.property);
+    let found: Vec<_> = rows.iter().filter_map(|row| row.get(&source.property)?.as_str()).map(inside_quotes).collect();
+    ensure!(!found.is_empty(), "{} found nothing with a text as its {}", what(), source.property);
     Ok(found)
 }
 
@@ -137,15 +137,15 @@ fn discover(endpoint: &Endpoint, timeout: Duration, place: &Place) -> anyhow::Re
 mod tests {
     use super::*;
 
-    fn methods(mix: &Mix, count: u64) -> String {
+    fn methods(mix: &RequestMix, count: u64) -> String {
         let method = |turn| Request::parse(&mix.fill(turn)).unwrap().method;
         (0..count).map(method).collect::<Vec<_>>().join(" ")
     }
 
-    fn file(text: &str) -> anyhow::Result<Mix> {
+    fn file(text: &str) -> anyhow::Result<RequestMix> {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), text).unwrap();
-        Mix::default().add_file(file.path())
+        RequestMix::default().add_file(file.path())
     }
 
     #[test]

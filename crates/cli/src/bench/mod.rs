@@ -1,9 +1,9 @@
 //! `vpoller-bench`: how many requests a second an installation answers, how fast, and at what cost.
 //!
-//! A closed loop: each of N clients asks, waits for the reply, asks again. The rate is therefore that of N patient clients, which
-//! is what Zabbix pollers are. With `--rate` it is an open loop: requests are due at that rate whatever becomes of the others,
-//! and a reply's time counts from then. With `--echo` the same requests go through the same proxy to a worker that gives them back
-//! unread: the ratio of the two tells what the workers cost.
+//! A closed loop: each of N clients asks, waits for the reply and asks again, as Zabbix pollers do. With `--rate` it is an open
+//! loop: requests are due at that rate whether others are answered or not, and the latency of a reply counts from the time it was
+//! due. With `--echo` the same requests go through the same proxy to a worker that returns them unread: the ratio of the two
+//! measurements shows the cost of the workers.
 //!
 //! Exit codes: 0 every request was answered with success; 1 wrong command line, or it could not run; 2 some requests failed.
 
@@ -23,8 +23,8 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
 use crate::output;
-use load::{Expected, Extent, Load, Measured};
-use mix::Mix;
+use load::{ExpectedReply, Load, LoadLimit, Measurements};
+use mix::RequestMix;
 use report::{Report, Round};
 use template::Template;
 use usage::Processes;
@@ -32,7 +32,7 @@ use usage::Processes;
 /// Measure how many requests vPoller answers, and how fast
 #[derive(Debug, Parser)]
 #[command(name = "vpoller-bench", version, infer_long_args = true, disable_version_flag = true, after_help = EXIT_CODES)]
-pub struct Args {
+pub struct BenchArgs {
     /// A request as JSON; inside its texts, {0-99} counts through that range, and {vm.discover} or
     /// {datastore.discover:info.url} through what that method lists. Given several times, they take turns
     #[arg(short, long, value_name = "JSON", required_unless_present_any = ["file", "echo"])]
@@ -86,7 +86,7 @@ const EXIT_CODES: &str =
     "Exit codes: 0 every request succeeded, 1 wrong command line or nothing measured, 2 some requests failed";
 
 /// Runs the program.
-pub fn run(args: Args) -> ExitCode {
+pub fn run(args: BenchArgs) -> ExitCode {
     match measure(&args) {
         Ok(report) => {
             let written = output::text(&if args.json { report.json() } else { report.text() });
@@ -96,17 +96,17 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn measure(args: &Args) -> anyhow::Result<Report> {
-    let mut mix = Mix::of(args.request.clone());
+fn measure(args: &BenchArgs) -> anyhow::Result<Report> {
+    let mut mix = RequestMix::in_equal_shares(args.request.clone());
     if let Some(path) = &args.file {
         mix = mix.add_file(path)?;
     }
     mix.discover(&args.endpoint, args.timeout())?;
     let processes = Processes::find(&args.worker_pid, &args.worker)?;
     let context = zmq::Context::new();
-    let echo = args.echo.as_ref().map(|backend| echo::Worker::start(&context, backend)).transpose()?;
+    let echo = args.echo.as_ref().map(|backend| echo::EchoWorker::start(&context, backend)).transpose()?;
     let echo_mix = echo.as_ref().map(|worker| {
-        let mix = if mix.is_empty() { Mix::of(vec![Template::about()]) } else { mix.clone() };
+        let mix = if mix.is_empty() { RequestMix::in_equal_shares(vec![Template::about()]) } else { mix.clone() };
         mix.addressed_to(worker.host())
     });
     let bench = Bench { args, context: &context };
@@ -114,14 +114,14 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
     for number in 0..u64::from(args.rounds) {
         let mut round = Round::default();
         if !mix.is_empty() {
-            bench.warm_up(number, &mix, Expected::Success)?;
+            bench.warm_up(number, &mix, ExpectedReply::Success)?;
             let before = processes.usage()?;
-            round.requests = Some(bench.measure(number, &mix, Expected::Success)?);
+            round.requests = Some(bench.measure(number, &mix, ExpectedReply::Success)?);
             round.usage = if processes.is_empty() { None } else { Some((before, processes.usage()?)) };
         }
         if let Some(mix) = &echo_mix {
-            bench.warm_up(number, mix, Expected::Echo)?;
-            round.echo = Some(bench.measure(number, mix, Expected::Echo)?);
+            bench.warm_up(number, mix, ExpectedReply::EchoLoop)?;
+            round.echo = Some(bench.measure(number, mix, ExpectedReply::EchoLoop)?);
         }
         rounds.push(round);
     }
@@ -129,28 +129,28 @@ fn measure(args: &Args) -> anyhow::Result<Report> {
 }
 
 struct Bench<'a> {
-    args: &'a Args,
+    args: &'a BenchArgs,
     context: &'a zmq::Context,
 }
 
 impl Bench<'_> {
-    /// Before the first round only.
-    fn warm_up(&self, round: u64, mix: &Mix, expected: Expected) -> anyhow::Result<()> {
+    /// Sends the requests that are not measured, before the first round only.
+    fn warm_up(&self, round: u64, mix: &RequestMix, expected: ExpectedReply) -> anyhow::Result<()> {
         match round {
-            0 => self.load(mix, expected, None).run(Extent { count: self.args.warmup, time: None }, 0).map(drop),
+            0 => self.load(mix, expected, None).run(LoadLimit { count: self.args.warmup, time: None }, 0).map(drop),
             _ => Ok(()),
         }
     }
 
-    fn measure(&self, round: u64, mix: &Mix, expected: Expected) -> anyhow::Result<Measured> {
-        let extent = self.args.extent();
-        // Every round goes on where the one before ended.
-        let first = if self.args.duration.is_some() { 0 } else { round * extent.count };
-        self.load(mix, expected, self.args.rate).run(extent, first)
+    fn measure(&self, round: u64, mix: &RequestMix, expected: ExpectedReply) -> anyhow::Result<Measurements> {
+        let limit = self.args.limit();
+        // Every round continues where the previous one ended.
+        let first = if self.args.duration.is_some() { 0 } else { round * limit.count };
+        self.load(mix, expected, self.args.rate).run(limit, first)
     }
 
-    fn load<'a>(&'a self, mix: &'a Mix, expected: Expected, rate: Option<f64>) -> Load<'a> {
-        let Args { endpoint, clients, .. } = self.args;
+    fn load<'a>(&'a self, mix: &'a RequestMix, expected: ExpectedReply, rate: Option<f64>) -> Load<'a> {
+        let BenchArgs { endpoint, clients, .. } = self.args;
         Load { context: self.context, endpoint, mix, timeout: self.args.timeout(), expected, clients: *clients, rate }
     }
 }
@@ -158,14 +158,14 @@ impl Bench<'_> {
 const MOST_REQUESTS: u64 = 100_000_000;
 const REQUESTS: u64 = 10_000;
 
-impl Args {
+impl BenchArgs {
     fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout)
     }
 
-    fn extent(&self) -> Extent {
+    fn limit(&self) -> LoadLimit {
         let time = self.duration.map(|seconds| Duration::from_secs(seconds.into()));
-        Extent { count: self.count.unwrap_or(if time.is_some() { MOST_REQUESTS } else { REQUESTS }), time }
+        LoadLimit { count: self.count.unwrap_or(if time.is_some() { MOST_REQUESTS } else { REQUESTS }), time }
     }
 }
 

@@ -1,31 +1,30 @@
-//! The result, for people and for programs.
+//! The report, as text and as JSON.
 
 use serde_json::{Value, json};
 
-use super::load::Measured;
-use super::usage::Usage;
+use super::load::Measurements;
+use super::usage::ResourceUsage;
 
-/// What was measured, of the workers and of the proxy alone.
+/// All measurements: of the workers, and of the proxy alone.
 pub struct Report {
-    /// How many clients asked at the same time.
+    /// Number of clients that asked at the same time.
     pub clients: u16,
-    /// Requests a second that were meant; none in a closed loop.
+    /// Requests a second that `--rate` asked for; `None` in a closed loop.
     pub rate: Option<f64>,
     /// The rounds, in which requests and echo take turns.
     pub rounds: Vec<Round>,
-    /// The workers' processes, if they were watched.
+    /// The workers' processes, if they were measured.
     pub pids: Vec<u32>,
 }
 
-/// One round.
 #[derive(Default)]
 pub struct Round {
-    /// The requests as given; nothing when only the echo was asked for.
-    pub requests: Option<Measured>,
-    /// What the workers had used before and after the requests.
-    pub usage: Option<(Usage, Usage)>,
+    /// The requests as given; `None` when only the echo is measured.
+    pub requests: Option<Measurements>,
+    /// What the workers had used before the requests, and after them.
+    pub usage: Option<(ResourceUsage, ResourceUsage)>,
     /// The same requests to the echo worker.
-    pub echo: Option<Measured>,
+    pub echo: Option<Measurements>,
 }
 
 impl Round {
@@ -33,12 +32,12 @@ impl Round {
         Some(self.requests.as_ref()?.rate() / self.echo.as_ref()?.rate())
     }
 
-    /// How the median latencies compare.
+    /// The median latency as a multiple of the echo's.
     fn p50_ratio(&self) -> Option<f64> {
         Some(f64::from(self.requests.as_ref()?.percentile(50)) / f64::from(self.echo.as_ref()?.percentile(50).max(1)))
     }
 
-    /// Seconds of the workers' processor time for a thousand requests.
+    /// Processor time of the workers for 1,000 requests, in seconds.
     fn cpu_per_1000(&self) -> Option<f64> {
         let (before, after) = self.usage?;
         Some((after.cpu - before.cpu) * 1000.0 / (self.requests.as_ref()?.count().max(1) as f64))
@@ -46,8 +45,8 @@ impl Round {
 
     fn json(&self) -> Value {
         json!({
-            "requests": self.requests.as_ref().map(Measured::json),
-            "echo": self.echo.as_ref().map(Measured::json),
+            "requests": self.requests.as_ref().map(Measurements::json),
+            "echo": self.echo.as_ref().map(Measurements::json),
             "ratio": self.ratio(),
             "p50_ratio": self.p50_ratio(),
             "cpu_seconds_per_1000": self.cpu_per_1000(),
@@ -62,11 +61,13 @@ impl Report {
         all.map(|measured| measured.silent + measured.refused).sum()
     }
 
-    /// Everything of one kind together.
-    fn all(&self, kind: impl Fn(&Round) -> &Option<Measured>) -> Option<Measured> {
+    /// The measurements of all rounds together, of requests or of the echo.
+    fn all(&self, kind: impl Fn(&Round) -> &Option<Measurements>) -> Option<Measurements> {
         let mut parts = self.rounds.iter().filter_map(|round| kind(round).clone());
         let mut all = parts.next()?;
-        parts.for_each(|part| all.add(part));
+        for part in parts {
+            all.add(part);
+        }
         all.latencies.sort_unstable();
         Some(all)
     }
@@ -87,7 +88,7 @@ impl Report {
         Some([first.memory, last.memory])
     }
 
-    /// A few lines.
+    /// The report as text.
     pub fn text(&self) -> String {
         let rate = self.rate.map(|rate| format!(", {rate} requests a second")).unwrap_or_default();
         let mut text = format!("clients   {}{rate}\n", self.clients);
@@ -112,9 +113,9 @@ impl Report {
         text + &memory.unwrap_or_default()
     }
 
-    /// One JSON object.
+    /// The report as a JSON object.
     pub fn json(&self) -> String {
-        let part = |measured: Option<Measured>| measured.as_ref().map(Measured::json);
+        let part = |measured: Option<Measurements>| measured.as_ref().map(Measurements::json);
         let median = |spread: Option<[f64; 3]>| spread.map(|[median, ..]| median);
         let worker = (!self.pids.is_empty()).then(|| {
             json!({
@@ -137,8 +138,8 @@ impl Report {
     }
 }
 
-impl Measured {
-    /// Requests, answered or not.
+impl Measurements {
+    /// Number of requests, answered or not.
     pub fn count(&self) -> u64 {
         self.latencies.len() as u64 + self.silent
     }
@@ -191,16 +192,16 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn measured(latencies: Vec<u32>) -> Measured {
-        Measured { elapsed: Duration::from_secs(2), latencies, silent: 1, refused: 2, reason: Some("no".to_owned()) }
+    fn measured(latencies: Vec<u32>) -> Measurements {
+        Measurements { elapsed: Duration::from_secs(2), latencies, silent: 1, refused: 2, reason: Some("no".to_owned()) }
     }
 
     fn report(rounds: Vec<Round>) -> Report {
         Report { clients: 4, rate: None, rounds, pids: vec![7] }
     }
 
-    fn used(cpu: f64) -> Option<(Usage, Usage)> {
-        Some((Usage { cpu: 1.0, memory: 1 << 20 }, Usage { cpu: 1.0 + cpu, memory: 3 << 19 }))
+    fn used(cpu: f64) -> Option<(ResourceUsage, ResourceUsage)> {
+        Some((ResourceUsage { cpu: 1.0, memory: 1 << 20 }, ResourceUsage { cpu: 1.0 + cpu, memory: 3 << 19 }))
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A request with places to fill in, so that a load is not the same object over and over.
+//! A request with placeholders, so that a load asks for many objects.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -8,68 +8,65 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 use vpoller_wire::{Request, json};
 
-/// A JSON request. Inside its texts, `{0-99}` stands for the numbers of that range and `{vm.discover}` for the names that this
-/// method lists, one after the other; `{datastore.discover:info.url}` takes another property than the name.
+/// A JSON request. In its texts, `{0-99}` stands for the numbers of that range and `{vm.discover}` for the names that this method
+/// lists, one after the other; `{datastore.discover:info.url}` takes another property than the name.
 #[derive(Clone, Debug)]
 pub struct Template {
     request: Value,
-    parts: Vec<Part>,
+    parts: Vec<TemplatePart>,
     lists: Lists,
 }
 
-/// What was found for places that list something.
-type Lists = HashMap<Place, Arc<[String]>>;
+/// The texts for each list.
+type Lists = HashMap<ListSource, Arc<[String]>>;
 
 #[derive(Clone, Debug, PartialEq)]
-enum Part {
+enum TemplatePart {
     Text(String),
     Range {
         first: u64,
         count: u64,
     },
-    /// Empty until it was looked up.
-    List(Place, Arc<[String]>),
+    /// Empty until it is looked up.
+    List(ListSource, Arc<[String]>),
 }
 
-/// A place for what a method lists.
+/// Where the texts of a list come from.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct Place {
-    /// The vSphere host of the request.
+pub struct ListSource {
     pub hostname: String,
-    /// The method that lists.
     pub method: String,
-    /// The property that is filled in.
     pub property: String,
 }
 
 impl Template {
     /// The smallest request there is.
     pub fn about() -> Self {
-        Self::of(serde_json::json!({"method": "about", "hostname": ""}), Lists::new())
+        Self::with_lists(serde_json::json!({"method": "about", "hostname": ""}), Lists::new())
     }
 
-    fn of(request: Value, lists: Lists) -> Self {
+    fn with_lists(request: Value, lists: Lists) -> Self {
         let hostname = request.get("hostname").and_then(Value::as_str).unwrap_or_default();
         Self { parts: split(&text(&request), hostname, &lists), request, lists }
     }
 
     /// The same request for another vSphere host, with the same objects in it.
     pub fn addressed_to(mut self, host: &str) -> Self {
-        let moved = |(place, list): (Place, _)| (Place { hostname: host.to_owned(), ..place }, list);
+        let moved = |(source, list): (ListSource, _)| (ListSource { hostname: host.to_owned(), ..source }, list);
         let lists = self.lists.into_iter().map(moved).collect();
         self.request["hostname"] = host.into();
-        Self::of(self.request, lists)
+        Self::with_lists(self.request, lists)
     }
 
-    /// Has every place that lists something looked up.
+    /// Looks up every list.
     ///
     /// # Errors
-    /// What `look_up` says.
-    pub fn resolve(&mut self, mut look_up: impl FnMut(&Place) -> anyhow::Result<Arc<[String]>>) -> anyhow::Result<()> {
+    /// Those of `look_up`.
+    pub fn resolve(&mut self, mut look_up: impl FnMut(&ListSource) -> anyhow::Result<Arc<[String]>>) -> anyhow::Result<()> {
         for part in &mut self.parts {
-            if let Part::List(place, list) = part {
-                *list = look_up(place)?;
-                self.lists.insert(place.clone(), Arc::clone(list));
+            if let TemplatePart::List(source, list) = part {
+                *list = look_up(source)?;
+                self.lists.insert(source.clone(), Arc::clone(list));
             }
         }
         Ok(())
@@ -80,9 +77,9 @@ impl Template {
         let mut out = Vec::with_capacity(256);
         for part in &self.parts {
             match part {
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Range { first, count } => out.extend_from_slice((first + turn % count).to_string().as_bytes()),
-                Part::List(_, list) => {
+                TemplatePart::Text(text) => out.extend_from_slice(text.as_bytes()),
+                TemplatePart::Range { first, count } => out.extend_from_slice((first + turn % count).to_string().as_bytes()),
+                TemplatePart::List(_, list) => {
                     let at = usize::try_from(turn % (list.len().max(1) as u64)).unwrap_or_default();
                     out.extend_from_slice(list.get(at).map_or("", String::as_str).as_bytes());
                 }
@@ -100,7 +97,7 @@ impl FromStr for Template {
         if !request.is_object() {
             bail!("the request is no JSON object");
         }
-        let template = Self::of(request, Lists::new());
+        let template = Self::with_lists(request, Lists::new());
         let read = Request::parse(&template.fill(0)).context("the request is not usable")?;
         if read.method.is_empty() || read.hostname.is_empty() {
             bail!("the request lacks \"method\" or \"hostname\"");
@@ -109,7 +106,7 @@ impl FromStr for Template {
     }
 }
 
-/// A text as it stands inside the quotes of JSON.
+/// A text as it is inside the quotes of JSON.
 pub fn inside_quotes(text: &str) -> String {
     let quoted = String::from_utf8(json::line(&Value::from(text))).unwrap_or_default();
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
@@ -119,8 +116,8 @@ fn text(request: &Value) -> String {
     String::from_utf8_lossy(&json::line(request)).into_owned()
 }
 
-/// Cuts at `{first-last}` and `{method}`. JSON's own braces are followed by a quote or a brace, never by a digit or a letter.
-fn split(text: &str, hostname: &str, lists: &Lists) -> Vec<Part> {
+/// Splits at `{first-last}` and `{method}`. JSON's own braces are followed by a quote or a brace, never by a digit or a letter.
+fn split(text: &str, hostname: &str, lists: &Lists) -> Vec<TemplatePart> {
     let mut parts = Vec::new();
     let mut plain = String::new();
     let mut rest = text;
@@ -129,7 +126,7 @@ fn split(text: &str, hostname: &str, lists: &Lists) -> Vec<Part> {
         plain.push_str(before);
         match range(candidate).or_else(|| list(candidate, hostname, lists)) {
             Some((part, after)) => {
-                parts.push(Part::Text(std::mem::take(&mut plain)));
+                parts.push(TemplatePart::Text(std::mem::take(&mut plain)));
                 parts.push(part);
                 rest = after;
             }
@@ -140,27 +137,27 @@ fn split(text: &str, hostname: &str, lists: &Lists) -> Vec<Part> {
         }
     }
     plain.push_str(rest);
-    parts.push(Part::Text(plain));
+    parts.push(TemplatePart::Text(plain));
     parts
 }
 
-fn range(text: &str) -> Option<(Part, &str)> {
+fn range(text: &str) -> Option<(TemplatePart, &str)> {
     let (inner, after) = text.strip_prefix('{')?.split_once('}')?;
     let (first, last) = inner.split_once('-')?;
     let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
     let count = last.checked_sub(first)?.checked_add(1)?;
-    Some((Part::Range { first, count }, after))
+    Some((TemplatePart::Range { first, count }, after))
 }
 
-fn list<'a>(text: &'a str, hostname: &str, lists: &Lists) -> Option<(Part, &'a str)> {
+fn list<'a>(text: &'a str, hostname: &str, lists: &Lists) -> Option<(TemplatePart, &'a str)> {
     let (inner, after) = text.strip_prefix('{')?.split_once('}')?;
     let (method, property) = inner.split_once(':').unwrap_or((inner, "name"));
     let is_method = method.contains('.') && method.chars().all(|c| c.is_ascii_lowercase() || c == '.');
     let is_property = !property.is_empty() && !property.contains(['"', ' ', '{']);
     (is_method && is_property).then(|| {
-        let place = Place { hostname: hostname.to_owned(), method: method.to_owned(), property: property.to_owned() };
-        let found = lists.get(&place).cloned().unwrap_or_default();
-        (Part::List(place, found), after)
+        let source = ListSource { hostname: hostname.to_owned(), method: method.to_owned(), property: property.to_owned() };
+        let found = lists.get(&source).cloned().unwrap_or_default();
+        (TemplatePart::List(source, found), after)
     })
 }
 
@@ -185,8 +182,8 @@ mod tests {
         let mut asked = Vec::new();
         let names = ["vm 1", "vm \"2\" {x}"].map(inside_quotes);
         template
-            .resolve(|place| {
-                asked.push(format!("{} {} {}", place.hostname, place.method, place.property));
+            .resolve(|source| {
+                asked.push(format!("{} {} {}", source.hostname, source.method, source.property));
                 Ok(names.to_vec().into())
             })
             .unwrap();

@@ -1,4 +1,4 @@
-//! What the workers used while a load ran: processor time and memory, from the kernel.
+//! Processor time and memory of the workers, from the kernel.
 
 use std::fs;
 
@@ -7,16 +7,16 @@ use serde_json::{Value, json};
 use vpoller_wire::client::VPollerClient;
 use vpoller_wire::endpoint::Endpoint;
 
-/// Processor time comes in these; Linux shows them as hundredths of a second on every machine.
+/// Unit of processor time in `/proc`: hundredths of a second on every machine.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The processes whose use is watched.
+/// The processes that are measured.
 #[derive(Clone, Debug, Default)]
 pub struct Processes(Vec<u32>);
 
-/// What they have used so far, all together.
+/// What all processes together have used so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Usage {
+pub struct ResourceUsage {
     /// Seconds of processor time.
     pub cpu: f64,
     /// Bytes of resident memory.
@@ -38,27 +38,23 @@ impl Processes {
         Ok(processes)
     }
 
-    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Their process ids.
     pub fn ids(&self) -> &[u32] {
         &self.0
     }
 
-    /// What they have used.
-    ///
     /// # Errors
     /// When one is gone.
-    pub fn usage(&self) -> anyhow::Result<Usage> {
-        let mut all = Usage { cpu: 0.0, memory: 0 };
+    pub fn usage(&self) -> anyhow::Result<ResourceUsage> {
+        let mut all = ResourceUsage { cpu: 0.0, memory: 0 };
         for pid in &self.0 {
             let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}"));
             let found = read("stat").ok().and_then(|stat| cpu(&stat)).zip(read("status").ok().and_then(|status| memory(&status)));
             let (cpu, memory) = found.with_context(|| format!("there is no process {pid} on this machine"))?;
-            all = Usage { cpu: all.cpu + cpu, memory: all.memory + memory };
+            all = ResourceUsage { cpu: all.cpu + cpu, memory: all.memory + memory };
         }
         Ok(all)
     }
@@ -69,7 +65,8 @@ fn ask(endpoint: &Endpoint) -> anyhow::Result<u32> {
     let reply = VPollerClient::new(endpoint.clone()).retries(1).ask(request.as_bytes(), |_| ())?;
     let reply: Value = serde_json::from_slice(&reply).context("its status is no JSON")?;
     let member = |name: &str| reply.pointer(&format!("/result/{name}"));
-    let (host, own) = (member("hostname").and_then(Value::as_str), fs::read_to_string("/proc/sys/kernel/hostname"));
+    let host = member("hostname").and_then(Value::as_str);
+    let own = fs::read_to_string("/proc/sys/kernel/hostname");
     ensure!(host == own.ok().as_deref().map(str::trim), "it runs on {}, not here", host.unwrap_or("an unknown machine"));
     member("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok()).context("its status has no process id")
 }
@@ -78,7 +75,8 @@ fn ask(endpoint: &Endpoint) -> anyhow::Result<u32> {
 fn cpu(stat: &str) -> Option<f64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11).map(str::parse::<f64>);
-    let (user, system) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    let user = fields.next()?.ok()?;
+    let system = fields.next()?.ok()?;
     Some((user + system) / TICKS_PER_SECOND)
 }
 

@@ -1,7 +1,7 @@
 //! `vconnector-cli`: registers vSphere hosts in the workers' database.
 //!
-//! Exit codes: 0 done (also when the host to change is not there: a warning says so); 1 a wrong command line, or it could not be
-//! done, with one line on stderr that says why and what to do.
+//! Exit codes: 0 done (also when the host to change does not exist: a warning says so); 1 a wrong command line, or it could not
+//! be done, with one line on stderr that says why and what to do.
 
 mod table;
 mod trust;
@@ -19,13 +19,13 @@ use vpoller_store::{Error, Host, Store};
 use vpoller_wire::password;
 
 use crate::args;
-use crate::log::{Form, Log};
+use crate::log::{Log, LogFormat};
 use crate::output;
 
 /// Register the VMware vSphere hosts that vPoller workers ask
 #[derive(Debug, Parser)]
 #[command(name = "vconnector-cli", version, infer_long_args = true, disable_version_flag = true, after_help = COMMANDS)]
-pub struct Args {
+pub struct VconnectorArgs {
     /// What to do, see below
     #[arg(hide_possible_values = true)]
     command: Command,
@@ -54,7 +54,7 @@ pub struct Args {
     #[arg(long)]
     wide: bool,
     #[command(flatten)]
-    trust: trust::Options,
+    trust: trust::TrustOptions,
     /// Append log lines to a file instead of printing them on stderr
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -66,7 +66,7 @@ pub struct Args {
     version: (),
 }
 
-/// The word that says what to do.
+/// The commands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Command {
     Init,
@@ -93,12 +93,12 @@ Commands:
 Exit codes: 0 done, 1 not done, for the reason on stderr";
 
 /// Runs the program.
-pub fn run(args: Args) -> ExitCode {
+pub fn run(args: VconnectorArgs) -> ExitCode {
     match execute(&args) {
         Ok(code) => code,
         Err(error) => match error.downcast_ref() {
             Some(UsageError(reason)) => {
-                args::complain::<Args>(&Args::command().error(ErrorKind::MissingRequiredArgument, reason));
+                args::complain::<VconnectorArgs>(&VconnectorArgs::command().error(ErrorKind::MissingRequiredArgument, reason));
                 ExitCode::from(args::USAGE)
             }
             None => output::fail(&error),
@@ -106,8 +106,8 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn execute(args: &Args) -> anyhow::Result<ExitCode> {
-    let mut log = Log::stderr(Form::Connector, args.debug);
+fn execute(args: &VconnectorArgs) -> anyhow::Result<ExitCode> {
+    let mut log = Log::stderr(LogFormat::Connector, args.debug);
     if let Some(path) = args.output.as_deref().filter(|path| path.as_os_str() != "-") {
         log = log.into_file(path)?;
     }
@@ -123,7 +123,7 @@ fn execute(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn get(args: &Args, log: &Log) -> Result<ExitCode, Error> {
+fn get(args: &VconnectorArgs, log: &Log) -> Result<ExitCode, Error> {
     let hosts = open(args, log)?.hosts()?;
     log.debug(format_args!("{} hosts in {}", hosts.len(), args.database.display()));
     let cells = |host: &Host| {
@@ -139,8 +139,8 @@ fn get(args: &Args, log: &Log) -> Result<ExitCode, Error> {
 const HEADER: [&str; 6] = ["Hostname", "Username", "Password", "Enabled", "Port", "Certificate"];
 const ORIGINAL_COLUMNS: usize = 4;
 
-fn update(args: &Args, command: Command, log: &Log) -> anyhow::Result<()> {
-    // What is missing on the command line is said before the database is touched.
+fn update(args: &VconnectorArgs, command: Command, log: &Log) -> anyhow::Result<()> {
+    // A wrong command line is reported before the database is opened.
     let host = args.host()?;
     let credentials = match command {
         Command::Update if args.port.is_some() && args.user.is_none() && args.pwd.is_none() && !args.pwd_stdin => None,
@@ -150,7 +150,13 @@ fn update(args: &Args, command: Command, log: &Log) -> anyhow::Result<()> {
     change(args, command, host, credentials, log).context("Cannot update database")
 }
 
-fn change(args: &Args, command: Command, host: &str, credentials: Option<(&str, SecretString)>, log: &Log) -> Result<(), Error> {
+fn change(
+    args: &VconnectorArgs,
+    command: Command,
+    host: &str,
+    credentials: Option<(&str, SecretString)>,
+    log: &Log,
+) -> Result<(), Error> {
     let store = open(args, log)?;
     let known = match command {
         Command::Enable => {
@@ -183,8 +189,8 @@ fn change(args: &Args, command: Command, host: &str, credentials: Option<(&str, 
     Ok(())
 }
 
-/// Opens the database for administration. The worker would refuse a file that everybody can read, so this says so.
-fn open(args: &Args, log: &Log) -> Result<Store, Error> {
+/// Opens the database for administration. Workers refuse a file that all users can read, so this warns about it.
+fn open(args: &VconnectorArgs, log: &Log) -> Result<Store, Error> {
     let store = Store::open_exposed(&args.database)?;
     if store.exposed()? {
         log.warning(format_args!("{}; workers will not use it", Error::Exposed(args.database.clone())));
@@ -192,7 +198,7 @@ fn open(args: &Args, log: &Log) -> Result<Store, Error> {
     Ok(store)
 }
 
-impl Args {
+impl VconnectorArgs {
     fn host(&self) -> anyhow::Result<&str> {
         self.host.as_deref().with_context(|| UsageError("the host is missing: -H <host>"))
     }
@@ -221,7 +227,7 @@ impl Args {
     }
 }
 
-/// Something the command line lacks that clap does not know is needed.
+/// An option is missing that is needed for this command only, which clap does not know.
 #[derive(Debug)]
 struct UsageError(&'static str);
 

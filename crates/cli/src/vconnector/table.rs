@@ -1,7 +1,7 @@
-//! The table of `vconnector-cli get`, exactly as the original printed it: scripts cut it at its bars.
+//! The table of `vconnector-cli get`, exactly as the original printed it: scripts split it at its bars.
 //!
-//! A column is as wide as its header plus two, or as its longest cell. One whose cells all look like numbers stands on the right,
-//! with its header. A line follows every row; a table without rows has its last line all the same.
+//! A column is as wide as its header plus two, or as its longest cell. A column with numbers only is aligned to the right, with its
+//! header. A line follows every row; a table without rows has the last line, too.
 
 use tabled::builder::Builder;
 use tabled::settings::object::Columns;

@@ -1,7 +1,6 @@
 //! `vconnector-cli trust`: decides how a host's certificate is checked.
 //!
-//! Fetching the certificate sends no credential. It never asks anything unless a person sits at a terminal, and changes nothing
-//! without a yes.
+//! Fetching the certificate sends no credential. It asks questions on a terminal only, and changes nothing without a yes.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -14,14 +13,14 @@ use vpoller_store::{Error, Host, Store, TlsChoice};
 use vpoller_vsphere::{Certificate, check_ca_file, fetch_fingerprint};
 use vpoller_wire::text::{Controls, one_line};
 
-use super::{Args, open};
+use super::{VconnectorArgs, open};
 use crate::log::Log;
 use crate::output;
 
 /// How a certificate is to be checked; at most one.
 #[derive(clap::Args, Debug)]
 #[group(multiple = false)]
-pub struct Options {
+pub struct TrustOptions {
     /// With trust: pin the certificate that the host presents without asking
     #[arg(long)]
     yes: bool,
@@ -39,14 +38,14 @@ pub struct Options {
     off: bool,
 }
 
-impl Options {
-    /// The choice that needs no look at the certificate.
+impl TrustOptions {
+    /// The choice that can be made without the certificate.
     fn choice(&self) -> anyhow::Result<Option<TlsChoice>> {
         if let Some(path) = &self.ca_file {
             let unreadable = || format!("cannot read CA file {}", path.display());
             std::fs::File::open(path).with_context(unreadable)?;
             check_ca_file(path)?;
-            // Workers do not run in the folder that this was typed in.
+            // Workers run in another folder than this tool.
             return Ok(Some(TlsChoice::CaFile(std::path::absolute(path).with_context(unreadable)?)));
         }
         let verify = self.verify.then_some(TlsChoice::Verify);
@@ -55,7 +54,7 @@ impl Options {
 }
 
 /// Runs the command.
-pub fn run(args: &Args, name: &str, log: &Log) -> anyhow::Result<ExitCode> {
+pub fn run(args: &VconnectorArgs, name: &str, log: &Log) -> anyhow::Result<ExitCode> {
     let store = open(args, log).context("Cannot read database")?;
     if let Some(choice) = args.trust.choice()? {
         return set(&store, name, &choice, log);
@@ -74,7 +73,7 @@ pub fn run(args: &Args, name: &str, log: &Log) -> anyhow::Result<ExitCode> {
     if args.trust.yes || confirmed(name)? { set(&store, name, &pin, log) } else { bail!("nothing was changed") }
 }
 
-fn find(store: &Store, args: &Args, name: &str) -> Result<Host, Error> {
+fn find(store: &Store, args: &VconnectorArgs, name: &str) -> Result<Host, Error> {
     let unknown = || Error::UnknownHost { path: args.database.clone(), host: name.to_owned() };
     store.hosts()?.into_iter().find(|host| host.host == name).ok_or_else(unknown)
 }
@@ -106,7 +105,7 @@ fn describe(host: &Host, certificate: &Certificate) -> String {
     )
 }
 
-/// Text from a server nobody trusts yet: it must not steer the terminal.
+/// Text of a server that is not trusted yet: without control characters, which could steer the terminal.
 fn plain(text: &str) -> Cow<'_, str> {
     one_line(text, Controls::Replaced('?'))
 }

@@ -130,7 +130,7 @@ fn what_a_worker_uses_is_read_from_the_kernel() {
 
 #[test]
 fn the_echo_goes_through_the_proxy_and_leaves_politely() {
-    let proxy = Proxy::start();
+    let proxy = PlayedProxy::start();
     let finished = run(
         PROGRAM,
         &["-e", &proxy.frontend, "--echo", &proxy.backend, "-r", REQUEST, "-c", "30", "-n", "3", "-w", "3", "--json"],
@@ -150,7 +150,7 @@ fn the_echo_goes_through_the_proxy_and_leaves_politely() {
 
 #[test]
 fn the_echo_alone_needs_no_request() {
-    let proxy = Proxy::start();
+    let proxy = PlayedProxy::start();
     let finished = run(PROGRAM, &["-e", &proxy.frontend, "--echo", &proxy.backend, "-c", "10", "-n", "2"]);
     assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
     assert!(finished.stdout.contains("echo      10 in ") && !finished.stdout.contains("requests"), "{}", finished.stdout);
@@ -166,14 +166,14 @@ fn an_echo_without_a_proxy_is_explained() {
 }
 
 /// The least that looks like our proxy: requests for an announced host go to its worker, all others get a success.
-struct Proxy {
+struct PlayedProxy {
     frontend: String,
     backend: String,
     stop: zmq::Socket,
     thread: JoinHandle<Vec<Control>>,
 }
 
-impl Proxy {
+impl PlayedProxy {
     fn start() -> Self {
         let context = zmq::Context::new();
         let (clients, frontend) = bind(&context, zmq::ROUTER);

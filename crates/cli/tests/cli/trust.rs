@@ -16,14 +16,14 @@ const PROGRAM: &str = "vconnector-cli";
 const QUESTION: &str = "shall it be pinned? [y/N] ";
 
 /// A TLS server with a fresh certificate, which it shows to everybody; ends with the test.
-struct Server {
+struct TlsServer {
     address: SocketAddr,
     sha256: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Server {
+impl TlsServer {
     fn start(at: SocketAddr) -> Self {
         let certificate = ServerCertificate::self_signed(&["vc01.example.org", "127.0.0.1"]);
         let sha256 = ring::digest::digest(&ring::digest::SHA256, &certificate.der);
@@ -47,7 +47,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for TlsServer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         let _ = std::net::TcpStream::connect(self.address);
@@ -58,12 +58,12 @@ impl Drop for Server {
 }
 
 /// A database with one host, 127.0.0.1 at the server's port.
-struct Database {
+struct OneHostDatabase {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
-impl Database {
+impl OneHostDatabase {
     fn new(port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vconnector.db");
@@ -93,8 +93,8 @@ fn any_port() -> SocketAddr {
 
 #[test]
 fn shows_the_certificate_and_changes_nothing_without_a_yes() {
-    let server = Server::start(any_port());
-    let database = Database::new(server.address.port());
+    let server = TlsServer::start(any_port());
+    let database = OneHostDatabase::new(server.address.port());
     let finished = database.trust(&[]);
     assert_eq!(finished.code, 1);
     assert!(finished.stderr.contains("nothing was changed") && finished.stderr.contains("--yes"), "{}", finished.stderr);
@@ -112,8 +112,8 @@ fn shows_the_certificate_and_changes_nothing_without_a_yes() {
 
 #[test]
 fn pins_with_yes_and_notices_another_certificate() {
-    let server = Server::start(any_port());
-    let database = Database::new(server.address.port());
+    let server = TlsServer::start(any_port());
+    let database = OneHostDatabase::new(server.address.port());
     let finished = database.trust(&["--yes"]);
     assert_eq!(finished.code, 0, "{}", finished.stderr);
     let first = TlsChoice::Pin(server.sha256.clone());
@@ -124,7 +124,7 @@ fn pins_with_yes_and_notices_another_certificate() {
 
     let address = server.address;
     drop(server);
-    let other = Server::start(address);
+    let other = TlsServer::start(address);
     let finished = database.trust(&[]);
     assert_eq!(finished.code, 1);
     assert!(finished.stderr.contains("presents another certificate than the pinned one"), "{}", finished.stderr);
@@ -135,8 +135,8 @@ fn pins_with_yes_and_notices_another_certificate() {
 
 #[test]
 fn asks_at_a_terminal() {
-    let server = Server::start(any_port());
-    let database = Database::new(server.address.port());
+    let server = TlsServer::start(any_port());
+    let database = OneHostDatabase::new(server.address.port());
     let finished = on_terminal(PROGRAM, &database.arguments(), QUESTION, "n", false);
     assert_eq!(finished.code, 1, "{}", finished.stdout);
     assert!(finished.stdout.contains("nothing was changed"), "{}", finished.stdout);
@@ -150,7 +150,7 @@ fn asks_at_a_terminal() {
 #[test]
 fn a_host_that_does_not_answer_is_named() {
     let address = TcpListener::bind(any_port()).unwrap().local_addr().unwrap();
-    let database = Database::new(address.port());
+    let database = OneHostDatabase::new(address.port());
     let finished = database.trust(&["--yes"]);
     assert_eq!((finished.code, finished.stdout.as_str()), (1, ""));
     assert!(finished.stderr.contains(&format!("cannot get the certificate of {address}: ")), "{}", finished.stderr);
