@@ -1,66 +1,66 @@
-//! What it costs to watch an estate with a whole Zabbix: with our templates, and with Zabbix's own VMware collector and the template
-//! that Zabbix ships for it. Both with their defaults, on the same simulator, and each in a Zabbix of its own.
+//! The cost of monitoring an estate with a whole Zabbix: with vPoller's templates, and with Zabbix's own VMware collector and its
+//! template. Both with their defaults, on the same simulator, and each in a Zabbix of its own.
 
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Scene};
 use crate::figures::number;
-use crate::{Figures, Settings};
+use crate::setup::{Scene, Setup};
+use crate::{Figures, RunOptions};
 use vpoller_testkit::simulator::{PASSWORD, USER};
 use vpoller_testkit::zabbix::{Series, Server, Setting};
 use vpoller_testkit::{Simulator, Stack, workspace};
 
 /// Longest wait for a value of every machine.
 const LIMIT: Duration = Duration::from_secs(1200);
-/// Without any value for so long, an administrator presses "Execute now" at the discovery rules. A rule of Zabbix's own template that
-/// was due before the collector had its first data has no value, and is due again an hour later.
+/// After this time without any value the discovery rules are executed by hand, as an administrator would do. A rule of Zabbix's own
+/// template that was due before the collector had its first data has no value, and is due again an hour later.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// Between two looks at the database, which costs it something.
+/// Pause between two queries, which load the database.
 const PACE: Duration = Duration::from_secs(3);
-/// As a vCenter does: the statistics of all machines change together.
+/// Seconds between changes of the statistics of all machines, which a vCenter changes together.
 const CHURN: u64 = 20;
-/// Room for so many items; no interval is changed, and how often the server reads its configuration is 7.0's default.
+/// Caches for this number of items. No interval is changed; the server reads its configuration as often as 7.0 does by default.
 const ROOM: &str = "CacheUpdateFrequency=10\nCacheSize=512M\nValueCacheSize=128M\nVMwareCacheSize=256M\nHistoryCacheSize=64M\nHistoryIndexCacheSize=64M\nTrendCacheSize=64M\n";
-/// Hosts beside the first. None has a SCSI disk, of which the collector would ask for more: its calls are rather too few here.
+/// Hosts beside the first. None has a SCSI disk: the collector would make more calls for each.
 const MORE_HOSTS: usize = 19;
-/// Where values are kept.
+/// The tables with values.
 const HISTORY: [&str; 5] = ["history", "history_uint", "history_str", "history_text", "history_log"];
 /// Enabled items of enabled hosts, without prototypes.
 const ITEMS: &str = "items i join hosts h using (hostid) join item_rtdata r using (itemid) where i.status = 0 and h.status = 0 and i.flags in (0, 4) and h.flags <> 2";
 
-/// Who watches.
+/// What monitors the estate.
 #[derive(Clone, Copy, Eq, PartialEq)]
-enum Way {
-    Ours,
-    Theirs,
+enum Watcher {
+    Vpoller,
+    ZabbixCollector,
 }
 
-/// An estate that is watched.
-struct Watched {
-    way: Way,
+/// A simulated vCenter with what monitors it.
+struct WatchedEstate {
+    watcher: Watcher,
     vms: usize,
-    // Fields end in this order: the server asks the others.
+    // Fields are dropped in this order: the server asks the others.
     server: Server,
     stack: Option<Stack>,
     simulator: Simulator,
     vsphere: String,
 }
 
-/// When values came, in seconds after the vCenter was made a host.
-struct Arrival {
+/// When values arrived, in seconds after the vCenter was added as a host.
+struct ArrivalTimes {
     first: f64,
-    /// The first of the last machine.
+    /// The first value of the last machine.
     last: f64,
     machines: f64,
-    /// When discovery had to be executed by hand.
-    helped: Option<f64>,
+    /// When the discovery rules were executed by hand.
+    executed_by_hand: Option<f64>,
 }
 
-/// What has been counted up to a moment.
-struct Count {
+/// Counters at one time.
+struct Totals {
     at: Instant,
     calls: f64,
     /// Requests that vPoller has received.
@@ -73,10 +73,11 @@ struct Count {
     worker: f64,
 }
 
-/// Our templates and Zabbix's own, one after the other.
-pub fn beside(settings: &Settings) -> Figures {
-    let vms = settings.pick(500, 20);
-    let [ours, theirs] = [Way::Ours, Way::Theirs].map(|way| Watched::start(way, vms).measure(settings));
+/// vPoller's templates and Zabbix's own, one after the other.
+pub fn beside(run_options: &RunOptions) -> Figures {
+    let vms = run_options.pick(500, 20);
+    let [ours, theirs] =
+        [Watcher::Vpoller, Watcher::ZabbixCollector].map(|watcher| WatchedEstate::start(watcher, vms).measure(run_options));
     let both = |name: &str, digits: usize| format!("{:.digits$} against {:.digits$}", number(&ours[name]), number(&theirs[name]));
     let times = number(&theirs["calls_per_minute"]) / number(&ours["calls_per_minute"]);
     let shown = format!(
@@ -92,19 +93,19 @@ pub fn beside(settings: &Settings) -> Figures {
         both("unsupported", 0),
         both("items", 0),
     );
-    let helped = match theirs["discovery_executed_seconds"].as_f64() {
+    let executed_by_hand = match theirs["discovery_executed_seconds"].as_f64() {
         Some(seconds) => format!("; its discovery was executed by hand after {seconds:.0} s"),
         None => String::new(),
     };
-    let shown = shown + &helped;
+    let shown = shown + &executed_by_hand;
     let no_later = |name: &str| number(&ours[name]) <= number(&theirs[name]);
     let met = times >= 50.0 && no_later("first_value_seconds") && no_later("every_value_seconds");
     Figures::new(shown, met, json!({"ours": ours, "theirs": theirs}))
 }
 
-/// Our templates alone, for a bigger estate.
-pub fn thousand(settings: &Settings) -> Figures {
-    let found = Watched::start(Way::Ours, settings.pick(1000, 40)).measure(settings);
+/// vPoller's templates alone, for a bigger estate.
+pub fn thousand(run_options: &RunOptions) -> Figures {
+    let found = WatchedEstate::start(Watcher::Vpoller, run_options.pick(1000, 40)).measure(run_options);
     let [checks, calls, unsupported] = ["checks_per_minute", "calls_per_minute", "unsupported"].map(|name| number(&found[name]));
     let query = found["methods_per_minute"]["QueryPerf"].as_f64().unwrap_or(0.0);
     let shown =
@@ -112,34 +113,34 @@ pub fn thousand(settings: &Settings) -> Figures {
     Figures::new(shown, query <= 100.0 && unsupported == 0.0, found)
 }
 
-impl Way {
-    /// The template of the vCenter's host, which brings the others.
+impl Watcher {
+    /// The template of the vCenter's host, which makes the other hosts.
     const fn template(self) -> &'static str {
         match self {
-            Self::Ours => "VMware vSphere by vPoller",
-            Self::Theirs => "VMware",
+            Self::Vpoller => "VMware vSphere by vPoller",
+            Self::ZabbixCollector => "VMware",
         }
     }
 
-    /// The item that says whether a machine is on, as a pattern.
+    /// Pattern of the key of the item with the power state of a machine.
     const fn power(self) -> &'static str {
         match self {
-            Self::Ours => "vpoller.vm[power]",
-            Self::Theirs => "vmware.vm.powerstate[%",
+            Self::Vpoller => "vpoller.vm[power]",
+            Self::ZabbixCollector => "vmware.vm.powerstate[%",
         }
     }
 }
 
-impl Watched {
+impl WatchedEstate {
     /// Starts everything; the vCenter is not a host of Zabbix yet.
-    fn start(way: Way, vms: usize) -> Self {
+    fn start(watcher: Watcher, vms: usize) -> Self {
         let scene = Scene { vms, hosts: MORE_HOSTS, documents: false };
-        let (simulator, stack) = match way {
-            Way::Ours => {
-                let bed = Bed::start(scene);
-                (bed.simulator, Some(bed.stack))
+        let (simulator, stack) = match watcher {
+            Watcher::Vpoller => {
+                let setup = Setup::start(scene);
+                (setup.simulator, Some(setup.stack))
             }
-            Way::Theirs => (scene.simulator(), None),
+            Watcher::ZabbixCollector => (scene.simulator(), None),
         };
         let hosts = (1..=MORE_HOSTS).map(|number| format!("esxi-{number:04}.example.org"));
         for name in hosts.chain(["esxi01.example.org".to_owned()]) {
@@ -147,35 +148,35 @@ impl Watched {
         }
         simulator.page("POST", "/churn", &json!({"together": CHURN}).to_string());
         let module = stack.as_ref().map(|stack| format!("vPollerProxy={}\n", stack.frontend())).unwrap_or_default();
-        let collectors = if way == Way::Theirs { "StartVMwareCollectors=2\n" } else { "" };
+        let collectors = if watcher == Watcher::ZabbixCollector { "StartVMwareCollectors=2\n" } else { "" };
         let server = Setting::new(Series::V7_0, &module).server(&format!("{ROOM}{collectors}"));
         let own = server.api.get("host", &json!({"filter": {"host": ["Zabbix server"]}, "output": ["hostid"]}));
         server.api.call("host.update", &json!({"hostid": own[0]["hostid"], "status": 1}));
         let vsphere = simulator.address().ip().to_string();
-        Self { way, vms, server, stack, simulator, vsphere }
+        Self { watcher, vms, server, stack, simulator, vsphere }
     }
 
     /// Adds the vCenter, waits for all values, and counts for a while.
-    fn measure(mut self, settings: &Settings) -> Value {
+    fn measure(mut self, run_options: &RunOptions) -> Value {
         self.simulator.reset_calls();
         let added = self.add_vcenter();
         let arrival = self.wait_for_values(added);
         let first_calls = self.simulator.calls().total;
-        // What is measured from here on is time that passes: some for everything to become usual, then some to count in.
-        thread::sleep(settings.pick(Duration::from_secs(120), Duration::from_secs(10)));
+        // The time that passes is what is measured: first some until everything is regular, then some to count.
+        thread::sleep(run_options.pick(Duration::from_secs(120), Duration::from_secs(10)));
         self.simulator.reset_calls();
         let before = self.count();
-        thread::sleep(settings.pick(Duration::from_secs(240), Duration::from_secs(20)));
+        thread::sleep(run_options.pick(Duration::from_secs(240), Duration::from_secs(20)));
         let after = self.count();
         let minutes = after.at.duration_since(before.at).as_secs_f64() / 60.0;
-        let rate = |pick: fn(&Count) -> f64| (pick(&after) - pick(&before)) / minutes;
+        let rate = |pick: fn(&Totals) -> f64| (pick(&after) - pick(&before)) / minutes;
         let methods = self.simulator.calls().methods;
         json!({
             "vms": self.vms,
             "first_value_seconds": arrival.first,
             "every_value_seconds": arrival.last,
             "machines_with_values": arrival.machines,
-            "discovery_executed_seconds": arrival.helped,
+            "discovery_executed_seconds": arrival.executed_by_hand,
             "calls_until_then": first_calls,
             "minutes": minutes,
             "calls_per_minute": rate(|count| count.calls),
@@ -196,33 +197,35 @@ impl Watched {
         })
     }
 
-    /// Makes the vCenter a host and returns the time before.
+    /// Adds the vCenter as a host and returns the time before.
     fn add_vcenter(&self) -> f64 {
         let api = &self.server.api;
         let url = self.simulator.url();
-        let macros: &[(&str, &str)] = match self.way {
-            Way::Ours => {
+        let macros: &[(&str, &str)] = match self.watcher {
+            Watcher::Vpoller => {
                 let file = workspace::root().join("templates/zabbix/vpoller-all.yaml");
                 let file = std::fs::read_to_string(file).expect("vpoller-all.yaml");
                 api.import(&file).unwrap_or_else(|error| panic!("import: {error}"));
                 &[("{$VSPHERE.HOST}", &self.vsphere)]
             }
-            Way::Theirs => &[("{$VMWARE.URL}", &url), ("{$VMWARE.USERNAME}", USER), ("{$VMWARE.PASSWORD}", PASSWORD)],
+            Watcher::ZabbixCollector => {
+                &[("{$VMWARE.URL}", &url), ("{$VMWARE.USERNAME}", USER), ("{$VMWARE.PASSWORD}", PASSWORD)]
+            }
         };
         let before = now();
-        api.add_host("vCenter", "vSphere", &[self.way.template()], macros);
+        api.add_host("vCenter", "vSphere", &[self.watcher.template()], macros);
         before
     }
 
-    /// Waits until every machine has told whether it is on.
-    fn wait_for_values(&mut self, added: f64) -> Arrival {
+    /// Waits until there is a power state of every machine.
+    fn wait_for_values(&mut self, added: f64) -> ArrivalTimes {
         let question = format!(
             "select min(clock), max(clock), count(*) from (select min(v.clock) clock from history_uint v join items i using (itemid) \
              where i.key_ like '{}' group by i.itemid) firsts",
-            self.way.power()
+            self.watcher.power()
         );
         let start = Instant::now();
-        let mut helped = None;
+        let mut executed_by_hand = None;
         loop {
             thread::sleep(PACE);
             assert!(self.server.process.is_running(), "the Zabbix server has ended itself: its log says why");
@@ -230,10 +233,10 @@ impl Watched {
             let mut fields = row.trim().split('|').map(|field| field.parse::<f64>().unwrap_or(f64::NAN));
             let [first, last, count] = [(); 3].map(|()| fields.next().unwrap_or(f64::NAN));
             if count as usize >= self.vms || start.elapsed() > LIMIT {
-                return Arrival { first: first - added, last: last - added, machines: count, helped };
+                return ArrivalTimes { first: first - added, last: last - added, machines: count, executed_by_hand };
             }
-            if count < 1.0 && helped.is_none() && start.elapsed() > PATIENCE {
-                helped = Some(now() - added);
+            if count < 1.0 && executed_by_hand.is_none() && start.elapsed() > PATIENCE {
+                executed_by_hand = Some(now() - added);
                 self.execute_discovery();
             }
         }
@@ -247,14 +250,14 @@ impl Watched {
         self.server.api.call("task.create", &json!(tasks));
     }
 
-    fn count(&self) -> Count {
+    fn count(&self) -> Totals {
         let calls = self.simulator.calls().total as f64;
         let tables = HISTORY.map(|table| format!("(select count(*) from {table})")).join(" + ");
         let [server, database] = self.server.processor_seconds();
         let stack = self.stack.as_ref();
         let proxy = stack.and_then(|stack| stack.proxy.as_ref());
         let worker = stack.and_then(|stack| stack.workers.first());
-        Count {
+        Totals {
             at: Instant::now(),
             calls,
             checks: stack.map_or(0.0, |stack| number(&stack.proxy_status()["result"]["counters"]["received"])),
@@ -266,7 +269,7 @@ impl Watched {
         }
     }
 
-    /// Kept items of which there is no value at all, by key.
+    /// A query for the stored items without any value, by key.
     fn without_values(&self) -> String {
         let none = HISTORY.map(|table| format!("not exists (select from {table} v where v.itemid = i.itemid)")).join(" and ");
         format!(
@@ -284,7 +287,7 @@ impl Watched {
     }
 }
 
-/// The time of the day, which values in Zabbix carry in whole seconds.
+/// Seconds since 1970; values in Zabbix have whole seconds.
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after 1970").as_secs_f64()
 }

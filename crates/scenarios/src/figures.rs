@@ -1,24 +1,23 @@
-//! What a measurement found, and the little arithmetic that takes.
+//! The result of a measurement, and the arithmetic for it.
 
 use serde_json::{Value, json};
 
-/// The outcome of a measurement.
+/// The result of a measurement.
 pub struct Figures {
-    /// The figure, for people.
+    /// The figure as text.
     pub shown: String,
-    /// Whether it reaches what it should.
+    /// Whether it reaches the target.
     pub met: bool,
     /// Everything measured.
     pub raw: Value,
 }
 
 impl Figures {
-    /// A figure, whether it reaches what it should, and all that was measured.
     pub fn new(shown: impl Into<String>, met: bool, raw: Value) -> Self {
         Self { shown: shown.into(), met, raw }
     }
 
-    /// For a row that cannot be measured on this build.
+    /// The result of a row that cannot be measured on this build.
     pub fn missing(why: &str) -> Self {
         Self::new(format!("not measured: {why}"), false, json!(null))
     }
@@ -37,16 +36,16 @@ pub fn percentile(values: &[f64], percent: usize) -> f64 {
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
-/// The middle of the values.
 pub fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
-/// The slope of the straight line that fits the points best.
+/// The slope of the regression line.
 pub fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
-    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
+    let x = mean(|point| point.0);
+    let y = mean(|point| point.1);
     let above: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
     let below: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
     above / below

@@ -1,8 +1,8 @@
 //! `vpoller-scenarios`, the measurements of `make bench`: one scenario for each row of the table in docs/performance.md, on real processes and VMware's
 //! simulator.
 //!
-//! A row says what is measured, what it should reach, and what it took. Ratios come from one run on one machine, alternating;
-//! calls are counted by the simulator and are exact. Nothing here is a test: a row that misses its mark is reported.
+//! A row says what is measured, what it should reach, and the result. Ratios come from one run on one machine, alternating; calls
+//! are counted by the simulator and are exact. Nothing here is a test: a row that misses its target is reported.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -11,11 +11,11 @@
     reason = "a measurement that cannot be made ends with a panic's text, which the report shows"
 )]
 
-mod bed;
 mod collector;
 mod figures;
 mod report;
 mod rows;
+mod setup;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ use crate::figures::Figures;
 
 /// One measurement.
 pub struct Row {
-    /// A word for the command line.
+    /// The name on the command line.
     name: &'static str,
     /// What happens.
     what: &'static str,
@@ -33,24 +33,22 @@ pub struct Row {
     measured: &'static str,
     /// What it should reach.
     target: &'static str,
-    run: fn(&Settings) -> Figures,
+    run: fn(&RunOptions) -> Figures,
 }
 
-/// How thorough to be.
-pub struct Settings {
-    /// Short runs, to see that everything works; the figures mean little.
+pub struct RunOptions {
+    /// Short runs, to see that everything works; their figures mean little.
     quick: bool,
 }
 
-impl Settings {
-    /// The one or the other.
+impl RunOptions {
+    /// One of two values, for a thorough or for a quick run.
     fn pick<T>(&self, thorough: T, quick: T) -> T {
         if self.quick { quick } else { thorough }
     }
 }
 
-/// What became of a row.
-struct Outcome {
+struct RowResult {
     row: &'static Row,
     figures: Result<Figures, String>,
     seconds: f64,
@@ -59,11 +57,11 @@ struct Outcome {
 const USAGE: &str = "vpoller-scenarios [--quick] [--list] [NAME...]: measures everything, or the rows of these names";
 
 fn main() -> ExitCode {
-    let mut settings = Settings { quick: false };
+    let mut run_options = RunOptions { quick: false };
     let mut names = Vec::new();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "--quick" => settings.quick = true,
+            "--quick" => run_options.quick = true,
             "--list" => {
                 rows::ROWS.iter().for_each(|row| eprintln!("{:<12} {}; {}", row.name, row.what, row.measured));
                 return ExitCode::SUCCESS;
@@ -76,20 +74,20 @@ fn main() -> ExitCode {
         }
     }
     let chosen = rows::ROWS.iter().filter(|row| names.is_empty() || names.iter().any(|name| name == row.name));
-    let outcomes: Vec<_> = chosen.map(|row| measure(row, &settings)).collect();
-    report::write(&outcomes, &settings);
-    // A row that misses its mark is a finding; one that could not be measured is a failure of this program.
-    if outcomes.iter().all(|outcome| outcome.figures.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let results: Vec<_> = chosen.map(|row| measure(row, &run_options)).collect();
+    report::write(&results, &run_options);
+    // A row that misses its target is a finding; one that could not be measured is a failure of this program.
+    if results.iter().all(|result| result.figures.is_ok()) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn measure(row: &'static Row, settings: &Settings) -> Outcome {
+fn measure(row: &'static Row, run_options: &RunOptions) -> RowResult {
     eprintln!("{}: {}; {}", row.name, row.what, row.measured);
     let start = Instant::now();
-    let figures = catch_unwind(AssertUnwindSafe(|| (row.run)(settings))).map_err(|panic| {
+    let figures = catch_unwind(AssertUnwindSafe(|| (row.run)(run_options))).map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         text.unwrap_or_default().lines().next().unwrap_or("no reason given").to_owned()
     });
-    let outcome = Outcome { row, figures, seconds: start.elapsed().as_secs_f64() };
-    eprintln!("  {} ({})", outcome.shown(), row.target);
-    outcome
+    let result = RowResult { row, figures, seconds: start.elapsed().as_secs_f64() };
+    eprintln!("  {} ({})", result.shown(), row.target);
+    result
 }

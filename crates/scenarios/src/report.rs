@@ -6,10 +6,10 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::{Outcome, Settings};
+use crate::{RowResult, RunOptions};
 use vpoller_testkit::workspace;
 
-impl Outcome {
+impl RowResult {
     pub fn shown(&self) -> String {
         match &self.figures {
             Ok(figures) => format!("{}: {}", if figures.met { "met" } else { "MISSED" }, figures.shown),
@@ -36,21 +36,21 @@ impl Outcome {
 }
 
 /// Writes `latest.json` and `latest.md`.
-pub fn write(outcomes: &[Outcome], settings: &Settings) {
+pub fn write(results: &[RowResult], run_options: &RunOptions) {
     let folder = workspace::artefact("bench");
     fs::create_dir_all(&folder).expect("folder for the results");
-    let rows: Vec<_> = outcomes.iter().map(Outcome::json).collect();
+    let rows: Vec<_> = results.iter().map(RowResult::json).collect();
     let all =
-        json!({"machine": machine(), "commit": output("git", &["rev-parse", "HEAD"]), "quick": settings.quick, "rows": rows});
+        json!({"machine": machine(), "commit": output("git", &["rev-parse", "HEAD"]), "quick": run_options.quick, "rows": rows});
     let text = serde_json::to_string_pretty(&all).expect("JSON of the results");
     fs::write(folder.join("latest.json"), text + "\n").expect("latest.json");
     let mut table = format!("{}\n\n| | measured as | should be | is | |\n| --- | --- | --- | --- | --- |\n", machine_line());
-    for outcome in outcomes {
-        let (is, verdict) = match &outcome.figures {
+    for result in results {
+        let (is, verdict) = match &result.figures {
             Ok(figures) => (figures.shown.clone(), if figures.met { "reached" } else { "missed" }),
             Err(reason) => (reason.clone(), "failed"),
         };
-        let row = outcome.row;
+        let row = result.row;
         writeln!(table, "| {} | {} | {} | {is} | {verdict} |", row.what, row.measured, row.target).expect("text");
     }
     fs::write(folder.join("latest.md"), &table).expect("latest.md");

@@ -1,4 +1,4 @@
-//! The rows.
+//! The rows of the table: each measurement with what it should reach.
 
 use std::fmt::Write;
 use std::thread;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Scene, failures, reference};
 use crate::figures::{median, number, percentile, slope};
-use crate::{Figures, Row, Settings, collector};
+use crate::setup::{Scene, Setup, failures, reference};
+use crate::{Figures, Row, RunOptions, collector};
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
 /// Every measurement, in the order of the table.
@@ -25,14 +25,14 @@ pub const ROWS: &[Row] = &[
         what: "all 1,000 VMs' statistics change together every 20 s",
         measured: "calls a minute, long polls included",
         target: "≤ 30",
-        run: |settings| changing(settings, json!({"together": 20}), 30.0),
+        run: |run_options| changing(run_options, json!({"together": 20}), 30.0),
     },
     Row {
         name: "spread",
         what: "50 changes a second, spread evenly over 1,000 VMs",
         measured: "calls a minute, long polls included",
         target: "≤ 75",
-        run: |settings| changing(settings, json!({"rate": 50}), 75.0),
+        run: |run_options| changing(run_options, json!({"rate": 50}), 75.0),
     },
     Row {
         name: "throughput",
@@ -114,61 +114,62 @@ pub const ROWS: &[Row] = &[
 ];
 
 const POWER_STATE: &str = r#"{"method": "vm.get", "hostname": "vc01.example.org", "name": "{vm.discover}", "properties": ["runtime.powerState"], "helper": "vpoller.helpers.czabbix"}"#;
-/// A machine of the documents that only the scenario itself changes, and what it changes.
+/// A machine of the documents and a property of it, which only the scenario itself changes.
 const PROBE: &str = "vm01.example.org";
 const PROBED: &str = "summary.quickStats.overallCpuUsage";
 const SOON: Duration = Duration::from_secs(60);
-/// For some rounds of a minute each.
+/// Limit for a few rounds of a minute each.
 const LONG: Duration = Duration::from_secs(600);
 
-fn still(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(1000, 50)));
-    let checks = bed.checks();
-    let warm = bed.warm(&checks, settings.pick(20_000, 1000));
-    let count = settings.pick("100000", "1000");
-    bed.simulator.reset_calls();
-    let report = bed.load(&checks, &["-c", count, "-n", "16", "-w", "0"]);
-    let calls = bed.property_calls();
+fn still(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(1000, 50)));
+    let checks = setup.checks();
+    let warm = setup.warm(&checks, run_options.pick(20_000, 1000));
+    let count = run_options.pick("100000", "1000");
+    setup.simulator.reset_calls();
+    let report = setup.load(&checks, &["-c", count, "-n", "16", "-w", "0"]);
+    let calls = setup.property_calls();
     let shown = format!("{calls} calls, {} of {count} checks failed{}", failures(&report), warmth(warm));
-    Figures::new(shown, calls == 0 && failures(&report) == 0, json!({"calls": bed.simulator.calls().methods, "report": report}))
+    Figures::new(shown, calls == 0 && failures(&report) == 0, json!({"calls": setup.simulator.calls().methods, "report": report}))
 }
 
-fn changing(settings: &Settings, pace: Value, most: f64) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(1000, 50)));
-    let checks = bed.checks();
-    let warm = bed.warm(&checks, settings.pick(20_000, 1000));
-    bed.churn(pace);
-    let seconds = settings.pick("120", "20");
-    bed.simulator.reset_calls();
+fn changing(run_options: &RunOptions, pace: Value, most: f64) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(1000, 50)));
+    let checks = setup.checks();
+    let warm = setup.warm(&checks, run_options.pick(20_000, 1000));
+    setup.churn(pace);
+    let seconds = run_options.pick("120", "20");
+    setup.simulator.reset_calls();
     let start = Instant::now();
-    let report = bed.load(&checks, &["-d", seconds, "--rate", "500", "-n", "16", "-w", "0"]);
-    let per_minute = bed.simulator.calls().total as f64 * 60.0 / start.elapsed().as_secs_f64();
+    let report = setup.load(&checks, &["-d", seconds, "--rate", "500", "-n", "16", "-w", "0"]);
+    let per_minute = setup.simulator.calls().total as f64 * 60.0 / start.elapsed().as_secs_f64();
     let shown = format!("{per_minute:.0} a minute, {} checks failed{}", failures(&report), warmth(warm));
     let met = per_minute <= most && failures(&report) == 0;
-    Figures::new(shown, met, json!({"calls": bed.simulator.calls().methods, "report": report}))
+    Figures::new(shown, met, json!({"calls": setup.simulator.calls().methods, "report": report}))
 }
 
-fn throughput(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(1000, 50)));
-    let requests = bed.requests(POWER_STATE);
-    let warm = bed.warm(&requests, settings.pick(3000, 200));
-    let seconds = settings.pick("5", "1");
-    let (backend, pid) = (bed.stack.backend(), bed.pid().to_string());
+fn throughput(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(1000, 50)));
+    let requests = setup.requests(POWER_STATE);
+    let warm = setup.warm(&requests, run_options.pick(3000, 200));
+    let seconds = run_options.pick("5", "1");
+    let backend = setup.stack.backend();
+    let pid = setup.pid().to_string();
     let options = ["-n", "64", "-d", seconds, "--rounds", "7", "--echo", &backend, "--worker-pid", &pid];
-    let report = bed.load(&requests, &options);
+    let report = setup.load(&requests, &options);
     let ratio = number(&report["ratio"]);
     let rate = |part: &str| number(&report[part]["per_second"]);
     let shown = format!("{ratio:.2} ({:.0}/s against {:.0}/s){}", rate("requests"), rate("echo"), warmth(warm));
     Figures::new(shown, ratio >= 0.8 && failures(&report) == 0, report)
 }
 
-fn latency(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(1000, 50)));
-    let requests = bed.requests(POWER_STATE);
-    let warm = bed.warm(&requests, settings.pick(3000, 200));
-    let backend = bed.stack.backend();
-    let count = settings.pick("4000", "300");
-    let report = bed.load(&requests, &["-n", "1", "-c", count, "--rounds", "9", "--echo", &backend]);
+fn latency(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(1000, 50)));
+    let requests = setup.requests(POWER_STATE);
+    let warm = setup.warm(&requests, run_options.pick(3000, 200));
+    let backend = setup.stack.backend();
+    let count = run_options.pick("4000", "300");
+    let report = setup.load(&requests, &["-n", "1", "-c", count, "--rounds", "9", "--echo", &backend]);
     let ratio = number(&report["p50_ratio"]);
     let part = |part: &str| {
         let us = |name: &str| number(&report[part]["latency_us"][name]);
@@ -178,18 +179,21 @@ fn latency(settings: &Settings) -> Figures {
     Figures::new(shown, ratio <= 1.2 && failures(&report) == 0, report)
 }
 
-fn size(settings: &Settings) -> Figures {
-    let sizes = settings.pick([50, 1000, 10_000], [50, 100, 200]);
-    let beds = sizes.map(|vms| Bed::start(Scene::of(vms)));
-    let requests = beds.each_ref().map(|bed| bed.requests(POWER_STATE));
-    let warm =
-        beds.iter().zip(&requests).zip(sizes).all(|((bed, requests), vms)| bed.warm(requests, settings.pick(vms.max(1000), 200)));
-    let count = settings.pick("50000", "500");
+fn size(run_options: &RunOptions) -> Figures {
+    let sizes = run_options.pick([50, 1000, 10_000], [50, 100, 200]);
+    let setups = sizes.map(|vms| Setup::start(Scene::with_vms(vms)));
+    let requests = setups.each_ref().map(|setup| setup.requests(POWER_STATE));
+    let warm = setups
+        .iter()
+        .zip(&requests)
+        .zip(sizes)
+        .all(|((setup, requests), vms)| setup.warm(requests, run_options.pick(vms.max(1000), 200)));
+    let count = run_options.pick("50000", "500");
     let mut costs = sizes.map(|_| Vec::new());
-    for _ in 0..settings.pick(7, 3) {
-        for ((bed, requests), costs) in beds.iter().zip(&requests).zip(&mut costs) {
-            let pid = bed.pid().to_string();
-            let report = bed.load(requests, &["-n", "16", "-c", count, "-w", "0", "--worker-pid", &pid]);
+    for _ in 0..run_options.pick(7, 3) {
+        for ((setup, requests), costs) in setups.iter().zip(&requests).zip(&mut costs) {
+            let pid = setup.pid().to_string();
+            let report = setup.load(requests, &["-n", "16", "-c", count, "-w", "0", "--worker-pid", &pid]);
             assert_eq!(failures(&report), 0, "{report}");
             costs.push(number(&report["worker"]["cpu_seconds_per_1000"]));
         }
@@ -224,8 +228,8 @@ const COUNTERS: [&str; 20] = [
     "sys.uptime.second.latest",
 ];
 
-fn counters(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(1000, 100)));
+fn counters(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(1000, 100)));
     let mut lines = String::new();
     for counter in COUNTERS {
         let request = json!({
@@ -234,24 +238,26 @@ fn counters(settings: &Settings) -> Figures {
         });
         writeln!(lines, "{request}").expect("text");
     }
-    let mut client = bed.stack.client();
-    let known = bed.ask(&mut client, json!({"method": "vm.perf.metric.get", "name": "vm-00001", "counter-name": COUNTERS[0]}));
+    let mut client = setup.stack.client();
+    let known = setup.ask(&mut client, json!({"method": "vm.perf.metric.get", "name": "vm-00001", "counter-name": COUNTERS[0]}));
     if known["msg"] == "Unknown or missing task/method name" {
         return Figures::missing("this build has no performance methods");
     }
-    let requests = bed.requests(&lines);
-    // In the first rounds the worker learns what is asked for, and how often.
-    let round = settings.pick(20_000.0, 2000.0);
-    let (learning, counted) = settings.pick((2.0, 3.0), (1.0, 1.0));
-    let (rate, seconds) = ((round / 60.0_f64).to_string(), (60.0 * (learning + counted) + 5.0).to_string());
-    let before = received(&bed);
+    let requests = setup.requests(&lines);
+    // In the first rounds the worker learns which counters are asked for, and how often.
+    let round = run_options.pick(20_000.0, 2000.0);
+    let (learning, counted) = run_options.pick((2.0, 3.0), (1.0, 1.0));
+    let rate = (round / 60.0_f64).to_string();
+    let seconds = (60.0 * (learning + counted) + 5.0).to_string();
+    let before = received(&setup);
     let (report, calls, minutes) = thread::scope(|scope| {
-        let load = scope.spawn(|| bed.load(&requests, &["-n", "64", "--rate", &rate, "-d", &seconds, "-w", "0"]));
-        wait_until(LONG, "the rounds before", || received(&bed) > before + learning * round);
-        bed.simulator.reset_calls();
+        let load = scope.spawn(|| setup.load(&requests, &["-n", "64", "--rate", &rate, "-d", &seconds, "-w", "0"]));
+        wait_until(LONG, "the rounds before", || received(&setup) > before + learning * round);
+        setup.simulator.reset_calls();
         let start = Instant::now();
-        wait_until(LONG, "the rounds that count", || received(&bed) > before + (learning + counted) * round);
-        let (calls, minutes) = (bed.simulator.calls(), start.elapsed().as_secs_f64() / 60.0);
+        wait_until(LONG, "the rounds that count", || received(&setup) > before + (learning + counted) * round);
+        let calls = setup.simulator.calls();
+        let minutes = start.elapsed().as_secs_f64() / 60.0;
         (load.join().expect("the load"), calls, minutes)
     });
     let per_minute = |method: &str| calls.methods.get(method).copied().unwrap_or(0) as f64 / minutes;
@@ -261,14 +267,14 @@ fn counters(settings: &Settings) -> Figures {
     Figures::new(shown, query <= 100.0 && failures(&report) == 0, json!({"calls": calls.methods, "report": report}))
 }
 
-fn change(settings: &Settings) -> Figures {
-    let count = settings.pick(200, 20);
-    let bed = Bed::start(Scene { vms: settings.pick(1000, 50), documents: true, ..Scene::default() });
-    let warm = bed.warm(&bed.requests(&POWER_STATE.replace("runtime.powerState", PROBED)), settings.pick(3000, 200));
-    bed.churn(json!({"rate": 50}));
-    let mut client = bed.stack.client();
-    let delays: Vec<f64> = (0..count).map(|turn| delay_of_change(&bed, &mut client, 100_000 + turn)).collect();
-    let own = reference(&bed.simulator, "push", &["-vm", PROBE, "-count", &count.to_string()]);
+fn change(run_options: &RunOptions) -> Figures {
+    let count = run_options.pick(200, 20);
+    let setup = Setup::start(Scene { vms: run_options.pick(1000, 50), documents: true, ..Scene::default() });
+    let warm = setup.warm(&setup.requests(&POWER_STATE.replace("runtime.powerState", PROBED)), run_options.pick(3000, 200));
+    setup.churn(json!({"rate": 50}));
+    let mut client = setup.stack.client();
+    let delays: Vec<f64> = (0..count).map(|turn| delay_of_change(&setup, &mut client, 100_000 + turn)).collect();
+    let own = reference(&setup.simulator, "push", &["-vm", PROBE, "-count", &count.to_string()]);
     let p99 = percentile(&delays, 99);
     let shown = format!(
         "{p99:.0} ms, p50 {:.0} ms (the simulator's own push: p99 {:.0} ms, p50 {:.0} ms){}",
@@ -281,11 +287,11 @@ fn change(settings: &Settings) -> Figures {
 }
 
 /// Milliseconds from a change to the first check that shows it.
-fn delay_of_change(bed: &Bed, client: &mut Client, value: i32) -> f64 {
+fn delay_of_change(setup: &Setup, client: &mut Client, value: i32) -> f64 {
     let start = Instant::now();
-    bed.simulator.set("VirtualMachine", PROBE, PROBED, &json!(value));
+    setup.simulator.set("VirtualMachine", PROBE, PROBED, &json!(value));
     let question = json!({"method": "vm.get", "name": PROBE, "properties": [PROBED]});
-    wait_until(SOON, "the change in a check", || bed.ask(client, question.clone())["result"][0][PROBED] == json!(value));
+    wait_until(SOON, "the change in a check", || setup.ask(client, question.clone())["result"][0][PROBED] == json!(value));
     start.elapsed().as_secs_f64() * 1000.0
 }
 
@@ -302,39 +308,41 @@ const DISCOVERED: [&str; 10] = [
     "guest.toolsRunningStatus",
 ];
 
-fn discover(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene::of(settings.pick(10_000, 200)));
+fn discover(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene::with_vms(run_options.pick(10_000, 200)));
     let request = json!({"method": "vm.discover", "hostname": "vc01.example.org", "properties": DISCOVERED});
-    let requests = bed.requests(&request.to_string());
-    // What is watched anew is there a moment after its first question, and of 10,000 machines that is a long moment.
-    let warm = (0..5).any(|_| bed.warm(&requests, 1));
+    let requests = setup.requests(&request.to_string());
+    // A new property is in memory a while after the first request for it, with 10,000 machines a long while.
+    let warm = (0..5).any(|_| setup.warm(&requests, 1));
     let set = format!("VirtualMachine={}", DISCOVERED.join(","));
-    let (mut ours, mut plain) = (Vec::new(), Vec::new());
+    let mut ours = Vec::new();
+    let mut plain = Vec::new();
     for _ in 0..9 {
-        let report = bed.load(&requests, &["-n", "1", "-c", "1", "-w", "0", "-t", "60000"]);
+        let report = setup.load(&requests, &["-n", "1", "-c", "1", "-w", "0", "-t", "60000"]);
         assert_eq!(failures(&report), 0, "{report}");
         ours.push(number(&report["requests"]["latency_us"]["p50"]) / 1000.0);
-        plain.extend(reference(&bed.simulator, "read", &["-rounds", "1", "-set", &set]));
+        plain.extend(reference(&setup.simulator, "read", &["-rounds", "1", "-set", &set]));
     }
     let ratio = median(&ours) / median(&plain);
     let shown = format!("{ratio:.2} ({:.0} ms against {:.0} ms){}", median(&ours), median(&plain), warmth(warm));
     Figures::new(shown, ratio <= 0.2, json!({"ms": ours, "reference_ms": plain}))
 }
 
-fn memory(settings: &Settings) -> Figures {
-    let bed = Bed::start(Scene { vms: settings.pick(10_000, 200), hosts: settings.pick(200, 10), documents: false });
-    let checks = bed.checks();
-    let warm = bed.warm(&checks, settings.pick(40_000, 1000));
-    let (time, wanted) = settings.pick((Duration::from_secs(600), 5_000_000.0), (Duration::from_secs(20), 1000.0));
+fn memory(run_options: &RunOptions) -> Figures {
+    let setup = Setup::start(Scene { vms: run_options.pick(10_000, 200), hosts: run_options.pick(200, 10), documents: false });
+    let checks = setup.checks();
+    let warm = setup.warm(&checks, run_options.pick(40_000, 1000));
+    let (time, wanted) = run_options.pick((Duration::from_secs(600), 5_000_000.0), (Duration::from_secs(20), 1000.0));
     let start = Instant::now();
-    let (mut checked, mut failed) = (0.0, 0);
-    let mut points = vec![(0.0, bed.memory() as f64)];
-    // Twice the time for a machine that is too slow for so many checks.
+    let mut checked = 0.0;
+    let mut failed = 0;
+    let mut points = vec![(0.0, setup.memory() as f64)];
+    // A machine that is too slow for this number of checks gets twice the time.
     while (start.elapsed() < time || checked < wanted) && start.elapsed() < 2 * time {
-        let report = bed.load(&checks, &["-d", "10", "-n", "32", "-w", "0"]);
+        let report = setup.load(&checks, &["-d", "10", "-n", "32", "-w", "0"]);
         checked += number(&report["requests"]["count"]);
         failed += failures(&report);
-        points.push((start.elapsed().as_secs_f64() / 60.0, bed.memory() as f64));
+        points.push((start.elapsed().as_secs_f64() / 60.0, setup.memory() as f64));
     }
     let late = &points[points.len() / 2..];
     let growth = slope(late) / 1e6;
@@ -344,12 +352,13 @@ fn memory(settings: &Settings) -> Figures {
         checked / 1e6,
         warmth(warm)
     );
-    // What a second half of ten minutes may add without anybody calling it growth: one part in a hundred a minute.
+    // In the second half, memory counts as flat up to one part in a hundred a minute.
     let met = last <= 120.0 && growth.abs() <= last / 100.0 && checked >= wanted && failed == 0;
     Figures::new(shown, met, json!({"minutes_and_bytes": points, "checks": checked, "failed": failed}))
 }
 
-/// What a worker always watches, as `crates/inventory/src/snapshot/base.rs` has it: beside these, [`EVERYWHERE`].
+/// The properties that a worker always watches, as `crates/inventory/src/snapshot/base.rs` has them; in addition those of
+/// [`EVERYWHERE`].
 const WATCHED: [(&str, &str); 9] = [
     (
         "VirtualMachine",
@@ -367,47 +376,49 @@ const WATCHED: [(&str, &str); 9] = [
 ];
 const EVERYWHERE: &str = "name,parent,overallStatus,triggeredAlarmState";
 
-fn first_load(settings: &Settings) -> Figures {
-    let mut bed = Bed::without_worker(Scene::of(settings.pick(10_000, 200)));
+fn first_load(run_options: &RunOptions) -> Figures {
+    let mut setup = Setup::without_worker(Scene::with_vms(run_options.pick(10_000, 200)));
     let sets: Vec<String> = WATCHED.iter().map(|(kind, own)| format!("{kind}={EVERYWHERE}{own}")).collect();
     let options: Vec<&str> = ["-rounds", "1"].into_iter().chain(sets.iter().flat_map(|set| ["-set", set])).collect();
-    let (mut ours, mut plain) = (Vec::new(), Vec::new());
-    for _ in 0..settings.pick(7, 2) {
-        bed.start_worker();
+    let mut ours = Vec::new();
+    let mut plain = Vec::new();
+    for _ in 0..run_options.pick(7, 2) {
+        setup.start_worker();
         let mut load = Value::Null;
         wait_until(SOON, "the first load", || {
-            let cache = bed.agent()["vsphere"]["cache"].take();
+            let cache = setup.agent()["vsphere"]["cache"].take();
             load = cache["counters"]["load_seconds"].clone();
             cache["state"] == "live" && number(&load) > 0.0
         });
         ours.push(number(&load) * 1000.0);
-        bed.stack.workers.clear();
-        plain.extend(reference(&bed.simulator, "read", &options));
+        setup.stack.workers.clear();
+        plain.extend(reference(&setup.simulator, "read", &options));
     }
     let ratio = median(&ours) / median(&plain);
     let shown = format!("{ratio:.2} ({:.0} ms against {:.0} ms)", median(&ours), median(&plain));
     Figures::new(shown, ratio <= 1.5, json!({"ms": ours, "reference_ms": plain}))
 }
 
-fn restart(settings: &Settings) -> Figures {
-    let mut bed = Bed::start(Scene { vms: settings.pick(1000, 50), documents: true, ..Scene::default() });
-    let checks = bed.requests(&(POWER_STATE.to_owned() + "\n" + &POWER_STATE.replace("runtime.powerState", PROBED)));
-    let warm = bed.warm(&checks, settings.pick(6000, 400));
-    let seconds = settings.pick("60", "40");
-    let address = bed.simulator.address();
+fn restart(run_options: &RunOptions) -> Figures {
+    let mut setup = Setup::start(Scene { vms: run_options.pick(1000, 50), documents: true, ..Scene::default() });
+    let checks = setup.requests(&(POWER_STATE.to_owned() + "\n" + &POWER_STATE.replace("runtime.powerState", PROBED)));
+    let warm = setup.warm(&checks, run_options.pick(6000, 400));
+    let seconds = run_options.pick("60", "40");
+    let address = setup.simulator.address();
     let options = ["-d", seconds, "--rate", "500", "-n", "64", "-w", "0"];
-    let frontend = bed.stack.frontend();
-    let before = received(&bed);
+    let frontend = setup.stack.frontend();
+    let before = received(&setup);
     let (report, fresh) = thread::scope(|scope| {
-        let load = scope.spawn(|| crate::bed::load(&frontend, &checks, &options));
-        // The load asks for its names first.
-        wait_until(SOON, "the load", || received(&bed) > before + 1000.0);
-        bed.simulator.process().kill();
+        let load = scope.spawn(|| crate::setup::load(&frontend, &checks, &options));
+        // The load begins with requests for the names.
+        wait_until(SOON, "the load", || received(&setup) > before + 1000.0);
+        setup.simulator.process().kill();
         let down = Instant::now();
         thread::sleep(Duration::from_secs(20).saturating_sub(down.elapsed()));
-        bed.simulator = Simulator::start(&SimOptions { vms: settings.pick(1000, 50), listen: address, ..SimOptions::default() });
+        setup.simulator =
+            Simulator::start(&SimOptions { vms: run_options.pick(1000, 50), listen: address, ..SimOptions::default() });
         let mut client = Client::new(frontend.clone());
-        let fresh = delay_of_change(&bed, &mut client, 123_456) / 1000.0;
+        let fresh = delay_of_change(&setup, &mut client, 123_456) / 1000.0;
         (load.join().expect("the load"), fresh)
     });
     let failed = failures(&report);
@@ -417,8 +428,8 @@ fn restart(settings: &Settings) -> Figures {
 }
 
 /// Requests that the proxy has received.
-fn received(bed: &Bed) -> f64 {
-    number(&bed.stack.proxy_status()["result"]["counters"]["received"])
+fn received(setup: &Setup) -> f64 {
+    number(&setup.stack.proxy_status()["result"]["counters"]["received"])
 }
 
 fn warmth(warm: bool) -> &'static str {

@@ -12,36 +12,36 @@ use vpoller_testkit::{Host, SimOptions, Simulator, Stack, process, wait_until, w
 
 /// The longest that any load runs.
 const LIMIT: Duration = Duration::from_secs(3600);
-/// Limit for everything that should take a moment.
+/// Limit for everything that should not take long.
 const SOON: Duration = Duration::from_secs(120);
-/// Passes over all checks after which a worker should know what it is asked for.
+/// Passes over all checks after which a worker should have learned all properties.
 const PASSES: usize = 12;
-/// Passes in which it may still be learning.
+/// Passes in which it may still learn.
 const FEW: usize = 3;
-/// What waits for changes, and costs a vCenter nothing.
+/// The method that waits for changes, which costs a vCenter nothing.
 pub const LONG_POLL: &str = "WaitForUpdatesEx";
-/// The vSphere host that the files of requests name.
+/// The vSphere host in the files of requests.
 const DOCUMENTED: &str = "vc01.example.org";
 
 /// A simulated vCenter with vPoller in front of it.
-pub struct Bed {
+pub struct Setup {
     pub simulator: Simulator,
     pub stack: Stack,
     pub host: String,
     folder: TempDir,
 }
 
-/// What to simulate, beside the number of virtual machines.
+/// What to simulate.
 #[derive(Clone, Copy, Default)]
 pub struct Scene {
     pub vms: usize,
     pub hosts: usize,
-    /// Also the named objects of the documents, for a scenario that needs one that nobody else changes.
+    /// Also the named objects of the documents, for a scenario that needs an object that only it changes.
     pub documents: bool,
 }
 
 impl Scene {
-    pub fn of(vms: usize) -> Self {
+    pub fn with_vms(vms: usize) -> Self {
         Self { vms, ..Self::default() }
     }
 
@@ -52,12 +52,12 @@ impl Scene {
     }
 }
 
-impl Bed {
-    /// Starts everything; the worker with as many sockets as it takes by itself.
+impl Setup {
+    /// Starts everything; the worker with its default number of sockets.
     pub fn start(scene: Scene) -> Self {
-        let mut bed = Self::without_worker(scene);
-        bed.start_worker();
-        bed
+        let mut setup = Self::without_worker(scene);
+        setup.start_worker();
+        setup
     }
 
     pub fn without_worker(scene: Scene) -> Self {
@@ -86,7 +86,7 @@ impl Bed {
         line.trim().strip_suffix(" kB").and_then(|text| text.parse::<u64>().ok()).expect("kilobytes") * 1024
     }
 
-    /// A file of requests for this bed: the lines with its host's name.
+    /// Writes a file of requests: the lines, with the name of this vSphere host.
     pub fn requests(&self, lines: &str) -> String {
         let name = format!("requests-{}", fs::read_dir(self.folder.path()).expect("own folder").count());
         let path = self.folder.path().join(name);
@@ -105,8 +105,8 @@ impl Bed {
         load(&self.stack.frontend(), requests, options)
     }
 
-    /// Asks `count` requests at a time until a whole pass costs vCenter no call but long polls; whether it came to that. Gives
-    /// up when a pass after the first few costs no less than the one before.
+    /// Sends `count` requests a pass until a whole pass costs vCenter no call but long polls, and returns whether that was reached.
+    /// Gives up when a pass after the first few costs no fewer calls than the one before.
     pub fn warm(&self, requests: &str, count: usize) -> bool {
         let count = count.to_string();
         let mut before = u64::MAX;
@@ -128,18 +128,18 @@ impl Bed {
         calls.total - calls.methods.get(LONG_POLL).copied().unwrap_or(0)
     }
 
-    /// Asks one question.
+    /// Sends one request.
     pub fn ask(&self, client: &mut Client, mut message: Value) -> Value {
         message["hostname"] = json!(self.host);
         client.ask(&message, SOON)
     }
 
-    /// Changes how things change by themselves.
+    /// Sets how the simulator changes its objects.
     pub fn churn(&self, pace: Value) {
         self.simulator.page("POST", "/churn", &pace.to_string());
     }
 
-    /// What the worker tells about its agent.
+    /// The status of the worker's agent.
     pub fn agent(&self) -> Value {
         self.stack.workers[0].status()["result"]["agents"][0].take()
     }
