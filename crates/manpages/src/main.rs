@@ -45,7 +45,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The command without subcommands and what is hidden: options for us or for old scripts only.
+/// The command without its subcommands and hidden options, which are for development or for old scripts.
 fn visible(command: &Command) -> Command {
     let options = command.get_arguments().filter(|option| !option.is_hide_set()).cloned();
     let mut shown = Command::new(command.get_name().to_owned())
@@ -90,7 +90,7 @@ fn complete(command: &Command, folder: &Path) -> Result<()> {
         clap_complete::generate(shell, &mut with_values, name, &mut text);
         let mut text = String::from_utf8(text).context("completions are text")?;
         match shell {
-            // The generator takes the hyphen in our names for the border between a command and its subcommand.
+            // The generator takes the hyphen in a program's name for the border between a command and its subcommand.
             Shell::Bash => text = text.replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__")),
             Shell::Fish => text += &words_for_fish(command),
             _ => {}
@@ -112,7 +112,7 @@ fn words_for_fish(command: &Command) -> String {
     words.iter().map(line).collect()
 }
 
-/// Options whose values the worker's tables know offer these.
+/// Adds the names of methods and helpers, from the worker's tables, to the options that take them.
 fn values(command: Command) -> Command {
     let methods = METHODS.iter().map(|method| method.name);
     let helpers = HELPERS.iter().map(|helper| helper.name());

@@ -1,4 +1,4 @@
-//! Manual pages.
+//! Writes manual pages.
 
 use std::path::Path;
 

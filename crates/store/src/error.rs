@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
 
-/// What failed, on which file. No variant carries a password.
+/// What failed, on which file. No variant has a password in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is no such file.
     #[error("{} does not exist; create it with `vconnector-cli -d {} init`", .0.display(), .0.display())]
     Missing(PathBuf),
-    /// The file is there and already holds hosts, so it is not initialised again.
+    /// The file already holds hosts, so it is not initialised again.
     #[error("{} already has a table `hosts`; nothing was changed", .0.display())]
     Exists(PathBuf),
     /// The file belongs to some other program.
@@ -32,16 +32,16 @@ pub enum Error {
     Corrupt {
         /// The file.
         path: PathBuf,
-        /// SQLite's word for it.
+        /// SQLite's text.
         cause: String,
     },
-    /// Passwords in clear text that every user of the machine can read.
+    /// The file holds passwords, and every user of the machine can read it.
     #[error("{} holds passwords and can be read by every user; run `chmod 600 {}`", .0.display(), .0.display())]
     Exposed(PathBuf),
-    /// Somebody else held the file for longer than the busy timeout.
+    /// Another program locked the file for longer than the busy timeout.
     #[error("{} is kept locked by another program; try again", .0.display())]
     Locked(PathBuf),
-    /// The file, or its directory, does not let us write.
+    /// The file, or its directory, cannot be written.
     #[error("{} cannot be written; run this as the file's owner, who must be able to write its directory too", .0.display())]
     ReadOnly(PathBuf),
     /// The host is not in the table.
@@ -59,7 +59,7 @@ pub enum Error {
         what: &'static str,
         /// What was given; never a password.
         value: String,
-        /// Why not, and what would do.
+        /// Why not, and which values can be.
         reason: &'static str,
     },
     /// A stored value that cannot be used.
@@ -72,7 +72,7 @@ pub enum Error {
         /// The column.
         column: &'static str,
     },
-    /// The operating system refused.
+    /// The operating system reported an error.
     #[error("cannot {action} {}: {source}{}", .path.display(), advice(source))]
     Io {
         /// What was attempted.
@@ -82,7 +82,7 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
-    /// Anything else that SQLite says.
+    /// Any other error of SQLite.
     #[error("cannot use {}: {source}", .path.display())]
     Sqlite {
         /// The file.
@@ -100,14 +100,14 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl Error {
-    /// Turns what SQLite reports into what the reader can do about it.
+    /// The error for one of SQLite, with what the operator can do about it.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Corrupt { path, cause: source.to_string() },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked(path),
             Some(ErrorCode::ReadOnly) => Self::ReadOnly(path),
-            // SQLite does not say why; the system does.
+            // SQLite does not say why, the operating system does.
             Some(ErrorCode::CannotOpen) => match File::open(&path) {
                 Err(error) => Self::io("open", &path)(error),
                 Ok(_) => Self::Sqlite { path, source },

@@ -1,4 +1,4 @@
-//! The file itself: there or not, and who can read it.
+//! The database file: whether it exists, and who can read it.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
@@ -17,7 +17,8 @@ pub fn readable_by_others(file: &fs::Metadata) -> bool {
     file.permissions().mode() & READABLE_BY_OTHERS != 0
 }
 
-/// Whether every user of the machine can read the database. A group that may read is somebody's decision and left alone.
+/// Whether every user of the machine can read the database. A group that may read it was chosen by the administrator and
+/// is left alone.
 ///
 /// # Errors
 /// When there is no such file, or it cannot be looked at.

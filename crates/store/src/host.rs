@@ -38,10 +38,10 @@ impl PartialEq for Host {
 /// How a host's certificate is checked.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum TlsChoice {
-    /// Nobody decided: a row of the original tool, which never checked. Connect unverified, and warn.
+    /// No choice was made: a row of the original tool, which never checked certificates. Workers connect unverified, and warn.
     #[default]
     Unset,
-    /// Against the system's certificate authorities; what hosts added by our tool get.
+    /// Against the system's certificate authorities; the choice for hosts that `vconnector-cli` adds.
     Verify,
     /// Against the authorities in this PEM file.
     CaFile(PathBuf),
@@ -66,7 +66,7 @@ impl TlsChoice {
         Ok(Self::Pin(pairs.join(":")))
     }
 
-    /// The word and the detail under which the choice is stored.
+    /// The two columns in which the choice is stored.
     pub(crate) fn columns(&self) -> Result<(Option<&'static str>, Option<String>), Error> {
         Ok(match self {
             Self::Unset => (None, None),
@@ -93,7 +93,7 @@ impl TlsChoice {
     }
 }
 
-/// One or two words for a table.
+/// One or two words for the table of `vconnector-cli`.
 impl fmt::Display for TlsChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,7 +106,7 @@ impl fmt::Display for TlsChoice {
     }
 }
 
-/// The worker has another working directory than the person who names the file.
+/// Workers have another working directory than the tool, so the path must be absolute.
 fn absolute(path: &std::path::Path) -> Result<String, Error> {
     let full = std::path::absolute(path).map_err(Error::io("resolve", path))?;
     let refused =

@@ -1,4 +1,4 @@
-//! `vconnector.db`: which vSphere hosts there are and how to log in to them.
+//! `vconnector.db`: the registered vSphere hosts and how to log in to them.
 //!
 //! The file and its table `hosts(host TEXT UNIQUE, user TEXT, pwd TEXT, enabled INTEGER)` belong to the original tool as much as
 //! to us: it may read and write them at any time, while we have them open too. So the table is never altered, the journal mode is

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::{DEFAULT_PORT, Error, Host, TlsChoice, file};
 
-/// The open database. Calls block, for up to 5 s while another program holds the file: not for a tokio thread.
+/// The open database. Calls block, for up to 5 s while another program locks the file, so they must not run on a tokio thread.
 pub struct Store {
     connection: Connection,
     path: PathBuf,
@@ -50,7 +50,8 @@ impl Store {
         let path = path.as_ref();
         let new = file::make(path)?;
         let store = Self::connect(path)?;
-        let (transaction, fail) = (store.begin()?, |error| store.fail(error));
+        let transaction = store.begin()?;
+        let fail = |error| store.fail(error);
         match any_table(&transaction).map_err(fail)? {
             None => {}
             Some(table) if table == "hosts" => return Err(Error::Exists(path.to_owned())),
@@ -69,7 +70,7 @@ impl Store {
         let fail = |error| Error::sqlite(path, error);
         let connection = Connection::open_with_flags(path, flags).map_err(fail)?;
         connection.busy_timeout(BUSY).map_err(fail)?;
-        // A removed password is overwritten, not merely forgotten. This setting belongs to the connection, not to the file.
+        // A removed password is overwritten in the file. This setting belongs to the connection, not to the file.
         connection.pragma_update(None, "secure_delete", true).map_err(fail)?;
         Ok(Self { connection, path: path.to_owned() })
     }
@@ -88,7 +89,7 @@ impl Store {
     /// When the file cannot be read, or a text in it is no text.
     pub fn hosts(&self) -> Result<Vec<Host>, Error> {
         let fail = |error| self.fail(error);
-        // One snapshot for the question whether our table exists and for the answer.
+        // One transaction for both: whether the second table exists, and its rows.
         let transaction = self.connection.unchecked_transaction().map_err(fail)?;
         let settings = if self.columns(SETTINGS_TABLE)?.is_empty() { NO_SETTINGS } else { SETTINGS_TABLE };
         let sql = format!(
@@ -118,7 +119,7 @@ impl Store {
         Ok(Host { user: self.text(row, "user", &name)?, password, enabled, port, tls, host: name })
     }
 
-    /// A text column of a table that anybody may have filled: numbers are texts too, nothing is the empty text.
+    /// A text column of a table that other programs may have written: numbers are texts too, NULL is the empty text.
     fn text(&self, row: &Row<'_>, column: &'static str, host: &str) -> Result<String, Error> {
         let refused = || Error::Text { path: self.path.clone(), host: host.to_owned(), column };
         match row.get_ref(column).map_err(|error| self.fail(error))? {
@@ -163,7 +164,7 @@ impl Store {
     /// # Errors
     /// When the file cannot be written.
     pub fn remove(&self, host: &str) -> Result<bool, Error> {
-        // The trigger takes our row along, for the original tool too.
+        // The trigger removes the row of the second table, for the original tool too.
         self.change(|transaction| transaction.execute("DELETE FROM hosts WHERE host = ?1", [host])).map(|rows| rows > 0)
     }
 
@@ -219,7 +220,7 @@ impl Store {
         }
     }
 
-    /// Runs one change as a whole, our own table being there. One that changes no row leaves the file as it was.
+    /// Runs one change in a transaction, after making the second table. A change of no row leaves the file as it was.
     fn change(&self, change: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<usize>) -> Result<usize, Error> {
         let transaction = self.begin()?;
         let fail = |error| self.fail(error);
@@ -230,7 +231,7 @@ impl Store {
         Ok(rows)
     }
 
-    /// Takes the write lock at once, which is what makes the busy timeout hold for the whole change.
+    /// Takes the write lock at once, so that the busy timeout holds for the whole change.
     fn begin(&self) -> Result<Transaction<'_>, Error> {
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate);
         transaction.map_err(|error| self.fail(error))
@@ -249,13 +250,13 @@ impl Store {
     }
 }
 
-/// A table that is there, ours first.
+/// Any table of the file, one of this crate first.
 fn any_table(connection: &Connection) -> rusqlite::Result<Option<String>> {
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name = 'hosts' DESC LIMIT 1";
     connection.query_row(sql, [], |row| row.get(0)).optional()
 }
 
-/// Requests name hosts with the blanks around them cut off, so a name with blanks could never be asked for.
+/// Blanks around the host name of a request are removed, so a name with blanks around it could never be asked for.
 fn valid_host(host: &str) -> Result<(), Error> {
     if host.is_empty() || host.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(Error::Value { what: "host", value: host.to_owned(), reason: "is no host name or address" });
@@ -275,7 +276,7 @@ fn valid_user(user: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// How long another program may keep the file before a call fails.
+/// How long another program may lock the file before a call fails.
 const BUSY: Duration = Duration::from_secs(5);
 
 /// The original's table, as the original makes it.
@@ -289,9 +290,9 @@ const SETTINGS: &str = "CREATE TABLE IF NOT EXISTS vpoller_hosts ( host TEXT PRI
     CREATE TRIGGER IF NOT EXISTS vpoller_hosts_forget AFTER DELETE ON hosts
     BEGIN DELETE FROM vpoller_hosts WHERE host = OLD.host; END";
 
-/// Stands in for our table in a file that only the original wrote.
+/// Replaces the second table in a file that only the original tool wrote.
 const NO_SETTINGS: &str = "(SELECT NULL AS host, NULL AS port, NULL AS tls, NULL AS detail)";
 
-/// The settings of a host that our tool adds.
+/// The settings of a host that `vconnector-cli` adds.
 const ADOPT: &str = "INSERT INTO vpoller_hosts (host, tls) VALUES (?1, 'verify') \
     ON CONFLICT (host) DO UPDATE SET tls = coalesce(tls, excluded.tls)";

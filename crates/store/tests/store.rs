@@ -43,7 +43,7 @@ fn original_add(host: &str, password: &str) -> String {
     format!("c.execute('INSERT OR REPLACE INTO hosts VALUES (?,?,?,?)', ('{host}', 'root', '{password}', 0))")
 }
 
-/// A file as the original leaves it: readable by everybody who may enter the directory.
+/// A file as the original leaves it: readable by all users who may enter the directory.
 fn by_the_original() -> Scratch {
     let scratch = scratch();
     python(&scratch.path, &format!("{ORIGINAL_INIT}\n{}", original_add("vc01", "p4ssw0rd")));
@@ -61,10 +61,11 @@ fn only(store: &Store) -> Host {
 fn a_new_file_belongs_to_the_directorys_owner() {
     let scratch = scratch();
     let folder = scratch.path.parent().unwrap();
-    // Only root may; for anybody else the directory is their own, and so is the file.
+    // Only root can give files away; other users own the directory and the file.
     let _ = chown(folder, Some(4711), Some(4712));
     Store::create(&scratch.path).unwrap();
-    let (folder, file) = (fs::metadata(folder).unwrap(), fs::metadata(&scratch.path).unwrap());
+    let folder = fs::metadata(folder).unwrap();
+    let file = fs::metadata(&scratch.path).unwrap();
     assert_eq!((file.uid(), file.gid()), (folder.uid(), folder.gid()));
 }
 
