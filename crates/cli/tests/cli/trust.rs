@@ -15,7 +15,7 @@ use crate::program::{Finished, on_terminal, run};
 const PROGRAM: &str = "vconnector-cli";
 const QUESTION: &str = "shall it be pinned? [y/N] ";
 
-/// A TLS server with a fresh certificate, which it shows to everybody; ends with the test.
+/// A TLS server with a new certificate, which every client gets; ends with the test.
 struct TlsServer {
     address: SocketAddr,
     sha256: String,

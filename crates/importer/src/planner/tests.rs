@@ -54,7 +54,7 @@ fn zabbix() -> ZabbixState {
     }
 }
 
-/// A host that somebody made.
+/// A host without this program's tags.
 fn host(id: &str, name: &str, vcenter: Option<&str>) -> Host {
     let one = |value: &str| Macro { id: format!("m{id}"), name: HOST_MACRO.to_owned(), value: Some(value.to_owned()) };
     Host {
@@ -150,7 +150,7 @@ fn a_moved_machine_changes_its_clusters_group_and_no_other() {
     let after = apply_until_stable(&plain(), &moved, &before, NOTHING);
     assert_eq!(groups_of(&after, "vm01"), ["virtual machines", "Our own", "cluster02"]);
     assert_eq!(after.hosts[0].tag(CLUSTER_TAG), Some("cluster02"));
-    // Whoever takes it out of the group by hand is not contradicted.
+    // An administrator who removes it from the group is not overruled.
     before.hosts[0].groups.retain(|group| group.name != "cluster01");
     assert!(make(&plain(), &[("vm-1", "vm01", "host-1")], &before, NOTHING).is_empty());
     let still = config("", "  sync: []\n");
@@ -223,7 +223,7 @@ fn a_large_part_of_a_type_is_not_deleted_without_a_word() {
     some_theirs.hosts[50..].iter_mut().for_each(|host| host.tags.push(theirs.clone()));
     let plan = make(&ignoring, &on_one_host(&machines(0..45)), &some_theirs, DELETE);
     assert_eq!((plan.deletions().count(), plan.refusals.len()), (40 + 5, 0), "{plan}");
-    // Ten are never too many, and who allows that there is none at all needs no second word.
+    // Ten are never too many, and --allow-empty needs no limit beside it.
     let few = apply_until_stable(&plain(), &on_one_host(&machines(0..11)), &zabbix(), NOTHING);
     assert_eq!(deleted(10..11, &few, DELETE), (10, None));
     let plan = make(&plain(), &[], &before, DeletionOptions { allow_empty: true, ..DELETE });
@@ -285,7 +285,7 @@ fn hosts_of_the_original_importer_are_taken_over_for_good_where_the_configuratio
     assert_eq!((host.tag(VCENTER_TAG), host.tag(OBJECT_TAG)), (Some(VCENTER), Some("VirtualMachine:vm-1")));
     assert_eq!(groups_of(&after, "vm 01"), ["virtual machines", "cluster02"]);
     assert_eq!(host.tag(ADOPTED_TAG), None);
-    // Renamed later, both of its names follow, and when its machine is gone it is ours to delete. The word was for that one run.
+    // Renamed later, both of its names follow, and when its machine is gone it may be deleted. `adopt` mattered in that one run only.
     let renamed = apply_until_stable(&plain(), &[("vm-1", "vm 02", "host-2")], &after, NOTHING);
     assert_eq!((renamed.hosts[0].technical.as_str(), renamed.hosts[0].visible.as_str()), ("vm_02", "vm 02"));
     assert!(names(&apply_until_stable(&plain(), &[("vm-9", "other", "host-1")], &renamed, DELETE)) == ["other"]);
@@ -309,7 +309,7 @@ fn what_others_made_is_never_deleted() {
     assert!(before.hosts[3].tags.is_empty() && before.hosts[1].tags.is_empty());
     let after = apply_until_stable(&plain(), &[("vm-9", "new", "host-1")], &before, DELETE);
     assert_eq!(names(&after), ["notes about vc01", VCENTER, "vm02", "vm03", "new"]);
-    // Who took it over stays as it was decided, until its tag is removed.
+    // The tag of the first take-over stays in force until it is removed.
     let own = config("", "  adopt: own\n");
     assert_eq!(apply_until_stable(&own, &[("vm-9", "new", "host-1")], &after, DELETE).hosts, after.hosts);
     let mut unmarked = after.clone();
@@ -320,7 +320,7 @@ fn what_others_made_is_never_deleted() {
     assert!(plan.strangers.iter().any(|message| message.text.contains("notes about vc01")));
 }
 
-/// A host of ours that stands for another vCenter's object.
+/// A host with this program's tags that stands for another vCenter's object.
 fn of_another_vcenter(id: &str, name: &str, moid: &str) -> Host {
     let mut other = host(id, name, Some("vc02.example.org"));
     let tag = |tag: &str, value: String| Tag { tag: tag.to_owned(), value };

@@ -7,7 +7,7 @@ use crate::real::run_planned;
 use crate::run::{import, lines};
 use crate::setup::{Setup, TEMPLATES, groups, value};
 
-/// New groups for new machines, and a new macro for old ones: each is done, and nobody hears of it.
+/// New groups for new machines, and a new macro for old ones: each is created, and the answer gets lost.
 pub fn survives_lost_answers(setup: &Setup) {
     setup.small.page("POST", "/vm/create", r#"{"name": "lost1"}"#);
     setup.wait_for_rows("the new machine", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "lost1"));
@@ -41,7 +41,7 @@ pub fn survives_errors(setup: &Setup) {
     }
     setup.wait_for_rows("the new machines", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "e4"));
     let hostile = |call: &FrontendCall| match (call.method.as_str(), call.nth) {
-        // Done, and nobody hears of it.
+        // Created, and the answer gets lost.
         ("host.create", 0) => FrontendReply::Lose(200, r#"{"jsonrpc":"2.0","resu"#.to_owned()),
         _ => FrontendReply::Forward,
     };

@@ -12,7 +12,7 @@ use vpoller_testkit::{Peer, terminal};
 use crate::frontend::{Frontend, FrontendCall, FrontendReply};
 use crate::run::{PROGRAM, import, import_mode, lines, run, run_command};
 
-/// A vPoller with so many virtual machines on one host of one cluster.
+/// A vPoller with this number of virtual machines on one host of one cluster.
 fn vpoller(machines: usize) -> Peer {
     Peer::start(move |request| {
         let request: Value = serde_json::from_slice(request).unwrap();

@@ -93,7 +93,7 @@ fn imported(server: &Server, name: &str, moid: &str) -> Value {
     host.clone()
 }
 
-/// Each machine's name is what the item shows that asks for it. Zabbix checks at once what it is told to, if it knows the item.
+/// The item that asks for a machine's name has that name as its value. Zabbix checks an item at once on request, once it knows it.
 fn names_arrive(server: &Server, made: &[(&str, String)], hosts: &[Value]) {
     let ids: Vec<&Value> = hosts.iter().map(|host| &host["hostid"]).collect();
     let shown = |items: &[Value], host: &Value| {

@@ -1,4 +1,4 @@
-//! The importer's life in a real Zabbix, of each series: one server, and one story told in steps.
+//! The importer's life in a real Zabbix, of each series: one server, and one story in steps.
 
 use std::fs;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::frontend::FrontendReply;
 use crate::run::{import, lines};
 use crate::setup::{LIGHT, MANY, PROXY, Setup, TEMPLATES, groups, import_templates, texts, value};
 
-/// The machine that somebody made a host for.
+/// The machine with a host that an administrator made.
 const TAKEN_OVER: &str = "vm02.example.org";
 
 #[test]
@@ -307,7 +307,7 @@ fn follows_the_configuration(setup: &Setup) {
     let of_host = format!("select value, type from hostmacro where macro = '{{$SECRET}}' and hostid = {}", id.as_str().unwrap());
     let secret = setup.server.sql(&of_host);
     assert_eq!(secret.trim(), "p4ssw0rd|1");
-    // One that everybody could read is secret now, like the new ones of all other machines.
+    // A macro that was readable is secret now, like the new ones of all other machines.
     let secrets = setup.server.sql("select distinct value, type from hostmacro where macro = '{$GUEST.PASSWORD}'");
     assert_eq!(secrets.trim(), "s3cret|1");
     assert_eq!(import(&text("  sync: [groups, templates, macros]\n"), &["--dry-run"]).stdout, "nothing to do\n");

@@ -48,7 +48,7 @@ impl Setup {
         let big = Simulator::start(&big);
         let hosts = [Host::at(small.address()), Host::at(big.address())];
         let stack = Stack::start(&hosts, 1);
-        // Its module asks nobody: what the importer asks is counted.
+        // The module of this server asks no vPoller, so that only the importer's requests are counted.
         let server = Setting::new(series, "vPollerProxy=tcp://127.0.0.9:9\n").server("");
         let setup = Self { small, _big: big, stack, server, series, names: hosts.map(|host| host.name) };
         import_templates(setup.api(), "legacy-native.yaml");
