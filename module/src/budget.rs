@@ -17,7 +17,7 @@ const PROXIES: u32 = 3;
 
 /// Sorts of Zabbix programs, as far as they limit an item's time differently.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ZabbixProgram {
+pub(crate) enum ZabbixProgram {
     /// Answers a server, which stops waiting after its own `Timeout`.
     Agent,
     /// Server or proxy: runs the item itself and waits as long as it takes.
@@ -26,14 +26,14 @@ pub enum ZabbixProgram {
 
 impl ZabbixProgram {
     /// The program by the name of its file. An unknown one counts as an agent, which has the stricter limit.
-    pub fn of_file_name(name: &str) -> Self {
+    pub(crate) fn of_file_name(name: &str) -> Self {
         if !name.contains("agent") && (name.contains("server") || name.contains("proxy")) { Self::Poller } else { Self::Agent }
     }
 }
 
 /// Everything that limits the time of one item.
 #[derive(Clone, Copy, Debug)]
-pub struct TimeLimits {
+pub(crate) struct TimeLimits {
     pub generation: Generation,
     pub program: ZabbixProgram,
     /// `vPollerTimeout` of the module's configuration.
@@ -46,7 +46,7 @@ pub struct TimeLimits {
 
 impl TimeLimits {
     /// Time for all tries together.
-    pub fn total(self) -> Duration {
+    pub(crate) fn total(self) -> Duration {
         match (self.generation, self.item, self.program, self.configured) {
             (Generation::Zabbix70, Some(item), ..) => less_margin(item),
             (_, _, ZabbixProgram::Poller, Some(configured)) => configured,
@@ -64,7 +64,7 @@ fn less_margin(limit: Duration) -> Duration {
 
 /// Number of tries, and how long each of them may take; the last one has all the time that is left.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Tries {
+pub(crate) struct Tries {
     /// At least 1.
     pub count: u32,
     /// Less than the whole time if there is more than one try.
@@ -73,7 +73,7 @@ pub struct Tries {
 
 impl Tries {
     /// Divides the time among `retries` tries. With several proxies, a dead one does not use up all of it.
-    pub fn divide(total: Duration, retries: u32, proxies: usize) -> Self {
+    pub(crate) fn divide(total: Duration, retries: u32, proxies: usize) -> Self {
         let proxies = u32::try_from(proxies).unwrap_or(PROXIES).clamp(1, PROXIES);
         let parts = if proxies > 1 { retries.max(PROXIES) } else { retries.max(1) };
         Self { count: retries.max(proxies), each: total / parts }

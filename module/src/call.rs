@@ -8,7 +8,7 @@ use crate::generation::Generation;
 
 /// One check: its parameters and, from Zabbix 7.0 on, its time limit.
 #[derive(Clone, Default)]
-pub struct ItemCall {
+pub(crate) struct ItemCall {
     /// The parameters; bytes that are not UTF-8 replaced. They may hold a password, hence no `Debug`.
     pub parameters: Vec<String>,
     /// The item's own time limit.
@@ -20,7 +20,7 @@ impl ItemCall {
     ///
     /// # Safety
     /// `request` points to a request of that generation.
-    pub unsafe fn read(request: *const RequestHead, generation: Generation) -> Self {
+    pub(crate) unsafe fn read(request: *const RequestHead, generation: Generation) -> Self {
         // SAFETY: every generation has the head.
         let head = unsafe { &*request };
         let count = usize::try_from(head.nparam).unwrap_or(0);

@@ -23,7 +23,7 @@ const SUFFIXES: [(char, u64); 4] = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 3
 
 /// What an item gets when vPoller answers with a failure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FailureHandling {
+pub(crate) enum FailureHandling {
     /// The item becomes not supported, with the reason.
     NotSupported,
     /// The reason is the item's value, as it was with the Python vPoller's module.
@@ -32,7 +32,7 @@ pub enum FailureHandling {
 
 /// The settings, with defaults for what the file does not set.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Upper limit of an item's time for all tries together; `None` when the file does not set it.
     pub timeout: Option<Duration>,
     /// Tries that share the time, at least 1.
@@ -44,7 +44,7 @@ pub struct Settings {
 
 /// An error in the configuration file.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file cannot be read, or a line of it cannot.
     #[error(transparent)]
     File(#[from] FileError),
@@ -61,7 +61,7 @@ pub enum ConfigError {
 
 /// The content of the configuration file, with all errors.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The file, which may not exist.
     pub path: PathBuf,
     /// Valid only without errors.
@@ -73,7 +73,7 @@ pub struct Config {
 
 impl Config {
     /// Reads the file that the environment names, else the usual one if there is one.
-    pub fn load() -> Self {
+    pub(crate) fn load() -> Self {
         match std::env::var_os(PATH_VARIABLE).filter(|path| !path.is_empty()) {
             Some(path) => Self::from_named_file(path),
             None => Self::from_optional_file(PathBuf::from(DEFAULT_PATH)),

@@ -10,7 +10,7 @@ use crate::symbols;
 
 /// Releases of Zabbix that are alike to a module, named after the first of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Generation {
+pub(crate) enum Generation {
     /// 2.2 and 2.4.
     Zabbix22,
     /// 3.0.
@@ -27,11 +27,11 @@ const WORDS: [(&str, Generation); 4] =
 
 /// Zabbix has the interface of 3.0 and before, but nothing shows which layout it uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Unknown;
+pub(crate) struct Unknown;
 
 impl Generation {
     /// The number to answer when this generation asks which interface the module has.
-    pub fn api_version(self) -> c_int {
+    pub(crate) fn api_version(self) -> c_int {
         match self {
             Self::Zabbix22 | Self::Zabbix30 => API_VERSION_1,
             Self::Zabbix32 | Self::Zabbix70 => API_VERSION_2,
@@ -42,14 +42,14 @@ impl Generation {
     ///
     /// # Errors
     /// When a wrong guess could write past the end of Zabbix's structures.
-    pub fn detect() -> Result<Self, Unknown> {
+    pub(crate) fn detect() -> Result<Self, Unknown> {
         LoaderSymbols::look().decide()
     }
 }
 
 /// A value of `vPollerHostLayout`: a generation, or `None` for `auto`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct LayoutOverride(pub Option<Generation>);
+pub(crate) struct LayoutOverride(pub Option<Generation>);
 
 impl FromStr for LayoutOverride {
     type Err = String;

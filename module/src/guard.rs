@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::log::{self, Level};
 
 /// Runs `body`; `None` when it panicked, which the panic hook has logged.
-pub fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
     // What `body` left unfinished is data of this call, or the connection, which is dropped after any panic.
     match panic::catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => Some(value),
@@ -21,7 +21,7 @@ pub fn contain<T>(body: impl FnOnce() -> T) -> Option<T> {
 /// parameter, and parameters hold passwords.
 ///
 /// A loaded library has its own copy of Rust's runtime, so panics of other code are not affected.
-pub fn report_panics_in_one_line() {
+pub(crate) fn report_panics_in_one_line() {
     panic::set_hook(Box::new(|panic| {
         let position = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
         log::write(Level::Error, &format!("internal error in the vPoller module at {position}, please report it"));

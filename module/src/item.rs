@@ -10,7 +10,7 @@ use crate::state::ModuleState;
 
 /// Item keys of the module.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ItemKey {
+pub(crate) enum ItemKey {
     /// `vpoller`: the value as JSON, text in quotes.
     Value,
     /// `vpoller.raw`: the same, text without quotes.
@@ -25,7 +25,7 @@ pub enum ItemKey {
 
 /// The result of an item.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum ItemAnswer {
+pub(crate) enum ItemAnswer {
     /// The item's value.
     Value(String),
     /// The reason why there is no value; the item becomes not supported.
@@ -34,7 +34,7 @@ pub enum ItemAnswer {
 
 impl ItemAnswer {
     /// The answer for an item whose code panicked. The log says where.
-    pub fn after_a_panic() -> Self {
+    pub(crate) fn after_a_panic() -> Self {
         Self::Failure("internal error in the vPoller module, see the log of this Zabbix daemon".to_owned())
     }
 }
@@ -55,7 +55,7 @@ enum ItemError {
 }
 
 /// Answers one item.
-pub fn answer(state: &ModuleState, key: ItemKey, call: &ItemCall) -> ItemAnswer {
+pub(crate) fn answer(state: &ModuleState, key: ItemKey, call: &ItemCall) -> ItemAnswer {
     attempt(state, key, call).unwrap_or_else(|error| ItemAnswer::Failure(error.to_string()))
 }
 

@@ -20,7 +20,7 @@ const MAX_ERRORS: usize = 20;
 
 /// File and line of an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SourcePosition {
+pub(crate) struct SourcePosition {
     file: Arc<Path>,
     line: usize,
 }
@@ -33,7 +33,7 @@ impl fmt::Display for SourcePosition {
 
 /// One `name=value`.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KeyValue {
+pub(crate) struct KeyValue {
     pub name: String,
     /// Without blanks around it; may be empty.
     pub value: String,
@@ -42,7 +42,7 @@ pub struct KeyValue {
 
 /// An error in a file. The text is Zabbix's, where Zabbix has one.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     #[error("cannot open config file \"{}\": {source}", file.display())]
     Open { file: PathBuf, source: io::Error },
     /// A line is longer than Zabbix allows.
@@ -59,7 +59,7 @@ pub enum FileError {
 
 /// The entries of a file and of the files that it includes. An error does not hide the entries around it.
 #[derive(Debug, Default)]
-pub struct FileContents {
+pub(crate) struct FileContents {
     /// In the order of the lines.
     pub entries: Vec<KeyValue>,
     /// In the order of the lines.
@@ -68,7 +68,7 @@ pub struct FileContents {
 
 impl FileContents {
     /// Reads a file and the files that it includes.
-    pub fn read(path: &Path) -> Self {
+    pub(crate) fn read(path: &Path) -> Self {
         let mut contents = Self::default();
         contents.add_file(path, 0);
         contents

@@ -16,7 +16,7 @@ use crate::symbols;
 
 /// Log levels with Zabbix's numbers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Level {
+pub(crate) enum Level {
     /// Something is wrong with the module or its configuration.
     Error = 2,
     /// A request went wrong.
@@ -30,7 +30,7 @@ pub enum Level {
 const MAX_BYTES: usize = 60_000;
 
 /// Writes one line, if Zabbix logs that level.
-pub fn write(level: Level, text: &str) {
+pub(crate) fn write(level: Level, text: &str) {
     let sink = SINK.get_or_init(Sink::find);
     if sink.wants(level) {
         sink.write(level, text);
@@ -38,7 +38,7 @@ pub fn write(level: Level, text: &str) {
 }
 
 /// As [`write()`] at [`Level::Debug`]; the text is only made when it is logged.
-pub fn debug(text: impl FnOnce() -> String) {
+pub(crate) fn debug(text: impl FnOnce() -> String) {
     let sink = SINK.get_or_init(Sink::find);
     if sink.wants(Level::Debug) {
         sink.write(Level::Debug, &text());

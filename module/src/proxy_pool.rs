@@ -21,7 +21,7 @@ const SKIPPED: Duration = Duration::from_secs(10);
 
 /// Why there is no reply.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestError {
+pub(crate) enum RequestError {
     /// No proxy replied in time.
     #[error(
         "{}: asked {proxies} for {what}, waited {:.1} s in {tries} {}; is vpoller-proxy running there?",
@@ -44,14 +44,14 @@ pub enum RequestError {
 ///
 /// # Errors
 /// When none replied.
-pub fn ask(proxies: &[Endpoint], retries: u32, request: Request, total: Duration) -> Result<Vec<u8>, RequestError> {
+pub(crate) fn ask(proxies: &[Endpoint], retries: u32, request: Request, total: Duration) -> Result<Vec<u8>, RequestError> {
     // Zabbix runs items on one thread, so the lock is never waited for, and never held while Zabbix forks.
     let mut pool = PROXY_POOL.lock().unwrap_or_else(PoisonError::into_inner);
     ProxyPool::of_this_process(&mut pool, proxies).ask(request, retries, total)
 }
 
 /// The request as text for logs and errors: without properties and password.
-pub fn subject(request: &Request) -> String {
+pub(crate) fn subject(request: &Request) -> String {
     let name = request.name.as_ref().map(|name| format!(" of \"{name}\"")).unwrap_or_default();
     format!("{}{name} on \"{}\"", request.method, request.hostname)
 }

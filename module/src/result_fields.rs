@@ -8,7 +8,7 @@ use crate::generation::Generation;
 use crate::item::ItemAnswer;
 
 /// The three fields of a result that the module writes.
-pub struct ResultFields {
+pub(crate) struct ResultFields {
     kind: *mut c_int,
     value: *mut *mut c_char,
     message: *mut *mut c_char,
@@ -19,7 +19,7 @@ impl ResultFields {
     ///
     /// # Safety
     /// `result` points to a result of that generation that stays valid as long as the fields are used.
-    pub unsafe fn find(result: *mut c_void, generation: Generation) -> Option<Self> {
+    pub(crate) unsafe fn find(result: *mut c_void, generation: Generation) -> Option<Self> {
         let old = result.cast::<Result22>();
         let new = result.cast::<Result30>();
         // SAFETY: one of the two structures is Zabbix's (what 7.0 added lies behind), and only addresses are computed.
@@ -37,7 +37,7 @@ impl ResultFields {
     }
 
     /// Writes the answer and returns what the item function has to return.
-    pub fn fill(self, answer: &ItemAnswer) -> c_int {
+    pub(crate) fn fill(self, answer: &ItemAnswer) -> c_int {
         let (ItemAnswer::Value(text) | ItemAnswer::Failure(text)) = answer;
         let copy = c_copy(text);
         if copy.is_null() {

@@ -18,7 +18,7 @@ use crate::log::{self, Level};
 const LAYOUT_VARIABLE: &str = "VPOLLER_ZABBIX_ABI";
 
 /// The Zabbix that loaded the module, and the module's configuration.
-pub struct ModuleState {
+pub(crate) struct ModuleState {
     generation: Result<Generation, Unknown>,
     program: ZabbixProgram,
     config: Config,
@@ -30,12 +30,12 @@ static MODULE_STATE: OnceCell<ModuleState> = OnceCell::new();
 static ITEM_TIMEOUT: AtomicU32 = AtomicU32::new(0);
 
 /// The state of this daemon, made by the first call.
-pub fn get() -> &'static ModuleState {
+pub(crate) fn get() -> &'static ModuleState {
     MODULE_STATE.get_or_init(ModuleState::find)
 }
 
 /// Stores the daemon's `Timeout`.
-pub fn set_item_timeout(seconds: c_int) {
+pub(crate) fn set_item_timeout(seconds: c_int) {
     ITEM_TIMEOUT.store(u32::try_from(seconds).unwrap_or(0), Ordering::Relaxed);
 }
 
@@ -60,17 +60,17 @@ impl ModuleState {
     }
 
     /// The generation of Zabbix, if it is known.
-    pub fn generation(&self) -> Option<Generation> {
+    pub(crate) fn generation(&self) -> Option<Generation> {
         self.generation.ok()
     }
 
     /// The number of Zabbix's module interface. A Zabbix of unknown layout is older than 3.2.
-    pub fn api_version(&self) -> c_int {
+    pub(crate) fn api_version(&self) -> c_int {
         self.generation.map_or(API_VERSION_1, Generation::api_version)
     }
 
     /// Logs what was found. Returns whether Zabbix may go on with the module.
-    pub fn announce(&self) -> bool {
+    pub(crate) fn announce(&self) -> bool {
         log::write(Level::Information, &format!("vPoller module version {}", env!("CARGO_PKG_VERSION")));
         let path = self.config.path.display();
         log::write(Level::Information, &format!("Loading vPoller module configuration file {path}"));
@@ -102,12 +102,12 @@ impl ModuleState {
 
     /// # Errors
     /// The first error of the configuration file.
-    pub fn settings(&self) -> Result<&Settings, String> {
+    pub(crate) fn settings(&self) -> Result<&Settings, String> {
         self.config.errors.first().map_or(Ok(&self.config.settings), |error| Err(error.to_string()))
     }
 
     /// How long an item may take.
-    pub fn time_for(&self, call: &ItemCall) -> Duration {
+    pub(crate) fn time_for(&self, call: &ItemCall) -> Duration {
         let seconds = ITEM_TIMEOUT.load(Ordering::Relaxed);
         let limits = TimeLimits {
             generation: self.generation.unwrap_or(Generation::Zabbix32),

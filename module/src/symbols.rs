@@ -8,13 +8,13 @@ use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
 /// The address of a function or variable of that name in any loaded file; `None` when there is none.
-pub fn find(name: &CStr) -> Option<NonNull<c_void>> {
+pub(crate) fn find(name: &CStr) -> Option<NonNull<c_void>> {
     // SAFETY: dlsym reads the name and the loader's tables.
     NonNull::new(unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) })
 }
 
 /// Whether the main program itself, not some library, has a function of that name.
-pub fn in_main_program(name: &CStr) -> bool {
+pub(crate) fn in_main_program(name: &CStr) -> bool {
     let Some(address) = find(name) else { return false };
     // The kernel gives every program the address of its own headers. Without it there is nothing to compare with.
     // SAFETY: getauxval takes a number and returns one.

@@ -37,7 +37,7 @@ pub fn main<A: Parser>(
 }
 
 /// Prints what is wrong and the usage, which clap itself leaves out for a wrong value.
-pub fn complain<A: CommandFactory>(error: &clap::Error) {
+pub(crate) fn complain<A: CommandFactory>(error: &clap::Error) {
     let mut text = error.render().to_string();
     if !text.contains("Usage:") {
         let usage = format!("{}\n", A::command().render_usage());
@@ -48,6 +48,6 @@ pub fn complain<A: CommandFactory>(error: &clap::Error) {
 }
 
 /// Takes an argument as a secret, so that it does not show in `Debug` output.
-pub fn secret(text: &str) -> Result<Secret, Infallible> {
+pub(crate) fn secret(text: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(text))
 }

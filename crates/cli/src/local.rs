@@ -21,7 +21,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// # Errors
 /// When the program cannot be run, fails (then its own message is on stderr), or runs longer than `timeout` and the time for start
 /// and end.
-pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: bool) -> anyhow::Result<Vec<u8>> {
+pub(crate) fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: bool) -> anyhow::Result<Vec<u8>> {
     let program = std::env::current_exe().map(|path| path.with_file_name(WORKER)).ok().filter(|path| path.exists());
     let program = program.unwrap_or_else(|| PathBuf::from(WORKER));
     let mut command = Command::new(&program);
@@ -61,7 +61,7 @@ pub fn run(request: &Request, config: Option<&Path>, timeout: Duration, debug: b
 /// The worker's program failed and has printed why.
 #[derive(Debug, thiserror::Error)]
 #[error("{WORKER} failed")]
-pub struct AlreadyReported;
+pub(crate) struct AlreadyReported;
 
 /// The options of the worker's program, in the form that lets a value begin with a hyphen.
 fn options(request: &Request) -> Vec<String> {

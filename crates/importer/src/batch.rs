@@ -6,7 +6,7 @@ use crate::zabbix::api::{ApiClient, ApiError};
 use crate::zabbix::dialect::Dialect;
 
 /// Hosts in one call: linking big templates to more of them takes longer than a frontend lets a call run.
-pub const SIZE: usize = 50;
+pub(crate) const SIZE: usize = 50;
 
 /// Calls in a row without an answer after which the frontend counts as gone. A batch that is too big for it has been halved
 /// often enough by then.
@@ -15,16 +15,16 @@ const PATIENCE: u32 = 8;
 /// The frontend has answered none of the last calls.
 #[derive(Debug, thiserror::Error)]
 #[error("giving up, Zabbix does not answer: {0}")]
-pub struct ZabbixUnreachable(ApiError);
+pub(crate) struct ZabbixUnreachable(ApiError);
 
 /// Makes calls in batches, and gives up when the frontend answers no more.
-pub struct BatchRunner<'a> {
+pub(crate) struct BatchRunner<'a> {
     api: &'a mut dyn ApiClient,
     lost: u32,
 }
 
 /// One kind of change to many objects, such as creating hosts.
-pub trait BatchWork<T> {
+pub(crate) trait BatchWork<T> {
     /// Changes these objects in one call, and records what was done.
     ///
     /// # Errors
@@ -44,11 +44,11 @@ pub trait BatchWork<T> {
 }
 
 impl<'a> BatchRunner<'a> {
-    pub fn new(api: &'a mut dyn ApiClient) -> Self {
+    pub(crate) fn new(api: &'a mut dyn ApiClient) -> Self {
         Self { api, lost: 0 }
     }
 
-    pub fn dialect(&self) -> Dialect {
+    pub(crate) fn dialect(&self) -> Dialect {
         self.api.dialect()
     }
 
@@ -56,7 +56,7 @@ impl<'a> BatchRunner<'a> {
     ///
     /// # Errors
     /// See [`ApiError`].
-    pub fn call(&mut self, method: &str, params: Value) -> Result<Value, ApiError> {
+    pub(crate) fn call(&mut self, method: &str, params: Value) -> Result<Value, ApiError> {
         let outcome = self.api.call(method, params);
         self.lost = if matches!(outcome, Err(ApiError::Lost { .. })) { self.lost + 1 } else { 0 };
         outcome
@@ -66,7 +66,7 @@ impl<'a> BatchRunner<'a> {
     ///
     /// # Errors
     /// When the frontend answers no more. Any other failure concerns single items and goes to [`BatchWork::failed`].
-    pub fn work<T: Clone>(&mut self, items: &[T], work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
+    pub(crate) fn work<T: Clone>(&mut self, items: &[T], work: &mut dyn BatchWork<T>) -> Result<(), ZabbixUnreachable> {
         items.chunks(SIZE).try_for_each(|batch| self.batch(batch, work))
     }
 

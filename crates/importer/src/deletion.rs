@@ -15,7 +15,7 @@ use crate::zabbix::state::{Host, ZabbixState};
 
 /// How many hosts of a type a run may delete.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DeletionLimit {
+pub(crate) enum DeletionLimit {
     /// This number of hosts.
     Hosts(usize),
     /// This percentage of the hosts that exist.
@@ -24,7 +24,7 @@ pub enum DeletionLimit {
 
 /// What the command line says about deleting.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct DeletionOptions {
+pub(crate) struct DeletionOptions {
     /// Delete hosts whose object is gone.
     pub delete: bool,
     /// Delete them even when vSphere lists no object of their type at all.
@@ -63,7 +63,7 @@ impl FromStr for DeletionLimit {
 }
 
 /// What happens to hosts whose object is gone, and messages about those of a type.
-pub fn decide(
+pub(crate) fn decide(
     config: &Config,
     inventory: &Inventory,
     state: &ZabbixState,

@@ -10,7 +10,7 @@ use crate::work::{CreateGroups, CreateHosts, DeleteHosts, HostMacro, Progress, S
 use crate::zabbix::api::ApiClient;
 
 /// Logs the messages of a plan and changes nothing, for `--dry-run`.
-pub fn rehearse(plan: &Plan, console: &Console, vcenter: &str) {
+pub(crate) fn rehearse(plan: &Plan, console: &Console, vcenter: &str) {
     for kind_plan in &plan.kind_plans {
         for message in &kind_plan.messages {
             console.message(&prefix(kind_plan.kind), message);
@@ -26,7 +26,7 @@ pub fn rehearse(plan: &Plan, console: &Console, vcenter: &str) {
 ///
 /// # Errors
 /// When the frontend answers no more. A failure of a single object is logged, and the others are changed all the same.
-pub fn execute(plan: &Plan, api: &mut dyn ApiClient, console: &Console, vcenter: &str) -> Result<(), ZabbixUnreachable> {
+pub(crate) fn execute(plan: &Plan, api: &mut dyn ApiClient, console: &Console, vcenter: &str) -> Result<(), ZabbixUnreachable> {
     let mut executor = Executor { runner: BatchRunner::new(api), console, groups: HashMap::new() };
     for kind_plan in &plan.kind_plans {
         executor.execute_kind(kind_plan)?;

@@ -13,7 +13,7 @@ use crate::labels::{HOST_MACRO, NAME_MACRO, NAME_TAG, OBJECT_TAG, VCENTER_TAG};
 use crate::zabbix::state::{Host, ZabbixState};
 
 /// The object that a host's tags name.
-pub fn tagged<'h>(host: &'h Host, vcenter: &str) -> Option<(Kind, &'h str)> {
+pub(crate) fn tagged<'h>(host: &'h Host, vcenter: &str) -> Option<(Kind, &'h str)> {
     if host.tag(VCENTER_TAG) != Some(vcenter) || host.discovered {
         return None;
     }
@@ -22,13 +22,13 @@ pub fn tagged<'h>(host: &'h Host, vcenter: &str) -> Option<(Kind, &'h str)> {
 }
 
 /// The object's name when this program last updated the host.
-pub fn recorded_name(host: &Host) -> Option<&str> {
+pub(crate) fn recorded_name(host: &Host) -> Option<&str> {
     host.tag(NAME_TAG).or_else(|| host.macro_value(NAME_MACRO).filter(|address| !address.starts_with("moid:")))
 }
 
 /// The Zabbix host that stands for an object.
 #[derive(Clone, Copy, Debug)]
-pub enum HostMatch<'s> {
+pub(crate) enum HostMatch<'s> {
     /// None: a host is to be created.
     Nothing,
     /// One that carries this program's tags.
@@ -40,7 +40,7 @@ pub enum HostMatch<'s> {
 }
 
 /// The hosts of all objects, and hosts that are left over.
-pub struct Identities<'s> {
+pub(crate) struct Identities<'s> {
     /// For every object of the inventory, in its order.
     pub matches: Vec<HostMatch<'s>>,
     /// Hosts with this program's tags whose object is gone, of types that the configuration has.
@@ -52,12 +52,12 @@ pub struct Identities<'s> {
 }
 
 /// Whether it is the host that stands for the vCenter itself.
-pub fn is_vcenter(host: &Host, vcenter: &str) -> bool {
+pub(crate) fn is_vcenter(host: &Host, vcenter: &str) -> bool {
     [&host.technical, &host.visible].into_iter().any(|name| name.eq_ignore_ascii_case(vcenter))
 }
 
 impl<'s> Identities<'s> {
-    pub fn new(config: &Config, inventory: &Inventory, state: &'s ZabbixState) -> Self {
+    pub(crate) fn new(config: &Config, inventory: &Inventory, state: &'s ZabbixState) -> Self {
         let vcenter = config.vcenter.as_str();
         let (by_tag, copies) = by_tag(state, vcenter);
         let mut left = by_tag;

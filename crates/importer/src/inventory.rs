@@ -10,7 +10,7 @@ use crate::message::Message;
 
 /// An object that is to have a Zabbix host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Object {
+pub(crate) struct Object {
     pub kind: Kind,
     pub moid: String,
     /// The name as vSphere stores it, with its escapes.
@@ -27,7 +27,7 @@ pub struct Object {
 
 /// What vSphere has, of the types that the configuration wants.
 #[derive(Clone, Debug, Default)]
-pub struct Inventory {
+pub(crate) struct Inventory {
     pub clusters: Vec<String>,
     /// Objects that are to have a host; those of a type in the order of their ids.
     pub objects: Vec<Object>,
@@ -42,10 +42,10 @@ pub struct Inventory {
 }
 
 /// A row of vPoller's reply: property paths and values.
-pub type Row = Map<String, Value>;
+pub(crate) type Row = Map<String, Value>;
 
 /// The types that a run has to ask for. Clusters always become groups, and ESXi hosts say in which cluster a machine is.
-pub fn needed(config: &Config) -> Vec<Kind> {
+pub(crate) fn needed(config: &Config) -> Vec<Kind> {
     let wanted = |kind: &Kind| match kind {
         Kind::Cluster => true,
         Kind::Host => config.kinds.contains_key(&Kind::Host) || config.kinds.contains_key(&Kind::Vm),
@@ -56,7 +56,7 @@ pub fn needed(config: &Config) -> Vec<Kind> {
 
 impl Inventory {
     /// Reads the rows of vPoller's replies.
-    pub fn new(config: &Config, answers: &BTreeMap<Kind, Vec<Row>>) -> Self {
+    pub(crate) fn new(config: &Config, answers: &BTreeMap<Kind, Vec<Row>>) -> Self {
         let rows = |kind: Kind| answers.get(&kind).into_iter().flatten();
         let cluster_names: HashMap<&str, &str> =
             rows(Kind::Cluster).filter_map(|row| Some((text(row, MOID)?, text(row, NAME)?))).collect();

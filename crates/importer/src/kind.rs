@@ -2,7 +2,7 @@
 
 /// A type of managed object.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Kind {
+pub(crate) enum Kind {
     Datacenter,
     /// Also becomes a host group.
     Cluster,
@@ -77,49 +77,49 @@ const FACTS: [(Kind, KindFacts); 5] = [
 ];
 
 /// The managed object id, which vPoller treats as a property.
-pub const MOID: &str = "moid";
+pub(crate) const MOID: &str = "moid";
 /// Cluster or, for a standalone host, its own compute resource.
-pub const PARENT: &str = "parent";
+pub(crate) const PARENT: &str = "parent";
 /// Whether a virtual machine is a template; one that is inaccessible has no `config`.
-pub const IS_TEMPLATE: &str = "summary.config.template";
+pub(crate) const IS_TEMPLATE: &str = "summary.config.template";
 /// Power state of a virtual machine.
-pub const POWER_STATE: &str = "runtime.powerState";
+pub(crate) const POWER_STATE: &str = "runtime.powerState";
 /// The host that a virtual machine is registered on.
-pub const RUNS_ON: &str = "runtime.host";
+pub(crate) const RUNS_ON: &str = "runtime.host";
 /// URL of a datastore.
-pub const URL: &str = "info.url";
+pub(crate) const URL: &str = "info.url";
 
 impl Kind {
     /// Every type, in the order of a run.
-    pub const ALL: [Self; 5] = [Self::Datacenter, Self::Cluster, Self::Host, Self::Vm, Self::Datastore];
+    pub(crate) const ALL: [Self; 5] = [Self::Datacenter, Self::Cluster, Self::Host, Self::Vm, Self::Datastore];
 
     /// The type's name in the vSphere API, in log lines and on hosts.
-    pub fn type_name(self) -> &'static str {
+    pub(crate) fn type_name(self) -> &'static str {
         self.facts().type_name
     }
 
     /// The type of that name.
-    pub fn from_type_name(type_name: &str) -> Option<Self> {
+    pub(crate) fn from_type_name(type_name: &str) -> Option<Self> {
         FACTS.iter().find(|(_, facts)| facts.type_name == type_name).map(|(kind, _)| *kind)
     }
 
     /// The configuration's entry for it.
-    pub fn config_key(self) -> &'static str {
+    pub(crate) fn config_key(self) -> &'static str {
         self.facts().config_key
     }
 
     /// The vPoller method that lists its objects.
-    pub fn method(self) -> &'static str {
+    pub(crate) fn method(self) -> &'static str {
         self.facts().method
     }
 
     /// What is read of every object, beside the name.
-    pub fn properties(self) -> &'static [&'static str] {
+    pub(crate) fn properties(self) -> &'static [&'static str] {
         self.facts().properties
     }
 
     /// Whether a configuration without it deserves a warning.
-    pub fn is_expected(self) -> bool {
+    pub(crate) fn is_expected(self) -> bool {
         self.facts().is_expected
     }
 
@@ -131,7 +131,7 @@ impl Kind {
 /// Power state of a virtual machine.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum PowerState {
+pub(crate) enum PowerState {
     /// Off.
     PoweredOff,
     /// On.
@@ -142,7 +142,7 @@ pub enum PowerState {
 
 impl PowerState {
     /// As vSphere writes it.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::PoweredOff => "poweredOff",
             Self::PoweredOn => "poweredOn",

@@ -3,26 +3,26 @@
 use crate::kind::Kind;
 
 /// The vSphere host that the object belongs to, as vPoller names it.
-pub const VCENTER_TAG: &str = "vsphere.vcenter";
+pub(crate) const VCENTER_TAG: &str = "vsphere.vcenter";
 /// Type and managed object id, such as `VirtualMachine:vm-42`.
-pub const OBJECT_TAG: &str = "vsphere.object";
+pub(crate) const OBJECT_TAG: &str = "vsphere.object";
 /// The object's name, where [`NAME_MACRO`] holds something else.
-pub const NAME_TAG: &str = "vsphere.name";
+pub(crate) const NAME_TAG: &str = "vsphere.name";
 /// The cluster in whose group this program put the host.
-pub const CLUSTER_TAG: &str = "vsphere.cluster";
+pub(crate) const CLUSTER_TAG: &str = "vsphere.cluster";
 /// The power state because of which this program disabled the host.
-pub const DISABLED_TAG: &str = "vsphere.disabled";
+pub(crate) const DISABLED_TAG: &str = "vsphere.disabled";
 /// Set on hosts that people or the original importer made and that stand for an object: they are kept up to date, never deleted.
-pub const ADOPTED_TAG: &str = "vsphere.adopted";
+pub(crate) const ADOPTED_TAG: &str = "vsphere.adopted";
 /// How templates address the object.
-pub const NAME_MACRO: &str = "{$VSPHERE.NAME}";
+pub(crate) const NAME_MACRO: &str = "{$VSPHERE.NAME}";
 /// How templates name the vSphere host.
-pub const HOST_MACRO: &str = "{$VSPHERE.HOST}";
+pub(crate) const HOST_MACRO: &str = "{$VSPHERE.HOST}";
 
 /// All tags of this program.
-pub const TAGS: [&str; 6] = [VCENTER_TAG, OBJECT_TAG, NAME_TAG, CLUSTER_TAG, DISABLED_TAG, ADOPTED_TAG];
+pub(crate) const TAGS: [&str; 6] = [VCENTER_TAG, OBJECT_TAG, NAME_TAG, CLUSTER_TAG, DISABLED_TAG, ADOPTED_TAG];
 
 /// The value of [`OBJECT_TAG`].
-pub fn object_tag(kind: Kind, moid: &str) -> String {
+pub(crate) fn object_tag(kind: Kind, moid: &str) -> String {
     format!("{}:{moid}", kind.type_name())
 }

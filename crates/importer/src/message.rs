@@ -1,7 +1,7 @@
 //! Log lines that a plan carries. Planning itself logs nothing.
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum MessageLevel {
+pub(crate) enum MessageLevel {
     Info,
     /// It may not be what the operator meant.
     Warning,
@@ -11,7 +11,7 @@ pub enum MessageLevel {
 
 /// One log line.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Message {
+pub(crate) struct Message {
     pub level: MessageLevel,
     /// Whether the line begins with the type of the objects, as `[vSphere VirtualMachine]`.
     pub prefixed: bool,
@@ -26,25 +26,25 @@ impl Message {
     }
 
     /// Information without prefix, as the original importer wrote it.
-    pub fn plain(text: impl Into<String>) -> Self {
+    pub(crate) fn plain(text: impl Into<String>) -> Self {
         Self::new(MessageLevel::Info, false, text)
     }
 
     /// A warning without prefix, as the original importer wrote those about the configuration.
-    pub fn plain_warning(text: impl Into<String>) -> Self {
+    pub(crate) fn plain_warning(text: impl Into<String>) -> Self {
         Self::new(MessageLevel::Warning, false, text)
     }
 
-    pub fn warning(text: impl Into<String>) -> Self {
+    pub(crate) fn warning(text: impl Into<String>) -> Self {
         Self::new(MessageLevel::Warning, true, text)
     }
 
-    pub fn error(text: impl Into<String>) -> Self {
+    pub(crate) fn error(text: impl Into<String>) -> Self {
         Self::new(MessageLevel::Error, true, text)
     }
 
     /// Makes the run fail.
-    pub fn failing(mut self) -> Self {
+    pub(crate) fn failing(mut self) -> Self {
         self.fails = true;
         self
     }

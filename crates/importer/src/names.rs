@@ -13,15 +13,15 @@ use crate::inventory::Object;
 const LONGEST: usize = 128;
 
 /// Names for one host, the most wanted first.
-pub type Candidates = [String; 3];
+pub(crate) type Candidates = [String; 3];
 
 /// Visible names for an object.
-pub fn visible(display: &str, moid: &str, vcenter: &str) -> Candidates {
+pub(crate) fn visible(display: &str, moid: &str, vcenter: &str) -> Candidates {
     [joined(display, ""), joined(display, &format!(" ({moid})")), joined(display, &format!(" ({moid}@{vcenter})"))]
 }
 
 /// Technical names for an object.
-pub fn technical(name: &str, moid: &str, vcenter: &str) -> Candidates {
+pub(crate) fn technical(name: &str, moid: &str, vcenter: &str) -> Candidates {
     let moid = clean(moid);
     let vcenter = clean(vcenter);
     let base = Some(clean(name)).filter(|base| !base.is_empty()).unwrap_or_else(|| moid.clone());
@@ -29,7 +29,7 @@ pub fn technical(name: &str, moid: &str, vcenter: &str) -> Candidates {
 }
 
 /// Visible and technical names for an object's host.
-pub fn candidates(object: &Object, vcenter: &str) -> (Candidates, Candidates) {
+pub(crate) fn candidates(object: &Object, vcenter: &str) -> (Candidates, Candidates) {
     (visible(&object.display, &object.moid, vcenter), technical(&object.name, &object.moid, vcenter))
 }
 
@@ -54,7 +54,7 @@ fn clean(name: &str) -> String {
 
 /// What has a name.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum NameOwner {
+pub(crate) enum NameOwner {
     /// The host with this id.
     Host(String),
     /// A template, or a host that this plan creates.
@@ -63,23 +63,23 @@ pub enum NameOwner {
 
 /// The names in use, updated while the plan is made.
 #[derive(Clone, Debug, Default)]
-pub struct NamesInUse(HashMap<String, NameOwner>);
+pub(crate) struct NamesInUse(HashMap<String, NameOwner>);
 
 impl NamesInUse {
     /// Records that a name is in use.
-    pub fn reserve(&mut self, name: &str, holder: NameOwner) {
+    pub(crate) fn reserve(&mut self, name: &str, holder: NameOwner) {
         self.0.insert(name.to_owned(), holder);
     }
 
     /// Frees a name if this host has it.
-    pub fn release(&mut self, name: &str, host: &str) {
+    pub(crate) fn release(&mut self, name: &str, host: &str) {
         if self.is_of(name, host) {
             self.0.remove(name);
         }
     }
 
     /// Gives a host the first name that is free for it, and frees its old one.
-    pub fn assign(&mut self, names: &Candidates, old: &str, host: &str) -> Option<String> {
+    pub(crate) fn assign(&mut self, names: &Candidates, old: &str, host: &str) -> Option<String> {
         let name = self.first(names, Some(host))?.to_owned();
         self.release(old, host);
         self.reserve(&name, NameOwner::Host(host.to_owned()));
@@ -87,12 +87,12 @@ impl NamesInUse {
     }
 
     /// Whether a host may have a name: no other object has it. A host that does not exist yet is `None`.
-    pub fn allows(&self, name: &str, host: Option<&str>) -> bool {
+    pub(crate) fn allows(&self, name: &str, host: Option<&str>) -> bool {
         !self.0.contains_key(name) || host.is_some_and(|host| self.is_of(name, host))
     }
 
     /// The first of the names that a host may have.
-    pub fn first<'a>(&self, names: &'a Candidates, host: Option<&str>) -> Option<&'a str> {
+    pub(crate) fn first<'a>(&self, names: &'a Candidates, host: Option<&str>) -> Option<&'a str> {
         names.iter().find(|name| self.allows(name, host)).map(String::as_str)
     }
 

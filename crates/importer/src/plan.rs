@@ -12,7 +12,7 @@ use crate::zabbix::state::{IdName, Tag, WantedPoller};
 
 /// All changes of a run, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// One for each type, in the order of a run.
     pub kind_plans: Vec<KindPlan>,
     /// Hosts whose object is gone.
@@ -25,7 +25,7 @@ pub struct Plan {
 
 /// The changes for the objects of one type.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct KindPlan {
+pub(crate) struct KindPlan {
     pub kind: Kind,
     /// Whether the configuration wants anything of this type.
     pub active: bool,
@@ -38,7 +38,7 @@ pub struct KindPlan {
 
 /// A host group to create.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewGroup {
+pub(crate) struct NewGroup {
     pub name: String,
     /// Whether it stands for a cluster.
     pub cluster: bool,
@@ -46,7 +46,7 @@ pub struct NewGroup {
 
 /// A host group that exists, or that the plan creates.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct GroupRef {
+pub(crate) struct GroupRef {
     /// Zabbix's id, if the group exists.
     pub id: Option<String>,
     pub name: String,
@@ -54,7 +54,7 @@ pub struct GroupRef {
 
 /// A host to create.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NewHost {
+pub(crate) struct NewHost {
     /// The type of its object.
     pub kind: Kind,
     pub technical: String,
@@ -71,14 +71,14 @@ pub struct NewHost {
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Change<T> {
+pub(crate) struct Change<T> {
     pub from: T,
     pub to: T,
 }
 
 /// A macro to set.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SetMacro {
+pub(crate) struct SetMacro {
     /// Zabbix's id, if the host has it already.
     pub id: Option<String>,
     /// Full name, `{$NAME}`.
@@ -88,7 +88,7 @@ pub struct SetMacro {
 
 /// A host to change.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct HostUpdate {
+pub(crate) struct HostUpdate {
     /// The type of its object.
     pub kind: Kind,
     pub id: String,
@@ -112,7 +112,7 @@ pub struct HostUpdate {
 
 /// A host whose object is gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct OrphanHost {
+pub(crate) struct OrphanHost {
     /// The type of its object.
     pub kind: Kind,
     pub id: String,
@@ -122,7 +122,7 @@ pub struct OrphanHost {
 
 /// What happens to a host whose object is gone.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Disposition {
+pub(crate) enum Disposition {
     Delete,
     /// It stays: deleting was not asked for, or too many would be deleted.
     Stay,
@@ -132,16 +132,16 @@ pub enum Disposition {
 
 impl Plan {
     /// Whether there is no change.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.kind_plans.iter().all(KindPlan::is_empty) && self.deletions().next().is_none()
     }
 
-    pub fn deletions(&self) -> impl Iterator<Item = &OrphanHost> {
+    pub(crate) fn deletions(&self) -> impl Iterator<Item = &OrphanHost> {
         self.orphans.iter().filter(|orphan| orphan.disposition == Disposition::Delete)
     }
 
     /// Number of changes in all.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.kind_plans
             .iter()
             .map(|kind_plan| kind_plan.groups.len() + kind_plan.updates.len() + kind_plan.new_hosts.len())
@@ -152,23 +152,23 @@ impl Plan {
 
 impl KindPlan {
     /// Without any change.
-    pub fn new(kind: Kind, active: bool) -> Self {
+    pub(crate) fn new(kind: Kind, active: bool) -> Self {
         Self { kind, active, messages: Vec::new(), groups: Vec::new(), updates: Vec::new(), new_hosts: Vec::new() }
     }
 
     /// Whether there is no change.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.groups.is_empty() && self.updates.is_empty() && self.new_hosts.is_empty()
     }
 
     /// Number of new hosts and of new groups that stand for clusters.
-    pub fn imports(&self) -> usize {
+    pub(crate) fn imports(&self) -> usize {
         self.new_hosts.len() + self.groups.iter().filter(|group| group.cluster).count()
     }
 }
 
 impl HostUpdate {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.technical.is_none()
             && self.visible.is_none()
             && self.groups.is_none()
@@ -182,7 +182,7 @@ impl HostUpdate {
 
 impl HostUpdate {
     /// What changes, as text for the log and for `--dry-run`.
-    pub fn changes(&self) -> String {
+    pub(crate) fn changes(&self) -> String {
         let mut changes = Vec::new();
         changes.extend(self.adopted.map(|adopt| match adopt {
             Adopt::Keep => "is taken over and never deleted".to_owned(),
@@ -287,7 +287,7 @@ impl fmt::Display for Tag {
 }
 
 /// A name in quotes, its control characters escaped so that a line of the log stays one line.
-pub fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("'{}'", one_line(name, Controls::Escaped))
 }
 

@@ -7,7 +7,7 @@ use crate::zabbix::state::{IdName, WantedPoller, ZabbixState};
 
 /// What new hosts of a type get.
 #[derive(Clone, Debug)]
-pub struct ResolvedConfig {
+pub(crate) struct ResolvedConfig {
     pub templates: Vec<IdName>,
     /// The proxy or proxy group that polls them; without, the server.
     pub poll_by: Option<WantedPoller>,
@@ -15,7 +15,7 @@ pub struct ResolvedConfig {
 
 impl ResolvedConfig {
     /// Looks up the names. The messages say which were not found; there is no result when the type cannot be imported without them.
-    pub fn new(kind: Kind, kind_config: &KindConfig, state: &ZabbixState) -> (Option<Self>, Vec<Message>) {
+    pub(crate) fn new(kind: Kind, kind_config: &KindConfig, state: &ZabbixState) -> (Option<Self>, Vec<Message>) {
         let mut messages = Vec::new();
         let templates = templates(kind, kind_config, state, &mut messages);
         if kind_config.groups.is_empty() {

@@ -15,7 +15,7 @@ use crate::zabbix::state::{CurrentPoller, Host, IdName, Tag, WantedPoller};
 
 /// An object, the host that stands for it, and what the comparison of both needs.
 #[derive(Clone, Copy)]
-pub struct MatchedHost<'s> {
+pub(crate) struct MatchedHost<'s> {
     pub config: &'s Config,
     pub inventory: &'s Inventory,
     pub resolved: &'s ResolvedConfig,
@@ -27,14 +27,14 @@ pub struct MatchedHost<'s> {
 
 /// New names for a host; `None` where its name is good, or was chosen by an administrator.
 #[derive(Clone, Debug, Default)]
-pub struct RenameRequest {
+pub(crate) struct RenameRequest {
     pub visible: Option<Candidates>,
     pub technical: Option<Candidates>,
 }
 
 /// The names that a host gets, chosen among those of the request.
 #[derive(Clone, Debug, Default)]
-pub struct NewNames {
+pub(crate) struct NewNames {
     /// Visible name.
     pub visible: Option<String>,
     /// Technical name.
@@ -43,7 +43,7 @@ pub struct NewNames {
 
 impl MatchedHost<'_> {
     /// The names that the host should have. A name that this program gave follows the object; one that an administrator chose stays.
-    pub fn rename_request(&self) -> RenameRequest {
+    pub(crate) fn rename_request(&self) -> RenameRequest {
         let object = self.object;
         let host = self.host;
         let vcenter = self.config.vcenter.as_str();
@@ -65,7 +65,7 @@ impl MatchedHost<'_> {
     }
 
     /// All changes of the host.
-    pub fn update(&self, names: NewNames, groups: &mut Groups<'_>) -> HostUpdate {
+    pub(crate) fn update(&self, names: NewNames, groups: &mut Groups<'_>) -> HostUpdate {
         let (groups, cluster) = self.groups(groups);
         let (disabled, disabled_tag) = self.status();
         let host = self.host;
@@ -180,7 +180,7 @@ impl MatchedHost<'_> {
 }
 
 /// This program's tags for an object's host.
-pub fn tags(
+pub(crate) fn tags(
     object: &Object,
     vcenter: &str,
     cluster: Option<String>,
@@ -206,7 +206,7 @@ pub fn tags(
 const LONGEST_TAG: usize = 255;
 
 /// The macros of an object's host: the configuration's, and this program's own.
-pub fn macros(config: &Config, object: &Object) -> Vec<(String, MacroValue)> {
+pub(crate) fn macros(config: &Config, object: &Object) -> Vec<(String, MacroValue)> {
     let mut macros = config.kinds.get(&object.kind).map(|kind_config| kind_config.macros.clone()).unwrap_or_default();
     macros.entry(HOST_MACRO.to_owned()).or_insert_with(|| MacroValue::Plain(config.vcenter.clone()));
     macros.insert(NAME_MACRO.to_owned(), MacroValue::Plain(object.address.clone()));

@@ -16,14 +16,14 @@ use crate::zabbix::api::ApiError;
 use crate::zabbix::state::{IdName, Tag};
 
 /// Reports on a batch. An object that is tried again is logged once.
-pub struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     console: &'a Console,
     prefix: &'a str,
     logged: RefCell<HashSet<String>>,
 }
 
 impl<'a> Progress<'a> {
-    pub fn new(console: &'a Console, prefix: &'a str) -> Self {
+    pub(crate) fn new(console: &'a Console, prefix: &'a str) -> Self {
         Self { console, prefix, logged: RefCell::default() }
     }
 
@@ -46,14 +46,14 @@ impl<'a> Progress<'a> {
 /// Ids of groups that this run has created, by name.
 type CreatedGroups = HashMap<String, String>;
 
-pub struct CreateGroups<'a> {
+pub(crate) struct CreateGroups<'a> {
     progress: &'a Progress<'a>,
     created: &'a mut CreatedGroups,
 }
 
 impl<'a> CreateGroups<'a> {
     /// Adds the ids of new groups to `created`.
-    pub fn new(progress: &'a Progress<'a>, created: &'a mut CreatedGroups) -> Self {
+    pub(crate) fn new(progress: &'a Progress<'a>, created: &'a mut CreatedGroups) -> Self {
         Self { progress, created }
     }
 }
@@ -94,13 +94,13 @@ impl BatchWork<NewGroup> for CreateGroups<'_> {
     }
 }
 
-pub struct CreateHosts<'a> {
+pub(crate) struct CreateHosts<'a> {
     progress: &'a Progress<'a>,
     groups: &'a CreatedGroups,
 }
 
 impl<'a> CreateHosts<'a> {
-    pub fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
+    pub(crate) fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
         Self { progress, groups }
     }
 }
@@ -145,7 +145,7 @@ impl BatchWork<NewHost> for CreateHosts<'_> {
 }
 
 /// Changes hosts, except for their macros.
-pub struct UpdateHosts<'a> {
+pub(crate) struct UpdateHosts<'a> {
     progress: &'a Progress<'a>,
     groups: &'a CreatedGroups,
     /// Ids of hosts that could not be changed.
@@ -153,7 +153,7 @@ pub struct UpdateHosts<'a> {
 }
 
 impl<'a> UpdateHosts<'a> {
-    pub fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
+    pub(crate) fn new(progress: &'a Progress<'a>, groups: &'a CreatedGroups) -> Self {
         Self { progress, groups, failed: HashSet::new() }
     }
 }
@@ -194,7 +194,7 @@ impl BatchWork<HostUpdate> for UpdateHosts<'_> {
 
 /// A macro to set on an existing host.
 #[derive(Clone)]
-pub struct HostMacro {
+pub(crate) struct HostMacro {
     host_id: String,
     host: String,
     /// Zabbix's id of the macro, if the host has it already.
@@ -204,19 +204,19 @@ pub struct HostMacro {
 }
 
 impl HostMacro {
-    pub fn new(update: &HostUpdate, set: &SetMacro) -> Self {
+    pub(crate) fn new(update: &HostUpdate, set: &SetMacro) -> Self {
         let SetMacro { id, name, value } = set.clone();
         Self { host_id: update.id.clone(), host: update.host.clone(), id, name, value }
     }
 }
 
 /// Sets macros; a call has either new or existing ones.
-pub struct SetMacros<'a> {
+pub(crate) struct SetMacros<'a> {
     progress: &'a Progress<'a>,
 }
 
 impl<'a> SetMacros<'a> {
-    pub fn new(progress: &'a Progress<'a>) -> Self {
+    pub(crate) fn new(progress: &'a Progress<'a>) -> Self {
         Self { progress }
     }
 }
@@ -248,12 +248,12 @@ impl BatchWork<HostMacro> for SetMacros<'_> {
     }
 }
 
-pub struct DeleteHosts<'a> {
+pub(crate) struct DeleteHosts<'a> {
     progress: &'a Progress<'a>,
 }
 
 impl<'a> DeleteHosts<'a> {
-    pub fn new(progress: &'a Progress<'a>) -> Self {
+    pub(crate) fn new(progress: &'a Progress<'a>) -> Self {
         Self { progress }
     }
 }

@@ -19,7 +19,7 @@ const CHUNK: usize = 1000;
 ///
 /// # Errors
 /// When a call fails: a plan made from half of it would be wrong.
-pub fn read_state(api: &mut dyn ApiClient, config: &Config, inventory: &Inventory) -> Result<ZabbixState, ApiError> {
+pub(crate) fn read_state(api: &mut dyn ApiClient, config: &Config, inventory: &Inventory) -> Result<ZabbixState, ApiError> {
     let kinds = || config.kinds.values();
     let mut state = ZabbixState {
         groups: groups(api, config, inventory)?,

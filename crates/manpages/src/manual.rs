@@ -10,7 +10,7 @@ use clap_mangen::roff::{Roff, roman};
 use crate::{save, visible};
 
 /// Writes the page of a program, and one for each of its subcommands.
-pub fn write(command: &Command, section: &str, folder: &Path) -> Result<()> {
+pub(crate) fn write(command: &Command, section: &str, folder: &Path) -> Result<()> {
     let name = command.get_name().to_owned();
     let mut family = vec![name.clone()];
     for subcommand in command.get_subcommands() {

@@ -74,7 +74,7 @@ struct Totals {
 }
 
 /// vPoller's templates and Zabbix's own, one after the other.
-pub fn beside(run_options: &RunOptions) -> Figures {
+pub(crate) fn beside(run_options: &RunOptions) -> Figures {
     let vms = run_options.pick(500, 20);
     let [ours, theirs] =
         [Watcher::Vpoller, Watcher::ZabbixCollector].map(|watcher| WatchedEstate::start(watcher, vms).measure(run_options));
@@ -104,7 +104,7 @@ pub fn beside(run_options: &RunOptions) -> Figures {
 }
 
 /// vPoller's templates alone, for a bigger estate.
-pub fn thousand(run_options: &RunOptions) -> Figures {
+pub(crate) fn thousand(run_options: &RunOptions) -> Figures {
     let found = WatchedEstate::start(Watcher::Vpoller, run_options.pick(1000, 40)).measure(run_options);
     let [checks, calls, unsupported] = ["checks_per_minute", "calls_per_minute", "unsupported"].map(|name| number(&found[name]));
     let query = found["methods_per_minute"]["QueryPerf"].as_f64().unwrap_or(0.0);

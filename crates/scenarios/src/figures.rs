@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// The result of a measurement.
-pub struct Figures {
+pub(crate) struct Figures {
     /// The figure as text.
     pub shown: String,
     /// Whether it reaches the target.
@@ -13,35 +13,35 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub fn new(shown: impl Into<String>, met: bool, raw: Value) -> Self {
+    pub(crate) fn new(shown: impl Into<String>, met: bool, raw: Value) -> Self {
         Self { shown: shown.into(), met, raw }
     }
 
     /// The result of a row that cannot be measured on this build.
-    pub fn missing(why: &str) -> Self {
+    pub(crate) fn missing(why: &str) -> Self {
         Self::new(format!("not measured: {why}"), false, json!(null))
     }
 }
 
 /// A number of a JSON document; not a number where there is none.
-pub fn number(value: &Value) -> f64 {
+pub(crate) fn number(value: &Value) -> f64 {
     value.as_f64().unwrap_or(f64::NAN)
 }
 
 /// The value within which `percent` of the values lie, by nearest rank; `percent` 100 is the largest.
-pub fn percentile(values: &[f64], percent: usize) -> f64 {
+pub(crate) fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
-pub fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     percentile(values, 50)
 }
 
 /// The slope of the regression line.
-pub fn slope(points: &[(f64, f64)]) -> f64 {
+pub(crate) fn slope(points: &[(f64, f64)]) -> f64 {
     let count = points.len() as f64;
     let mean = |pick: fn(&(f64, f64)) -> f64| points.iter().map(pick).sum::<f64>() / count;
     let x = mean(|point| point.0);

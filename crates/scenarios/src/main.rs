@@ -24,7 +24,7 @@ use std::time::Instant;
 use crate::figures::Figures;
 
 /// One measurement.
-pub struct Row {
+struct Row {
     /// The name on the command line.
     name: &'static str,
     /// What happens.
@@ -36,7 +36,7 @@ pub struct Row {
     run: fn(&RunOptions) -> Figures,
 }
 
-pub struct RunOptions {
+struct RunOptions {
     /// Short runs, to see that everything works; their figures mean little.
     quick: bool,
 }

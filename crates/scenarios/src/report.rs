@@ -10,7 +10,7 @@ use crate::{RowResult, RunOptions};
 use vpoller_testkit::workspace;
 
 impl RowResult {
-    pub fn shown(&self) -> String {
+    pub(crate) fn shown(&self) -> String {
         match &self.figures {
             Ok(figures) => format!("{}: {}", if figures.met { "met" } else { "MISSED" }, figures.shown),
             Err(reason) => format!("FAILED: {reason}"),
@@ -36,7 +36,7 @@ impl RowResult {
 }
 
 /// Writes `latest.json` and `latest.md`.
-pub fn write(results: &[RowResult], run_options: &RunOptions) {
+pub(crate) fn write(results: &[RowResult], run_options: &RunOptions) {
     let folder = workspace::artefact("bench");
     fs::create_dir_all(&folder).expect("folder for the results");
     let rows: Vec<_> = results.iter().map(RowResult::json).collect();

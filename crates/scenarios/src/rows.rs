@@ -12,7 +12,7 @@ use crate::{Figures, Row, RunOptions, collector};
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
 /// Every measurement, in the order of the table.
-pub const ROWS: &[Row] = &[
+pub(crate) const ROWS: &[Row] = &[
     Row {
         name: "still",
         what: "100,000 property checks of the shipped kinds, warm, nothing changing, 1,000 VMs",

@@ -13,7 +13,7 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
 
 /// The running echo worker; dropping it takes it off the proxy.
-pub struct EchoWorker {
+pub(super) struct EchoWorker {
     host: String,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -24,7 +24,7 @@ impl EchoWorker {
     ///
     /// # Errors
     /// When there is no such proxy.
-    pub fn start(context: &zmq::Context, backend: &Endpoint) -> anyhow::Result<Self> {
+    pub(super) fn start(context: &zmq::Context, backend: &Endpoint) -> anyhow::Result<Self> {
         // A host name of its own: no other worker gets these requests, and another vpoller-bench does not get this worker.
         let host = format!("vpoller-bench-{}.echo", std::process::id());
         let socket = context.socket(zmq::DEALER).context("cannot create a socket")?;
@@ -43,7 +43,7 @@ impl EchoWorker {
     }
 
     /// The vSphere host that the worker announces.
-    pub fn host(&self) -> &str {
+    pub(super) fn host(&self) -> &str {
         &self.host
     }
 }

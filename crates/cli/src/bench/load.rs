@@ -12,7 +12,7 @@ use super::mix::RequestMix;
 use crate::ask;
 
 #[derive(Clone, Copy, Debug)]
-pub enum ExpectedReply {
+pub(super) enum ExpectedReply {
     /// A reply that reports no failure.
     Success,
     /// The request's own bytes.
@@ -21,7 +21,7 @@ pub enum ExpectedReply {
 
 /// When a load ends.
 #[derive(Clone, Copy, Debug)]
-pub struct LoadLimit {
+pub(super) struct LoadLimit {
     /// Number of requests at most.
     pub count: u64,
     /// No request begins after this time.
@@ -29,7 +29,7 @@ pub struct LoadLimit {
 }
 
 /// A load on a proxy.
-pub struct Load<'a> {
+pub(super) struct Load<'a> {
     /// Shared by all clients, so that they need one thread of libzmq and not one each.
     pub context: &'a zmq::Context,
     pub endpoint: &'a Endpoint,
@@ -44,7 +44,7 @@ pub struct Load<'a> {
 
 /// The results of a load.
 #[derive(Clone, Debug, Default)]
-pub struct Measurements {
+pub(super) struct Measurements {
     /// From the first request to the last reply.
     pub elapsed: Duration,
     /// Microseconds of every answered request, ascending. In an open loop they count from the moment the request was due, so
@@ -66,7 +66,7 @@ impl Load<'_> {
     ///
     /// # Errors
     /// When a socket cannot be used. Failures in replies are counted instead.
-    pub fn run(&self, limit: LoadLimit, first: u64) -> anyhow::Result<Measurements> {
+    pub(super) fn run(&self, limit: LoadLimit, first: u64) -> anyhow::Result<Measurements> {
         let turns = AtomicU64::new(0);
         let start = Instant::now();
         let run = LoadRun { load: self, turns: &turns, limit, first, start };
@@ -160,7 +160,7 @@ impl Measurements {
     }
 
     /// Adds the results of another load. The latencies must be sorted again afterwards.
-    pub fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.elapsed += other.elapsed;
         self.latencies.extend(other.latencies);
         self.silent += other.silent;

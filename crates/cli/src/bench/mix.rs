@@ -16,7 +16,7 @@ use super::template::{ListSource, Template, inside_quotes};
 
 /// Requests that take turns.
 #[derive(Clone, Debug, Default)]
-pub struct RequestMix {
+pub(super) struct RequestMix {
     templates: Vec<Template>,
     weights: Vec<u64>,
     /// One round, in which each template has as many turns as its weight, evenly spread. A turn is the index of its template, and
@@ -29,7 +29,7 @@ const LARGEST_WEIGHT: u64 = 1000;
 
 impl RequestMix {
     /// A mix of these templates in equal shares.
-    pub fn in_equal_shares(templates: Vec<Template>) -> Self {
+    pub(super) fn in_equal_shares(templates: Vec<Template>) -> Self {
         let weights = vec![1; templates.len()];
         Self::weighted(templates, weights)
     }
@@ -52,7 +52,7 @@ impl RequestMix {
     ///
     /// # Errors
     /// When the file cannot be read, holds none, or a line is no request.
-    pub fn add_file(self, path: &Path) -> anyhow::Result<Self> {
+    pub(super) fn add_file(self, path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut templates = self.templates;
         let mut weights = self.weights;
@@ -67,12 +67,12 @@ impl RequestMix {
         Ok(Self::weighted(templates, weights))
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.templates.is_empty()
     }
 
     /// The bytes of the `turn`th request.
-    pub fn fill(&self, turn: u64) -> Vec<u8> {
+    pub(super) fn fill(&self, turn: u64) -> Vec<u8> {
         let round = self.turns.len().max(1) as u64;
         let at = usize::try_from(turn % round).unwrap_or_default();
         let Some((template, (kind, index))) = self.turns.get(at).and_then(|turn| Some((self.templates.get(turn.0)?, *turn)))
@@ -83,7 +83,7 @@ impl RequestMix {
     }
 
     /// The same requests for another vSphere host.
-    pub fn addressed_to(self, host: &str) -> Self {
+    pub(super) fn addressed_to(self, host: &str) -> Self {
         let templates = self.templates.into_iter().map(|template| template.addressed_to(host)).collect();
         Self { templates, ..self }
     }
@@ -92,7 +92,7 @@ impl RequestMix {
     ///
     /// # Errors
     /// When there is no answer, or nothing is found.
-    pub fn discover(&mut self, endpoint: &Endpoint, timeout: Duration) -> anyhow::Result<()> {
+    pub(super) fn discover(&mut self, endpoint: &Endpoint, timeout: Duration) -> anyhow::Result<()> {
         let mut known: HashMap<ListSource, Arc<[String]>> = HashMap::new();
         for template in &mut self.templates {
             template.resolve(|source| {

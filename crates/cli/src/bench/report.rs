@@ -6,7 +6,7 @@ use super::load::Measurements;
 use super::usage::ResourceUsage;
 
 /// All measurements: of the workers, and of the proxy alone.
-pub struct Report {
+pub(super) struct Report {
     /// Number of clients that asked at the same time.
     pub clients: u16,
     /// Requests a second that `--rate` asked for; `None` in a closed loop.
@@ -18,7 +18,7 @@ pub struct Report {
 }
 
 #[derive(Default)]
-pub struct Round {
+pub(super) struct Round {
     /// The requests as given; `None` when only the echo is measured.
     pub requests: Option<Measurements>,
     /// What the workers had used before the requests, and after them.
@@ -56,7 +56,7 @@ impl Round {
 
 impl Report {
     /// Requests without a reply or with a failure as reply.
-    pub fn failures(&self) -> u64 {
+    pub(super) fn failures(&self) -> u64 {
         let all = self.rounds.iter().flat_map(|round| round.requests.iter().chain(&round.echo));
         all.map(|measured| measured.silent + measured.refused).sum()
     }
@@ -89,7 +89,7 @@ impl Report {
     }
 
     /// The report as text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let rate = self.rate.map(|rate| format!(", {rate} requests a second")).unwrap_or_default();
         let mut text = format!("clients   {}{rate}\n", self.clients);
         for (title, measured) in [("requests", self.all(|round| &round.requests)), ("echo", self.all(|round| &round.echo))] {
@@ -114,7 +114,7 @@ impl Report {
     }
 
     /// The report as a JSON object.
-    pub fn json(&self) -> String {
+    pub(super) fn json(&self) -> String {
         let part = |measured: Option<Measurements>| measured.as_ref().map(Measurements::json);
         let median = |spread: Option<[f64; 3]>| spread.map(|[median, ..]| median);
         let worker = (!self.pids.is_empty()).then(|| {
@@ -140,7 +140,7 @@ impl Report {
 
 impl Measurements {
     /// Number of requests, answered or not.
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.latencies.len() as u64 + self.silent
     }
 

@@ -11,7 +11,7 @@ use vpoller_wire::{Request, json};
 /// A JSON request. In its texts, `{0-99}` stands for the numbers of that range and `{vm.discover}` for the names that this method
 /// lists, one after the other; `{datastore.discover:info.url}` takes another property than the name.
 #[derive(Clone, Debug)]
-pub struct Template {
+pub(super) struct Template {
     request: Value,
     parts: Vec<TemplatePart>,
     lists: Lists,
@@ -33,7 +33,7 @@ enum TemplatePart {
 
 /// Where the texts of a list come from.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ListSource {
+pub(super) struct ListSource {
     pub hostname: String,
     pub method: String,
     pub property: String,
@@ -41,7 +41,7 @@ pub struct ListSource {
 
 impl Template {
     /// The smallest request there is.
-    pub fn about() -> Self {
+    pub(super) fn about() -> Self {
         Self::with_lists(serde_json::json!({"method": "about", "hostname": ""}), Lists::new())
     }
 
@@ -51,7 +51,7 @@ impl Template {
     }
 
     /// The same request for another vSphere host, with the same objects in it.
-    pub fn addressed_to(mut self, host: &str) -> Self {
+    pub(super) fn addressed_to(mut self, host: &str) -> Self {
         let moved = |(source, list): (ListSource, _)| (ListSource { hostname: host.to_owned(), ..source }, list);
         let lists = self.lists.into_iter().map(moved).collect();
         self.request["hostname"] = host.into();
@@ -62,7 +62,10 @@ impl Template {
     ///
     /// # Errors
     /// Those of `look_up`.
-    pub fn resolve(&mut self, mut look_up: impl FnMut(&ListSource) -> anyhow::Result<Arc<[String]>>) -> anyhow::Result<()> {
+    pub(super) fn resolve(
+        &mut self,
+        mut look_up: impl FnMut(&ListSource) -> anyhow::Result<Arc<[String]>>,
+    ) -> anyhow::Result<()> {
         for part in &mut self.parts {
             if let TemplatePart::List(source, list) = part {
                 *list = look_up(source)?;
@@ -73,7 +76,7 @@ impl Template {
     }
 
     /// The bytes of the `turn`th request.
-    pub fn fill(&self, turn: u64) -> Vec<u8> {
+    pub(super) fn fill(&self, turn: u64) -> Vec<u8> {
         let mut out = Vec::with_capacity(256);
         for part in &self.parts {
             match part {
@@ -107,7 +110,7 @@ impl FromStr for Template {
 }
 
 /// A text as it is inside the quotes of JSON.
-pub fn inside_quotes(text: &str) -> String {
+pub(super) fn inside_quotes(text: &str) -> String {
     let quoted = String::from_utf8(json::line(&Value::from(text))).unwrap_or_default();
     quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }

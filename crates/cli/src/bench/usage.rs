@@ -12,11 +12,11 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The processes that are measured.
 #[derive(Clone, Debug, Default)]
-pub struct Processes(Vec<u32>);
+pub(super) struct Processes(Vec<u32>);
 
 /// What all processes together have used so far.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ResourceUsage {
+pub(super) struct ResourceUsage {
     /// Seconds of processor time.
     pub cpu: f64,
     /// Bytes of resident memory.
@@ -28,7 +28,7 @@ impl Processes {
     ///
     /// # Errors
     /// When an endpoint does not answer, or is another machine's.
-    pub fn find(pids: &[u32], endpoints: &[Endpoint]) -> anyhow::Result<Self> {
+    pub(super) fn find(pids: &[u32], endpoints: &[Endpoint]) -> anyhow::Result<Self> {
         let mut all = pids.to_vec();
         for endpoint in endpoints {
             all.push(ask(endpoint).with_context(|| format!("cannot watch the worker at {endpoint}"))?);
@@ -38,17 +38,17 @@ impl Processes {
         Ok(processes)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn ids(&self) -> &[u32] {
+    pub(super) fn ids(&self) -> &[u32] {
         &self.0
     }
 
     /// # Errors
     /// When one is gone.
-    pub fn usage(&self) -> anyhow::Result<ResourceUsage> {
+    pub(super) fn usage(&self) -> anyhow::Result<ResourceUsage> {
         let mut all = ResourceUsage { cpu: 0.0, memory: 0 };
         for pid in &self.0 {
             let read = |file: &str| fs::read_to_string(format!("/proc/{pid}/{file}"));

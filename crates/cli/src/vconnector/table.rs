@@ -9,7 +9,7 @@ use tabled::settings::style::HorizontalLine;
 use tabled::settings::{Alignment, Style};
 
 /// The table as text with a final line break. Cells are printed as they are; a row may have more cells than there are columns.
-pub fn grid<const N: usize>(header: &[&str], rows: &[[String; N]]) -> String {
+pub(super) fn grid<const N: usize>(header: &[&str], rows: &[[String; N]]) -> String {
     let numeric = |column: usize| !rows.is_empty() && rows.iter().all(|row| row.get(column).is_some_and(|cell| is_number(cell)));
     let right: Vec<bool> = (0..header.len()).map(numeric).collect();
     let mut builder = Builder::default();

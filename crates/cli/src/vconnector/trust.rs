@@ -20,7 +20,7 @@ use crate::output;
 /// How a certificate is to be checked; at most one.
 #[derive(clap::Args, Debug)]
 #[group(multiple = false)]
-pub struct TrustOptions {
+pub(super) struct TrustOptions {
     /// With trust: pin the certificate that the host presents without asking
     #[arg(long)]
     yes: bool,
@@ -54,7 +54,7 @@ impl TrustOptions {
 }
 
 /// Runs the command.
-pub fn run(args: &VconnectorArgs, name: &str, log: &Log) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &VconnectorArgs, name: &str, log: &Log) -> anyhow::Result<ExitCode> {
     let store = open(args, log).context("Cannot read database")?;
     if let Some(choice) = args.trust.choice()? {
         return set(&store, name, &choice, log);

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-pub use vpoller_testkit::process::Finished;
+pub(crate) use vpoller_testkit::process::Finished;
 use vpoller_testkit::terminal;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Path of a program of this package.
-pub fn path(program: &str) -> &'static str {
+pub(crate) fn path(program: &str) -> &'static str {
     match program {
         "vpoller-client" => env!("CARGO_BIN_EXE_vpoller-client"),
         "vpoller-cclient" => env!("CARGO_BIN_EXE_vpoller-cclient"),
@@ -22,7 +22,7 @@ pub fn path(program: &str) -> &'static str {
 
 /// Runs a program to its end, without input.
 #[track_caller]
-pub fn run(program: &str, arguments: &[&str]) -> Finished {
+pub(crate) fn run(program: &str, arguments: &[&str]) -> Finished {
     let mut command = Command::new(path(program));
     command.args(arguments);
     run_command(command)
@@ -30,14 +30,14 @@ pub fn run(program: &str, arguments: &[&str]) -> Finished {
 
 /// Runs any command to its end, in an environment that does not depend on who runs the tests.
 #[track_caller]
-pub fn run_command(mut command: Command) -> Finished {
+pub(crate) fn run_command(mut command: Command) -> Finished {
     command.env_remove("COLUMNS").env_remove("VPOLLER_GUEST_PASSWORD").env("RUST_BACKTRACE", "0");
     vpoller_testkit::process::run(command, LIMIT)
 }
 
 /// Runs a shell line; `$PROGRAM` in it is the program.
 #[track_caller]
-pub fn shell(program: &str, line: &str) -> Finished {
+pub(crate) fn shell(program: &str, line: &str) -> Finished {
     let mut command = Command::new("bash");
     command.args(["-c", line]).env("PROGRAM", path(program));
     run_command(command)
@@ -45,11 +45,11 @@ pub fn shell(program: &str, line: &str) -> Finished {
 
 /// Runs a program on a terminal of its own, see [`terminal::command`]. Standard output has what the screen showed.
 #[track_caller]
-pub fn on_terminal(program: &str, arguments: &[&str], prompt: &str, answer: &str, hidden: bool) -> Finished {
+pub(crate) fn on_terminal(program: &str, arguments: &[&str], prompt: &str, answer: &str, hidden: bool) -> Finished {
     run_command(terminal::command(path(program), arguments, prompt, answer, hidden))
 }
 
 /// Quotes a path for [`shell`].
-pub fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("'{}'", path.display())
 }

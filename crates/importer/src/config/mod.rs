@@ -10,14 +10,14 @@ use std::time::Duration;
 use vpoller_wire::Secret;
 use vpoller_wire::endpoint::Endpoint;
 
-pub use self::values::{Adopt, Follow, MacroValue, Pattern};
+pub(crate) use self::values::{Adopt, Follow, MacroValue, Pattern};
 
 use self::file::File;
 use crate::kind::{Kind, PowerState};
 
 /// The configuration of a run.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     /// The vSphere host, as requests name it.
     pub vcenter: String,
     pub endpoint: Endpoint,
@@ -33,7 +33,7 @@ pub struct Config {
 }
 
 #[derive(Debug)]
-pub struct ZabbixAccess {
+pub(crate) struct ZabbixAccess {
     /// The frontend's address as the file has it, for messages.
     pub written: String,
     /// The address of the API.
@@ -49,7 +49,7 @@ pub struct ZabbixAccess {
 
 /// How this program logs in to Zabbix.
 #[derive(Debug)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     Token(Secret),
     /// A user, logged in at the beginning and logged out at the end.
     Password {
@@ -60,7 +60,7 @@ pub enum Credentials {
 
 /// How the hosts of one type of objects are made.
 #[derive(Debug, Default)]
-pub struct KindConfig {
+pub(crate) struct KindConfig {
     /// The proxy or proxy group that polls them; without, the Zabbix server.
     pub polling: Option<PollingConfig>,
     /// Visible or technical names of templates to link.
@@ -79,7 +79,7 @@ pub struct KindConfig {
 
 /// What polls a host instead of the server.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum PollingConfig {
+pub(crate) enum PollingConfig {
     /// The proxy of this name.
     Proxy(String),
     /// The proxy group of this name (Zabbix 7.0).
@@ -91,7 +91,7 @@ impl Config {
     ///
     /// # Errors
     /// One text, with the position where there is one, and without any secret of the file.
-    pub fn load(path: &Path) -> Result<Self, String> {
+    pub(crate) fn load(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
         Self::parse(&text)
     }
@@ -100,11 +100,11 @@ impl Config {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         File::parse(text)?.resolve()
     }
 
-    pub fn follows(&self, what: Follow) -> bool {
+    pub(crate) fn follows(&self, what: Follow) -> bool {
         self.sync.contains(&what)
     }
 }

@@ -10,7 +10,7 @@ use vpoller_wire::endpoint::Endpoint;
 /// What existing hosts take over on every run, a value of `sync`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Follow {
+pub(crate) enum Follow {
     /// The group of the object's present cluster.
     Cluster,
     /// Groups of the configuration that they lack.
@@ -26,7 +26,7 @@ pub enum Follow {
 /// What happens to hosts that stand for an object but were not made by this program.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Adopt {
+pub(crate) enum Adopt {
     /// They are kept up to date and never deleted.
     #[default]
     Keep,
@@ -37,10 +37,10 @@ pub enum Adopt {
 /// A regular expression that matches at the beginning of a name.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct Pattern(Regex);
+pub(crate) struct Pattern(Regex);
 
 impl Pattern {
-    pub fn begins(&self, name: &str) -> bool {
+    pub(crate) fn begins(&self, name: &str) -> bool {
         self.0.is_match(name)
     }
 }
@@ -64,7 +64,7 @@ impl TryFrom<String> for Pattern {
 /// The name of a user macro, written with or without `{$…}`.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct MacroName(pub String);
+pub(super) struct MacroName(pub String);
 
 impl TryFrom<String> for MacroName {
     type Error = String;
@@ -86,7 +86,7 @@ impl TryFrom<String> for MacroName {
 
 /// The value of a user macro.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum MacroValue {
+pub(crate) enum MacroValue {
     /// Readable for all users who may see the host.
     Plain(String),
     /// Never shown by Zabbix.
@@ -94,7 +94,7 @@ pub enum MacroValue {
 }
 
 impl MacroValue {
-    pub fn plain(&self) -> Option<&str> {
+    pub(crate) fn plain(&self) -> Option<&str> {
         match self {
             Self::Plain(value) => Some(value),
             Self::Secret(_) => None,
@@ -105,7 +105,7 @@ impl MacroValue {
 /// Text that must not appear in any output.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(from = "String")]
-pub struct HiddenText(pub Secret);
+pub(super) struct HiddenText(pub Secret);
 
 impl From<String> for HiddenText {
     fn from(text: String) -> Self {
@@ -116,7 +116,7 @@ impl From<String> for HiddenText {
 /// The endpoint of vPoller's frontend.
 #[derive(Clone, Debug, serde::Deserialize)]
 #[serde(try_from = "String")]
-pub struct FrontendEndpoint(pub Endpoint);
+pub(super) struct FrontendEndpoint(pub Endpoint);
 
 impl TryFrom<String> for FrontendEndpoint {
     type Error = String;
@@ -128,7 +128,7 @@ impl TryFrom<String> for FrontendEndpoint {
 
 /// A list, or one element without the list around it.
 #[derive(Clone, Debug)]
-pub struct OneOrMany<T>(pub Vec<T>);
+pub(super) struct OneOrMany<T>(pub Vec<T>);
 
 impl<T> Default for OneOrMany<T> {
     fn default() -> Self {

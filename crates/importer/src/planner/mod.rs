@@ -20,7 +20,7 @@ use crate::resolved::ResolvedConfig;
 use crate::update::{self, MatchedHost, NewNames, RenameRequest};
 use crate::zabbix::state::{Host, ZabbixState};
 
-pub fn plan(config: &Config, inventory: &Inventory, state: &ZabbixState, options: DeletionOptions) -> Plan {
+pub(crate) fn plan(config: &Config, inventory: &Inventory, state: &ZabbixState, options: DeletionOptions) -> Plan {
     let identities = Identities::new(config, inventory, state);
     let mut planner = Planner::new(config, inventory, state);
     let kind_plans = Kind::ALL.map(|kind| planner.plan_kind(kind, &identities)).into();

@@ -6,7 +6,7 @@ use crate::plan::{GroupRef, Plan};
 use crate::zabbix::state::{CurrentPoller, Host, IdName, Macro, WantedPoller, ZabbixState};
 
 /// Executes a plan as Zabbix would, and panics where Zabbix would refuse.
-pub fn apply(state: &ZabbixState, plan: &Plan) -> ZabbixState {
+pub(super) fn apply(state: &ZabbixState, plan: &Plan) -> ZabbixState {
     let mut model = Model { state: state.clone(), next: 10_000 };
     for kind_plan in &plan.kind_plans {
         for group in &kind_plan.groups {

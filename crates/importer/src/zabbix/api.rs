@@ -12,7 +12,7 @@ use crate::console::Console;
 
 /// Why a call has no result.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// Zabbix answered with an error.
     #[error("{reason}")]
     Refused {
@@ -25,7 +25,7 @@ pub enum ApiError {
 }
 
 /// Calls methods of the API; a fake one in tests.
-pub trait ApiClient {
+pub(crate) trait ApiClient {
     /// Calls a method and returns its result.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ pub trait ApiClient {
 }
 
 /// A session with a Zabbix frontend.
-pub struct ApiSession<'c> {
+pub(crate) struct ApiSession<'c> {
     transport: Transport,
     dialect: Dialect,
     token: Option<Secret>,
@@ -52,7 +52,7 @@ impl<'c> ApiSession<'c> {
     ///
     /// # Errors
     /// When the frontend cannot be reached, is too old, or refuses the login.
-    pub fn connect(access: &ZabbixAccess, console: &'c Console) -> Result<Self, String> {
+    pub(crate) fn connect(access: &ZabbixAccess, console: &'c Console) -> Result<Self, String> {
         let transport = Transport::new(access)?;
         // Any version will do for the question after the version, the first call.
         let dialect = Dialect::new("6.0")?;
@@ -73,7 +73,7 @@ impl<'c> ApiSession<'c> {
     }
 
     /// Ends the session and returns the number of calls; an API token stays valid.
-    pub fn log_out(mut self) -> u64 {
+    pub(crate) fn log_out(mut self) -> u64 {
         if self.logged_in
             && let Err(error) = self.call("user.logout", json!([]))
         {

@@ -8,7 +8,7 @@ use super::state::{CurrentPoller, WantedPoller};
 
 /// The API's version.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Dialect {
+pub(crate) struct Dialect {
     major: u32,
     minor: u32,
 }
@@ -21,7 +21,7 @@ impl Dialect {
     ///
     /// # Errors
     /// When it is no version, or one that is too old.
-    pub fn new(version: &str) -> Result<Self, String> {
+    pub(crate) fn new(version: &str) -> Result<Self, String> {
         let mut numbers = version.split('.').map(|kind_plan| kind_plan.parse().ok());
         let (Some(Some(major)), Some(Some(minor))) = (numbers.next(), numbers.next()) else {
             return Err(format!("{version:?} is no version of Zabbix"));
@@ -31,32 +31,32 @@ impl Dialect {
     }
 
     /// Whether the session goes into the `Authorization` header (since 6.4; before, only into the body).
-    pub fn authorizes_by_header(self) -> bool {
+    pub(crate) fn authorizes_by_header(self) -> bool {
         self >= Self { major: 6, minor: 4 }
     }
 
     /// Parameter and member of `host.get` for host groups (renamed in 6.2).
-    pub fn host_groups(self) -> (&'static str, &'static str) {
+    pub(crate) fn host_groups(self) -> (&'static str, &'static str) {
         if self >= (Self { major: 6, minor: 2 }) { ("selectHostGroups", "hostgroups") } else { ("selectGroups", "groups") }
     }
 
     /// Whether there are proxy groups, and proxies have a `name` (7.0).
-    pub fn has_proxy_groups(self) -> bool {
+    pub(crate) fn has_proxy_groups(self) -> bool {
         self.major >= 7
     }
 
     /// The member of a proxy that holds its name.
-    pub fn proxy_name(self) -> &'static str {
+    pub(crate) fn proxy_name(self) -> &'static str {
         if self.has_proxy_groups() { "name" } else { "host" }
     }
 
     /// Members of a host that say what polls it.
-    pub fn polling_members(self) -> &'static [&'static str] {
+    pub(crate) fn polling_members(self) -> &'static [&'static str] {
         if self.has_proxy_groups() { &["monitored_by", "proxyid", "proxy_groupid"] } else { &["proxy_hostid"] }
     }
 
     /// Reads these members.
-    pub fn polled_by(self, host: &Value) -> CurrentPoller {
+    pub(crate) fn polled_by(self, host: &Value) -> CurrentPoller {
         let text = |name: &str| host[name].as_str().unwrap_or("0").to_owned();
         if !self.has_proxy_groups() {
             return Some(text("proxy_hostid")).filter(|id| id != "0").map_or(CurrentPoller::Server, CurrentPoller::Proxy);
@@ -69,7 +69,7 @@ impl Dialect {
     }
 
     /// The members that set what polls a host.
-    pub fn poll_by(self, by: &WantedPoller) -> Value {
+    pub(crate) fn poll_by(self, by: &WantedPoller) -> Value {
         match by {
             WantedPoller::Proxy(proxy) if self.has_proxy_groups() => json!({"monitored_by": 1, "proxyid": proxy.id}),
             WantedPoller::Proxy(proxy) => json!({"proxy_hostid": proxy.id}),

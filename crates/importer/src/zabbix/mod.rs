@@ -1,6 +1,6 @@
 //! Zabbix: its API over HTTP, what differs between its versions, and its objects.
 
-pub mod api;
-pub mod dialect;
-pub mod state;
+pub(crate) mod api;
+pub(crate) mod dialect;
+pub(crate) mod state;
 mod transport;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 /// Id and name of a group, template, proxy or proxy group.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IdName {
+pub(crate) struct IdName {
     pub id: String,
     /// For a template the visible name.
     pub name: String,
@@ -12,14 +12,14 @@ pub struct IdName {
 
 /// A tag of a host.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Tag {
+pub(crate) struct Tag {
     pub tag: String,
     pub value: String,
 }
 
 /// A macro of a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Macro {
+pub(crate) struct Macro {
     pub id: String,
     /// Full name, `{$NAME}`.
     pub name: String,
@@ -29,7 +29,7 @@ pub struct Macro {
 
 /// What polls a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum CurrentPoller {
+pub(crate) enum CurrentPoller {
     Server,
     /// The proxy with this id.
     Proxy(String),
@@ -39,14 +39,14 @@ pub enum CurrentPoller {
 
 /// What is to poll a host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum WantedPoller {
+pub(crate) enum WantedPoller {
     Proxy(IdName),
     Group(IdName),
 }
 
 /// A host.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Host {
+pub(crate) struct Host {
     pub id: String,
     pub technical: String,
     pub visible: String,
@@ -64,24 +64,24 @@ pub struct Host {
 }
 
 impl Host {
-    pub fn tag(&self, name: &str) -> Option<&str> {
+    pub(crate) fn tag(&self, name: &str) -> Option<&str> {
         self.tags.iter().find(|tag| tag.tag == name).map(|tag| tag.value.as_str())
     }
 
     /// A macro by its full name.
-    pub fn user_macro(&self, name: &str) -> Option<&Macro> {
+    pub(crate) fn user_macro(&self, name: &str) -> Option<&Macro> {
         self.macros.iter().find(|one| one.name == name)
     }
 
     /// The value of a macro, unless it is secret.
-    pub fn macro_value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn macro_value(&self, name: &str) -> Option<&str> {
         self.user_macro(name)?.value.as_deref()
     }
 }
 
 /// A template.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Template {
+pub(crate) struct Template {
     pub id: String,
     pub technical: String,
     pub visible: String,
@@ -89,7 +89,7 @@ pub struct Template {
 
 /// What was read from Zabbix.
 #[derive(Clone, Debug, Default)]
-pub struct ZabbixState {
+pub(crate) struct ZabbixState {
     /// Hosts with the vCenter's tag or macro, and those that have a name that a new host would get.
     pub hosts: Vec<Host>,
     /// Host groups whose names resemble those of the plan.

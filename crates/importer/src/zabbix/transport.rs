@@ -17,7 +17,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const EXCERPT: usize = 160;
 
 /// The connection to the API.
-pub struct Transport {
+pub(super) struct Transport {
     runtime: Runtime,
     http: Client,
     url: Url,
@@ -29,7 +29,7 @@ impl Transport {
     ///
     /// # Errors
     /// When the CA file cannot be used, or the HTTP client cannot be set up.
-    pub fn new(access: &ZabbixAccess) -> Result<Self, String> {
+    pub(super) fn new(access: &ZabbixAccess) -> Result<Self, String> {
         // Fails when one is installed already; it is the only one in this program.
         let _ = ring::default_provider().install_default();
         let mut builder = Client::builder()
@@ -57,7 +57,7 @@ impl Transport {
     ///
     /// # Errors
     /// One line that says what went wrong: no connection, no time, a status other than 200, a body that is too big.
-    pub fn exchange(&self, body: String, bearer: Option<&str>) -> Result<Vec<u8>, String> {
+    pub(super) fn exchange(&self, body: String, bearer: Option<&str>) -> Result<Vec<u8>, String> {
         let mut request = self.http.post(self.url.clone()).header(CONTENT_TYPE, "application/json-rpc").body(body);
         if let Some(token) = bearer {
             let mut value = HeaderValue::try_from(format!("Bearer {token}"))
@@ -94,7 +94,7 @@ async fn receive(request: reqwest::RequestBuilder) -> Result<Vec<u8>, String> {
 }
 
 /// The first characters of a body, in one line.
-pub fn excerpt(body: &[u8]) -> String {
+pub(super) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(&body[..body.len().min(EXCERPT * 4)]).into_owned();
     let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(EXCERPT).collect();
     if words.is_empty() { "no body".to_owned() } else { words }

@@ -8,7 +8,7 @@ use crate::run::{import, lines};
 use crate::setup::{Setup, TEMPLATES, groups, value};
 
 /// New groups for new machines, and a new macro for old ones: each is created, and the answer gets lost.
-pub fn survives_lost_answers(setup: &Setup) {
+pub(crate) fn survives_lost_answers(setup: &Setup) {
     setup.small.page("POST", "/vm/create", r#"{"name": "lost1"}"#);
     setup.wait_for_rows("the new machine", "vm.discover", &[], |rows| rows.iter().any(|row| row["name"] == "lost1"));
     let frontend = setup.frontend(|call| match (call.method.as_str(), call.nth) {
@@ -35,7 +35,7 @@ pub fn survives_lost_answers(setup: &Setup) {
 }
 
 /// The frontend refuses, dies and loses answers in the middle of a run; the next run makes good what was missed.
-pub fn survives_errors(setup: &Setup) {
+pub(crate) fn survives_errors(setup: &Setup) {
     for name in ["e1", "e2", "e3", "e4"] {
         setup.small.page("POST", "/vm/create", &json!({"name": name}).to_string());
     }

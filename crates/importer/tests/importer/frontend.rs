@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// A call as it arrived.
 #[derive(Clone, Debug)]
-pub struct FrontendCall {
+pub(crate) struct FrontendCall {
     pub method: String,
     pub params: Value,
     /// The member `auth` of the body, and the header `Authorization`.
@@ -28,7 +28,7 @@ pub struct FrontendCall {
 }
 
 /// What is answered.
-pub enum FrontendReply {
+pub(crate) enum FrontendReply {
     /// What the frontend says.
     Forward,
     /// The frontend does it, and its answer is replaced by this status and body.
@@ -41,12 +41,12 @@ pub enum FrontendReply {
 
 impl FrontendCall {
     /// A result in JSON-RPC.
-    pub fn result(&self, result: &Value) -> FrontendReply {
+    pub(crate) fn result(&self, result: &Value) -> FrontendReply {
         FrontendReply::Say(200, json!({"jsonrpc": "2.0", "result": result, "id": self.id}).to_string())
     }
 
     /// An error in JSON-RPC.
-    pub fn error(&self, data: &str) -> FrontendReply {
+    pub(crate) fn error(&self, data: &str) -> FrontendReply {
         let error = json!({"code": -32602, "message": "Invalid params.", "data": data});
         FrontendReply::Say(200, json!({"jsonrpc": "2.0", "error": error, "id": self.id}).to_string())
     }
@@ -56,14 +56,14 @@ type ReplyRule = dyn Fn(&FrontendCall) -> FrontendReply + Send + Sync;
 
 /// The thing itself; it listens until the test ends.
 #[derive(Clone)]
-pub struct Frontend {
+pub(crate) struct Frontend {
     pub address: SocketAddr,
     calls: Arc<Mutex<Vec<FrontendCall>>>,
 }
 
 impl Frontend {
     /// In front of a real frontend, or of none.
-    pub fn start(
+    pub(crate) fn start(
         behind: Option<SocketAddr>,
         reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static,
     ) -> Self {
@@ -71,7 +71,10 @@ impl Frontend {
     }
 
     /// By HTTPS, with none behind it.
-    pub fn start_tls(tls: ServerConfig, reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static) -> Self {
+    pub(crate) fn start_tls(
+        tls: ServerConfig,
+        reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static,
+    ) -> Self {
         Self::listen(None, Some(Arc::new(tls)), Arc::new(reply_rule))
     }
 
@@ -98,17 +101,17 @@ impl Frontend {
     }
 
     /// Where its pages would be.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// The calls so far.
-    pub fn calls(&self) -> Vec<FrontendCall> {
+    pub(crate) fn calls(&self) -> Vec<FrontendCall> {
         self.calls.lock().unwrap().clone()
     }
 
     /// Numbers of calls by method, and forgets them.
-    pub fn take_counts(&self) -> BTreeMap<String, usize> {
+    pub(crate) fn take_counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         self.calls.lock().unwrap().drain(..).for_each(|call| *counts.entry(call.method).or_insert(0) += 1);
         counts

@@ -193,7 +193,7 @@ fn assert_done(setup: &Setup, plan: &Finished, run: &Finished) {
 
 /// Runs what a dry run planned.
 #[track_caller]
-pub fn run_planned(setup: &Setup, more: &str, options: &[&str]) -> (Finished, Finished) {
+pub(crate) fn run_planned(setup: &Setup, more: &str, options: &[&str]) -> (Finished, Finished) {
     let plan = setup.import(more, &[&["--dry-run"], options].concat(), 0);
     let run = setup.import(more, options, 0);
     assert_done(setup, &plan, &run);

@@ -15,20 +15,20 @@ use crate::run::import;
 const SOON: Duration = Duration::from_secs(30);
 
 /// Machines of the big vCenter.
-pub const MANY: usize = 1000;
+pub(crate) const MANY: usize = 1000;
 
 /// Names of the documents' templates.
-pub const TEMPLATES: [&str; 3] = [
+pub(crate) const TEMPLATES: [&str; 3] = [
     "Template VMware vSphere Hypervisor - vPoller Native",
     "Template VMware vSphere Virtual Machine - vPoller Native",
     "Template VMware vSphere Datastore - vPoller Native",
 ];
 /// A template with one item, for many machines.
-pub const LIGHT: &str = "One item";
-pub const PROXY: &str = "zbx-proxy.example.org";
+pub(crate) const LIGHT: &str = "One item";
+pub(crate) const PROXY: &str = "zbx-proxy.example.org";
 
 /// All of it.
-pub struct Setup {
+pub(crate) struct Setup {
     /// The documents' vCenter, with two more clusters.
     pub small: Simulator,
     /// One with a thousand machines.
@@ -41,7 +41,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    pub fn start(series: Series) -> Self {
+    pub(crate) fn start(series: Series) -> Self {
         let at = |address: &str| SocketAddr::new(address.parse().unwrap(), 0);
         let small = Simulator::start(&SimOptions { flags: &["-cluster", "2"], listen: at("127.0.0.1"), ..SimOptions::default() });
         let big = SimOptions { fixtures: false, vms: MANY, listen: at("127.0.0.2"), ..SimOptions::default() };
@@ -64,12 +64,12 @@ impl Setup {
         setup
     }
 
-    pub fn api(&self) -> &Api {
+    pub(crate) fn api(&self) -> &Api {
         &self.server.api
     }
 
     /// A template with one item.
-    pub fn template(&self, name: &str) {
+    pub(crate) fn template(&self, name: &str) {
         let kind = if self.series == Series::V6_0 { "hostgroup" } else { "templategroup" };
         let groups = self.api().get(kind, &json!({"filter": {"name": ["Templates"]}}));
         let template = json!({"host": name, "groups": [{"groupid": groups[0]["groupid"]}]});
@@ -82,13 +82,13 @@ impl Setup {
     }
 
     /// A frontend that answers some calls badly, with the real one behind it.
-    pub fn frontend(&self, reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static) -> Frontend {
+    pub(crate) fn frontend(&self, reply_rule: impl Fn(&FrontendCall) -> FrontendReply + Send + Sync + 'static) -> Frontend {
         let pages = self.server.pages();
         Frontend::start(Some(pages.strip_prefix("http://").unwrap().parse().unwrap()), reply_rule)
     }
 
     /// The documents' configuration, with the addresses of this setup in it. `more` belongs below `zabbix`.
-    pub fn configuration(&self, zabbix: &str, vcenter: &str, more: &str) -> String {
+    pub(crate) fn configuration(&self, zabbix: &str, vcenter: &str, more: &str) -> String {
         let [host, vm, datastore] = TEMPLATES;
         format!(
             "---
@@ -131,7 +131,7 @@ zabbix:
 
     /// Runs the importer for the small vCenter and expects an exit code.
     #[track_caller]
-    pub fn import(&self, more: &str, options: &[&str], code: i32) -> Finished {
+    pub(crate) fn import(&self, more: &str, options: &[&str], code: i32) -> Finished {
         let finished = import(&self.configuration(&self.server.pages(), &self.names[0], more), options);
         assert_eq!(finished.code, code, "{:?} {options:?}: {}{}", self.series, finished.stdout, finished.stderr);
         finished
@@ -139,20 +139,20 @@ zabbix:
 
     /// Asks vPoller.
     #[track_caller]
-    pub fn rows(&self, method: &str, properties: &[&str]) -> Vec<Value> {
+    pub(crate) fn rows(&self, method: &str, properties: &[&str]) -> Vec<Value> {
         let reply = self.stack.ask(&json!({"method": method, "hostname": self.names[0], "properties": properties}));
         reply["result"].as_array().unwrap_or_else(|| panic!("{method}: {reply}")).clone()
     }
 
     /// Waits until vPoller shows what was done to the vCenter.
     #[track_caller]
-    pub fn wait_for_rows(&self, what: &str, method: &str, properties: &[&str], shown: impl Fn(&[Value]) -> bool) {
+    pub(crate) fn wait_for_rows(&self, what: &str, method: &str, properties: &[&str], shown: impl Fn(&[Value]) -> bool) {
         wait_until(SOON, what, || shown(&self.rows(method, properties)));
     }
 
     /// The hosts with a tag of the small vCenter, everything that matters about them, by visible name.
     #[track_caller]
-    pub fn hosts(&self) -> Vec<Value> {
+    pub(crate) fn hosts(&self) -> Vec<Value> {
         let groups = if self.series == Series::V6_0 { "selectGroups" } else { "selectHostGroups" };
         self.api().get(
             "host",
@@ -168,7 +168,7 @@ zabbix:
 
     /// One of them.
     #[track_caller]
-    pub fn host(&self, name: &str) -> Value {
+    pub(crate) fn host(&self, name: &str) -> Value {
         let hosts = self.hosts();
         let found = hosts.iter().find(|host| host["name"] == name);
         found.unwrap_or_else(|| panic!("{:?}: no host {name} among {:?}", self.series, texts(&hosts, "name"))).clone()
@@ -176,18 +176,18 @@ zabbix:
 }
 
 /// The templates of a file of ours.
-pub fn import_templates(api: &Api, file: &str) {
+pub(crate) fn import_templates(api: &Api, file: &str) {
     let text = fs::read_to_string(workspace::root().join("templates/zabbix").join(file)).unwrap();
     api.import(&text).unwrap();
 }
 
 /// One member of every row.
-pub fn texts<'v>(rows: &'v [Value], member: &str) -> Vec<&'v str> {
+pub(crate) fn texts<'v>(rows: &'v [Value], member: &str) -> Vec<&'v str> {
     rows.iter().map(|row| row[member].as_str().unwrap_or_else(|| panic!("no {member} in {row}"))).collect()
 }
 
 /// The names of a host's groups.
-pub fn groups(host: &Value) -> Vec<&str> {
+pub(crate) fn groups(host: &Value) -> Vec<&str> {
     let list = if host["groups"].is_array() { &host["groups"] } else { &host["hostgroups"] };
     let mut names = texts(list.as_array().unwrap(), "name");
     names.sort_unstable();
@@ -195,7 +195,7 @@ pub fn groups(host: &Value) -> Vec<&str> {
 }
 
 /// The value of a macro or tag of a host.
-pub fn value<'v>(host: &'v Value, list: &str, name: &str) -> Option<&'v str> {
+pub(crate) fn value<'v>(host: &'v Value, list: &str, name: &str) -> Option<&'v str> {
     let key = if list == "tags" { "tag" } else { "macro" };
     host[list].as_array().unwrap().iter().find(|one| one[key] == name)?["value"].as_str()
 }
