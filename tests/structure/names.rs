@@ -14,11 +14,8 @@ const EVERYWHERE: &[(&str, &str)] = &[
 
 /// Crates whose types are being renamed. Their names are not judged.
 const NOT_YET: &[(&str, &str)] = &[
-    ("vpoller-cli", "each command has its Args"),
     ("vpoller-daemon", "Asked is three things"),
-    ("vpoller-importer", "its types came from the tools"),
     ("vpoller-proxy", "Standing is two things"),
-    ("vpoller-scenarios", "its types came from the testkit"),
     ("vpoller-testkit", "Bed and Server are two things each"),
     ("vpoller-vsphere", "Outcome and Phase are two things each"),
     ("vpoller-worker", "the inventory moves into a crate of its own first"),
