@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::helpers::HELPERS;
+use crate::method::{Action, DISK, Form, Method, Object, Prefix, Rows, Shape};
 use crate::methods::METHODS;
-use crate::row::{Action, DISK, Form, Method, Object, Prefix, Rows, Shape};
 use crate::sets::SETS;
 
 /// One line per method: name, required fields, object, what is read, action, Zabbix form, repeat, text on success.

@@ -16,10 +16,10 @@ use crate::executors::Executors;
 use crate::failure::Failure;
 use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
+use crate::log_limits::{self, LogOnce, LogRate, Pass, shorten};
+use crate::method::{Method, Object};
 use crate::methods;
 use crate::policy::Policy;
-use crate::row::{Method, Object};
-use crate::seen::{self, Pass, Seen, Throttle, cut};
 use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
@@ -46,18 +46,18 @@ pub struct Dispatcher {
     /// Helpers that are commands of the user's own.
     externals: Arc<Externals>,
     /// Helpers that do not exist and were asked for.
-    unknown_helpers: Arc<Seen>,
+    unknown_helpers: Arc<LogOnce>,
     /// What the worker tells about itself; where there is no worker, only the executors have something to tell.
     overview: Option<Arc<dyn Overview>>,
     /// Of the lines that announce requests.
-    lines: Arc<Throttle>,
+    lines: Arc<LogRate>,
 }
 
 impl Dispatcher {
     /// A dispatcher to these executors.
     #[must_use]
     pub fn new(executors: Arc<Executors>) -> Self {
-        let lines = Arc::new(Throttle::new(Instant::now().into_std()));
+        let lines = Arc::new(LogRate::new(Instant::now().into_std()));
         Self {
             executors,
             policy: Policy::default(),
@@ -98,7 +98,7 @@ impl Dispatcher {
             Ok(request) => request,
             Err(error) => return Step::Now(refuse(error.into())),
         };
-        tracing::debug!("Received {}", cut(&format!("{request:?}"), LONGEST_LINE));
+        tracing::debug!("Received {}", shorten(&format!("{request:?}"), LONGEST_LINE));
         let (method, executor) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
             Err(failure) => return self.print(methods::find(&request.method), request, failure.into()),
@@ -187,7 +187,7 @@ impl Dispatcher {
         let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
         match pages::selection(document, request.properties.iter().map(String::as_str)) {
             Ok(members) => Reply::success(method.success, members),
-            Err(path) => Failure::NoMember(cut(path, seen::NAME).into_owned()).into(),
+            Err(path) => Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()).into(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Dispatcher {
             return helper.render(method, request, reply);
         }
         if self.externals.find(name).is_none() && self.unknown_helpers.first_time(name) {
-            tracing::warn!("Unknown helper {} requested, the reply goes out as it is", cut(name, seen::NAME));
+            tracing::warn!("Unknown helper {} requested, the reply goes out as it is", shorten(name, log_limits::LONGEST_NAME));
         }
         helpers::plain(reply)
     }
@@ -257,7 +257,7 @@ fn is_any_worker(hostname: &str) -> bool {
 
 /// What is about to be done, for the log.
 fn intent(method: &Method, request: &Request) -> String {
-    let shown = |text: Option<&String>| cut(text.map_or("None", String::as_str), seen::NAME).into_owned();
+    let shown = |text: Option<&String>| shorten(text.map_or("None", String::as_str), log_limits::LONGEST_NAME).into_owned();
     if method.required.contains(&Field::CounterName) {
         let counter = request.counter_name.as_ref().or(request.counter_id.as_ref());
         return format!("Retrieving performance metric {} for {}", shown(counter), shown(request.name.as_ref()));
@@ -269,7 +269,7 @@ fn intent(method: &Method, request: &Request) -> String {
     match method.object {
         Object::Every(kind) => format!("Discovering {} managed objects", kind.printed()),
         Object::One(kind) => one(&kind.printed()),
-        Object::Any => one(&cut(request.key.as_deref().unwrap_or("None"), seen::NAME)),
+        Object::Any => one(&shorten(request.key.as_deref().unwrap_or("None"), log_limits::LONGEST_NAME)),
         Object::Service | Object::Worker => format!("Retrieving {}", method.intent),
     }
 }

@@ -17,9 +17,9 @@ use crate::actions;
 use crate::actions::object::Target;
 use crate::failure::Failure;
 use crate::latency::Latencies;
+use crate::log_limits::{self, LogOnce, shorten};
+use crate::method::{Answer, Method, Object, Task};
 use crate::policy::Policy;
-use crate::row::{Answer, Method, Object, Task};
-use crate::seen::{self, Seen, cut};
 
 /// Executes the requests for one vSphere host.
 pub struct Executor {
@@ -30,7 +30,7 @@ pub struct Executor {
     counters: Counters,
     latencies: Latencies,
     /// Ambiguous names that were warned about.
-    ambiguous: Seen,
+    ambiguous: LogOnce,
 }
 
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Executor {
             in_work: AtomicUsize::new(0),
             counters: Counters::default(),
             latencies: Latencies::default(),
-            ambiguous: Seen::default(),
+            ambiguous: LogOnce::default(),
         }
     }
 
@@ -111,7 +111,7 @@ impl Executor {
         let found = vpoller_inventory::find(self.host.inventory(), kind, name).await?;
         if found.len() > 1 && self.ambiguous.first_time(name) {
             let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
-            let (host, name, kind) = (self.host.name(), cut(name, seen::NAME), kind.printed());
+            let (host, name, kind) = (self.host.name(), shorten(name, log_limits::LONGEST_NAME), kind.printed());
             tracing::warn!("[{host}] {name} names several managed objects of type {kind} ({all}); the first one is meant");
         }
         found.into_iter().next().ok_or_else(missing)

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::method::Method;
 use crate::methods::{self, METHODS};
-use crate::row::Method;
 
 /// Upper bounds of the buckets in microseconds: an answer from memory takes a few, one from a busy vCenter seconds.
 const BOUNDS: [u64; 12] = [50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 500_000, 1_000_000, 5_000_000, 20_000_000];

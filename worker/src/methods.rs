@@ -11,8 +11,8 @@ use vpoller_wire::{Field, text};
 
 use crate::actions;
 use crate::failure::{Failure, NO_SNAPSHOTS};
-pub use crate::row::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
-use crate::row::{DISCOVERED, DISK};
+pub use crate::method::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
+use crate::method::{DISCOVERED, DISK};
 
 /// Every method, in the order of the documentation.
 pub static METHODS: &[Method] = &[

@@ -6,7 +6,7 @@ use vpoller_vsphere::{SecretString, Struct, Value};
 
 use super::{Answer, Performing, Task, members, one};
 use crate::failure::Failure;
-use crate::row::DISCOVERED;
+use crate::method::DISCOVERED;
 
 const NAME: &str = "name";
 const DISKS: &str = "guest.disk";

@@ -22,7 +22,7 @@ use vpoller_inventory::{ReadError, Row, is_within};
 use vpoller_vsphere::{MoRef, Struct};
 
 use crate::failure::Failure;
-use crate::row::{Action, Answer, Performing, Task};
+use crate::method::{Action, Answer, Performing, Task};
 
 /// Does what the method's row says.
 pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {

@@ -7,7 +7,7 @@ use vpoller_vsphere::Value;
 use super::attributes::Columns;
 use super::{Performing, Task, fields, one, unique};
 use crate::failure::Failure;
-use crate::row::{Relation, Shape};
+use crate::method::{Relation, Shape};
 
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<'a> {
     Box::pin(async move {

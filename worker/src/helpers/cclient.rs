@@ -4,7 +4,7 @@ use vpoller_wire::json::Style;
 use vpoller_wire::{Reply, Request};
 
 use super::{Helper, Rendered, outcome};
-use crate::row::Method;
+use crate::method::Method;
 
 pub(super) struct CClient;
 

@@ -11,7 +11,7 @@ use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
 use super::{Helper, Rendered, outcome, rows};
-use crate::row::Method;
+use crate::method::Method;
 
 pub(super) struct Csv;
 

@@ -22,7 +22,7 @@ use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Field, Reply, Request};
 
 use super::{Rendered, outcome};
-use crate::seen::{Seen, cut};
+use crate::log_limits::{LogOnce, shorten};
 
 /// What the configuration says about one of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,7 +105,7 @@ pub struct External {
     runs: AtomicU64,
     failures: AtomicU64,
     /// Failures that were logged.
-    logged: Seen,
+    logged: LogOnce,
 }
 
 /// Why there is no output. Continues `helper <name> `.
@@ -132,7 +132,7 @@ impl External {
             spec,
             runs: AtomicU64::new(0),
             failures: AtomicU64::new(0),
-            logged: Seen::default(),
+            logged: LogOnce::default(),
         }
     }
 
@@ -265,7 +265,7 @@ async fn last_line(from: Option<impl AsyncRead + Unpin>) -> Result<String, Troub
     }
     let text = String::from_utf8_lossy(&tail);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-    Ok(cut(line, LONGEST_LINE / 4).into_owned())
+    Ok(shorten(line, LONGEST_LINE / 4).into_owned())
 }
 
 const LONGEST_LINE: usize = 2 * KIB;

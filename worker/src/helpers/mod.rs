@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request};
 
-use crate::row::Method;
+use crate::method::Method;
 
 /// One way to print replies.
 pub trait Helper: Sync {

@@ -11,7 +11,7 @@ use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
 use super::{Helper, Rendered, rows};
-use crate::row::{Form, Method, Prefix, Rows};
+use crate::method::{Form, Method, Prefix, Rows};
 
 pub(super) enum Mode {
     Quoted,

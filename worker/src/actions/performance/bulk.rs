@@ -9,7 +9,7 @@ use vpoller_vsphere::{DateTime, Metric, Series};
 use super::super::{Performing, Task, unique};
 use super::{ROW, ask, objects};
 use crate::failure::Failure;
-use crate::seen::{self, cut};
+use crate::log_limits::{self, shorten};
 
 /// One row for each object and instance, with the newest samples; with several samples asked for, one for each of their moments.
 pub(crate) fn table<'a>(task: &'a Task<'a>) -> Performing<'a> {
@@ -61,7 +61,9 @@ fn kind(task: &Task<'_>) -> Result<Kind, Failure> {
     let Some(key) = task.request.key.as_deref() else { return Ok(Kind::VirtualMachine) };
     let kind = Kind::WORDS.iter().find(|(word, _)| *word == key).map(|(_, kind)| *kind).or_else(|| Kind::parse(key));
     let words = || Kind::WORDS.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-    kind.ok_or_else(|| Failure::Key(format!("key must be a type of object, not \"{}\": {}", cut(key, seen::NAME), words())))
+    kind.ok_or_else(|| {
+        Failure::Key(format!("key must be a type of object, not \"{}\": {}", shorten(key, log_limits::LONGEST_NAME), words()))
+    })
 }
 
 /// One row of the table.

@@ -11,16 +11,16 @@ use std::time::Instant;
 
 /// Texts seen before, as their hashes, because they come from outside at any length; forgets everything when there are too many.
 #[derive(Default)]
-pub(crate) struct Seen {
+pub(crate) struct LogOnce {
     hashes: Mutex<HashSet<u64>>,
     state: RandomState,
 }
 
 const MOST: usize = 1000;
 /// So many characters of a name from outside are logged.
-pub(crate) const NAME: usize = 200;
+pub(crate) const LONGEST_NAME: usize = 200;
 
-impl Seen {
+impl LogOnce {
     /// Whether the text is new.
     pub(crate) fn first_time(&self, text: &str) -> bool {
         let hash = self.state.hash_one(text);
@@ -36,7 +36,7 @@ impl Seen {
 }
 
 /// Lets so many lines a second through, and counts the others.
-pub(crate) struct Throttle {
+pub(crate) struct LogRate {
     start: Instant,
     /// The second that is counted, from 1; 0 before the first line.
     second: AtomicU64,
@@ -55,7 +55,7 @@ pub(crate) enum Pass {
 /// Lines of one throttle a second.
 const LINES: u64 = 100;
 
-impl Throttle {
+impl LogRate {
     pub(crate) fn new(start: Instant) -> Self {
         Self { start, second: AtomicU64::new(0), lines: AtomicU64::new(0) }
     }
@@ -71,7 +71,7 @@ impl Throttle {
 }
 
 /// A text from outside as it goes into a log line: so many characters of it.
-pub(crate) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
     match text.char_indices().nth(most) {
         Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())),
         None => Cow::Borrowed(text),
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn only_the_first_time_counts_and_the_memory_is_bounded() {
-        let seen = Seen::default();
+        let seen = LogOnce::default();
         assert!(seen.first_time("a"));
         assert!(!seen.first_time("a"));
         for number in 0..3 * MOST {
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn so_many_lines_a_second_pass_and_the_others_are_counted() {
         let start = Instant::now();
-        let throttle = Throttle::new(start);
+        let throttle = LogRate::new(start);
         let at = |millis: u64| throttle.pass(start + std::time::Duration::from_millis(millis));
         let passed = (0..3 * LINES).filter(|number| at(*number) == Pass::Through(0)).count();
         assert_eq!(passed as u64, LINES);
@@ -107,9 +107,9 @@ mod tests {
 
     #[test]
     fn long_texts_are_cut_between_characters() {
-        assert_eq!(cut("vm01", NAME), "vm01");
-        let long = "ä".repeat(NAME);
-        assert_eq!(cut(&long, NAME), long.as_str());
-        assert_eq!(cut(&format!("{long}ö"), NAME), format!("{long}… ({} bytes)", 2 * NAME + 2));
+        assert_eq!(shorten("vm01", LONGEST_NAME), "vm01");
+        let long = "ä".repeat(LONGEST_NAME);
+        assert_eq!(shorten(&long, LONGEST_NAME), long.as_str());
+        assert_eq!(shorten(&format!("{long}ö"), LONGEST_NAME), format!("{long}… ({} bytes)", 2 * LONGEST_NAME + 2));
     }
 }
