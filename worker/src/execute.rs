@@ -97,7 +97,7 @@ impl Executor {
                 Target::Reference(object) => object,
                 Target::Manager(kind) => {
                     let manager = self.host.inventory().services().manager(&kind).await?;
-                    manager.ok_or_else(|| (method.missing)(request.name.clone()))?
+                    manager.ok_or_else(|| (method.not_found)(request.name.clone()))?
                 }
             }),
         };
@@ -106,7 +106,7 @@ impl Executor {
 
     /// The object that a name means; of several the preferred one, and the first time a warning.
     async fn find(&self, method: &Method, kind: Kind, name: Option<&str>) -> Result<MoRef, Failure> {
-        let missing = || (method.missing)(name.map(str::to_owned));
+        let missing = || (method.not_found)(name.map(str::to_owned));
         let name = name.ok_or_else(missing)?;
         let found = vpoller_inventory::find(self.host.inventory(), kind, name).await?;
         if found.len() > 1 && self.ambiguous.first_time(name) {

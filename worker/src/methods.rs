@@ -11,7 +11,7 @@ use vpoller_wire::{Field, text};
 
 use crate::actions;
 use crate::failure::{Failure, NO_SNAPSHOTS};
-pub use crate::method::{Action, Form, Method, Object, Prefix, Relation, Rows, Shape};
+pub use crate::method::{Action, Method, Object, Prefix, Relation, Rows, Shape, ZabbixFormat};
 use crate::method::{DISCOVERED, DISK};
 
 /// Every method, in the order of the documentation.
@@ -31,7 +31,7 @@ pub static METHODS: &[Method] = &[
         name: "event.latest",
         reads: &["event"],
         action: Action::Custom(actions::events::latest),
-        zabbix: Form::Value { natural: Some("event") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("event") },
         success: "Successfully retrieved event",
         intent: "latest registered event",
         doc: "The text of the newest event; null when there was none yet.",
@@ -41,7 +41,7 @@ pub static METHODS: &[Method] = &[
         name: "event.get",
         reads: &["key", "time", "type", "severity", "user", "entity", "message"],
         action: Action::Custom(actions::events::events),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: "Successfully retrieved events",
         intent: "events",
         doc: "Events, oldest first. `key` says which: the number of the last event that is known (the answer begins after it, so that \
@@ -56,7 +56,7 @@ pub static METHODS: &[Method] = &[
         name: "alarm.get",
         reads: ALARM,
         action: Action::Custom(actions::alarms::of_all),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: ALARMS,
         intent: "triggered alarms",
         doc: "The alarms that are triggered anywhere, on the vCenter itself too.",
@@ -66,7 +66,7 @@ pub static METHODS: &[Method] = &[
         name: "session.get",
         reads: actions::service::SESSION,
         action: Action::Custom(actions::service::sessions),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: "Successfully retrieved sessions",
         intent: "established sessions",
         doc: "Who is logged in. Whoever knows the `key` of a session can use it: `mask_session_keys` in the configuration hides keys. \
@@ -90,7 +90,7 @@ pub static METHODS: &[Method] = &[
         name: "perf.interval.info",
         reads: actions::performance::INTERVAL,
         action: Action::Custom(actions::performance::intervals),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: "Successfully retrieved performance historical intervals",
         intent: "performance historical intervals",
         doc: "The historical intervals: for how long samples are kept, and how far apart they are.",
@@ -100,7 +100,7 @@ pub static METHODS: &[Method] = &[
         name: "perf.get",
         reads: actions::performance::ROW,
         action: Action::Custom(actions::performance::table),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: METRICS,
         intent: "performance metrics of many objects",
         doc: "Many performance counters of many objects, one row for each object and instance, with a field for each counter. \
@@ -116,7 +116,7 @@ pub static METHODS: &[Method] = &[
         required: &[Field::Key],
         reads: OBJECT,
         action: Action::Custom(actions::object::discover),
-        zabbix: LLD,
+        zabbix_format: LLD,
         success: DISCOVERED,
         intent: "managed objects",
         doc: "Every object of the type in `key`, any type of the inventory.",
@@ -128,7 +128,7 @@ pub static METHODS: &[Method] = &[
         object: Object::Any,
         reads: OBJECT,
         action: Action::Custom(actions::object::get),
-        zabbix: Form::Value { natural: Some("name") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("name") },
         doc: "Properties of an object of any type. The type is in `key`, such as `Folder`; types outside of the inventory are named by \
               `moid:` and the managed object id, or need no name when the vSphere host has one of them (`LicenseManager`). A reference \
               as other methods answer it (`vim.Folder:group-v3`) needs no type. `name` is answered for types that have one.",
@@ -153,7 +153,7 @@ pub static METHODS: &[Method] = &[
         name: "net.host.get",
         object: Object::One(Kind::Network),
         action: related("host", Kind::HostSystem, Shape::Inside("host")),
-        zabbix: inside("host"),
+        zabbix_format: inside("host"),
         doc: "The ESXi hosts that a network is available on.",
         example: "-n \"VM Network\"",
         ..RELATED
@@ -162,7 +162,7 @@ pub static METHODS: &[Method] = &[
         name: "net.vm.get",
         object: Object::One(Kind::Network),
         action: related("vm", Kind::VirtualMachine, Shape::Inside("vm")),
-        zabbix: inside("vm"),
+        zabbix_format: inside("vm"),
         doc: "The virtual machines that use a network.",
         example: "-n \"VM Network\"",
         ..RELATED
@@ -278,7 +278,7 @@ pub static METHODS: &[Method] = &[
         name: "resource.pool.vm.get",
         object: Object::One(Kind::ResourcePool),
         action: Action::Custom(actions::related::pool_members),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The virtual machines directly in a resource pool, with the properties asked for.",
         example: "-n pool01 -p runtime.powerState",
         ..RELATED
@@ -302,7 +302,7 @@ pub static METHODS: &[Method] = &[
         name: "host.cluster.get",
         object: Object::One(Kind::HostSystem),
         action: related("parent", Kind::ClusterComputeResource, Shape::NameOf("cluster")),
-        zabbix: Form::Value { natural: Some("cluster") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("cluster") },
         success: RETRIEVED,
         doc: "The cluster of an ESXi host; a standalone host is its own.",
         example: "-n esxi01.example.org",
@@ -312,7 +312,7 @@ pub static METHODS: &[Method] = &[
         name: "host.vm.get",
         object: Object::One(Kind::HostSystem),
         action: related("vm", Kind::VirtualMachine, Shape::List),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The virtual machines registered on an ESXi host.",
         example: "-n esxi01.example.org",
         ..RELATED
@@ -321,7 +321,7 @@ pub static METHODS: &[Method] = &[
         name: "host.net.get",
         object: Object::One(Kind::HostSystem),
         action: related("network", Kind::Network, Shape::Inside("network")),
-        zabbix: inside("network"),
+        zabbix_format: inside("network"),
         doc: "The networks available to an ESXi host.",
         example: "-n esxi01.example.org",
         ..RELATED
@@ -330,7 +330,7 @@ pub static METHODS: &[Method] = &[
         name: "host.datastore.get",
         object: Object::One(Kind::HostSystem),
         action: related("datastore", Kind::Datastore, Shape::List),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The datastores available to an ESXi host.",
         example: "-n esxi01.example.org",
         ..RELATED
@@ -380,7 +380,7 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: &["diskPath"],
         action: Action::Custom(actions::guest::disks),
-        zabbix: Form::Lld { prefix: Prefix::First, rows: Rows::Inside(DISK) },
+        zabbix_format: ZabbixFormat::Lld { prefix: Prefix::First, rows: Rows::Inside(DISK) },
         doc: "The disks that the guest of a virtual machine sees; needs VMware Tools, no disks without them.",
         example: "-n vm01.example.org -p capacity,freeSpace",
         ..RELATED
@@ -390,7 +390,7 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: &["diskPath"],
         action: Action::Custom(actions::guest::disk),
-        zabbix: Form::Disk,
+        zabbix_format: ZabbixFormat::Disk,
         success: RETRIEVED,
         doc: "One disk of a guest, chosen by its path in `key`; all of them without a key.",
         example: "-n vm01.example.org -p freeSpace -k /var",
@@ -402,7 +402,7 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: &["network"],
         action: Action::Custom(actions::guest::adapters),
-        zabbix: Form::Lld { prefix: Prefix::First, rows: Rows::Inside("net") },
+        zabbix_format: ZabbixFormat::Lld { prefix: Prefix::First, rows: Rows::Inside("net") },
         success: RETRIEVED,
         doc: "The network adapters that the guest of a virtual machine sees; needs VMware Tools, none without them.",
         example: "-n vm01.example.org -p ipAddress,macAddress",
@@ -412,7 +412,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.net.get",
         object: Object::One(Kind::VirtualMachine),
         action: related("network", Kind::Network, Shape::Inside("network")),
-        zabbix: inside("network"),
+        zabbix_format: inside("network"),
         doc: "The networks that a virtual machine uses.",
         example: "-n vm01.example.org",
         ..RELATED
@@ -421,7 +421,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.datastore.get",
         object: Object::One(Kind::VirtualMachine),
         action: related("datastore", Kind::Datastore, Shape::List),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The datastores that a virtual machine uses.",
         example: "-n vm01.example.org",
         ..RELATED
@@ -430,7 +430,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.host.get",
         object: Object::One(Kind::VirtualMachine),
         action: related("runtime.host", Kind::HostSystem, Shape::NameOf("host")),
-        zabbix: Form::Value { natural: Some("host") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("host") },
         success: RETRIEVED_OBJECT,
         doc: "The ESXi host that a virtual machine runs on.",
         example: "-n vm01.example.org",
@@ -442,8 +442,8 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: &["cmdLine"],
         action: Action::Custom(actions::guest::processes),
-        zabbix: Form::Count,
-        repeat: false,
+        zabbix_format: ZabbixFormat::Count,
+        retry_safe: false,
         success: RETRIEVED,
         doc: "The processes in the guest of a virtual machine, listed with a guest account; needs VMware Tools. \
               The Zabbix helpers count those whose command line contains `key`.",
@@ -454,7 +454,7 @@ pub static METHODS: &[Method] = &[
         name: CPU_USAGE,
         object: Object::One(Kind::VirtualMachine),
         action: Action::Custom(actions::cpu::usage),
-        zabbix: Form::Value { natural: Some(CPU_USAGE) },
+        zabbix_format: ZabbixFormat::Value { default_field: Some(CPU_USAGE) },
         success: RETRIEVED,
         doc: "CPU usage of a virtual machine in percent of the clock of its virtual CPUs.",
         example: "-n vm01.example.org",
@@ -465,9 +465,9 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: &["createTime", "description", "id", "name", "quiesced", "state"],
         action: Action::Custom(actions::snapshots::tree),
-        missing: Failure::NoSuchObject,
-        nothing: Some(NO_SNAPSHOTS),
-        zabbix: LLD,
+        not_found: Failure::NoSuchObject,
+        empty_if: Some(NO_SNAPSHOTS),
+        zabbix_format: LLD,
         success: "Successfully retrieved snapshots",
         doc: "The snapshots of a virtual machine, parents before their children; a failure when it has none, but an empty list to the \
               Zabbix helpers.",
@@ -479,7 +479,7 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::VirtualMachine),
         reads: actions::snapshots::TOTALS,
         action: Action::Chosen(actions::snapshots::totals),
-        zabbix: Form::Value { natural: Some("count") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("count") },
         doc: "How many snapshots a virtual machine has, the seconds since the oldest was taken, and the bytes that all of them take.",
         example: "-n vm01.example.org -p size",
         ..TOTALS
@@ -534,7 +534,7 @@ pub static METHODS: &[Method] = &[
         name: "datastore.host.get",
         object: Object::One(Kind::Datastore),
         action: related("host", Kind::HostSystem, Shape::List),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The ESXi hosts that a datastore is mounted on.",
         example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
         ..RELATED
@@ -543,7 +543,7 @@ pub static METHODS: &[Method] = &[
         name: "datastore.vm.get",
         object: Object::One(Kind::Datastore),
         action: related("vm", Kind::VirtualMachine, Shape::List),
-        zabbix: LLD,
+        zabbix_format: LLD,
         doc: "The virtual machines that use a datastore.",
         example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/",
         ..RELATED
@@ -578,7 +578,7 @@ pub static METHODS: &[Method] = &[
         object: Object::One(Kind::HostSystem),
         reads: &["name", "uuid", "nodeUuid", "health"],
         action: Action::Custom(actions::vsan::health),
-        zabbix: Form::Value { natural: Some("health") },
+        zabbix_format: ZabbixFormat::Value { default_field: Some("health") },
         success: RETRIEVED_OBJECT,
         doc: "How an ESXi host sees its virtual SAN: `healthy`, `unhealthy` or `unknown`.",
         example: "-n esxi01.example.org",
@@ -615,7 +615,7 @@ pub(crate) fn place(method: &'static Method) -> Option<usize> {
 /// The names, older ones included, of methods whose request must reach one worker at most.
 #[must_use]
 pub fn never_repeat() -> Vec<String> {
-    let methods = METHODS.iter().filter(|method| !method.repeat);
+    let methods = METHODS.iter().filter(|method| !method.retry_safe);
     methods.flat_map(|method| [&[method.name], method.aliases].concat()).map(str::to_owned).collect()
 }
 
@@ -631,7 +631,7 @@ const ALARMS: &str = "Successfully retrieved alarms";
 const METRICS: &str = "Successfully retrieved performance metrics";
 const RETRIEVED: &str = "Successfully retrieved properties";
 const RETRIEVED_OBJECT: &str = "Successfully retrieved object properties";
-const LLD: Form = Form::Lld { prefix: Prefix::Whole, rows: Rows::Result };
+const LLD: ZabbixFormat = ZabbixFormat::Lld { prefix: Prefix::Whole, rows: Rows::Result };
 
 /// What rows have in common unless they say otherwise.
 const VALUE: Method = Method {
@@ -641,27 +641,31 @@ const VALUE: Method = Method {
     object: Object::Service,
     reads: &["name"],
     action: Action::Get,
-    missing: Failure::NoObject,
-    nothing: None,
-    zabbix: Form::Value { natural: None },
-    repeat: true,
+    not_found: Failure::NoObject,
+    empty_if: None,
+    zabbix_format: ZabbixFormat::Value { default_field: None },
+    retry_safe: true,
     success: RETRIEVED_OBJECT,
     intent: "",
     doc: "",
     example: "",
 };
-const DISCOVER: Method = Method { action: Action::Discover, zabbix: LLD, success: DISCOVERED, ..VALUE };
+const DISCOVER: Method = Method { action: Action::Discover, zabbix_format: LLD, success: DISCOVERED, ..VALUE };
 const GET: Method = Method { required: &[Field::Name, Field::Properties], ..VALUE };
 const RELATED: Method = Method { required: NAME, success: DISCOVERED, ..VALUE };
 const OBJECT_ALARMS: Method =
-    Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix: LLD, success: ALARMS, ..RELATED };
-const TOTALS: Method =
-    Method { reads: actions::totals::FIELDS, zabbix: Form::Value { natural: Some("hosts") }, success: RETRIEVED, ..RELATED };
+    Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix_format: LLD, success: ALARMS, ..RELATED };
+const TOTALS: Method = Method {
+    reads: actions::totals::FIELDS,
+    zabbix_format: ZabbixFormat::Value { default_field: Some("hosts") },
+    success: RETRIEVED,
+    ..RELATED
+};
 
 const COUNTERS: Method = Method {
     reads: actions::performance::COUNTER,
     action: Action::Custom(actions::performance::counters),
-    zabbix: Form::Lld { prefix: Prefix::Whole, rows: Rows::Flat },
+    zabbix_format: ZabbixFormat::Lld { prefix: Prefix::Whole, rows: Rows::Flat },
     success: "Successfully retrieved performance counters info",
     ..VALUE
 };
@@ -670,14 +674,14 @@ const COUNTERS_OF_OBJECT: Method =
 const SERIES: Method = Method {
     reads: actions::performance::SERIES,
     action: Action::Custom(actions::performance::series_of_object),
-    zabbix: LLD,
+    zabbix_format: LLD,
     success: METRICS,
     ..VALUE
 };
 const SAMPLES: Method = Method {
     reads: actions::performance::SAMPLE,
-    missing: Failure::NoSuchObject,
-    zabbix: Form::Value { natural: Some(actions::performance::VALUE) },
+    not_found: Failure::NoSuchObject,
+    zabbix_format: ZabbixFormat::Value { default_field: Some(actions::performance::VALUE) },
     success: METRICS,
     ..VALUE
 };
@@ -687,6 +691,6 @@ const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
     Action::Related(Relation { via, to, reads, shape })
 }
 
-const fn inside(field: &'static str) -> Form {
-    Form::Lld { prefix: Prefix::Whole, rows: Rows::Inside(field) }
+const fn inside(field: &'static str) -> ZabbixFormat {
+    ZabbixFormat::Lld { prefix: Prefix::Whole, rows: Rows::Inside(field) }
 }

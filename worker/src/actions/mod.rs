@@ -48,7 +48,7 @@ impl Task<'_> {
     }
 
     fn no_object(&self) -> Failure {
-        (self.method.missing)(self.request.name.clone())
+        (self.method.not_found)(self.request.name.clone())
     }
 
     /// The name as requested.

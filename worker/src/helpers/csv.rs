@@ -25,7 +25,7 @@ impl Helper for Csv {
     fn render(&self, method: Option<&Method>, _: &Request, reply: &Reply) -> Rendered {
         let bytes = match reply {
             Reply::Success { result, .. } => {
-                let inner = method.and_then(|method| method.zabbix.inner());
+                let inner = method.and_then(|method| method.zabbix_format.inner());
                 let table: Vec<Row> = rows(result).iter().flat_map(|row| expand(row, inner)).collect();
                 print(&table)
             }

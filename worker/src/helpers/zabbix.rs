@@ -11,7 +11,7 @@ use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
 use super::{Helper, Rendered, rows};
-use crate::method::{Form, Method, Prefix, Rows};
+use crate::method::{Method, Prefix, Rows, ZabbixFormat};
 
 pub(super) enum Mode {
     Quoted,
@@ -83,7 +83,7 @@ enum Shown<'r> {
 
 /// Whether a failure only says that there is nothing, which is an answer for a discovery rule.
 fn is_nothing(method: Option<&Method>, msg: &str) -> bool {
-    method.and_then(|method| method.nothing).is_some_and(|start| msg.starts_with(start))
+    method.and_then(|method| method.empty_if).is_some_and(|start| msg.starts_with(start))
 }
 
 const NO_DATA: &str = "No data";
@@ -91,24 +91,24 @@ const NO_KEY: &str = "No key given to choose a disk by";
 
 /// What is printed of a result, or the text that says why nothing is.
 fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Shown<'r>, &'static str> {
-    match method.zabbix {
-        Form::Value { natural } => value(request, natural, result).map(Shown::Value),
-        Form::Lld { prefix, rows } => {
+    match method.zabbix_format {
+        ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
+        ZabbixFormat::Lld { prefix, rows } => {
             let found = discovered(result, rows);
             Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))
         }
-        Form::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
+        ZabbixFormat::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
             Some(disk @ Json::Object(_)) => value(request, None, disk).map(Shown::Value),
             _ => Err(NO_KEY),
         },
-        Form::Count => Ok(Shown::Count(count(request, result))),
+        ZabbixFormat::Count => Ok(Shown::Count(count(request, result))),
     }
 }
 
 /// The first requested property of the last row, else the field that the method is about.
-fn value<'r>(request: &Request, natural: Option<&str>, result: &'r Json) -> Result<&'r Json, &'static str> {
+fn value<'r>(request: &Request, default_field: Option<&str>, result: &'r Json) -> Result<&'r Json, &'static str> {
     let Some(Json::Object(row)) = rows(result).last() else { return Err(NO_DATA) };
-    let field = request.properties.first().map(String::as_str).or(natural);
+    let field = request.properties.first().map(String::as_str).or(default_field);
     let value = match field {
         Some(field) => row.get(field),
         None => {

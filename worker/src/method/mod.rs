@@ -30,13 +30,13 @@ pub struct Method {
     /// What is done.
     pub action: Action,
     /// What is said when there is no such object.
-    pub missing: fn(Option<String>) -> Failure,
+    pub not_found: fn(Option<String>) -> Failure,
     /// How the text of a failure begins that only says that there is nothing: an empty list to the Zabbix helpers.
-    pub nothing: Option<&'static str>,
+    pub empty_if: Option<&'static str>,
     /// How the Zabbix helpers print the reply.
-    pub zabbix: Form,
+    pub zabbix_format: ZabbixFormat,
     /// Whether the proxy may send the request to a second worker when the first one dies over it.
-    pub repeat: bool,
+    pub retry_safe: bool,
     /// The text of `msg` on success; part of the contract.
     pub success: &'static str,
     /// What is retrieved, for the log, where the method is about the vSphere host as a whole.
@@ -118,11 +118,11 @@ pub enum Shape {
 
 /// How the Zabbix helpers print a successful reply.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Form {
-    /// One value: the first requested property, else `natural`, else the first field that is not `name`.
+pub enum ZabbixFormat {
+    /// One value: the first requested property, else `default_field`, else the first field that is not `name`.
     Value {
         /// The field that is meant when no property was asked for.
-        natural: Option<&'static str>,
+        default_field: Option<&'static str>,
     },
     /// A low-level discovery object.
     Lld {
@@ -157,7 +157,7 @@ pub enum Rows {
     Inside(&'static str),
 }
 
-impl Form {
+impl ZabbixFormat {
     /// The field that holds the rows of this form, when the result itself does not.
     #[must_use]
     pub const fn inner(self) -> Option<&'static str> {

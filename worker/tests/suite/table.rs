@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vpoller_worker::catalogue;
-use vpoller_worker::methods::{self, Form, METHODS, Rows};
+use vpoller_worker::methods::{self, METHODS, Rows, ZabbixFormat};
 
 /// Name, required fields beyond `method` and `hostname`, and how the Zabbix helpers print it, from the contract.
 const CONTRACT: &[(&str, &str, &str)] = &[
@@ -79,15 +79,15 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("vpoller.status", "", "value"),
 ];
 
-fn form(form: Form) -> String {
+fn form(form: ZabbixFormat) -> String {
     match form {
-        Form::Value { natural: None } => "value".to_owned(),
-        Form::Value { natural: Some(field) } => format!("value of {field}"),
-        Form::Lld { rows: Rows::Result, .. } => "lld".to_owned(),
-        Form::Lld { rows: Rows::Flat, .. } => "lld flat".to_owned(),
-        Form::Lld { rows: Rows::Inside(field), .. } => format!("lld of {field}"),
-        Form::Disk => "disk".to_owned(),
-        Form::Count => "count".to_owned(),
+        ZabbixFormat::Value { default_field: None } => "value".to_owned(),
+        ZabbixFormat::Value { default_field: Some(field) } => format!("value of {field}"),
+        ZabbixFormat::Lld { rows: Rows::Result, .. } => "lld".to_owned(),
+        ZabbixFormat::Lld { rows: Rows::Flat, .. } => "lld flat".to_owned(),
+        ZabbixFormat::Lld { rows: Rows::Inside(field), .. } => format!("lld of {field}"),
+        ZabbixFormat::Disk => "disk".to_owned(),
+        ZabbixFormat::Count => "count".to_owned(),
     }
 }
 
@@ -95,7 +95,7 @@ fn form(form: Form) -> String {
 fn names_required_fields_and_forms_are_those_of_the_contract() {
     let row = |method: &methods::Method| {
         let required = method.required.iter().map(|field| field.name()).collect::<Vec<_>>().join(" ");
-        (method.name, required, form(method.zabbix))
+        (method.name, required, form(method.zabbix_format))
     };
     let table: Vec<_> = METHODS.iter().map(row).collect();
     let contract: Vec<_> =
