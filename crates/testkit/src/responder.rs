@@ -1,4 +1,4 @@
-//! A tiny HTTPS server that answers as a test tells it: truncated bodies, hangs, odd cookies, hostile documents. None of this
+//! A small HTTPS server whose answers a test scripts: truncated bodies, hangs, odd cookies, hostile documents. None of this
 //! can be had from the simulator, and the relay does not change single answers by the call's content.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -57,12 +57,15 @@ impl Responder {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (seen, script): (Arc<Mutex<Vec<Seen>>>, Arc<Script>) = (Arc::default(), Arc::new(script));
-        let (kept, tls) = (seen.clone(), tls());
+        let kept = seen.clone();
+        let server_config = tls();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (seen, script, tls) = (kept.clone(), script.clone(), tls.clone());
+                let seen = kept.clone();
+                let script = script.clone();
+                let server_config = Arc::clone(&server_config);
                 // A client that leaves ends its thread with an error; that is no concern of the test.
-                thread::spawn(move || serve(stream, tls, &seen, &*script).is_ok());
+                thread::spawn(move || serve(stream, server_config, &seen, &*script).is_ok());
             }
         });
         Self { address, seen }
@@ -161,7 +164,8 @@ pub fn healthy(seen: &Seen) -> Act {
 
 /// The answer to a call that makes an object: `view-0`, `view-1` and so on.
 fn made(seen: &Seen, kind: &str, name: &str) -> Act {
-    let (method, number) = (&seen.method, seen.before);
+    let method = &seen.method;
+    let number = seen.before;
     soap(&format!(
         r#"<{method}Response xmlns="urn:vim25"><returnval type="{kind}">{name}-{number}</returnval></{method}Response>"#
     ))
@@ -220,7 +224,9 @@ fn serve(stream: TcpStream, tls: Arc<ServerConfig>, seen: &Mutex<Vec<Seen>>, scr
 }
 
 fn read(stream: &mut impl BufRead, all: &Mutex<Vec<Seen>>) -> std::io::Result<Option<Seen>> {
-    let (mut first, mut seen, mut length) = (String::new(), Seen::default(), 0);
+    let mut first = String::new();
+    let mut seen = Seen::default();
+    let mut length = 0;
     if stream.read_line(&mut first)? == 0 {
         return Ok(None);
     }

@@ -131,7 +131,8 @@ mod tests {
 
     /// Pauses after failures in a row, each attempt made as soon as it may be.
     fn pauses(error: &Error, jitter: f64, count: usize) -> Vec<Duration> {
-        let (mut backoff, mut now) = (Backoff::default(), Instant::now());
+        let mut backoff = Backoff::default();
+        let mut now = Instant::now();
         (0..count)
             .map(|_| {
                 backoff.failed(now, now, error, jitter);
@@ -169,7 +170,8 @@ mod tests {
 
     #[test]
     fn after_a_pause_one_attempt_tests_the_way() {
-        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
         assert!(backoff.admit(now, PROBE).is_ok());
         assert!(backoff.admit(now, PROBE).is_ok(), "without a failure nothing is limited");
         backoff.failed(now, now, &unreachable(), 1.0);
@@ -183,7 +185,8 @@ mod tests {
 
     #[test]
     fn failures_of_calls_under_way_together_count_once() {
-        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
         let later = now + Duration::from_millis(5);
         backoff.failed(now, later, &unreachable(), 1.0);
         backoff.failed(now, later + Duration::from_millis(5), &unreachable(), 1.0);
@@ -194,7 +197,8 @@ mod tests {
 
     #[test]
     fn only_answers_to_later_calls_end_a_pause() {
-        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
         let later = now + Duration::from_millis(5);
         backoff.failed(now, later, &unreachable(), 1.0);
         backoff.answered(now);
@@ -205,7 +209,8 @@ mod tests {
 
     #[test]
     fn only_a_login_ends_the_pause_of_a_refused_account() {
-        let (mut backoff, now) = (Backoff::default(), Instant::now());
+        let mut backoff = Backoff::default();
+        let now = Instant::now();
         let later = now + Duration::from_secs(1);
         backoff.failed(now, now, &refused(), 1.0);
         backoff.answered(later);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use tokio::time::Instant;
 
-use crate::soap::{self, Answer, Element};
+use crate::soap::{self, ReadElement, SoapAnswer};
 use crate::stats::{CallRecord, Counters};
 use crate::transport::{Post, Reply, Transport};
 use crate::{Arg, Config, Error, MoRef, Value, read};
@@ -99,7 +99,7 @@ impl Caller {
         &self,
         context: Context<'_>,
         call: Call<'_>,
-        element: Element<T>,
+        element: ReadElement<T>,
     ) -> Result<CallResult<T>, Error> {
         let Call { this, method, args, options } = call;
         let operation = format!("{}-{}", self.prefix, self.operations.fetch_add(1, Ordering::Relaxed));
@@ -142,7 +142,7 @@ impl Caller {
         &self,
         mut reply: Reply,
         call: Call<'_>,
-        element: Element<T>,
+        element: ReadElement<T>,
     ) -> Result<CallResult<T>, Error> {
         let method = call.method;
         let cookie = reply.cookie.take();
@@ -157,8 +157,8 @@ impl Caller {
             read()
         };
         match answer {
-            Ok(Answer::Results(values)) if reply.status == 200 => Ok(CallResult { values, cookie }),
-            Ok(Answer::Fault(fault)) => Err(Error::Fault {
+            Ok(SoapAnswer::Results(values)) if reply.status == 200 => Ok(CallResult { values, cookie }),
+            Ok(SoapAnswer::Fault(fault)) => Err(Error::Fault {
                 host: self.host.clone(),
                 method: method.to_owned(),
                 object: call.this.to_string(),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::{Call, CallOptions};
 use crate::connection::Connection;
 use crate::retrieve::UNREADABLE;
-use crate::soap::Element;
+use crate::soap::ReadElement;
 use crate::{Arg, Config, Error, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, read};
 
 /// Longest time for closing a session.
@@ -161,7 +161,7 @@ impl Client {
         &self,
         session: &Session,
         call: Call<'_>,
-        element: Element<T>,
+        element: ReadElement<T>,
     ) -> Result<Vec<T>, Error> {
         let result = self.connection.call_for(session, call, element).await;
         if let Err(error @ Error::SessionLost { .. }) = &result {

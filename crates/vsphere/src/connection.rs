@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::call::{Call, CallOptions};
 use crate::object_content::read_page;
 use crate::session_manager::SessionManager;
-use crate::soap::Element;
+use crate::soap::ReadElement;
 use crate::{Arg, Config, Error, FilterSpec, MoRef, Session, Value, read};
 
 /// Guest operations that run at the same time at most: each takes seconds, and other calls need room, too.
@@ -52,7 +52,7 @@ impl Connection {
         &self,
         session: &Session,
         call: Call<'_>,
-        element: Element<T>,
+        element: ReadElement<T>,
     ) -> Result<Vec<T>, Error> {
         let CallOptions { limit, repeat } = call.options;
         let waits = limit > self.sessions.config.request_timeout;

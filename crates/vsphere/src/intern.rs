@@ -45,7 +45,8 @@ mod tests {
     #[test]
     fn equal_texts_share_their_memory() {
         let mut interner = Interner::default();
-        let (first, again) = (interner.share("poweredOn"), interner.share("poweredOn"));
+        let first = interner.share("poweredOn");
+        let again = interner.share("poweredOn");
         assert!(Arc::ptr_eq(&first, &again));
         let long = "x".repeat(LONGEST + 1);
         assert_eq!(&*interner.share(&long), long);

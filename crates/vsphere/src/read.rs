@@ -6,11 +6,11 @@
 use std::sync::Arc;
 
 use crate::schema::{Kind, Shape, TypeId};
-use crate::xml::{Broken, Reader, Tag};
+use crate::xml::{Reader, Tag, Unreadable};
 use crate::{DateTime, MoRef, Struct, Value};
 
 /// Reads the element that `tag` opened, to its end. `declared` is what the schema expects there.
-pub(crate) fn value(reader: &mut Reader<'_>, tag: &Tag<'_>, declared: Kind) -> Result<Value, Broken> {
+pub(crate) fn value(reader: &mut Reader<'_>, tag: &Tag<'_>, declared: Kind) -> Result<Value, Unreadable> {
     if tag.nil {
         return reader.skip().map(|()| Value::Null);
     }
@@ -35,7 +35,7 @@ fn named(mut value: Value, name: Arc<str>) -> Value {
 }
 
 /// A data object whose start tag is read: the members up to its end. `first` is a child that is already open.
-fn object(reader: &mut Reader<'_>, id: Option<TypeId>, first: Option<Tag<'_>>) -> Result<Value, Broken> {
+fn object(reader: &mut Reader<'_>, id: Option<TypeId>, first: Option<Tag<'_>>) -> Result<Value, Unreadable> {
     let kind = id.and_then(TypeId::name).unwrap_or_else(|| "".into());
     let mut fields: Vec<(Arc<str>, Value)> = Vec::new();
     if let Some(tag) = first {
@@ -53,7 +53,12 @@ fn object(reader: &mut Reader<'_>, id: Option<TypeId>, first: Option<Tag<'_>>) -
 }
 
 /// One member of a data object. A name that comes again makes a list.
-fn member(reader: &mut Reader<'_>, id: Option<TypeId>, tag: &Tag<'_>, fields: &mut Vec<(Arc<str>, Value)>) -> Result<(), Broken> {
+fn member(
+    reader: &mut Reader<'_>,
+    id: Option<TypeId>,
+    tag: &Tag<'_>,
+    fields: &mut Vec<(Arc<str>, Value)>,
+) -> Result<(), Unreadable> {
     let known = id.and_then(|id| id.member(tag.name()));
     let value = value(reader, tag, known.map_or(Kind::Any, |member| member.kind))?;
     // Elements of a list follow each other, so the last member is nearly always the one.
@@ -73,7 +78,7 @@ fn member(reader: &mut Reader<'_>, id: Option<TypeId>, tag: &Tag<'_>, fields: &m
 }
 
 /// The children of an `ArrayOf…` element.
-fn array(reader: &mut Reader<'_>, kind: Kind) -> Result<Value, Broken> {
+fn array(reader: &mut Reader<'_>, kind: Kind) -> Result<Value, Unreadable> {
     let mut items = Vec::new();
     while let Some(tag) = reader.child()? {
         items.push(value(reader, &tag, kind)?);
@@ -82,7 +87,7 @@ fn array(reader: &mut Reader<'_>, kind: Kind) -> Result<Value, Broken> {
 }
 
 /// An element that should hold text only. With children it is an object after all, of the type `name` if one was given.
-fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: Option<&Arc<str>>) -> Result<Value, Broken> {
+fn leaf(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, name: Option<&Arc<str>>) -> Result<Value, Unreadable> {
     match reader.text()? {
         (text, None) => Ok(scalar(reader, tag, kind, &text)),
         (_, Some(child)) => {

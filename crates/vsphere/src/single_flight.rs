@@ -138,7 +138,8 @@ mod tests {
         let started = Arc::new(AtomicUsize::new(0));
         let go = Arc::new(Semaphore::new(0));
         let ask = |key: &'static str| {
-            let (started, go) = (Arc::clone(&started), Arc::clone(&go));
+            let started = Arc::clone(&started);
+            let go = Arc::clone(&go);
             flights.join(key, move || {
                 let number = started.fetch_add(1, Ordering::Relaxed);
                 Flight::new(async move {
@@ -147,7 +148,9 @@ mod tests {
                 })
             })
         };
-        let (first, second, other) = (ask("a"), ask("a"), ask("b"));
+        let first = ask("a");
+        let second = ask("a");
+        let other = ask("b");
         go.add_permits(2);
         assert_eq!(tokio::join!(first.clone(), second, other), (0, 0, 1));
         assert_eq!(flights.joined(), 1);
@@ -176,8 +179,10 @@ mod tests {
     #[tokio::test]
     async fn spawned_work_outlives_its_waiters_and_can_be_joined_meanwhile() {
         let flights = SingleFlight::default();
-        let (begun, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (began, gone) = (Arc::clone(&begun), Arc::clone(&go));
+        let begun = Arc::new(Notify::new());
+        let go = Arc::new(Notify::new());
+        let began = Arc::clone(&begun);
+        let gone = Arc::clone(&go);
         let work = async move {
             began.notify_one();
             gone.notified().await;

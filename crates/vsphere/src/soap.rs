@@ -5,19 +5,19 @@ use std::fmt::Write as _;
 use secrecy::ExposeSecret;
 
 use crate::schema::{self, Kind, Shape};
-use crate::xml::{Broken, Reader, Tag, Token, escape_into};
+use crate::xml::{Reader, Tag, Token, Unreadable, escape_into};
 use crate::{Arg, ArgValue, Error, Fault, Limits, MoRef, Struct, Value, read};
 
-/// What a server answers.
+/// What a server answers to a call.
 #[derive(Debug)]
-pub(crate) enum Answer<T> {
+pub(crate) enum SoapAnswer<T> {
     /// The elements of an array result, or one value, or none.
     Results(Vec<T>),
     Fault(Fault),
 }
 
 /// Reads one element of a result, which the schema declares to be of the kind: [`read::value`], or straight into a type.
-pub(crate) type Element<T> = fn(&mut Reader<'_>, &Tag<'_>, Kind) -> Result<T, Broken>;
+pub(crate) type ReadElement<T> = fn(&mut Reader<'_>, &Tag<'_>, Kind) -> Result<T, Unreadable>;
 
 /// Writes the call of a method. `operation` is a short word that the server puts into its log beside what the call costs.
 pub(crate) fn request(this: &MoRef, method: &str, args: &[Arg], operation: &str) -> String {
@@ -76,7 +76,12 @@ fn write_ref(out: &mut String, name: &str, reference: &MoRef) {
 }
 
 /// Reads the answer to a call of `method`, to the very end: an answer that was cut is an error.
-pub(crate) fn answer<T>(body: &str, method: &str, max_depth: usize, element: Element<T>) -> Result<Answer<T>, Broken> {
+pub(crate) fn answer<T>(
+    body: &str,
+    method: &str,
+    max_depth: usize,
+    element: ReadElement<T>,
+) -> Result<SoapAnswer<T>, Unreadable> {
     let mut reader = Reader::new(body, max_depth);
     let answer = match reader.child()? {
         Some(tag) if tag.name() == "Envelope" => envelope(&mut reader, method, element)?,
@@ -97,11 +102,11 @@ pub fn read_recorded(answer: &str, method: &str) -> Result<Vec<Value>, Error> {
 }
 
 /// The elements of a recorded answer, or the fault in it, or why it cannot be read.
-pub(crate) fn recorded<T>(answer: &str, method: &str, element: Element<T>) -> Result<Vec<T>, Error> {
+pub(crate) fn recorded<T>(answer: &str, method: &str, element: ReadElement<T>) -> Result<Vec<T>, Error> {
     let host = || "a recording".to_owned();
     match self::answer(answer, method, Limits::default().depth, element) {
-        Ok(Answer::Results(values)) => Ok(values),
-        Ok(Answer::Fault(fault)) => {
+        Ok(SoapAnswer::Results(values)) => Ok(values),
+        Ok(SoapAnswer::Fault(fault)) => {
             Err(Error::Fault { host: host(), method: method.to_owned(), object: "an object".to_owned(), fault: Box::new(fault) })
         }
         Err(cause) => Err(Error::Answer { host: host(), what: method.to_owned(), cause }),
@@ -109,7 +114,7 @@ pub(crate) fn recorded<T>(answer: &str, method: &str, element: Element<T>) -> Re
 }
 
 /// The message in the body of the envelope that is open.
-fn envelope<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Result<Option<Answer<T>>, Broken> {
+fn envelope<T>(reader: &mut Reader<'_>, method: &str, element: ReadElement<T>) -> Result<Option<SoapAnswer<T>>, Unreadable> {
     let mut answer = None;
     while let Some(part) = reader.child()? {
         if part.name() != "Body" {
@@ -118,8 +123,8 @@ fn envelope<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Re
         }
         while let Some(message) = reader.child()? {
             answer = Some(match message.name() {
-                "Fault" => Answer::Fault(fault(reader)?),
-                name if name.strip_suffix("Response") == Some(method) => Answer::Results(results(reader, method, element)?),
+                "Fault" => SoapAnswer::Fault(fault(reader)?),
+                name if name.strip_suffix("Response") == Some(method) => SoapAnswer::Results(results(reader, method, element)?),
                 other => return Err(format!("it holds the element {other} instead of {method}Response")),
             });
         }
@@ -127,7 +132,7 @@ fn envelope<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Re
     Ok(answer)
 }
 
-fn results<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Result<Vec<T>, Broken> {
+fn results<T>(reader: &mut Reader<'_>, method: &str, element: ReadElement<T>) -> Result<Vec<T>, Unreadable> {
     let kind = schema::result(method).map_or(Kind::Any, |result| result.kind);
     let mut results = Vec::new();
     while let Some(tag) = reader.child()? {
@@ -137,7 +142,7 @@ fn results<T>(reader: &mut Reader<'_>, method: &str, element: Element<T>) -> Res
 }
 
 /// The fault whose start tag is read.
-fn fault(reader: &mut Reader<'_>) -> Result<Fault, Broken> {
+fn fault(reader: &mut Reader<'_>) -> Result<Fault, Unreadable> {
     let mut message = String::new();
     let mut detail = None;
     while let Some(part) = reader.child()? {
@@ -156,7 +161,7 @@ fn fault(reader: &mut Reader<'_>) -> Result<Fault, Broken> {
 }
 
 /// The data object of a fault. Its element is named after its type, which counts where the type is not given.
-fn fault_detail(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Struct, Broken> {
+fn fault_detail(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Struct, Unreadable> {
     let by_element = tag.name().strip_suffix("Fault").unwrap_or(tag.name());
     let kind = match &tag.instance_type {
         Some(Shape::One(Kind::Object(id))) => id.name(),
@@ -192,15 +197,15 @@ mod tests {
         )
     }
 
-    fn answer(body: &str, method: &str, max_depth: usize) -> Result<Answer<Value>, Broken> {
+    fn answer(body: &str, method: &str, max_depth: usize) -> Result<SoapAnswer<Value>, Unreadable> {
         super::answer(body, method, max_depth, read::value)
     }
 
     fn read_fault(content: &str) -> Fault {
         let content = format!("<soapenv:Fault><faultcode>ServerFaultCode</faultcode>{content}</soapenv:Fault>");
         match answer(&body(&content), "Any", 100).unwrap() {
-            Answer::Fault(fault) => fault,
-            Answer::Results(results) => panic!("no fault but {results:?}"),
+            SoapAnswer::Fault(fault) => fault,
+            SoapAnswer::Results(results) => panic!("no fault but {results:?}"),
         }
     }
 
@@ -234,14 +239,14 @@ mod tests {
         let text = body(
             "<LoginResponse xmlns=\"urn:vim25\"><returnval><key>1</key><callCount>3</callCount></returnval></LoginResponse>",
         );
-        let Answer::Results(results) = answer(&text, "Login", 100).unwrap() else { panic!("a fault") };
+        let SoapAnswer::Results(results) = answer(&text, "Login", 100).unwrap() else { panic!("a fault") };
         let session = results[0].as_struct().unwrap();
         assert_eq!(
             (&*session.kind, session.get("key"), session.get("callCount")),
             ("UserSession", Some(&Value::string("1")), Some(&Value::Int(3)))
         );
         let none = answer(&body("<LogoutResponse xmlns=\"urn:vim25\"/>"), "Logout", 100).unwrap();
-        assert!(matches!(none, Answer::Results(results) if results.is_empty()));
+        assert!(matches!(none, SoapAnswer::Results(results) if results.is_empty()));
     }
 
     #[test]
@@ -278,7 +283,7 @@ mod tests {
             let text = std::fs::read_to_string(&path).unwrap();
             let (_, rest) = text.split_once("Response").unwrap();
             let method = text[..text.len() - rest.len() - "Response".len()].rsplit('<').next().unwrap();
-            let Answer::Results(values) = answer(&text, method, 100).unwrap() else { panic!("{}: a fault", path.display()) };
+            let SoapAnswer::Results(values) = answer(&text, method, 100).unwrap() else { panic!("{}: a fault", path.display()) };
             let json: Vec<_> = values.iter().map(Value::to_json).collect();
             let expected = std::fs::read_to_string(path.with_extension("json")).unwrap();
             let expected: Vec<serde_json::Value> = serde_json::from_str(&expected).unwrap();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::schema::{self, Kind};
-use crate::xml::{Broken, Reader, Tag};
+use crate::xml::{Reader, Tag, Unreadable};
 use crate::{Error, Fault, MoRef, Value, read, soap};
 
 /// The method whose answers these are.
@@ -94,7 +94,7 @@ impl UpdateSet {
 }
 
 /// Reads an `UpdateSet`.
-pub(crate) fn element(reader: &mut Reader<'_>, _: &Tag<'_>, _: Kind) -> Result<UpdateSet, Broken> {
+pub(crate) fn element(reader: &mut Reader<'_>, _: &Tag<'_>, _: Kind) -> Result<UpdateSet, Unreadable> {
     let mut set = UpdateSet::default();
     while let Some(tag) = reader.child()? {
         match tag.name() {
@@ -111,7 +111,7 @@ pub(crate) fn element(reader: &mut Reader<'_>, _: &Tag<'_>, _: Kind) -> Result<U
 }
 
 /// A `PropertyFilterUpdate`; nothing of one without a filter.
-fn filter(reader: &mut Reader<'_>) -> Result<Option<FilterUpdate>, Broken> {
+fn filter(reader: &mut Reader<'_>) -> Result<Option<FilterUpdate>, Unreadable> {
     let mut filter = None;
     let mut objects = Vec::new();
     let mut missing = Vec::new();
@@ -127,7 +127,7 @@ fn filter(reader: &mut Reader<'_>) -> Result<Option<FilterUpdate>, Broken> {
 }
 
 /// An `ObjectUpdate`; nothing of one without an object.
-fn object(reader: &mut Reader<'_>) -> Result<Option<ObjectUpdate>, Broken> {
+fn object(reader: &mut Reader<'_>) -> Result<Option<ObjectUpdate>, Unreadable> {
     let mut kind = UpdateKind::Modify;
     let mut obj = None;
     let mut changes = Vec::new();
@@ -151,7 +151,7 @@ fn object(reader: &mut Reader<'_>) -> Result<Option<ObjectUpdate>, Broken> {
 }
 
 /// A `PropertyChange`; nothing of one without a name.
-fn change(reader: &mut Reader<'_>) -> Result<Option<PropertyChange>, Broken> {
+fn change(reader: &mut Reader<'_>) -> Result<Option<PropertyChange>, Unreadable> {
     let mut name = None;
     let mut op = ChangeOp::Assign;
     let mut value = None;
@@ -174,7 +174,7 @@ fn change(reader: &mut Reader<'_>) -> Result<Option<PropertyChange>, Broken> {
 }
 
 /// A `MissingProperty`.
-fn missing_property(reader: &mut Reader<'_>) -> Result<Option<(Arc<str>, Fault)>, Broken> {
+fn missing_property(reader: &mut Reader<'_>) -> Result<Option<(Arc<str>, Fault)>, Unreadable> {
     let mut path = None;
     let mut fault = Value::Null;
     while let Some(tag) = reader.child()? {
@@ -188,7 +188,7 @@ fn missing_property(reader: &mut Reader<'_>) -> Result<Option<(Arc<str>, Fault)>
 }
 
 /// A `MissingObject`.
-fn missing_object(reader: &mut Reader<'_>) -> Result<Option<(MoRef, Fault)>, Broken> {
+fn missing_object(reader: &mut Reader<'_>) -> Result<Option<(MoRef, Fault)>, Unreadable> {
     let mut obj = None;
     let mut fault = Value::Null;
     while let Some(tag) = reader.child()? {
@@ -201,24 +201,24 @@ fn missing_object(reader: &mut Reader<'_>) -> Result<Option<(MoRef, Fault)>, Bro
     Ok(obj.map(|obj| (obj, soap::localized_fault(fault))))
 }
 
-fn localized(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Value, Broken> {
+fn localized(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Value, Unreadable> {
     read::value(reader, tag, schema::find("LocalizedMethodFault").map_or(Kind::Any, Kind::Object))
 }
 
-fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Option<MoRef>, Broken> {
+fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Option<MoRef>, Unreadable> {
     match read::value(reader, tag, Kind::Ref)? {
         Value::Ref(reference) => Ok(Some(reference)),
         _ => Ok(None),
     }
 }
 
-fn shared_text(reader: &mut Reader<'_>) -> Result<Arc<str>, Broken> {
+fn shared_text(reader: &mut Reader<'_>) -> Result<Arc<str>, Unreadable> {
     let text = text(reader)?;
     Ok(reader.share(&text))
 }
 
 /// The text of the element that is open, to its end; children that should not be there are passed over.
-fn text(reader: &mut Reader<'_>) -> Result<String, Broken> {
+fn text(reader: &mut Reader<'_>) -> Result<String, Unreadable> {
     let (text, child) = reader.text()?;
     if child.is_some() {
         reader.skip()?;

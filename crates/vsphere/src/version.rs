@@ -1,7 +1,7 @@
 //! Which version of the API to speak: the newest that the server and our schema table both know.
 
 use crate::schema;
-use crate::xml::{Broken, Reader};
+use crate::xml::{Reader, Unreadable};
 
 /// For servers that publish no versions: those are old, and all newer ones know this version, too.
 pub(crate) const FALLBACK: &str = "4.1";
@@ -19,7 +19,7 @@ pub(crate) fn choose(page: &str) -> String {
 }
 
 /// All versions that the page names for the namespace of the API.
-fn offered(page: &str) -> Result<Vec<String>, Broken> {
+fn offered(page: &str) -> Result<Vec<String>, Unreadable> {
     let mut reader = Reader::new(page, 20);
     let mut versions = Vec::new();
     // namespaces > namespace > name, version, priorVersions > version

@@ -22,8 +22,8 @@ const SCHEMA: &str = "http://www.w3.org/2001/XMLSchema";
 /// Stands for a character that XML does not allow.
 const REPLACEMENT: char = '\u{FFFD}';
 
-/// Why an answer cannot be read; a text for people.
-pub(crate) type Broken = String;
+/// Why an answer cannot be read, as a text that reads after "cannot be read: ".
+pub(crate) type Unreadable = String;
 
 /// What comes next in a document.
 pub(crate) enum Token<'i> {
@@ -70,7 +70,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next element start, text or element end; comments and instructions are passed over.
-    pub(crate) fn next(&mut self) -> Result<Token<'i>, Broken> {
+    pub(crate) fn next(&mut self) -> Result<Token<'i>, Unreadable> {
         loop {
             let event = self.inner.read_event().map_err(|error| format!("{error} at byte {}", self.inner.buffer_position()))?;
             match event {
@@ -93,7 +93,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The next child of the element that is open, passing over text; nothing at its end.
-    pub(crate) fn child(&mut self) -> Result<Option<Tag<'i>>, Broken> {
+    pub(crate) fn child(&mut self) -> Result<Option<Tag<'i>>, Unreadable> {
         loop {
             match self.next()? {
                 Token::Open(tag) => return Ok(Some(tag)),
@@ -104,7 +104,7 @@ impl<'i> Reader<'i> {
     }
 
     /// The text of the element that is open, up to its end or its first child, which is then open.
-    pub(crate) fn text(&mut self) -> Result<(Cow<'i, str>, Option<Tag<'i>>), Broken> {
+    pub(crate) fn text(&mut self) -> Result<(Cow<'i, str>, Option<Tag<'i>>), Unreadable> {
         let mut text = Cow::Borrowed("");
         loop {
             match self.next()? {
@@ -122,7 +122,7 @@ impl<'i> Reader<'i> {
     }
 
     /// Passes over the rest of the element that is open.
-    pub(crate) fn skip(&mut self) -> Result<(), Broken> {
+    pub(crate) fn skip(&mut self) -> Result<(), Unreadable> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             self.next()?;
@@ -130,7 +130,7 @@ impl<'i> Reader<'i> {
         Ok(())
     }
 
-    fn open(&mut self, start: BytesStart<'i>) -> Result<Tag<'i>, Broken> {
+    fn open(&mut self, start: BytesStart<'i>) -> Result<Tag<'i>, Unreadable> {
         self.depth += 1;
         if self.depth > self.max_depth {
             return Err(format!("its elements are nested more than {} deep", self.max_depth));
@@ -226,7 +226,7 @@ mod tests {
     use crate::schema::{self, Kind};
     use proptest::prelude::*;
 
-    fn text_of(document: &str) -> Result<String, Broken> {
+    fn text_of(document: &str) -> Result<String, Unreadable> {
         let mut reader = Reader::new(document, 10);
         reader.child()?;
         let (text, child) = reader.text()?;
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn attributes_are_told_apart_by_namespace() {
+    fn attributes_are_distinguished_by_namespace() {
         let document = r#"<a xmlns="urn:vim25" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"
             xmlns:s="http://www.w3.org/2001/XMLSchema" i:type="s:string" type="VirtualMachine" s:type="x"><b
             i:type="GuestInfo" i:nil="1"/><c i:type="lost:int"/><d xsi:type="s:int"/></a>"#;

@@ -137,7 +137,8 @@ fn items(keys: &[&str]) -> String {
          insert into interface(interfaceid,hostid,main,type,useip,ip,dns,port) values (1,1,1,1,1,'127.0.0.1','','10050');\n",
     );
     for (index, key) in keys.iter().enumerate() {
-        let (id, key) = (index + 1, key.replace('\'', "''"));
+        let id = index + 1;
+        let key = key.replace('\'', "''");
         sql.push_str(&format!(
             "insert into items(itemid,type,hostid,name,key_,delay,value_type,interfaceid,status,flags) \
              values ({id},3,1,'item {id}','{key}','1s',4,1,0,0);\ninsert into item_rtdata(itemid) values ({id});\n"
@@ -149,7 +150,9 @@ fn items(keys: &[&str]) -> String {
 fn row(line: &str) -> Row {
     let mut fields = line.split(' ');
     let mut number = || fields.next().and_then(|field| field.parse::<u64>().ok()).expect("a number in the proxy's history");
-    let (id, item, state) = (number(), number(), number());
+    let id = number();
+    let item = number();
+    let state = number();
     let value = fields.next().unwrap_or_default();
     let bytes: Vec<u8> =
         (0..value.len()).step_by(2).filter_map(|at| u8::from_str_radix(value.get(at..at + 2)?, 16).ok()).collect();

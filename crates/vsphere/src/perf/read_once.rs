@@ -53,7 +53,8 @@ mod tests {
 
     /// A reading that counts itself and ends when the test lets it.
     fn reading(count: &Arc<AtomicUsize>, go: &Arc<Notify>, fails: bool) -> impl Future<Output = Result<usize, Error>> + use<> {
-        let (count, go) = (count.clone(), go.clone());
+        let count = count.clone();
+        let go = go.clone();
         async move {
             let number = count.fetch_add(1, Ordering::Relaxed) + 1;
             go.notified().await;
@@ -63,10 +64,12 @@ mod tests {
 
     #[tokio::test]
     async fn one_reading_serves_all_and_outlives_its_first_caller() {
-        let (count, go) = (Arc::default(), Arc::default());
+        let count = Arc::default();
+        let go = Arc::default();
         let once = Arc::new(ReadOnce::default());
         let first = tokio::spawn({
-            let (once, read) = (once.clone(), reading(&count, &go, false));
+            let once = once.clone();
+            let read = reading(&count, &go, false);
             async move { once.get(read).await }
         });
         while count.load(Ordering::Relaxed) == 0 {
@@ -82,7 +85,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_returned_and_not_kept() {
-        let (count, go) = (Arc::default(), Arc::new(Notify::new()));
+        let count = Arc::default();
+        let go = Arc::new(Notify::new());
         let once = Arc::new(ReadOnce::default());
         go.notify_one();
         assert_eq!(once.get(reading(&count, &go, true)).await.unwrap_err().to_string(), "no");

@@ -41,7 +41,7 @@ async fn a_login_under_way_while_closing_leaves_no_session() {
     let client = client(held.server.address());
     let call = ask(&client);
     held.arrived.recv().await.unwrap();
-    // Whoever closes does not wait for a slow login to the end; the login ends its session by itself.
+    // Closing does not wait for a slow login to the end; the login ends its session by itself.
     let impatient = tokio::time::timeout(Duration::from_millis(50), client.close()).await;
     assert!(impatient.is_err(), "the login is not over");
     held.release.send(()).unwrap();

@@ -114,7 +114,7 @@ async fn an_unreachable_server_is_left_alone_for_a_moment() {
 }
 
 #[tokio::test]
-async fn a_server_that_dies_is_not_asked_by_everybody() {
+async fn a_server_that_dies_is_not_asked_by_every_caller() {
     let mut simulator = Simulator::start(&SimOptions::default());
     let client = client(simulator.address());
     client.session().await.unwrap();
@@ -130,7 +130,7 @@ async fn a_server_that_dies_is_not_asked_by_everybody() {
 }
 
 #[tokio::test]
-async fn an_overloaded_server_is_told_from_a_broken_one() {
+async fn an_overloaded_server_is_distinguished_from_a_broken_one() {
     let busy = Responder::start(|_| Act::Answer(503, String::new(), "Out of HTTP sessions: Limited to 2000".to_owned()));
     let error = client(busy.address()).session().await.unwrap_err();
     assert_eq!(error.class(), Class::Overload);

@@ -21,7 +21,8 @@ use vpoller_vsphere::{Client, Config, MoRef, ObjectContent, SecretString, Tls, V
 /// Settings for a server at an address, unverified.
 fn config(address: SocketAddr) -> Config {
     let mut config = Config::new("vc01.example.org", USER, SecretString::from(PASSWORD));
-    (config.address, config.tls) = (Some(address), Tls::Off);
+    config.address = Some(address);
+    config.tls = Tls::Off;
     config
 }
 

@@ -105,7 +105,8 @@ async fn slow_calls_of_some_do_not_hold_up_all() {
         false => healthy(seen),
     });
     let mut config = config(server.address());
-    (config.max_concurrency, config.request_timeout) = (2, Duration::from_secs(2));
+    config.max_concurrency = 2;
+    config.request_timeout = Duration::from_secs(2);
     let client = Client::new(config).unwrap();
     client.session().await.unwrap();
     let slow = tokio::spawn({
@@ -129,7 +130,8 @@ async fn callers_do_not_queue_for_ever() {
         _ => healthy(seen),
     });
     let mut config = config(server.address());
-    (config.max_concurrency, config.request_timeout) = (1, Duration::from_millis(400));
+    config.max_concurrency = 1;
+    config.request_timeout = Duration::from_millis(400);
     let client = Client::new(config).unwrap();
     client.session().await.unwrap();
     let calls: Vec<_> = (0..3)

@@ -213,7 +213,7 @@ async fn any_method_can_be_called() {
 }
 
 #[tokio::test]
-async fn waiting_for_updates_stands_in_nobodys_way() {
+async fn waiting_for_updates_takes_no_room_from_other_calls() {
     let simulator = Simulator::start(&SimOptions::default());
     let mut config = config(simulator.address());
     config.max_concurrency = 1;
@@ -265,7 +265,8 @@ async fn counters_agree_with_the_server() {
     let client = client(simulator.address());
     client.retrieve_all("VirtualMachine", &["name"]).await.unwrap();
     client.retrieve_all("VirtualMachine", &["nope"]).await.unwrap_err();
-    let (ours, theirs) = (client.stats(), simulator.calls());
+    let ours = client.stats();
+    let theirs = simulator.calls();
     for (method, count) in &theirs.methods {
         assert_eq!(ours.methods[method].calls, *count, "{method}");
     }

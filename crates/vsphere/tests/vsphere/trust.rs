@@ -103,7 +103,8 @@ fn names_that_are_none_are_refused_at_once() {
     for host in ["", "vc01/evil", "root@vc01", "vc 01"] {
         for tls in [Tls::Verify, Tls::Off] {
             let mut config = config("127.0.0.1:1".parse().unwrap());
-            (config.host, config.tls) = (host.to_owned(), tls);
+            config.host = host.to_owned();
+            config.tls = tls;
             let error = Client::new(config).unwrap_err();
             assert!(error.to_string().contains("neither a host name nor an address"), "{host:?}: {error}");
         }

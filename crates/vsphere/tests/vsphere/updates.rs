@@ -1,4 +1,4 @@
-//! What vSphere pushes: whole states of the simulated vCenter, and the ways in which telling them can go wrong.
+//! What vSphere pushes: whole states of the simulated vCenter, and the ways in which a wait for them can go wrong.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,12 +20,12 @@ async fn collector(client: &Client, paths: &[&str]) -> Collector {
     collector
 }
 
-/// What is known of virtual machines from what was told: names and power states.
+/// Virtual machines as the updates so far describe them: names and power states.
 #[derive(Debug, Default, PartialEq)]
-struct Known(BTreeMap<MoRef, BTreeMap<String, Value>>);
+struct Machines(BTreeMap<MoRef, BTreeMap<String, Value>>);
 
-impl Known {
-    fn take(&mut self, Updates { set, first, full }: Updates) -> bool {
+impl Machines {
+    fn apply(&mut self, Updates { set, first, full }: Updates) -> bool {
         if first && full {
             self.0.clear();
         }
@@ -46,12 +46,12 @@ impl Known {
         !set.truncated
     }
 
-    /// Listens until a state was told to its end and is like this.
+    /// Applies updates until a state is complete and `is_so` holds for it.
     async fn until(&mut self, collector: &mut Collector, is_so: impl Fn(&Self) -> bool) {
         let listening = async {
             loop {
-                let told = collector.wait(Duration::from_secs(5)).await.unwrap();
-                if told.is_some_and(|told| self.take(told)) && is_so(self) {
+                let updates = collector.wait(Duration::from_secs(5)).await.unwrap();
+                if updates.is_some_and(|updates| self.apply(updates)) && is_so(self) {
                     return;
                 }
             }
@@ -76,19 +76,19 @@ fn beds() -> impl Iterator<Item = Bed> {
 }
 
 #[tokio::test]
-async fn the_inventory_is_told_and_then_what_changes() {
+async fn the_inventory_comes_first_and_then_its_changes() {
     for bed in beds() {
         let simulator = Simulator::start(&SimOptions { bed, vms: 250, ..SimOptions::default() });
         let client = client(simulator.address());
         let mut collector = collector(&client, &["name", "runtime.powerState"]).await;
-        let mut known = Known::default();
+        let mut known = Machines::default();
         known.until(&mut collector, |_| true).await;
         let read = client.retrieve_all("VirtualMachine", &["name", "runtime.powerState"]).await.unwrap();
         let read = read.into_iter().map(|object| {
             let values = object.props.into_iter().map(|(path, value)| (path.to_string(), value));
             (object.obj, values.collect())
         });
-        assert_eq!(known, Known(read.collect()), "{bed:?}");
+        assert_eq!(known, Machines(read.collect()), "{bed:?}");
         simulator.set("VirtualMachine", "vm-00007", "runtime.powerState", &json!("suspended"));
         known.until(&mut collector, |known| known.has("vm-00007", "runtime.powerState", "suspended")).await;
         simulator.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
@@ -105,12 +105,13 @@ async fn a_large_state_comes_in_pages() {
     let simulator = Simulator::start(&SimOptions { vms: 250, ..SimOptions::default() });
     let client = client(simulator.address());
     let mut collector = collector(&client, &["name"]).await;
-    let (mut pages, mut known) = (0, Known::default());
+    let mut pages = 0;
+    let mut known = Machines::default();
     loop {
-        let told = collector.wait(Duration::ZERO).await.unwrap().unwrap();
-        assert_eq!((told.first, told.full), (pages == 0, true));
+        let updates = collector.wait(Duration::ZERO).await.unwrap().unwrap();
+        assert_eq!((updates.first, updates.full), (pages == 0, true));
         pages += 1;
-        if known.take(told) {
+        if known.apply(updates) {
             break;
         }
     }
@@ -124,14 +125,14 @@ async fn more_is_watched_and_less_again() {
     let simulator = Simulator::start(&SimOptions::default());
     let client = client(simulator.address());
     let mut collector = collector(&client, &["name"]).await;
-    let mut known = Known::default();
+    let mut known = Machines::default();
     known.until(&mut collector, |_| true).await;
     let view = client.view(collector.session()).await.unwrap();
     let added = collector.add_filter(&FilterSpec::view(&view, "VirtualMachine", &["runtime.powerState"])).await.unwrap();
     known.until(&mut collector, |known| known.has("vm01.example.org", "runtime.powerState", "poweredOn")).await;
     collector.remove_filter(&added).await.unwrap();
     simulator.set("VirtualMachine", "vm01.example.org", "runtime.powerState", &json!("poweredOff"));
-    assert!(collector.wait(Duration::from_secs(1)).await.unwrap().is_none(), "nobody watches that any more");
+    assert!(collector.wait(Duration::from_secs(1)).await.unwrap().is_none(), "that is no longer watched");
     let error = collector.add_filter(&FilterSpec::view(&view, "VirtualMachine", &["name", "nope"])).await.unwrap_err();
     assert_eq!((error.class(), error.fault().unwrap().property()), (Class::Argument, Some("nope")));
 }
@@ -141,7 +142,7 @@ fn version(seen: &Seen) -> &str {
     seen.body.split_once("<version>").and_then(|(_, rest)| rest.split_once("</version>")).map_or("", |(version, _)| version)
 }
 
-fn told(version: &str, truncated: bool) -> Act {
+fn state(version: &str, truncated: bool) -> Act {
     updates(version, truncated, "")
 }
 
@@ -149,7 +150,7 @@ fn silence() -> Act {
     soap(r#"<WaitForUpdatesExResponse xmlns="urn:vim25"/>"#)
 }
 
-/// A healthy server that answers each wait as it is told.
+/// A healthy server that answers each wait by `wait`.
 fn waiting(wait: impl Fn(&Seen) -> Act + Send + Sync + 'static) -> Responder {
     Responder::start(move |seen| if seen.method == "WaitForUpdatesEx" { wait(seen) } else { healthy(seen) })
 }
@@ -160,20 +161,20 @@ fn versions(server: &Responder) -> Vec<String> {
 
 /// One wait: how its state was begun, or the error.
 async fn wait(collector: &mut Collector) -> Result<Option<(bool, bool)>, Error> {
-    Ok(collector.wait(Duration::from_secs(1)).await?.map(|told| (told.first, told.full)))
+    Ok(collector.wait(Duration::from_secs(1)).await?.map(|updates| (updates.first, updates.full)))
 }
 
 #[tokio::test]
-async fn a_state_whose_telling_breaks_off_is_told_again_from_the_last_whole_one() {
+async fn a_state_that_breaks_off_begins_again_from_the_last_complete_one() {
     let server = waiting(|seen| match seen.before {
-        0 => told("1", false),
-        1 => told("2", true),
+        0 => state("1", false),
+        1 => state("2", true),
         // Cut in the middle: the server counts version 2 as used up.
         2 => Act::Cut("x".repeat(100), 50),
-        3 => told("3", true),
+        3 => state("3", true),
         4 => fault("RequestCanceled", ""),
-        5 => told("4", true),
-        _ => told("5", false),
+        5 => state("4", true),
+        _ => state("5", false),
     });
     let client = client(server.address());
     let mut collector = collector(&client, &["name"]).await;
@@ -195,25 +196,25 @@ async fn a_state_whose_telling_breaks_off_is_told_again_from_the_last_whole_one(
 #[tokio::test]
 async fn a_wait_that_is_cut_is_begun_again_with_its_version() {
     let server = waiting(|seen| match seen.before {
-        0 => told("1", false),
+        0 => state("1", false),
         1 => silence(),
         2 => Act::Close,
-        _ => told("2", false),
+        _ => state("2", false),
     });
     let client = client(server.address());
     let mut collector = collector(&client, &["name"]).await;
     assert_eq!(wait(&mut collector).await.unwrap(), Some((true, true)));
     assert_eq!(wait(&mut collector).await.unwrap(), None);
-    assert_eq!(wait(&mut collector).await.unwrap(), Some((true, false)), "whoever waits need not notice");
+    assert_eq!(wait(&mut collector).await.unwrap(), Some((true, false)), "the caller need not notice");
     assert_eq!(versions(&server), ["", "1", "1", "1"]);
 }
 
 #[tokio::test]
 async fn a_wait_that_was_given_up_loses_nothing() {
     let server = waiting(|seen| match seen.before {
-        0 => told("1", true),
+        0 => state("1", true),
         1 => Act::Stall("x".repeat(100), 10),
-        _ => told("2", false),
+        _ => state("2", false),
     });
     let client = client(server.address());
     let mut collector = collector(&client, &["name"]).await;
@@ -226,8 +227,8 @@ async fn a_wait_that_was_given_up_loses_nothing() {
 #[tokio::test]
 async fn an_unknown_version_means_to_start_over() {
     let server = waiting(|seen| match (seen.before, version(seen)) {
-        (0, _) => told("1", false),
-        (_, "") => told("9", false),
+        (0, _) => state("1", false),
+        (_, "") => state("9", false),
         _ => fault("InvalidCollectorVersion", ""),
     });
     let client = client(server.address());
@@ -244,10 +245,10 @@ async fn an_unknown_version_means_to_start_over() {
 }
 
 #[tokio::test]
-async fn what_one_session_was_told_is_not_asked_of_another() {
+async fn versions_of_one_session_are_not_sent_in_another() {
     let server = waiting(|seen| match seen.cookie.as_deref() {
-        Some("vmware_soap_session=\"50-q=\"") => told("7", false),
-        _ => told("1", false),
+        Some("vmware_soap_session=\"50-q=\"") => state("7", false),
+        _ => state("1", false),
     });
     let client = client(server.address());
     let mut first = collector(&client, &["name"]).await;
@@ -308,7 +309,7 @@ async fn a_view_that_is_gone_is_made_anew_for_a_filter() {
 #[tokio::test]
 async fn a_wait_does_not_take_up_room_for_other_calls() {
     let server = waiting(|seen| match seen.before {
-        0 => told("1", false),
+        0 => state("1", false),
         _ => Act::Stall("x".repeat(10), 5),
     });
     let mut config = config(server.address());
@@ -318,7 +319,7 @@ async fn a_wait_does_not_take_up_room_for_other_calls() {
     wait(&mut collector).await.unwrap();
     let instance = MoRef::new("ServiceInstance", "ServiceInstance");
     tokio::select! {
-        told = collector.wait(Duration::from_secs(60)) => panic!("{told:?}"),
+        updates = collector.wait(Duration::from_secs(60)) => panic!("{updates:?}"),
         asked = async {
             for _ in 0..3 {
                 client.call(&instance, "CurrentTime", &[]).await.unwrap();
