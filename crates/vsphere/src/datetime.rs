@@ -63,8 +63,13 @@ impl DateTime {
             normal[17..19].copy_from_slice(b"59");
             rolled += SignedDuration::from_secs(1);
         }
-        let parsed = DateTimeParser::new().parse_datetime(normal).ok()?;
-        let local = parsed.checked_add(rolled).ok().filter(|local| local.year() >= 1)?;
+        let mut local = DateTimeParser::new().parse_datetime(normal).ok()?;
+        if !rolled.is_zero() {
+            local = local.checked_add(rolled).ok()?;
+        }
+        if local.year() < 1 {
+            return None;
+        }
         let unix = local.duration_since(EPOCH) - SignedDuration::from_mins(offset_minutes.into());
         Some(Self { unix_micros: i64::try_from(unix.as_micros()).ok()?, offset_minutes })
     }
