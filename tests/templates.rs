@@ -308,9 +308,7 @@ fn what_is_too_long_hurts_no_other_item() {
         let hosts = BTreeSet::from(["vCenter", host.as_str()]);
         let shown = estate.check_until(&hosts, "the long value", || estate.value(&host, "vpoller.vm[os]"));
         assert!(long.starts_with(&shown) && shown.len() > 200, "{series:?}: {shown}");
-        let stores = estate.check_until(&hosts, "its datastores", || {
-            estate.value(&host, r#"vpoller.json["vm.datastore.get","{$VSPHERE.HOST}","{$VSPHERE.NAME}","name"]"#)
-        });
+        let stores = estate.check_until(&hosts, "its datastores", || estate.names(&host, "vm.datastore.get"));
         assert_eq!(stores, "and 1 more", "{series:?}");
         let free = estate.check_until(&hosts, "its filesystem", || {
             let own = |item: &Item| item.key.starts_with("vpoller.vm.disk[pfree,") && item.value.is_some();

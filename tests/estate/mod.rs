@@ -225,6 +225,17 @@ impl Estate {
         });
     }
 
+    /// The last value of the item that names what is related to an object, once its preprocessing has made it from the list in
+    /// JSON that vPoller sends.
+    ///
+    /// A server of 7.0 checks a new item as soon as it has read it, and preprocesses its values only when it has read the rest of
+    /// its configuration (`findings/zabbix-unprocessed-first-values.sh`). On a machine under load the first value of such
+    /// an item is the list itself, until the next check.
+    pub fn names(&self, host: &str, method: &str) -> Option<String> {
+        let key = format!(r#"vpoller.json["{method}","{{$VSPHERE.HOST}}","{{$VSPHERE.NAME}}","name"]"#);
+        self.value(host, &key).filter(|value| !value.starts_with(['[', '{']))
+    }
+
     /// The last value of an item.
     pub fn value(&self, host: &str, key: &str) -> Option<String> {
         self.items(Some(host)).into_iter().find(|item| item.key == key)?.value

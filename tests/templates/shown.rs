@@ -41,8 +41,7 @@ pub fn attributes_have_items(estate: &Estate) {
 pub fn lists_name_what_is_there(estate: &Estate) {
     let shown = |name: &str, method: &str| {
         let host = estate.host_of(name);
-        let key = format!(r#"vpoller.json["{method}","{{$VSPHERE.HOST}}","{{$VSPHERE.NAME}}","name"]"#);
-        estate.check_until(&BTreeSet::from([host.as_str()]), &format!("{method} of {name}"), || estate.value(&host, &key))
+        estate.check_until(&BTreeSet::from([host.as_str()]), &format!("{method} of {name}"), || estate.names(&host, method))
     };
     let series = estate.server.series();
     assert_eq!(shown("vm01.example.org", "vm.datastore.get"), "datastore1", "{series:?}");
