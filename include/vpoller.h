@@ -6,7 +6,7 @@
 #ifndef VPOLLER_H
 #define VPOLLER_H
 
-/* Generated from module/src/abi.rs when the module is built; do not edit. */
+/* Generated from module/src/abi.rs (see tests/structure/header.rs); do not edit. */
 
 #include <stdint.h>
 

@@ -1,9 +1,11 @@
-//! What holds the source tree together: its history, the borders of its crates and modules, its names, what it stands on.
+//! What holds the source tree together: its history, the borders of its crates and modules, its names, what it stands on, what is
+//! made of it.
 
 mod advisories;
 mod borders;
 mod circles;
 mod figures;
+mod header;
 mod history;
 mod names;
 mod source;
