@@ -3,7 +3,7 @@
 # This is the one place that names those things. Debian 12 is the reference; on other systems it installs what they have
 # under the same names and says what is missing.
 #
-# tools/setup.sh [build]: with `build`, only what `make build` needs.
+# tools/setup.sh [build|demo]: only what `make build` or `make demo` needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,16 +13,18 @@ ZABBIX=$PWD/target/zabbix
 PROMETHEUS=$PWD/target/prometheus
 # Unpacked, never installed: these packages refuse each other's company, and nothing of them shall run as a service or stand in /etc.
 ZABBIX_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3 zabbix-server-pgsql zabbix-frontend-php)
+# Of the second the demonstration runs zabbix_get only, which needs no library that the agent does not need.
+ZABBIX_DEMO_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3)
 
 # C++ for libzmq, libsodium for CURVE.
 BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
-# The simulated vCenter is Go on Debian's govmomi; a C host and valgrind check the module; python3-zmq and ruby-ffi-rzmq are foreign peers;
-# unshare and ip make machines of our own; systemd's tools, supervisor and logrotate judge the services, groff and two more shells
-# manual pages and completions; PHP, fping and locales are what Zabbix's frontend and server use; Chromium looks at the pages; the rest is
-# for shell tests.
+# The simulated vCenter is Go on Debian's govmomi; python3-zmq is a foreign peer; unshare and ip make machines of our own.
+DEMO_PACKAGES=(golang-go golang-github-vmware-govmomi-dev python3 python3-zmq openssl jq curl iproute2 util-linux procps)
+# A C host and valgrind check the module; ruby-ffi-rzmq is another peer; systemd's tools, supervisor and logrotate judge the services,
+# groff and two more shells manual pages and completions; PHP, fping and locales are what Zabbix's frontend and server use; Chromium
+# looks at the pages; the rest is for shell tests.
 TEST_PACKAGES=(
-    golang-go golang-github-vmware-govmomi-dev
-    valgrind python3 python3-zmq sqlite3 openssl jq curl iproute2 util-linux procps git
+    valgrind sqlite3 git
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
     groff-base zsh fish
     php-cli php-pgsql php-bcmath php-gd php-mbstring php-xml fping locales tzdata fonts-dejavu-core chromium chromium-driver
@@ -118,6 +120,7 @@ BACKPORTS_OPTIONS=()
 use_backports() {
     [ ${#BACKPORTS_OPTIONS[@]} -eq 0 ] || return 0
     local state=$ZABBIX/apt mirror key=/usr/share/keyrings/debian-archive-keyring.gpg
+    # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' "Codename: $VERSION_CODENAME" 'Component: main' | head -n1)
     [ -n "$mirror" ] || return 1
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
@@ -149,6 +152,7 @@ unpack() {
     mkdir -p "$folder"
     for deb in "$@"; do
         dpkg-deb -x "$deb" "$folder"
+        if [ "$WHAT" = demo ] && [[ $deb != */zabbix-agent_* ]]; then continue; fi
         # LLVM would only compile queries, and is bigger than everything else together.
         mapfile -t -O "${#libraries[@]}" libraries < <(dpkg-deb -f "$deb" Depends | tr ',' '\n' |
             sed -E 's/^ *//; s/[ (|].*//' | grep -E '^(lib|zlib)' | grep -v '^libllvm')
@@ -165,11 +169,13 @@ check_programs() {
     done
 }
 
+# unpack_zabbix SERIES FOLDER PACKAGE...
 unpack_zabbix() {
     local series=$1 folder=$2 work package
+    shift 2
     work=$(mktemp -d)
-    say "downloading Zabbix $series (${ZABBIX_PACKAGES[*]}) into $folder"
-    for package in "${ZABBIX_PACKAGES[@]}"; do
+    say "downloading Zabbix $series ($*) into $folder"
+    for package in "$@"; do
         if ! download "$series" "$package" "$work"; then
             rm -rf "$work"
             mkdir -p "$(dirname "$folder")"
@@ -180,9 +186,14 @@ unpack_zabbix() {
     done
     unpack "$folder" "$work"/*.deb
     rm -rf "$work" "$folder.unavailable"
-    check_programs "$folder"/usr/sbin/zabbix_{agentd,proxy,server} "$folder/usr/bin/zabbix_get"
+    check_programs "$folder/usr/sbin/zabbix_agentd" "$folder/usr/bin/zabbix_get"
+    if [ "$WHAT" = demo ]; then
+        echo "$*" >"$folder/.demo"
+        return 0
+    fi
+    check_programs "$folder"/usr/sbin/zabbix_{proxy,server}
     frontend_settings "$folder/usr/share/zabbix"
-    echo "${ZABBIX_PACKAGES[*]}" >"$folder/.complete"
+    echo "$*" >"$folder/.complete"
 }
 
 # The frontend as packaged knows one settings file in /etc; ours lies beside it and asks the environment, so that many run at a time.
@@ -196,13 +207,15 @@ frontend_settings() {
 }
 
 provide_zabbix() {
-    local series folder
+    local series folder packages=("${ZABBIX_PACKAGES[@]}")
+    [ "$WHAT" != demo ] || packages=("${ZABBIX_DEMO_PACKAGES[@]}")
     for series in "${ZABBIX_SERIES[@]}"; do
         folder=$ZABBIX/$series
         grep -qsx "${ZABBIX_PACKAGES[*]}" "$folder/.complete" && continue
+        if [ "$WHAT" = demo ] && grep -qsx "${packages[*]}" "$folder/.demo"; then continue; fi
         if [ "$HAVE_APT" = yes ] && { [ "${ID:-}" = debian ] || [ -n "$(apt-cache madison zabbix-agent 2>/dev/null)" ]; }; then
             refresh_lists
-            unpack_zabbix "$series" "$folder"
+            unpack_zabbix "$series" "$folder" "${packages[@]}"
         else
             mkdir -p "$ZABBIX"
             echo "no package manager with Zabbix was found by make setup" >"$folder.unavailable"
@@ -228,7 +241,7 @@ provide_postgresql() {
     programs=$folder/usr/lib/postgresql/$release
     check_programs "$programs"/bin/{postgres,initdb,psql}
     # What only serves to compile queries, and what is for people.
-    rm -rf "$programs"/lib/{bitcode,llvmjit*} "$folder"/usr/share/{doc,locale,lintian,man} "$folder/etc"
+    rm -rf "$programs"/lib/{bitcode,llvmjit*} "$folder"/usr/share/{doc,locale,lintian,man} "${folder:?}/etc"
     ln -sfn "usr/lib/postgresql/$release/bin" "$folder/bin"
     touch "$folder/.complete"
 }
@@ -267,7 +280,12 @@ provide_prometheus() {
 
 WHAT=${1:-all}
 PACKAGES=("${BUILD_PACKAGES[@]}")
-[ "$WHAT" = build ] || PACKAGES+=("${TEST_PACKAGES[@]}")
+case $WHAT in
+build) ;;
+demo) PACKAGES+=("${DEMO_PACKAGES[@]}") ;;
+all) PACKAGES+=("${DEMO_PACKAGES[@]}" "${TEST_PACKAGES[@]}") ;;
+*) fail "usage: tools/setup.sh [build|demo]" ;;
+esac
 HAVE_APT=no
 command -v apt-get >/dev/null && HAVE_APT=yes
 if [ "$HAVE_APT" = yes ]; then
@@ -277,10 +295,11 @@ else
 fi
 provide_rust
 if [ "$WHAT" = build ]; then exit 0; fi
-tools/commit-msg --install
 provide_zabbix
+[ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
+if [ "$WHAT" = demo ]; then exit 0; fi
+tools/commit-msg --install
 provide_postgresql
 provide_locale
 provide_prometheus
-[ "$REFERENCE" = yes ] || warn "this is not Debian 12, where everything is tested; what is missing shows above"
 say "ready ($(rustc --version), Zabbix ${ZABBIX_SERIES[*]} in target/zabbix, Prometheus in target/prometheus)"
