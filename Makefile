@@ -27,12 +27,12 @@ PROGRAMS := vpoller-proxy vpoller-worker $(notdir $(basename $(wildcard crates/c
 # What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
 STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++
 
-.PHONY: all help setup build demo test screenshots check bench install uninstall dist deb clean
+.PHONY: all help setup build demo test screenshots check fuzz-build advisories bench install uninstall dist deb clean
 
 all: build
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
 
 setup: ## install what building and testing need (asks nothing; may be repeated)
 	@tools/setup.sh
@@ -64,12 +64,24 @@ screenshots: ## copy the pictures that `make test` took into the documentation
 	@ls $(TARGET)/screenshots/*.png >/dev/null || { echo "no pictures: run make test first" >&2; exit 1; }
 	cp -v $(TARGET)/screenshots/*.png docs/images/
 
-check: setup ## format, lints, documentation, generated files, licences
+check: setup ## format, lints, documentation, generated files, licences, fuzz targets
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	tools/check-generated.sh
 	tools/check-licences.sh
+	tools/check-history.sh
+	$(MAKE) --no-print-directory fuzz-build
+
+# They are compiled, not linked: libFuzzer's own code (the path, which nothing reads) is the business of who runs them (fuzz/README.md).
+fuzz-build: ## compile the fuzz targets, which are no part of the workspace
+	CUSTOM_LIBFUZZER_PATH=/libfuzzer.a $(CARGO) check --manifest-path fuzz/Cargo.toml --bins --locked --target-dir $(TARGET)
+
+advisories: ## ask the advisory database about every locked crate (optional: needs cargo-deny and the network)
+	@command -v cargo-deny >/dev/null || { echo "advisories: cargo-deny is not installed here, so nothing was asked; \
+	tests hold the versions that are known to be good (tests/structure/advisories.rs)" >&2; exit 1; }
+	cargo deny check advisories
+	cargo deny --manifest-path fuzz/Cargo.toml check --config deny.toml advisories
 
 bench: setup build ## the figures of docs/performance.md, into target/bench (BENCH="--quick", or the names of rows)
 	@tests/vcsim/build.sh

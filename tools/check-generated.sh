@@ -17,11 +17,11 @@ new=$(mktemp)
 pages=$(mktemp -d)
 trap 'rm -rf "$new" "$pages"' EXIT
 
-cargo build --quiet --locked -p vpoller-worker
+# All of it: alone, a crate has other features, and what it stands on would be compiled again.
+cargo build --quiet --locked --workspace
 "$target/debug/vpoller-worker" --methods-markdown >"$new"
 differs docs/methods.md docs/methods.md "$new" "run: $target/debug/vpoller-worker --methods-markdown >docs/methods.md"
 
-cargo build --quiet --locked -p vpoller-manpages
 "$target/debug/vpoller-manpages" "$pages"
 for folder in man completions; do
     if ! diff -ru "contrib/$folder" "$pages/$folder"; then
