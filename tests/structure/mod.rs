@@ -7,6 +7,7 @@ mod circles;
 mod figures;
 mod header;
 mod history;
+mod links;
 mod names;
 mod source;
 
