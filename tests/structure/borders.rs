@@ -17,12 +17,10 @@ const ROOT: &str = "module";
 const FOR_ACTIONS: &[(&str, &str)] = &[
     ("vpoller-worker::actions", "actions share their tools"),
     ("vpoller-worker::failure", "what a request is refused with"),
-    ("vpoller-worker::methods", "the row of the method that is carried out"),
+    ("vpoller-worker::row", "the row of the method that is carried out"),
     ("vpoller-wire", "requests, and texts for replies"),
-    ("vpoller-worker::inventory", "questions and answers"),
-    ("vpoller-worker::kind", "kinds of managed objects"),
+    ("vpoller-inventory::border", "questions and answers"),
     ("vpoller-worker::seen", "short texts for errors"),
-    ("vpoller-worker::snapshot::base::is_within", "a rule about property paths; it moves to the inventory's border"),
 ];
 
 /// Items of `vpoller-vsphere` that an action may name: values, and what describes performance counters.
@@ -30,7 +28,7 @@ const VALUES: [&str; 11] =
     ["Catalogue", "Counter", "DateTime", "Interval", "Metric", "MoRef", "Provider", "Sample", "Series", "Struct", "Value"];
 
 /// Crates from elsewhere that an action may name: none that sends or stores. Of tokio it takes what waits for two answers at once.
-const TOOLS: [&str; 5] = ["ring", "serde_json", "std", "tokio", "wildmatch"];
+const TOOLS: [&str; 6] = ["ring", "secrecy", "serde_json", "std", "tokio", "wildmatch"];
 
 #[test]
 fn crates_use_only_what_the_table_of_the_architecture_allows() {
