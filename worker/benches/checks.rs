@@ -13,7 +13,7 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tokio::runtime::Runtime;
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
@@ -36,7 +36,7 @@ fn request(method: &str, name: &str, property: &str) -> Vec<u8> {
 fn followed(runtime: &Runtime, simulator: &Simulator) -> Dispatcher {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     (config.address, config.tls) = (Some(simulator.address()), Tls::Off);
-    let inventory = Registered::new(HOST, config).inventory(&Cache::default());
+    let inventory = Registered::new(HOST, config).inventory(&CacheSettings::default());
     let executors = Arc::new(Executors::new([(HOST.to_owned(), inventory)], 1024));
     executors.hosts().start(runtime.handle());
     executors.hosts().want_all();

@@ -10,7 +10,7 @@ use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Settings};
 use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
 
@@ -56,7 +56,7 @@ pub struct Config {
     /// What replies may show.
     pub policy: Policy,
     /// What may be remembered of vSphere.
-    pub cache: Cache,
+    pub cache: CacheSettings,
     /// What is worth a warning, and what is in force.
     pub checked: Checked,
 }
@@ -125,12 +125,12 @@ impl Config {
 }
 
 /// `[cache]`, else the names that the original's built-in defaults had in the worker's section.
-fn cache(settings: &Settings) -> Result<Cache, ConfigError> {
+fn cache(settings: &Settings) -> Result<CacheSettings, ConfigError> {
     let place = |key: &'static str, old: &'static str| {
         let old_form = settings.has(SECTION, old);
         if old_form && !settings.has(CACHE, key) { (SECTION, old) } else { (CACHE, key) }
     };
-    let default = Cache::default();
+    let default = CacheSettings::default();
     let (section, key) = place("enabled", "cache_enabled");
     let enabled = settings.boolean(section, key, default.enabled)?;
     let (section, key) = place("maxsize", "cache_maxsize");
@@ -142,8 +142,8 @@ fn cache(settings: &Settings) -> Result<Cache, ConfigError> {
     let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
     let housekeeping = Duration::from_secs(60 * minutes);
     let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
-    let pace = settings.duration(CACHE, "pace", default.pace, Duration::ZERO..=Duration::from_secs(60))?;
-    Ok(Cache { enabled, maxsize, ttl, housekeeping, max_stale, pace })
+    let pace = settings.duration(CACHE, "pace", default.update_interval, Duration::ZERO..=Duration::from_secs(60))?;
+    Ok(CacheSettings { enabled, maxsize, ttl, housekeeping, max_stale, update_interval: pace })
 }
 
 fn list(text: &str) -> Vec<String> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{ConfigError, Settings};
-use vpoller_inventory::{Broken, Cache, Cached, Direct, Inventory, ReadError};
+use vpoller_inventory::{Broken, CacheSettings, Cached, Direct, Inventory, ReadError};
 use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 
@@ -146,7 +146,7 @@ impl Registered {
     /// What answers for this host: from memory if the cache is enabled and its agent runs, else from vSphere itself. Settings
     /// that cannot be used answer each request with what is wrong with them.
     #[must_use]
-    pub fn inventory(&self, cache: &Cache) -> Arc<dyn Inventory> {
+    pub fn inventory(&self, cache: &CacheSettings) -> Arc<dyn Inventory> {
         if self.undecided {
             let name = &self.name;
             tracing::warn!(
@@ -156,7 +156,7 @@ impl Registered {
         }
         match Client::new(self.config.clone()) {
             Ok(client) if cache.enabled => {
-                Arc::new(Cached::new(client, &Cache { ttl: self.cache_ttl.unwrap_or(cache.ttl), ..*cache }))
+                Arc::new(Cached::new(client, &CacheSettings { ttl: self.cache_ttl.unwrap_or(cache.ttl), ..*cache }))
             }
             Ok(client) => Arc::new(Direct::new(client).forgetful()),
             Err(error) => {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_vsphere::Config;
 use vpoller_wire::{Reply, Request};
 
@@ -48,7 +48,7 @@ impl Local {
     #[must_use]
     pub fn of(hosts: impl IntoIterator<Item = Registered>) -> Self {
         // Requests come one by one here; following a vCenter's changes for them would cost more than it saves.
-        let cache = Cache { enabled: false, ..Cache::default() };
+        let cache = CacheSettings { enabled: false, ..CacheSettings::default() };
         let inventories = hosts.into_iter().map(|host| (host.name.clone(), host.inventory(&cache)));
         let executors = Arc::new(Executors::new(inventories, AT_ONCE));
         Self { dispatcher: Dispatcher::new(Arc::clone(&executors)), executors }

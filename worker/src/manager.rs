@@ -22,7 +22,7 @@ use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
-use vpoller_inventory::{Cache, Inventory};
+use vpoller_inventory::{CacheSettings, Inventory};
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::Announcement;
 
@@ -356,7 +356,7 @@ impl Manager {
     }
 }
 
-fn inventories(registered: &[Registered], cache: &Cache) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
+fn inventories(registered: &[Registered], cache: &CacheSettings) -> impl Iterator<Item = (String, Arc<dyn Inventory>)> {
     registered.iter().map(|host| (host.name.clone(), host.inventory(cache)))
 }
 

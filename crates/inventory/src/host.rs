@@ -24,7 +24,7 @@ pub struct Host {
     wanted: watch::Sender<bool>,
     /// Rung when a reader found the connection lost.
     lost: Notify,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
     /// How often the task that keeps the connection was started again after a panic.
     restarts: AtomicU64,
     /// The task that keeps the connection.
@@ -33,13 +33,13 @@ pub struct Host {
 
 /// How the connection is, as far as it was noticed.
 #[derive(Clone, Debug, Default)]
-struct State {
-    phase: Phase,
+struct ConnectionState {
+    phase: ConnectionPhase,
     last_error: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Phase {
+enum ConnectionPhase {
     #[default]
     Idle,
     Connecting,
@@ -110,15 +110,15 @@ impl Host {
         if !unreachable(error) {
             return;
         }
-        let before = self.set(Phase::Failed, Some(error.to_string()));
-        if before == Phase::Connected {
+        let before = self.set(ConnectionPhase::Failed, Some(error.to_string()));
+        if before == ConnectionPhase::Connected {
             tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect", self.name);
             self.lost.notify_one();
         }
     }
 
     /// Notes where the connection is; the last error stays readable after it was overcome. Returns where it was.
-    fn set(&self, phase: Phase, error: Option<String>) -> Phase {
+    fn set(&self, phase: ConnectionPhase, error: Option<String>) -> ConnectionPhase {
         let mut state = lock(&self.state);
         if error.is_some() {
             state.last_error = error;
@@ -138,7 +138,7 @@ impl Host {
             self.restarts.fetch_add(1, Ordering::Relaxed);
             let text = format!("the agent stopped by a defect and was restarted: {cause}");
             tracing::error!("[{}] {text}", self.name);
-            self.set(Phase::Failed, Some(text));
+            self.set(ConnectionPhase::Failed, Some(text));
             // One that comes at once each time must not make a load on vSphere of it.
             pause = if started.elapsed() >= LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
             tokio::time::sleep(pause).await;
@@ -152,10 +152,10 @@ impl Host {
         tracing::info!("Connecting vSphere Agent to {}", self.name);
         let mut pause = FIRST_PAUSE;
         loop {
-            self.set(Phase::Connecting, None);
+            self.set(ConnectionPhase::Connecting, None);
             let wait = match self.inventory.connect().await {
                 Ok(()) => {
-                    self.set(Phase::Connected, None);
+                    self.set(ConnectionPhase::Connected, None);
                     let since = Instant::now();
                     let ended = self.stay().await;
                     match ended.filter(|_| since.elapsed() < STEADY) {
@@ -167,7 +167,7 @@ impl Host {
                     }
                 }
                 Err(error) => {
-                    self.set(Phase::Failed, Some(error.to_string()));
+                    self.set(ConnectionPhase::Failed, Some(error.to_string()));
                     self.report(&error);
                     Self::patience(&error, pause)
                 }
@@ -183,7 +183,7 @@ impl Host {
             () = self.lost.notified() => return None,
             ended = self.inventory.follow() => ended,
         };
-        self.set(Phase::Failed, Some(error.to_string()));
+        self.set(ConnectionPhase::Failed, Some(error.to_string()));
         tracing::warn!("[{}] Lost connection to vSphere host, trying to reconnect: {error}", self.name);
         Some(error)
     }
@@ -222,7 +222,7 @@ impl Host {
     /// Whether requests can be answered right now.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        lock(&self.state).phase == Phase::Connected
+        lock(&self.state).phase == ConnectionPhase::Connected
     }
 
     /// How the connection is now.
@@ -230,14 +230,14 @@ impl Host {
     pub fn connection(&self) -> Connection {
         let state = lock(&self.state).clone();
         let word = match state.phase {
-            Phase::Idle => "idle",
-            Phase::Connecting => "connecting",
-            Phase::Connected => "connected",
-            Phase::Failed => "failed",
+            ConnectionPhase::Idle => "idle",
+            ConnectionPhase::Connecting => "connecting",
+            ConnectionPhase::Connected => "connected",
+            ConnectionPhase::Failed => "failed",
         };
         Connection {
             state: word,
-            connected: state.phase == Phase::Connected,
+            connected: state.phase == ConnectionPhase::Connected,
             last_error: state.last_error,
             restarts: self.restarts.load(Ordering::Relaxed),
         }

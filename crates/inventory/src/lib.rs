@@ -18,10 +18,10 @@ mod snapshot;
 mod source;
 
 pub use border::{
-    Ancestors, Event, EventFilter, Found, GuestAccount, Inventory, Kind, Performance, Reached, ReadError, Reading, Refusal, Row,
-    SampleQuery, Services, Severity, Wanted, Window, find, is_within, upward,
+    Ancestors, Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, Reached, ReadError, Reading, Refusal,
+    Row, SampleQuery, SampleResult, Services, Severity, Window, find, is_within, upward,
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};
-pub use snapshot::Cache;
+pub use snapshot::CacheSettings;
 pub use source::{Broken, Cached, Direct};

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
-use vpoller_inventory::{Cache, Inventory};
+use vpoller_inventory::{CacheSettings, Inventory};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
@@ -224,7 +224,7 @@ async fn cases_hold_for_what_is_followed() {
     at_the_simulator(&quick(), 3).await;
 }
 
-async fn at_the_simulator(cache: &Cache, times: usize) {
+async fn at_the_simulator(cache: &CacheSettings, times: usize) {
     let (special, usual): (Vec<_>, Vec<_>) = cases_for(SIMULATOR).partition(|case| !case.state().is_empty());
     // Cases of the same state share a simulator.
     let mut groups: BTreeMap<String, Vec<Case>> = BTreeMap::from([(String::new(), usual)]);
@@ -252,8 +252,8 @@ async fn at_the_simulator(cache: &Cache, times: usize) {
 }
 
 /// No answer from memory.
-pub fn direct() -> Cache {
-    Cache { enabled: false, ..Cache::default() }
+pub fn direct() -> CacheSettings {
+    CacheSettings { enabled: false, ..CacheSettings::default() }
 }
 
 /// The simulator under the name of the documents.

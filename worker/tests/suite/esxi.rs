@@ -21,7 +21,7 @@ enum Expected {
 }
 
 use Expected::{Failure, Result, Some as Something};
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 
 const HOST: &str = "esxi-standalone.example.org";
 const VM: &str = "esxi-vm01";
@@ -163,7 +163,7 @@ async fn a_standalone_host_is_served_too() {
     }
 }
 
-async fn serves_everything(cache: Cache) {
+async fn serves_everything(cache: CacheSettings) {
     let simulator = Simulator::start(&SimOptions { esx: true, ..SimOptions::default() });
     let registered = registered(&simulator);
     let followed = Followed::start(&registered, cache).await;

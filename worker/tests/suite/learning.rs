@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_testkit::responder::{Act, Responder, healthy, object, objects, updates};
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_worker::Step;
@@ -70,7 +70,7 @@ async fn many_groups_become_one_and_what_nobody_asks_for_is_dropped() {
     let simulator = Simulator::start(&SimOptions::default());
     let paths =
         ["guest.ipAddress", "guest.hostName", "config.version", "config.guestId", "config.annotation", "guest.guestState", CPU];
-    let cache = Cache { housekeeping: Duration::from_secs(3600), ..quick() };
+    let cache = CacheSettings { housekeeping: Duration::from_secs(3600), ..quick() };
     let followed = Followed::start(&registered(&simulator), cache).await;
     simulator.reset_calls();
     for path in paths {
@@ -90,7 +90,7 @@ async fn many_groups_become_one_and_what_nobody_asks_for_is_dropped() {
     assert_eq!(simulator.calls_of("RetrievePropertiesEx"), 0, "{:?}", simulator.calls());
     followed.stop().await;
 
-    let cache = Cache { ttl: Duration::from_secs(1), housekeeping: Duration::from_millis(200), ..quick() };
+    let cache = CacheSettings { ttl: Duration::from_secs(1), housekeeping: Duration::from_millis(200), ..quick() };
     let followed = Followed::start(&registered(&simulator), cache).await;
     followed.learn("vm.get", VM, &[CPU, "guest.hostName"]).await;
     simulator.reset_calls();
@@ -140,7 +140,7 @@ async fn what_is_huge_is_read_when_asked_for_and_good_for_a_moment() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_there_is_no_room_for_is_read_each_time() {
     let simulator = Simulator::start(&SimOptions { vms: 20, ..SimOptions::default() });
-    let followed = Followed::start(&registered(&simulator), Cache { maxsize: 40, ..quick() }).await;
+    let followed = Followed::start(&registered(&simulator), CacheSettings { maxsize: 40, ..quick() }).await;
     followed.learn("vm.get", VM, &[CPU]).await;
     for _ in 0..2 {
         followed.vm("vm01.example.org", "guest.hostName").await;
@@ -180,7 +180,11 @@ async fn alarms_and_their_names_cost_no_call() {
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_in_quick_succession_are_fetched_together() {
     let simulator = Simulator::start(&SimOptions::default());
-    let followed = Followed::start(&registered(&simulator), Cache { pace: Duration::from_secs(20), ..Cache::default() }).await;
+    let followed = Followed::start(
+        &registered(&simulator),
+        CacheSettings { update_interval: Duration::from_secs(20), ..CacheSettings::default() },
+    )
+    .await;
     let before = simulator.calls_of("WaitForUpdatesEx");
     for round in 0..100 {
         simulator.set("VirtualMachine", "vm01.example.org", "config.annotation", &json!(round.to_string()));

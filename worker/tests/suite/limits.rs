@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use vpoller_inventory::{Inventory, Kind, Performance, ReadError, Reading, Row, Services, Wanted};
+use vpoller_inventory::{Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, Services};
 use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::{Dispatcher, Executors, Step};
 
@@ -35,7 +35,7 @@ fn odd(mood: Mood) -> Arc<dyn Inventory> {
 }
 
 impl Inventory for Odd {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
         self.memory.find(kind, wanted)
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::responder::{Act, Responder, fault, healthy, updates};
@@ -84,7 +84,7 @@ async fn a_wait_that_is_cut_is_taken_up_again() {
 async fn answers_go_on_for_a_while_when_vsphere_is_away_and_then_say_why_not() {
     let simulator = Simulator::start(&SimOptions::default());
     let relay = relay(&simulator);
-    let cache = Cache { max_stale: Duration::from_secs(3), ..quick() };
+    let cache = CacheSettings { max_stale: Duration::from_secs(3), ..quick() };
     let followed = Followed::start(&at(relay.address()), cache).await;
     assert_eq!(followed.ask("about", None, &[]).await["success"], 0);
     relay.add(Rule::new(Fault::Refuse));
@@ -158,7 +158,7 @@ async fn what_another_vcenter_said_is_void() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_cache_every_answer_is_read() {
     let simulator = Simulator::start(&SimOptions::default());
-    let followed = Followed::start(&registered(&simulator), Cache { enabled: false, ..quick() }).await;
+    let followed = Followed::start(&registered(&simulator), CacheSettings { enabled: false, ..quick() }).await;
     for _ in 0..3 {
         assert_eq!(followed.vm("vm01.example.org", POWER).await, "poweredOn");
     }

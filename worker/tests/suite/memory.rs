@@ -10,7 +10,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::perf::{Clock, Scheduler};
 use vpoller_inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, Performance, ReadError, Reading, Refusal, Row, Services, Severity, Wanted,
+    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Reading, Refusal, Row, Services,
+    Severity,
 };
 use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
@@ -129,7 +130,7 @@ impl Memory {
 }
 
 impl Inventory for Memory {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
         Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind))?)) })
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use vpoller_inventory::{Direct, Found, Inventory, Kind, SampleQuery, Window, perf::Clock};
+use vpoller_inventory::{Direct, Inventory, Kind, SampleQuery, SampleResult, Window, perf::Clock};
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::simulator::Bed;
@@ -32,12 +32,12 @@ async fn all(inventory: &Direct, kind: Kind) -> Vec<MoRef> {
     inventory.list(kind, &[]).await.unwrap().into_iter().map(|row| row.object).collect()
 }
 
-async fn ask(inventory: &Direct, objects: &[MoRef], metrics: Vec<Metric>, window: Window) -> Vec<Vec<Found>> {
+async fn ask(inventory: &Direct, objects: &[MoRef], metrics: Vec<Metric>, window: Window) -> Vec<Vec<SampleResult>> {
     inventory.performance().samples(SampleQuery { objects: objects.to_vec(), metrics, window }).await.unwrap()
 }
 
 /// Whether there is one series with one sample.
-fn is_sample(found: &Found) -> bool {
+fn is_sample(found: &SampleResult) -> bool {
     matches!(found.as_deref(), Ok([Series { samples, .. }]) if samples.len() == 1)
 }
 

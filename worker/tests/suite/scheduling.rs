@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
 use vpoller_inventory::perf::{Clock, Scheduler, Status};
-use vpoller_inventory::{Found, Performance, SampleQuery, Window};
+use vpoller_inventory::{Performance, SampleQuery, SampleResult, Window};
 use vpoller_vsphere::{Metric, MoRef, PerfQuery, Series};
 
 use crate::statistics::Statistics;
@@ -43,29 +43,29 @@ pub fn bench(vms: usize) -> Bench {
 }
 
 impl Bench {
-    pub async fn ask(&self, objects: Vec<MoRef>, metrics: Vec<Metric>, window: Window) -> Vec<Vec<Found>> {
+    pub async fn ask(&self, objects: Vec<MoRef>, metrics: Vec<Metric>, window: Window) -> Vec<Vec<SampleResult>> {
         self.scheduler.samples(SampleQuery { objects, metrics, window }).await.unwrap()
     }
 
     /// One counter of one virtual machine.
-    pub async fn one(&self, number: usize, counter: i32) -> Found {
+    pub async fn one(&self, number: usize, counter: i32) -> SampleResult {
         self.ask(vec![vm(number)], vec![Metric::new(counter, "")], REAL_TIME).await.remove(0).remove(0)
     }
 
     /// One counter of these, in a task of its own.
-    pub fn begin(&self, objects: Vec<MoRef>) -> JoinHandle<Vec<Vec<Found>>> {
+    pub fn begin(&self, objects: Vec<MoRef>) -> JoinHandle<Vec<Vec<SampleResult>>> {
         let query = SampleQuery { objects, metrics: vec![Metric::new(USAGE, "")], window: REAL_TIME };
         let scheduler = self.scheduler.clone();
         tokio::spawn(async move { scheduler.samples(query).await.unwrap() })
     }
 
     /// Several at the same time, each a request of its own.
-    pub async fn together(&self, asked: impl IntoIterator<Item = (usize, i32)>) -> Vec<Found> {
+    pub async fn together(&self, asked: impl IntoIterator<Item = (usize, i32)>) -> Vec<SampleResult> {
         let asked = asked.into_iter().map(|(number, counter)| (vm(number), Metric::new(counter, "")));
         self.requests(asked.collect(), REAL_TIME).await
     }
 
-    pub async fn requests(&self, asked: Vec<(MoRef, Metric)>, window: Window) -> Vec<Found> {
+    pub async fn requests(&self, asked: Vec<(MoRef, Metric)>, window: Window) -> Vec<SampleResult> {
         let mut requests = JoinSet::new();
         for (place, (object, metric)) in asked.into_iter().enumerate() {
             let scheduler = self.scheduler.clone();
@@ -89,7 +89,7 @@ impl Bench {
     }
 }
 
-pub fn value(found: &Found) -> i64 {
+pub fn value(found: &SampleResult) -> i64 {
     let [Series { samples, .. }] = found.as_ref().unwrap().as_slice() else { panic!("{found:?}") };
     let [sample] = samples.as_slice() else { panic!("{samples:?}") };
     sample.value

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
-use vpoller_inventory::Cache;
+use vpoller_inventory::CacheSettings;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
 use vpoller_worker::{Dispatcher, Executors, Registered};
 
@@ -19,13 +19,13 @@ pub struct Followed {
 }
 
 /// Settings that let a test see the next change soon.
-pub fn quick() -> Cache {
-    Cache { pace: Duration::from_millis(20), ..Cache::default() }
+pub fn quick() -> CacheSettings {
+    CacheSettings { update_interval: Duration::from_millis(20), ..CacheSettings::default() }
 }
 
 impl Followed {
     /// Follows, and waits until the first load is done.
-    pub async fn start(host: &Registered, cache: Cache) -> Self {
+    pub async fn start(host: &Registered, cache: CacheSettings) -> Self {
         let followed = Self::begin(host, cache);
         if cache.enabled {
             followed.until("the first load", |cache| cache["state"] == "live").await;
@@ -34,7 +34,7 @@ impl Followed {
     }
 
     /// Follows; nothing is known yet.
-    pub fn begin(host: &Registered, cache: Cache) -> Self {
+    pub fn begin(host: &Registered, cache: CacheSettings) -> Self {
         let executors = Arc::new(Executors::new([(HOST.to_owned(), host.inventory(&cache))], 4096));
         executors.hosts().start(&Handle::current());
         executors.hosts().want_all();
@@ -229,7 +229,7 @@ async fn what_may_not_be_read_costs_no_call_and_is_read_again_when_it_may() {
     followed.stop().await;
 
     // How long a refusal is believed is how old an answer may be.
-    let followed = Followed::start(&registered(&simulator), Cache { max_stale: Duration::from_secs(1), ..quick() }).await;
+    let followed = Followed::start(&registered(&simulator), CacheSettings { max_stale: Duration::from_secs(1), ..quick() }).await;
     assert_eq!(followed.ask("vm.get", Some("vm-00150"), &[POWER]).await["success"], 1);
     simulator.reset_calls();
     simulator.deny("VirtualMachine", POWER, None);

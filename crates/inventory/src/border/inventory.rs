@@ -10,7 +10,7 @@ use std::pin::Pin;
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{Kind, Performance, ReadError, Row, Services, Wanted};
+use super::{Kind, ObjectName, Performance, ReadError, Row, Services};
 
 /// A question under way.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
@@ -18,7 +18,7 @@ pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Se
 /// What can be asked about one vSphere host.
 pub trait Inventory: Send + Sync {
     /// The objects that a name means, the preferred one first: usually one, none when there is no such object.
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>>;
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>>;
 
     /// These paths of every object of a type (subtypes included), in the server's order.
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;

@@ -20,13 +20,13 @@ use super::{Inventory, Kind, ReadError, Row};
 pub async fn find(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
     match InventoryPath::parse(name) {
         Some(path) => inventory_path::find(inventory, kind, &path).await,
-        None => inventory.find(kind, &Wanted::parse(kind, name)).await,
+        None => inventory.find(kind, &ObjectName::parse(kind, name)).await,
     }
 }
 
 /// A name, read.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Wanted {
+pub enum ObjectName {
     /// The object's name, and its UUID if the text is one.
     Name(String),
     /// A UUID and nothing else.
@@ -39,7 +39,7 @@ pub enum Wanted {
 
 const DATASTORE_SCHEME: &str = "ds://";
 
-impl Wanted {
+impl ObjectName {
     /// Reads a request's `name`.
     #[must_use]
     pub fn parse(kind: Kind, text: &str) -> Self {
@@ -68,10 +68,10 @@ impl Wanted {
         }
     }
 
-    /// The objects that are meant, the preferred one first. `rows` must hold [`Wanted::paths`].
+    /// The objects that are meant, the preferred one first. `rows` must hold [`ObjectName::paths`].
     #[must_use]
     pub fn choose(&self, kind: Kind, rows: &[Row]) -> Vec<MoRef> {
-        self.resolve(kind, &Rows(rows))
+        self.resolve(kind, &RowIndex(rows))
     }
 
     /// The objects that are meant, the preferred one first, of those of the type that the index knows.
@@ -104,9 +104,9 @@ pub(crate) trait Index {
 }
 
 /// Rows, looked through one by one.
-struct Rows<'r>(&'r [Row]);
+struct RowIndex<'r>(&'r [Row]);
 
-impl Index for Rows<'_> {
+impl Index for RowIndex<'_> {
     fn by_id(&self, id: &str) -> Vec<MoRef> {
         self.0.iter().filter(|row| *row.object.id == *id).map(|row| row.object.clone()).collect()
     }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn check(kind: Kind, text: &str, expected: &[&str]) {
-        let found = Wanted::parse(kind, text).choose(kind, &rows());
+        let found = ObjectName::parse(kind, text).choose(kind, &rows());
         assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), expected, "{text}");
     }
 
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn an_object_of_that_very_name_goes_before_a_uuid() {
         let rows = [rows(), vec![row("vm-99", &[("name", UUID)])]].concat();
-        let found = Wanted::parse(Kind::VirtualMachine, UUID).choose(Kind::VirtualMachine, &rows);
+        let found = ObjectName::parse(Kind::VirtualMachine, UUID).choose(Kind::VirtualMachine, &rows);
         assert_eq!(found, [MoRef::new("VirtualMachine", "vm-99")]);
     }
 
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_paths_read_are_those_that_decide() {
-        let paths = |kind, text| Wanted::parse(kind, text).paths(kind);
+        let paths = |kind, text| ObjectName::parse(kind, text).paths(kind);
         assert_eq!(paths(Kind::VirtualMachine, "vm01"), ["name"]);
         assert_eq!(paths(Kind::VirtualMachine, UUID), ["name", "config.instanceUuid", "config.uuid"]);
         assert_eq!(paths(Kind::Datacenter, UUID), ["name"]);
@@ -237,7 +237,7 @@ mod tests {
         #[test]
         fn any_text_means_something_or_nothing(text in ".*") {
             for kind in [Kind::VirtualMachine, Kind::Datastore, Kind::Network] {
-                let wanted = Wanted::parse(kind, &text);
+                let wanted = ObjectName::parse(kind, &text);
                 prop_assert!(!wanted.paths(kind).is_empty());
                 let _ = wanted.choose(kind, &rows());
             }

@@ -21,11 +21,11 @@ pub trait Performance: Send + Sync {
     fn available<'a>(&'a self, object: &'a MoRef, interval: Option<i32>) -> Reading<'a, Arc<[Metric]>>;
 
     /// The newest samples: for each object, in their order, what was found for each metric, in theirs.
-    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<Found>>>;
+    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>>;
 }
 
 /// The series found for one metric, each with at least one sample, oldest first; one at most unless all instances were asked for.
-pub type Found = Result<Vec<Series>, ReadError>;
+pub type SampleResult = Result<Vec<Series>, ReadError>;
 
 /// Which samples are wanted.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, Metric, Sample, Series};
 
-use crate::border::{Found, ReadError};
+use crate::border::{ReadError, SampleResult};
 
 /// What is known of a series.
 #[derive(Debug)]
@@ -161,7 +161,7 @@ impl Cell {
     }
 
     /// What is kept.
-    pub fn found(&self) -> Found {
+    pub fn found(&self) -> SampleResult {
         match &self.kept {
             Kept::Nothing => Ok(Vec::new()),
             Kept::One(sample) => Ok(vec![Series { metric: (*self.metric).clone(), samples: vec![*sample] }]),

@@ -8,7 +8,7 @@ use vpoller_vsphere::{Metric, MoRef};
 
 use super::cell::{Answered, Cell, Stage};
 use super::waiter::Waiter;
-use crate::border::Found;
+use crate::border::SampleResult;
 
 /// An object with its series, in one window of time.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Entity {
     }
 
     /// What is known of these series, unless some are on their way.
-    pub fn answer(&self, metrics: &[Metric]) -> Option<Vec<Found>> {
+    pub fn answer(&self, metrics: &[Metric]) -> Option<Vec<SampleResult>> {
         let answer = |metric| match self.known(metric) {
             Some(cell) if cell.stage != Stage::Idle => None,
             Some(cell) => Some(cell.found()),

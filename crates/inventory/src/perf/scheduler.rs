@@ -14,7 +14,7 @@ use super::clock::Clock;
 use super::source::{Asking, Source};
 use super::status::Status;
 use super::waiter::Waiter;
-use crate::border::{Found, Performance, ReadError, Reading, SampleQuery};
+use crate::border::{Performance, ReadError, Reading, SampleQuery, SampleResult};
 
 /// The performance counters of one vSphere host, asked for together.
 ///
@@ -80,7 +80,7 @@ impl Scheduler {
         self.shared.board().status()
     }
 
-    async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<Found>>, ReadError> {
+    async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<SampleResult>>, ReadError> {
         let shared = &self.shared;
         shared.board().make_room(&query, shared.clock.now())?;
         let (count, waiter) = (query.objects.len(), Arc::new(Waiter::new(query.metrics.clone(), query.objects.len())));
@@ -124,7 +124,7 @@ impl Performance for Scheduler {
         self.told(self.shared.source.available(object, interval))
     }
 
-    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
+    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>> {
         Box::pin(self.ask(query))
     }
 }

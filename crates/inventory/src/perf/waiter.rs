@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 use vpoller_vsphere::Metric;
 
-use crate::border::Found;
+use crate::border::SampleResult;
 
 /// The answers of a request, as they come in. When nobody holds it any more the request was given up.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(super) struct Waiter {
 #[derive(Debug)]
 struct Answers {
     /// One place for each object.
-    found: Vec<Vec<Found>>,
+    found: Vec<Vec<SampleResult>>,
     missing: usize,
 }
 
@@ -31,7 +31,7 @@ impl Waiter {
     }
 
     /// The answer for one object, by its place; each comes once.
-    pub fn fill(&self, place: usize, found: Vec<Found>) {
+    pub fn fill(&self, place: usize, found: Vec<SampleResult>) {
         let mut answers = self.answers();
         if let Some(slot) = answers.found.get_mut(place) {
             *slot = found;
@@ -43,7 +43,7 @@ impl Waiter {
     }
 
     /// Waits for all answers.
-    pub async fn wait(&self) -> Vec<Vec<Found>> {
+    pub async fn wait(&self) -> Vec<Vec<SampleResult>> {
         while self.answers().missing > 0 {
             self.complete.notified().await;
         }

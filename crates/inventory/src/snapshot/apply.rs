@@ -10,50 +10,50 @@ use vpoller_vsphere::{ChangeOp, FilterUpdate, MoRef, ObjectUpdate, PropertyChang
 
 use super::base;
 use super::layout::Layout;
-use super::state::Snapshot;
-use super::table::{Object, Slot};
+use super::table::{Object, PropertyState};
+use super::version::Snapshot;
 use crate::border::{Refusal, Refusals, Row};
 
 /// What a filter was made for.
 #[derive(Clone, Debug)]
-pub(crate) struct Watch {
+pub(crate) struct WatchFilter {
     /// Paths by type; they hold for subtypes too.
     pub paths: Vec<(Arc<str>, Vec<Arc<str>>)>,
-    pub role: Role,
+    pub role: FilterRole,
 }
 
 /// What it means that a filter matches an object.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Role {
+pub(crate) enum FilterRole {
     /// It is in the view.
     View,
     /// It is one of those that are watched for themselves.
-    Aside,
+    Individual,
     /// Some more values of it are told.
     Values,
 }
 
 /// The filters of a collector, by their managed object id.
-pub(crate) type Watches = HashMap<Arc<str>, Watch>;
+pub(crate) type WatchFilters = HashMap<Arc<str>, WatchFilter>;
 
 /// Paths, by object, of which only a part was told and which have to be read again.
-pub(crate) type Unclear = HashMap<MoRef, HashSet<Arc<str>>>;
+pub(crate) type UnclearPaths = HashMap<MoRef, HashSet<Arc<str>>>;
 
 /// A version that is being made.
 #[derive(Debug)]
 pub(crate) struct Draft {
     pub snapshot: Snapshot,
-    pub unclear: Unclear,
+    pub unclear: UnclearPaths,
     /// Filters that nobody knows.
-    pub strangers: Vec<MoRef>,
+    pub unknown_filters: Vec<MoRef>,
     /// Objects that were told of.
     pub objects: u64,
     refusals: Refusals,
 }
 
-impl Watch {
+impl WatchFilter {
     /// Gives all values of an object that the filter tells the same state.
-    fn forget(&self, layout: &Layout, object: &mut Object, state: &Slot) {
+    fn forget(&self, layout: &Layout, object: &mut Object, state: &PropertyState) {
         let columns = self.of(&object.reference.kind).filter_map(|path| layout.find(path)).collect::<Vec<_>>();
         columns.into_iter().for_each(|column| object.set(column, state.clone()));
     }
@@ -79,14 +79,14 @@ impl Watch {
 impl Draft {
     /// Begins with what is known, or with nothing.
     pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, unclear: HashMap::new(), strangers: Vec::new(), objects: 0, refusals: Refusals::default() }
+        Self { snapshot, unclear: HashMap::new(), unknown_filters: Vec::new(), objects: 0, refusals: Refusals::default() }
     }
 
     /// Applies what was told.
-    pub fn apply(&mut self, watches: &Watches, set: UpdateSet) {
+    pub fn apply(&mut self, watches: &WatchFilters, set: UpdateSet) {
         for FilterUpdate { filter, objects, missing } in set.filters {
             let Some(watch) = watches.get(&filter.id) else {
-                self.strangers.push(filter);
+                self.unknown_filters.push(filter);
                 continue;
             };
             missing.iter().for_each(|(object, _)| self.leave(watch, object));
@@ -97,7 +97,7 @@ impl Draft {
         }
     }
 
-    fn object(&mut self, watch: &Watch, update: ObjectUpdate) {
+    fn object(&mut self, watch: &WatchFilter, update: ObjectUpdate) {
         if update.kind == UpdateKind::Leave {
             return self.leave(watch, &update.obj);
         }
@@ -111,10 +111,10 @@ impl Draft {
             None => return,
         };
         if update.kind == UpdateKind::Enter {
-            object.viewed |= watch.role == Role::View;
-            object.aside |= watch.role == Role::Aside;
+            object.viewed |= watch.role == FilterRole::View;
+            object.individual |= watch.role == FilterRole::Individual;
             // What is not mentioned then is unset.
-            watch.forget(&layout, &mut object, &Slot::Unset);
+            watch.forget(&layout, &mut object, &PropertyState::Unset);
         }
         for change in update.changes {
             self.change(&layout, &mut object, change);
@@ -122,22 +122,22 @@ impl Draft {
         for (path, fault) in &update.missing {
             let Some(column) = layout.find(path) else { continue };
             let refusal = Refusal::of(fault).map(|refusal| self.refusals.keep(refusal));
-            object.set(column, refusal.map_or(Slot::Unset, Slot::Refused));
+            object.set(column, refusal.map_or(PropertyState::Unset, PropertyState::Refused));
         }
         self.snapshot.put(object);
     }
 
     /// An object that a filter matches no more.
-    fn leave(&mut self, watch: &Watch, reference: &MoRef) {
+    fn leave(&mut self, watch: &WatchFilter, reference: &MoRef) {
         let Some(table) = self.snapshot.table(&reference.kind) else { return };
         let Some((_, known)) = table.get(&reference.id) else { return };
         let mut object = Object::clone(known);
-        object.viewed &= watch.role != Role::View;
-        object.aside &= watch.role != Role::Aside;
-        if watch.role != Role::Values && !object.exists() {
+        object.viewed &= watch.role != FilterRole::View;
+        object.individual &= watch.role != FilterRole::Individual;
+        if watch.role != FilterRole::Values && !object.exists() {
             return self.snapshot.remove(reference);
         }
-        watch.forget(&table.layout, &mut object, &Slot::Unknown);
+        watch.forget(&table.layout, &mut object, &PropertyState::Unknown);
         self.snapshot.put(object);
     }
 
@@ -148,18 +148,18 @@ impl Draft {
             ChangeOp::Add => None,
         };
         if let (Some(column), Some(value)) = (layout.find(&change.name), whole) {
-            return object.set(column, value.map_or(Slot::Unset, Slot::Set));
+            return object.set(column, value.map_or(PropertyState::Unset, PropertyState::Set));
         }
         // What contains the change, or is contained in it, is not what it was.
         for (column, touched) in layout.touched_by(&change.name) {
-            object.set(column, Slot::Unknown);
+            object.set(column, PropertyState::Unknown);
             self.unclear.entry(object.reference.clone()).or_default().insert(Arc::clone(&touched.path));
         }
     }
 }
 
 /// Enters values that were read again, of the paths that were unclear. Says whether one that was refused is refused no more.
-pub(crate) fn settle(version: &mut Snapshot, unclear: &Unclear, rows: &[Row]) -> bool {
+pub(crate) fn settle(version: &mut Snapshot, unclear: &UnclearPaths, rows: &[Row]) -> bool {
     let mut readable = false;
     for row in rows {
         let Some(paths) = unclear.get(&row.object) else { continue };
@@ -169,9 +169,9 @@ pub(crate) fn settle(version: &mut Snapshot, unclear: &Unclear, rows: &[Row]) ->
         for path in paths {
             let Some(column) = table.layout.find(path) else { continue };
             let refused = || row.refused.iter().find(|(refused, _)| refused == path).map(|(_, why)| Arc::clone(why));
-            let untold = || refused().map_or(Slot::Unset, Slot::Refused);
-            let slot = row.get(path).cloned().map_or_else(untold, Slot::Set);
-            readable |= matches!(object.slot(column), Slot::Refused(_)) && !matches!(slot, Slot::Refused(_));
+            let untold = || refused().map_or(PropertyState::Unset, PropertyState::Refused);
+            let slot = row.get(path).cloned().map_or_else(untold, PropertyState::Set);
+            readable |= matches!(object.state(column), PropertyState::Refused(_)) && !matches!(slot, PropertyState::Refused(_));
             object.set(column, slot);
         }
         version.put(object);

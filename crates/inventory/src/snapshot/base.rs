@@ -24,7 +24,7 @@ pub(crate) fn is_viewed(family: &str) -> bool {
 
 /// Whether objects of a type are watched one by one, when somebody asks for them: they are in no view, they are few, and they
 /// rarely change.
-pub(crate) fn is_aside(kind: &str) -> bool {
+pub(crate) fn is_watched_individually(kind: &str) -> bool {
     kind == "Alarm"
 }
 
@@ -111,7 +111,7 @@ const LARGE: [&str; 6] = ["config", "config.extraConfig", "config.hardware", "co
 
 /// Whether a path of a type must not be watched, however often it is asked for.
 pub(crate) fn is_never_watched(kind: &str, path: &str) -> bool {
-    let watchable = is_viewed(family(kind)) || is_aside(kind);
+    let watchable = is_viewed(family(kind)) || is_watched_individually(kind);
     !watchable || LARGE.contains(&path) || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
 }
 

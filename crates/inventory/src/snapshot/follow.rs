@@ -9,147 +9,147 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use vpoller_vsphere::{Client, Error, MoRef, Session, Value};
 
-use super::line::Line;
-use super::{Cache, Known, apply, wait};
+use super::update_stream::UpdateStream;
+use super::{CacheSettings, SnapshotStore, apply, wait};
 use crate::border::{ReadError, Row};
 use crate::retrieve::Retriever;
 
 /// Keeps the published version true.
 pub(crate) struct Follower {
     pub(super) retriever: Retriever,
-    pub(super) known: Arc<Known>,
-    pub(super) settings: Cache,
-    line: Mutex<Option<Line>>,
+    pub(super) store: Arc<SnapshotStore>,
+    pub(super) settings: CacheSettings,
+    stream: Mutex<Option<UpdateStream>>,
 }
 
 impl Follower {
-    pub fn new(retriever: Retriever, known: Arc<Known>, settings: Cache) -> Self {
-        Self { retriever, known, settings, line: Mutex::default() }
+    pub fn new(retriever: Retriever, store: Arc<SnapshotStore>, settings: CacheSettings) -> Self {
+        Self { retriever, store, settings, stream: Mutex::default() }
     }
 
     pub(super) fn client(&self) -> &Client {
         self.retriever.client()
     }
 
-    /// Logs in. A line that stood before is used again if vSphere still knows it.
+    /// Logs in. A stream that stood before is used again if vSphere still knows it.
     pub async fn connect(&self) -> Result<(), ReadError> {
         let session = self.retriever.session().await?;
-        let mut line = self.line.lock().await;
-        let same = |line: &&mut Line| line.sound && line.collector.session().generation == session.generation;
-        if let Some(standing) = line.as_mut().filter(same) {
+        let mut stream = self.stream.lock().await;
+        let same = |stream: &&mut UpdateStream| stream.sound && stream.collector.session().generation == session.generation;
+        if let Some(standing) = stream.as_mut().filter(same) {
             match standing.collector.wait(Duration::ZERO).await {
                 Ok(told) => {
-                    standing.take(told, &self.known);
+                    standing.take(told, &self.store);
                     return Ok(());
                 }
                 Err(error) if is_passing(&error) => return Err(self.retriever.error(&error)),
                 Err(error) => tracing::debug!("[{}] Following anew: {error}", self.client().config().host),
             }
         }
-        *line = None;
+        *stream = None;
         self.retriever.session().await?;
-        self.known.fresh.found();
+        self.store.fresh.found();
         Ok(())
     }
 
     /// Follows until that fails.
     pub async fn follow(&self) -> Result<Infallible, ReadError> {
-        let mut line = self.line.lock().await;
-        let Err(error) = match &mut *line {
+        let mut stream = self.stream.lock().await;
+        let Err(error) = match &mut *stream {
             Some(standing) => self.turns(standing).await,
             None => match self.begin().await {
-                Ok(begun) => self.turns(line.insert(begun)).await,
+                Ok(begun) => self.turns(stream.insert(begun)).await,
                 Err(error) => Err(error),
             },
         };
         if !is_passing(&error) {
-            *line = None;
+            *stream = None;
         }
-        self.known.counters.losses.fetch_add(1, Ordering::Relaxed);
+        self.store.counters.losses.fetch_add(1, Ordering::Relaxed);
         let error = self.retriever.error(&error);
-        self.known.fresh.lose(error.clone());
+        self.store.fresh.lose(error.clone());
         Err(error)
     }
 
-    /// A line with everything watched that is to be; nothing has been told yet.
-    async fn begin(&self) -> Result<Line, Error> {
+    /// A stream with everything watched that is to be; nothing has been told yet.
+    async fn begin(&self) -> Result<UpdateStream, Error> {
         let opened = Instant::now();
         let session = self.client().session().await?;
         self.identify(&session);
         let collector = self.client().collector(&session).await?;
         let view = self.client().view(&session).await?;
-        let latest = self.known.current.load_full().map(|version| version.emptied_to(&self.known.learned.watched()));
-        let mut line = Line::new(collector, view, latest.unwrap_or_default(), opened);
-        self.watch_all(&mut line).await?;
-        Ok(line)
+        let latest = self.store.current.load_full().map(|version| version.emptied_to(&self.store.watch_list.watched()));
+        let mut stream = UpdateStream::new(collector, view, latest.unwrap_or_default(), opened);
+        self.watch_all(&mut stream).await?;
+        Ok(stream)
     }
 
     /// What was known holds only for the vCenter that told it: a restored one goes by another identity.
     fn identify(&self, session: &Session) {
         let uuid = session.content.about.get("instanceUuid").and_then(Value::as_str);
-        if self.known.identify(uuid) {
+        if self.store.identify(uuid) {
             let host = &self.client().config().host;
             tracing::warn!("[{host}] This is another vCenter than before; what was known of its objects is void");
         }
-        self.known.speak(&session.api_version);
+        self.store.speak(&session.api_version);
     }
 
     /// Turn after turn: listens, and now and then changes what is watched.
-    async fn turns(&self, line: &mut Line) -> Result<Infallible, Error> {
-        let mut sweeps = Sweeps::new(self.settings.housekeeping);
+    async fn turns(&self, stream: &mut UpdateStream) -> Result<Infallible, Error> {
+        let mut sweeps = SweepTimer::new(self.settings.housekeeping);
         let mut complete = false;
         loop {
             let started = Instant::now();
             // Not amid a state: the version within one is good for one use only, and its columns are those it began with.
-            let whole = line.draft.is_none();
+            let whole = stream.draft.is_none();
             if whole && !std::mem::replace(&mut complete, true) {
-                self.complete(line).await?;
+                self.complete(stream).await?;
             }
             tokio::select! {
-                told = line.collector.wait(wait(&self.settings)) => line.take(told?, &self.known),
-                () = self.known.learned.due(), if whole => {
-                    self.widen(line).await?;
+                told = stream.collector.wait(wait(&self.settings)) => stream.take(told?, &self.store),
+                () = self.store.watch_list.due(), if whole => {
+                    self.widen(stream).await?;
                     continue;
                 }
                 () = sweeps.due(), if whole => {
-                    self.sweep(line).await?;
+                    self.sweep(stream).await?;
                     continue;
                 }
             }
-            if line.draft.is_none() {
-                self.tidy(line).await;
+            if stream.draft.is_none() {
+                self.tidy(stream).await;
                 // Changes that come in quick succession are fetched together.
-                tokio::time::sleep_until((started + self.settings.pace).into()).await;
+                tokio::time::sleep_until((started + self.settings.update_interval).into()).await;
             }
         }
     }
 
     /// Ends filters that nobody knows, and reads again what was told in part only. What cannot be read stays unknown and is
     /// asked for when somebody wants it.
-    async fn tidy(&self, line: &mut Line) {
-        while let Some(stranger) = line.strangers.pop() {
+    async fn tidy(&self, stream: &mut UpdateStream) {
+        while let Some(unknown) = stream.unknown_filters.pop() {
             // Made by a call of ours that was given up; the session ends it in any case.
-            let _ = line.collector.remove_filter(&stranger).await;
+            let _ = stream.collector.remove_filter(&unknown).await;
         }
-        self.probe(line);
-        while !line.unclear.is_empty() {
-            let rows = self.read_again(line).await;
-            let unclear = std::mem::take(&mut line.unclear);
+        self.probe(stream);
+        while !stream.unclear.is_empty() {
+            let rows = self.read_again(stream).await;
+            let unclear = std::mem::take(&mut stream.unclear);
             // Where one thing may be read by now, others may.
-            if apply::settle(&mut line.latest, &unclear, &rows) {
-                line.probe.start_over();
-                line.probe_next();
+            if apply::settle(&mut stream.latest, &unclear, &rows) {
+                stream.probe.start_over();
+                stream.probe_next();
             }
-            self.known.publish(&line.latest);
+            self.store.publish(&stream.latest);
         }
     }
 
     /// What vSphere says now of what is unclear.
-    async fn read_again(&self, line: &Line) -> Vec<Row> {
+    async fn read_again(&self, stream: &UpdateStream) -> Vec<Row> {
         let mut rows = Vec::new();
-        let kinds: BTreeSet<Arc<str>> = line.unclear.keys().map(|object| Arc::clone(&object.kind)).collect();
+        let kinds: BTreeSet<Arc<str>> = stream.unclear.keys().map(|object| Arc::clone(&object.kind)).collect();
         for kind in kinds {
-            let of_kind = line.unclear.iter().filter(|(object, _)| object.kind == kind);
+            let of_kind = stream.unclear.iter().filter(|(object, _)| object.kind == kind);
             let (objects, paths): (Vec<MoRef>, Vec<_>) = of_kind.map(|(object, paths)| (object.clone(), paths)).unzip();
             let paths: BTreeSet<&str> = paths.into_iter().flatten().map(|path| &**path).collect();
             match self.retriever.read(&objects, &paths.into_iter().collect::<Vec<_>>()).await {
@@ -162,9 +162,9 @@ impl Follower {
 }
 
 /// When to look for what is no longer needed.
-struct Sweeps(Option<tokio::time::Interval>);
+struct SweepTimer(Option<tokio::time::Interval>);
 
-impl Sweeps {
+impl SweepTimer {
     fn new(every: Duration) -> Self {
         Self((!every.is_zero()).then(|| tokio::time::interval_at(tokio::time::Instant::now() + every, every)))
     }
@@ -177,7 +177,7 @@ impl Sweeps {
     }
 }
 
-/// Whether the line may still stand after this error.
+/// Whether the stream may still stand after this error.
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Fault { fault, .. } => fault.is_a("RequestCanceled"),

@@ -1,26 +1,26 @@
 //! vSphere's inventory in memory, kept true by vSphere itself.
 //!
-//! [`follow`] has vSphere push ([`watch`]): a base set of paths of every object, and those paths that somebody asked for twice
-//! ([`learn`]). What comes over the [`mod@line`] it applies ([`apply`]) to a copy of the last version ([`state`], [`table`],
+//! [`follow`] has vSphere push ([`filters`]): a base set of paths of every object, and those paths that somebody asked for twice
+//! ([`watch_list`]). What comes over the [`update_stream`] it applies ([`apply`]) to a copy of the last version ([`version`], [`table`],
 //! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
-//! [`refused`] looks now and then whether what the account might not read may be read by now.
-//! [`fresh`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
+//! [`refusal_probe`] looks now and then whether what the account might not read may be read by now.
+//! [`freshness`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
 
 mod apply;
 mod base;
+mod filters;
 mod flight;
 mod follow;
-mod fresh;
+mod freshness;
 mod layout;
-mod learn;
-mod line;
-mod look;
-mod refused;
+mod refusal_probe;
 mod report;
+mod row_reader;
 mod settings;
-mod state;
 mod table;
-mod watch;
+mod update_stream;
+mod version;
+mod watch_list;
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
@@ -32,29 +32,29 @@ use arc_swap::ArcSwapOption;
 pub(crate) use base::is_never_watched;
 pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
-pub(crate) use look::{Found, Look};
-pub use settings::Cache;
-pub(crate) use state::Snapshot;
+pub(crate) use row_reader::{Lookup, RowReader};
+pub use settings::CacheSettings;
 pub(crate) use table::weight;
+pub(crate) use version::Snapshot;
 
-use fresh::Freshness;
-use learn::{Key, Learned};
+use freshness::Freshness;
+use watch_list::{PathKey, WatchList};
 
 /// What readers and the task that follows vSphere have in common.
 #[derive(Debug)]
-pub(crate) struct Known {
+pub(crate) struct SnapshotStore {
     current: ArcSwapOption<Snapshot>,
     pub fresh: Freshness,
-    pub learned: Learned,
+    pub watch_list: WatchList,
     /// Paths that do not exist, in the API version that is spoken.
-    invalid: Mutex<Invalid>,
-    identity: Mutex<Identity>,
+    invalid: Mutex<InvalidPaths>,
+    identity: Mutex<VcenterIdentity>,
     counters: Counters,
 }
 
 /// Which vCenter told what is known.
 #[derive(Debug, Default)]
-enum Identity {
+enum VcenterIdentity {
     #[default]
     Unknown,
     /// Its `instanceUuid`; an ESXi host has none.
@@ -62,9 +62,9 @@ enum Identity {
 }
 
 #[derive(Debug, Default)]
-struct Invalid {
+struct InvalidPaths {
     version: String,
-    paths: HashSet<Key>,
+    paths: HashSet<PathKey>,
 }
 
 /// What the status page counts.
@@ -89,12 +89,12 @@ const MOST_INVALID: usize = 10_000;
 /// The longest wait for changes: shorter than the idle time-outs of whatever may be on the way.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-impl Known {
-    pub fn new(settings: &Cache) -> Self {
+impl SnapshotStore {
+    pub fn new(settings: &CacheSettings) -> Self {
         Self {
             current: ArcSwapOption::empty(),
             fresh: Freshness::new(Instant::now(), settings.max_stale, wait(settings)),
-            learned: Learned::new(settings.ttl),
+            watch_list: WatchList::new(settings.ttl),
             invalid: Mutex::default(),
             identity: Mutex::default(),
             counters: Counters::default(),
@@ -109,14 +109,14 @@ impl Known {
     /// Whether the path is known not to exist.
     pub fn is_invalid(&self, kind: &str, path: &str) -> bool {
         let invalid = self.invalid();
-        !invalid.paths.is_empty() && invalid.paths.contains(&Key::new(kind, path))
+        !invalid.paths.is_empty() && invalid.paths.contains(&PathKey::new(kind, path))
     }
 
     /// Remembers a path that does not exist. One that names an element of a list may exist for another object.
     pub fn note_invalid(&self, kind: &str, path: &str) {
         let mut invalid = self.invalid();
         if !path.contains('[') && invalid.paths.len() < MOST_INVALID {
-            invalid.paths.insert(Key::new(kind, path));
+            invalid.paths.insert(PathKey::new(kind, path));
         }
     }
 
@@ -124,15 +124,15 @@ impl Known {
     fn speak(&self, version: &str) {
         let mut invalid = self.invalid();
         if invalid.version != version {
-            *invalid = Invalid { version: version.to_owned(), paths: HashSet::new() };
+            *invalid = InvalidPaths { version: version.to_owned(), paths: HashSet::new() };
         }
     }
 
     /// Notes which vCenter tells from now on. Says whether it is another one, so that what was known is void.
     fn identify(&self, uuid: Option<&str>) -> bool {
         let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *identity, Identity::Told(uuid.map(str::to_owned)));
-        let other = matches!(before, Identity::Told(before) if before.as_deref() != uuid);
+        let before = std::mem::replace(&mut *identity, VcenterIdentity::Told(uuid.map(str::to_owned)));
+        let other = matches!(before, VcenterIdentity::Told(before) if before.as_deref() != uuid);
         if other {
             self.fresh.void();
             self.current.store(None);
@@ -144,13 +144,13 @@ impl Known {
         self.current.store(Some(Arc::new(version.clone())));
     }
 
-    fn invalid(&self) -> MutexGuard<'_, Invalid> {
+    fn invalid(&self) -> MutexGuard<'_, InvalidPaths> {
         self.invalid.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// How long to wait for changes in one call, so that vSphere confirms often enough.
-fn wait(settings: &Cache) -> Duration {
+fn wait(settings: &CacheSettings) -> Duration {
     let seconds = (settings.max_stale / 2).min(LONGEST_WAIT).as_secs().max(1);
     Duration::from_secs(seconds)
 }

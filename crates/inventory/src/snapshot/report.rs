@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::learn::Stage;
-use super::{Counters, Known};
+use super::watch_list::WatchStage;
+use super::{Counters, SnapshotStore};
 
-impl Known {
+impl SnapshotStore {
     /// The snapshot as a document. `shared` counts questions that were answered along with another one.
     pub fn report(&self, now: Instant, shared: u64) -> Json {
         let version = self.current.load();
@@ -28,7 +28,7 @@ impl Known {
             "learned_values": values,
             "learned_bytes": bytes,
             "hits": hits,
-            "misses": self.learned.misses(),
+            "misses": self.watch_list.misses(),
             "shared": shared,
             "counters": self.counters.report(),
             "paths": paths,
@@ -54,7 +54,7 @@ impl Known {
                 rows.insert((family.to_owned(), column.path.to_string()), (column.hits(), 0, stage));
             }
         }
-        for asked in self.learned.all() {
+        for asked in self.watch_list.all() {
             let row = rows.entry((asked.key.kind.to_string(), asked.key.path.to_string())).or_insert((0, 0, word(asked.stage)));
             row.1 += asked.misses;
         }
@@ -77,12 +77,12 @@ impl Counters {
     }
 }
 
-fn word(stage: Stage) -> &'static str {
+fn word(stage: WatchStage) -> &'static str {
     match stage {
-        Stage::Asked => "asked",
-        Stage::Wanted => "wanted",
-        Stage::Watched => "watched",
-        Stage::Full(_) => "no room",
-        Stage::Never => "never watched",
+        WatchStage::Asked => "asked",
+        WatchStage::Wanted => "wanted",
+        WatchStage::Watched => "watched",
+        WatchStage::Full(_) => "no room",
+        WatchStage::Never => "never watched",
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// The settings of the snapshot; for the worker, the section `[cache]` of its configuration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Cache {
+pub struct CacheSettings {
     /// Whether anything is remembered at all.
     pub enabled: bool,
-    /// Learned values held at most; 0 = the built-in bound.
+    /// WatchList values held at most; 0 = the built-in bound.
     pub maxsize: usize,
     /// A learned path that nobody asks for is dropped after this time.
     pub ttl: Duration,
@@ -16,10 +16,10 @@ pub struct Cache {
     /// How old an answer may be while vSphere cannot be reached.
     pub max_stale: Duration,
     /// How long changes are let accumulate before the next ones are fetched.
-    pub pace: Duration,
+    pub update_interval: Duration,
 }
 
-impl Default for Cache {
+impl Default for CacheSettings {
     fn default() -> Self {
         Self {
             enabled: true,
@@ -27,7 +27,7 @@ impl Default for Cache {
             ttl: Duration::from_secs(3600),
             housekeeping: Duration::from_secs(480 * 60),
             max_stale: Duration::from_secs(120),
-            pace: Duration::from_secs(1),
+            update_interval: Duration::from_secs(1),
         }
     }
 }

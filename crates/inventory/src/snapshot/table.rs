@@ -15,7 +15,7 @@ use crate::border::{Refusal, comparable, indexed};
 
 /// What is known of one property of one object.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Slot {
+pub(crate) enum PropertyState {
     /// Nothing: vSphere has not told, or not told again.
     #[default]
     Unknown,
@@ -34,26 +34,26 @@ pub(crate) struct Object {
     /// Whether it is in the view: what is listed and found is.
     pub viewed: bool,
     /// Whether it is watched for itself, in the view or not.
-    pub aside: bool,
-    slots: Vec<Slot>,
+    pub individual: bool,
+    states: Vec<PropertyState>,
 }
 
 /// Names an object within its family; grows in the order in which vSphere told of them.
-pub(crate) type Number = u32;
+pub(crate) type ObjectNumber = u32;
 
 /// The objects of one family.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub layout: Arc<Layout>,
-    objects: OrdMap<Number, Arc<Object>>,
-    by_id: HashMap<Arc<str>, Number>,
-    texts: Vec<Texts>,
-    next: Number,
+    objects: OrdMap<ObjectNumber, Arc<Object>>,
+    by_id: HashMap<Arc<str>, ObjectNumber>,
+    texts: Vec<TextIndex>,
+    next: ObjectNumber,
 }
 
 /// An object that was put into a table.
-pub(crate) struct Put {
-    pub number: Number,
+pub(crate) struct Replaced {
+    pub number: ObjectNumber,
     /// Its former state, if it was known.
     pub before: Option<Arc<Object>>,
     pub after: Arc<Object>,
@@ -61,50 +61,50 @@ pub(crate) struct Put {
 
 /// Objects by the text of one of their properties.
 #[derive(Clone, Debug)]
-struct Texts {
+struct TextIndex {
     path: &'static str,
     column: usize,
-    numbers: HashMap<Arc<str>, Numbers>,
+    numbers: HashMap<Arc<str>, ObjectNumbers>,
 }
 
 /// The objects of one text: nearly always a single one.
 #[derive(Clone, Debug)]
-enum Numbers {
-    One(Number),
-    Several(Arc<[Number]>),
+enum ObjectNumbers {
+    One(ObjectNumber),
+    Several(Arc<[ObjectNumber]>),
 }
 
-static UNKNOWN: Slot = Slot::Unknown;
+static UNKNOWN: PropertyState = PropertyState::Unknown;
 
 impl Object {
     pub fn new(reference: MoRef) -> Self {
-        Self { reference, viewed: false, aside: false, slots: Vec::new() }
+        Self { reference, viewed: false, individual: false, states: Vec::new() }
     }
 
     /// Whether vSphere has told that it is there. Values alone do not: filters tell one after the other.
     pub fn exists(&self) -> bool {
-        self.viewed || self.aside
+        self.viewed || self.individual
     }
 
-    pub fn slot(&self, column: usize) -> &Slot {
-        self.slots.get(column).unwrap_or(&UNKNOWN)
+    pub fn state(&self, column: usize) -> &PropertyState {
+        self.states.get(column).unwrap_or(&UNKNOWN)
     }
 
-    pub fn set(&mut self, column: usize, slot: Slot) {
-        if self.slots.len() <= column {
+    pub fn set(&mut self, column: usize, slot: PropertyState) {
+        if self.states.len() <= column {
             // Exactly as long as it must be: there are ten thousand of these.
-            self.slots.reserve_exact(column + 1 - self.slots.len());
-            self.slots.resize(column + 1, Slot::Unknown);
+            self.states.reserve_exact(column + 1 - self.states.len());
+            self.states.resize(column + 1, PropertyState::Unknown);
         }
-        if let Some(place) = self.slots.get_mut(column) {
+        if let Some(place) = self.states.get_mut(column) {
             *place = slot;
         }
     }
 
     pub fn value(&self, column: usize) -> Option<&Value> {
-        match self.slot(column) {
-            Slot::Set(value) => Some(value),
-            Slot::Unknown | Slot::Unset | Slot::Refused(_) => None,
+        match self.state(column) {
+            PropertyState::Set(value) => Some(value),
+            PropertyState::Unknown | PropertyState::Unset | PropertyState::Refused(_) => None,
         }
     }
 }
@@ -123,7 +123,7 @@ impl Table {
     pub fn with(family: &str, layout: Arc<Layout>) -> Self {
         let kind = Kind::ALL.iter().copied().find(|kind| kind.wire() == family);
         let texts = kind.map(indexed).unwrap_or_default().into_iter();
-        let texts = texts.filter_map(|path| Some(Texts { path, column: layout.find(path)?, numbers: HashMap::new() }));
+        let texts = texts.filter_map(|path| Some(TextIndex { path, column: layout.find(path)?, numbers: HashMap::new() }));
         Self { texts: texts.collect(), layout, objects: OrdMap::new(), by_id: HashMap::new(), next: 0 }
     }
 
@@ -137,24 +137,24 @@ impl Table {
         self.objects.len()
     }
 
-    pub fn get(&self, id: &str) -> Option<(Number, &Arc<Object>)> {
+    pub fn get(&self, id: &str) -> Option<(ObjectNumber, &Arc<Object>)> {
         let number = *self.by_id.get(id)?;
         Some((number, self.objects.get(&number)?))
     }
 
-    pub fn numbered(&self, number: Number) -> Option<&Arc<Object>> {
+    pub fn numbered(&self, number: ObjectNumber) -> Option<&Arc<Object>> {
         self.objects.get(&number)
     }
 
     /// The objects whose text at this path is this one; the text as [`comparable`] makes it.
     pub fn by_text(&self, path: &str, text: &str) -> impl Iterator<Item = &Arc<Object>> {
         let texts = self.texts.iter().find(|texts| texts.path == path);
-        let numbers = texts.and_then(|texts| texts.numbers.get(text)).map_or(&[][..], Numbers::as_slice);
+        let numbers = texts.and_then(|texts| texts.numbers.get(text)).map_or(&[][..], ObjectNumbers::as_slice);
         numbers.iter().filter_map(|number| self.objects.get(number)).filter(|object| object.viewed)
     }
 
     /// Puts an object in the place of its former state.
-    pub fn put(&mut self, object: Object) -> Put {
+    pub fn put(&mut self, object: Object) -> Replaced {
         let number = self.by_id.get(&object.reference.id).copied().unwrap_or(self.next);
         let after = Arc::new(object);
         let before = self.objects.insert(number, Arc::clone(&after));
@@ -165,11 +165,11 @@ impl Table {
         for texts in &mut self.texts {
             texts.exchange(number, before.as_deref(), Some(&after));
         }
-        Put { number, before, after }
+        Replaced { number, before, after }
     }
 
     /// Takes an object out.
-    pub fn remove(&mut self, id: &str) -> Option<(Number, Arc<Object>)> {
+    pub fn remove(&mut self, id: &str) -> Option<(ObjectNumber, Arc<Object>)> {
         let number = self.by_id.remove(id)?;
         let object = self.objects.remove(&number)?;
         for texts in &mut self.texts {
@@ -188,17 +188,17 @@ impl Table {
     /// Forgets the values of a column, and the column.
     pub fn drop_column(&mut self, column: usize) {
         Arc::make_mut(&mut self.layout).remove(column);
-        let holding = self.objects.iter().filter(|(_, object)| *object.slot(column) != Slot::Unknown);
+        let holding = self.objects.iter().filter(|(_, object)| *object.state(column) != PropertyState::Unknown);
         let holding: Vec<_> = holding.map(|(number, object)| (*number, Arc::clone(object))).collect();
         for (number, mut object) in holding {
-            Arc::make_mut(&mut object).set(column, Slot::Unknown);
+            Arc::make_mut(&mut object).set(column, PropertyState::Unknown);
             self.objects.insert(number, object);
         }
     }
 }
 
-impl Texts {
-    fn exchange(&mut self, number: Number, before: Option<&Object>, after: Option<&Object>) {
+impl TextIndex {
+    fn exchange(&mut self, number: ObjectNumber, before: Option<&Object>, after: Option<&Object>) {
         let (before, after) = (self.text(before), self.text(after));
         if before == after {
             return;
@@ -216,19 +216,19 @@ impl Texts {
         Some(comparable(self.path, text))
     }
 
-    fn change(&mut self, text: &str, change: impl FnOnce(&mut Vec<Number>)) {
+    fn change(&mut self, text: &str, change: impl FnOnce(&mut Vec<ObjectNumber>)) {
         let mut numbers = self.numbers.get(text).map(|numbers| numbers.as_slice().to_vec()).unwrap_or_default();
         change(&mut numbers);
         match numbers.as_slice() {
             [] => drop(self.numbers.remove(text)),
-            [one] => drop(self.numbers.insert(text.into(), Numbers::One(*one))),
-            several => drop(self.numbers.insert(text.into(), Numbers::Several(several.into()))),
+            [one] => drop(self.numbers.insert(text.into(), ObjectNumbers::One(*one))),
+            several => drop(self.numbers.insert(text.into(), ObjectNumbers::Several(several.into()))),
         }
     }
 }
 
-impl Numbers {
-    fn as_slice(&self) -> &[Number] {
+impl ObjectNumbers {
+    fn as_slice(&self) -> &[ObjectNumber] {
         match self {
             Self::One(number) => std::slice::from_ref(number),
             Self::Several(numbers) => numbers,
@@ -245,5 +245,5 @@ pub(crate) fn weight(value: &Value) -> usize {
         Value::List(items) => items.iter().map(weight).sum(),
         Value::Struct(object) => object.fields.iter().map(|(name, value)| size_of_val(name) + weight(value)).sum(),
     };
-    size_of::<Slot>() + inside
+    size_of::<PropertyState>() + inside
 }

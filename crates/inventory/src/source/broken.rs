@@ -5,7 +5,8 @@ use std::sync::Arc;
 use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
 
 use crate::border::{
-    Event, EventFilter, Found, GuestAccount, Inventory, Kind, Performance, ReadError, Reading, Row, SampleQuery, Services, Wanted,
+    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, SampleQuery,
+    SampleResult, Services,
 };
 
 /// Answers everything with the same error.
@@ -24,7 +25,7 @@ impl Broken {
 }
 
 impl Inventory for Broken {
-    fn find<'a>(&'a self, _: Kind, _: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, _: Kind, _: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
         self.answer()
     }
 
@@ -70,7 +71,7 @@ impl Performance for Broken {
         self.answer()
     }
 
-    fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<Found>>> {
+    fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>> {
         self.answer()
     }
 }

@@ -10,15 +10,15 @@ use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::Direct;
-use crate::border::{Inventory, Kind, Performance, Reached, ReadError, Reading, Row, Services, Wanted};
+use crate::border::{Inventory, Kind, ObjectName, Performance, Reached, ReadError, Reading, Row, Services};
 use crate::retrieve::{Retriever, subject};
-use crate::snapshot::{Cache, Flights, Follower, Found, Known, Look, Snapshot, is_never_watched, weight};
+use crate::snapshot::{CacheSettings, Flights, Follower, Lookup, RowReader, Snapshot, SnapshotStore, is_never_watched, weight};
 
 /// One vSphere host, whose changes are followed.
 pub struct Cached {
     direct: Direct,
     retriever: Retriever,
-    known: Arc<Known>,
+    store: Arc<SnapshotStore>,
     follower: Follower,
     flights: Flights<Question, Answer>,
 }
@@ -42,53 +42,53 @@ const MOMENT: Duration = Duration::from_secs(5);
 impl Cached {
     /// Asks through this client, and follows what it is told once it is wanted.
     #[must_use]
-    pub fn new(client: Client, settings: &Cache) -> Self {
+    pub fn new(client: Client, settings: &CacheSettings) -> Self {
         let retriever = Retriever::new(client.clone());
-        let known = Arc::new(Known::new(settings));
-        let follower = Follower::new(retriever.clone(), Arc::clone(&known), *settings);
-        Self { direct: Direct::new(client), retriever, known, follower, flights: Flights::default() }
+        let store = Arc::new(SnapshotStore::new(settings));
+        let follower = Follower::new(retriever.clone(), Arc::clone(&store), *settings);
+        Self { direct: Direct::new(client), retriever, store, follower, flights: Flights::default() }
     }
 
     /// The rows of a few objects, if all of it is known.
     fn remembered(&self, objects: &[MoRef], paths: &[&str]) -> Option<Vec<Row>> {
         let now = Instant::now();
-        let version = self.known.current(now)?;
-        let mut look = Look::new(&version, paths);
+        let version = self.store.current(now)?;
+        let mut reader = RowReader::new(&version, paths);
         let mut rows = Vec::with_capacity(objects.len());
         for object in objects {
-            let Found::Whole(row) = look.at(object) else { return None };
+            let Lookup::Whole(row) = reader.at(object) else { return None };
             rows.push(row);
         }
         let mut kinds: Vec<&str> = objects.iter().map(|object| &*object.kind).collect();
         kinds.dedup();
-        kinds.into_iter().for_each(|kind| look.hit(kind, self.known.fresh.seconds(now)));
+        kinds.into_iter().for_each(|kind| reader.hit(kind, self.store.fresh.seconds(now)));
         Some(rows)
     }
 
     async fn read_rows(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let Some(version) = self.known.current(Instant::now()) else { return self.ask_for(objects, paths).await };
-        let mut look = Look::new(&version, paths);
-        let found: Vec<Found<'_>> = objects.iter().map(|object| look.at(object)).collect();
+        let Some(version) = self.store.current(Instant::now()) else { return self.ask_for(objects, paths).await };
+        let mut reader = RowReader::new(&version, paths);
+        let found: Vec<Lookup<'_>> = objects.iter().map(|object| reader.at(object)).collect();
         let missing = Missing::of(objects.iter().zip(&found), paths);
-        self.count(&mut look, objects.iter(), &missing);
+        self.count(&mut reader, objects.iter(), &missing);
         let more = self.fetch(&missing, paths).await?;
-        Ok(completed(&mut look, objects.iter().zip(found), &more))
+        Ok(completed(&mut reader, objects.iter().zip(found), &more))
     }
 
     async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let Some(version) = self.known.current(Instant::now()) else { return self.ask_for_all(kind, paths).await };
-        let mut look = Look::new(&version, paths);
-        let found: Vec<Found<'_>> = version.objects(kind).map(|object| look.of(object)).collect();
+        let Some(version) = self.store.current(Instant::now()) else { return self.ask_for_all(kind, paths).await };
+        let mut reader = RowReader::new(&version, paths);
+        let found: Vec<Lookup<'_>> = version.objects(kind).map(|object| reader.of(object)).collect();
         let objects: Vec<&MoRef> = version.objects(kind).map(|object| &object.reference).collect();
         let missing = Missing::of(objects.iter().copied().zip(&found), paths);
-        self.count(&mut look, objects.iter().copied(), &missing);
+        self.count(&mut reader, objects.iter().copied(), &missing);
         let more = if missing.objects.len() <= objects.len() / FEW {
             self.fetch(&missing, paths).await?
         } else {
             let rows = self.ask_for_all(kind, &missing.paths(paths)).await?;
             rows.into_iter().map(|row| (row.object.clone(), row)).collect()
         };
-        Ok(completed(&mut look, objects.into_iter().zip(found), &more))
+        Ok(completed(&mut reader, objects.into_iter().zip(found), &more))
     }
 
     /// What is missing, from vSphere.
@@ -101,11 +101,11 @@ impl Cached {
     }
 
     /// Counts what memory answers; what it does not is counted where vSphere is asked.
-    fn count<'o>(&self, look: &mut Look<'_>, objects: impl Iterator<Item = &'o MoRef>, missing: &Missing) {
+    fn count<'o>(&self, reader: &mut RowReader<'_>, objects: impl Iterator<Item = &'o MoRef>, missing: &Missing) {
         if missing.objects.is_empty() {
-            let now = self.known.fresh.seconds(Instant::now());
+            let now = self.store.fresh.seconds(Instant::now());
             let kinds: BTreeSet<&str> = objects.map(|object| &*object.kind).collect();
-            kinds.into_iter().for_each(|kind| look.hit(kind, now));
+            kinds.into_iter().for_each(|kind| reader.hit(kind, now));
         }
     }
 
@@ -113,7 +113,7 @@ impl Cached {
     async fn ask_for(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
         self.admit(&kinds, paths, &subject(objects))?;
-        self.known.learned.named(objects, Instant::now());
+        self.store.watch_list.named(objects, Instant::now());
         let (retriever, objects) = (self.retriever.clone(), objects.to_vec());
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let ask = move |asked: Vec<String>, objects: Vec<MoRef>| async move {
@@ -140,7 +140,7 @@ impl Cached {
 
     /// Refuses what is known not to exist.
     fn admit(&self, kinds: &BTreeSet<&str>, paths: &[&str], subject: &str) -> Result<(), ReadError> {
-        let invalid = paths.iter().find(|path| kinds.iter().any(|kind| self.known.is_invalid(kind, path)));
+        let invalid = paths.iter().find(|path| kinds.iter().any(|kind| self.store.is_invalid(kind, path)));
         invalid.map_or(Ok(()), |path| Err(ReadError::invalid_property(path, subject)))
     }
 
@@ -156,7 +156,7 @@ impl Cached {
         F: Future<Output = Result<Vec<Row>, ReadError>> + Send + 'static,
     {
         let now = Instant::now();
-        kinds.iter().for_each(|kind| paths.iter().for_each(|path| self.known.learned.missed(kind, path, now)));
+        kinds.iter().for_each(|kind| paths.iter().for_each(|path| self.store.watch_list.missed(kind, path, now)));
         if let Some(kept) = self.flights.kept(&question, now) {
             return kept.map(Arc::unwrap_or_clone);
         }
@@ -170,7 +170,7 @@ impl Cached {
             Err(error) => {
                 // Of several types it is not said which one lacks the path.
                 if let (Some(path), [kind]) = (error.invalid_path(), &kinds.iter().collect::<Vec<_>>()[..]) {
-                    self.known.note_invalid(kind, path);
+                    self.store.note_invalid(kind, path);
                 }
             }
         }
@@ -187,14 +187,14 @@ impl Cached {
     fn weigh(&self, rows: &[Row]) {
         let mut kinds = BTreeSet::new();
         for row in rows.iter().filter(|row| kinds.insert(&*row.object.kind)) {
-            row.values.iter().for_each(|(path, value)| self.known.learned.weighed(&row.object.kind, path, weight(value)));
+            row.values.iter().for_each(|(path, value)| self.store.watch_list.weighed(&row.object.kind, path, weight(value)));
         }
     }
 
     /// An error with the age of what was known, when that is too old to be given out.
     fn explained(&self, error: ReadError) -> ReadError {
         let unreachable = error.class().is_some_and(Class::is_unreachable);
-        match self.known.fresh.age(Instant::now()).filter(|_| unreachable) {
+        match self.store.fresh.age(Instant::now()).filter(|_| unreachable) {
             Some(age) => error.remarked(&format!("what is remembered is {} s old", age.as_secs())),
             None => error,
         }
@@ -202,8 +202,8 @@ impl Cached {
 }
 
 impl Inventory for Cached {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
-        if let Some(version) = self.known.current(Instant::now()) {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+        if let Some(version) = self.store.current(Instant::now()) {
             return Box::pin(std::future::ready(Ok(version.find(kind, wanted))));
         }
         Box::pin(async move { Ok(wanted.choose(kind, &self.ask_for_all(kind, &wanted.paths(kind)).await?)) })
@@ -231,7 +231,7 @@ impl Inventory for Cached {
     fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> Reading<'a, Reached> {
         Box::pin(async move {
             let known = |version: Arc<Snapshot>| version.object(object).and_then(|_| version.referring(object, via));
-            if let Some(references) = self.known.current(Instant::now()).and_then(known) {
+            if let Some(references) = self.store.current(Instant::now()).and_then(known) {
                 let mut rows = self.read(std::slice::from_ref(object), paths).await?;
                 return Ok(Reached { row: rows.pop(), references: Some(references) });
             }
@@ -241,7 +241,7 @@ impl Inventory for Cached {
     }
 
     fn about(&self) -> Reading<'_, Struct> {
-        match self.known.fresh.lost() {
+        match self.store.fresh.lost() {
             Some(error) => Box::pin(std::future::ready(Err(error))),
             None => self.direct.about(),
         }
@@ -270,7 +270,7 @@ impl Inventory for Cached {
     fn health(&self) -> Json {
         let mut health = self.direct.health();
         if let Json::Object(members) = &mut health {
-            members.insert("cache".to_owned(), self.known.report(Instant::now(), self.flights.shared()));
+            members.insert("cache".to_owned(), self.store.report(Instant::now(), self.flights.shared()));
         }
         health
     }
@@ -278,14 +278,14 @@ impl Inventory for Cached {
 
 /// The rows of objects, what memory did not know of them taken from `more`. Those that are in neither have gone since.
 fn completed<'l, 'o>(
-    look: &mut Look<'l>,
-    objects: impl Iterator<Item = (&'o MoRef, Found<'l>)>,
+    reader: &mut RowReader<'l>,
+    objects: impl Iterator<Item = (&'o MoRef, Lookup<'l>)>,
     more: &HashMap<MoRef, Row>,
 ) -> Vec<Row> {
-    let row = |(object, found): (&'o MoRef, Found<'l>)| match found {
-        Found::Whole(row) => Some(row),
-        Found::Nothing => more.get(object).cloned(),
-        Found::Gaps(known, _) => Some(look.filled(known, more.get(object)?)),
+    let row = |(object, found): (&'o MoRef, Lookup<'l>)| match found {
+        Lookup::Whole(row) => Some(row),
+        Lookup::Nothing => more.get(object).cloned(),
+        Lookup::Gaps(known, _) => Some(reader.filled(known, more.get(object)?)),
     };
     objects.filter_map(row).collect()
 }
@@ -298,13 +298,13 @@ struct Missing {
 }
 
 impl Missing {
-    fn of<'o>(found: impl Iterator<Item = (&'o MoRef, &'o Found<'o>)>, paths: &[&str]) -> Self {
+    fn of<'o>(found: impl Iterator<Item = (&'o MoRef, &'o Lookup<'o>)>, paths: &[&str]) -> Self {
         let mut missing = Self { objects: Vec::new(), places: BTreeSet::new() };
         for (object, found) in found {
             match found {
-                Found::Whole(_) => continue,
-                Found::Nothing => missing.places.extend(0..paths.len()),
-                Found::Gaps(_, gaps) => missing.places.extend(gaps),
+                Lookup::Whole(_) => continue,
+                Lookup::Nothing => missing.places.extend(0..paths.len()),
+                Lookup::Gaps(_, gaps) => missing.places.extend(gaps),
             }
             missing.objects.push(object.clone());
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json};
-use vpoller_inventory::{Found, Kind, Row, SampleQuery};
+use vpoller_inventory::{Kind, Row, SampleQuery, SampleResult};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
 use super::super::{Performing, Task, unique};
@@ -75,7 +75,7 @@ struct Line {
 }
 
 /// The rows of one object, by instance and, where moments are told apart, by moment.
-fn lines(object: &Row, columns: &[Column<'_>], found: &[Found], moments: bool) -> Vec<Json> {
+fn lines(object: &Row, columns: &[Column<'_>], found: &[SampleResult], moments: bool) -> Vec<Json> {
     let mut table: BTreeMap<(&str, i64), Line> = BTreeMap::new();
     let known = columns.iter().enumerate().filter(|(_, column)| column.counter.is_some());
     for ((column, _), found) in known.zip(found) {

@@ -14,15 +14,15 @@ use crate::border::{Event, EventFilter, ReadError, Severity};
 
 /// The collectors of one session.
 #[derive(Default)]
-pub(super) struct Desk {
+pub(super) struct EventCollectors {
     generation: u64,
     /// The one used last is last.
-    open: Vec<(Topic, MoRef)>,
+    open: Vec<(CollectorKey, MoRef)>,
     severities: Option<Arc<Severities>>,
 }
 
 /// What a collector collects: event types and severities.
-type Topic = (Vec<String>, Vec<Severity>);
+type CollectorKey = (Vec<String>, Vec<Severity>);
 
 /// Severity by event type.
 type Severities = HashMap<String, Severity>;
@@ -48,18 +48,18 @@ impl Direct {
         loop {
             let session = self.session().await?;
             let Some(manager) = session.content.event_manager.clone() else { return Ok(Vec::new()) };
-            let desk = Arc::clone(&self.desk).lock_owned().await;
-            let topic = (filter.kinds.clone(), filter.severities.clone());
-            let (mut desk, collector) = self.collector(desk, &session, &manager, topic).await?;
+            let collectors = Arc::clone(&self.collectors).lock_owned().await;
+            let collector_key = (filter.kinds.clone(), filter.severities.clone());
+            let (mut collectors, collector) = self.collector(collectors, &session, &manager, collector_key).await?;
             match self.collect(&session, &manager, &collector, filter).await {
                 Err(error) if again && is_gone(&error, &collector) => {
-                    desk.open.retain(|(_, open)| *open != collector);
+                    collectors.open.retain(|(_, open)| *open != collector);
                     again = false;
                 }
                 Err(error) => return Err(failed(error)),
                 Ok((bodies, newest)) => {
                     check(filter.after, newest)?;
-                    let severities = self.severities(&mut desk, &manager, &bodies).await?;
+                    let severities = self.severities(&mut collectors, &manager, &bodies).await?;
                     let events = bodies.into_iter().filter_map(|body| event(body, &severities)).collect();
                     return Ok(filter.choose(events));
                 }
@@ -67,30 +67,30 @@ impl Direct {
         }
     }
 
-    /// The collector for a topic, made when there is none.
+    /// The collector for a collector_key, made when there is none.
     async fn collector(
         &self,
-        mut desk: OwnedMutexGuard<Desk>,
+        mut collectors: OwnedMutexGuard<EventCollectors>,
         session: &Arc<Session>,
         manager: &MoRef,
-        topic: Topic,
-    ) -> Result<(OwnedMutexGuard<Desk>, MoRef), ReadError> {
-        if desk.generation != session.generation {
-            *desk = Desk { generation: session.generation, ..Desk::default() };
+        collector_key: CollectorKey,
+    ) -> Result<(OwnedMutexGuard<EventCollectors>, MoRef), ReadError> {
+        if collectors.generation != session.generation {
+            *collectors = EventCollectors { generation: session.generation, ..EventCollectors::default() };
         }
-        if let Some(at) = desk.open.iter().position(|(open, _)| *open == topic) {
-            let used = desk.open.remove(at);
+        if let Some(at) = collectors.open.iter().position(|(open, _)| *open == collector_key) {
+            let used = collectors.open.remove(at);
             let collector = used.1.clone();
-            desk.open.push(used);
-            return Ok((desk, collector));
+            collectors.open.push(used);
+            return Ok((collectors, collector));
         }
         // On its own: a requester that gives up meanwhile must not leave a collector behind that nobody knows.
-        let making = open(self.client.clone(), Arc::clone(session), manager.clone(), topic, desk);
+        let making = open(self.client.clone(), Arc::clone(session), manager.clone(), collector_key, collectors);
         let made = tokio::spawn(making).await.map_err(|error| ReadError::new(&error.to_string()))?;
         made.map_err(|error| self.error(&error))
     }
 
-    /// Events from the newest one back to those that are wanted, and the newest key there is of any topic.
+    /// Events from the newest one back to those that are wanted, and the newest key there is of any collector_key.
     async fn collect(
         &self,
         session: &Session,
@@ -126,8 +126,13 @@ impl Direct {
     }
 
     /// What the host says about its event types; asked only when an event does not say itself how grave it is.
-    async fn severities(&self, desk: &mut Desk, manager: &MoRef, events: &[Struct]) -> Result<Arc<Severities>, ReadError> {
-        if let Some(known) = &desk.severities {
+    async fn severities(
+        &self,
+        collectors: &mut EventCollectors,
+        manager: &MoRef,
+        events: &[Struct],
+    ) -> Result<Arc<Severities>, ReadError> {
+        if let Some(known) = &collectors.severities {
             return Ok(Arc::clone(known));
         }
         if events.iter().all(|event| event.get("severity").is_some()) {
@@ -137,29 +142,29 @@ impl Direct {
         let details = read.get("description.eventInfo").and_then(Value::as_list).unwrap_or_default();
         let severities: Severities = details.iter().filter_map(Value::as_struct).filter_map(detail).collect();
         let severities = Arc::new(severities);
-        desk.severities = Some(Arc::clone(&severities));
+        collectors.severities = Some(Arc::clone(&severities));
         Ok(severities)
     }
 }
 
-/// Opens a collector and puts it on the desk; the one unused for longest makes room.
+/// Opens a collector and puts it on the collectors; the one unused for longest makes room.
 async fn open(
     client: Client,
     session: Arc<Session>,
     manager: MoRef,
-    topic: Topic,
-    mut desk: OwnedMutexGuard<Desk>,
-) -> Result<(OwnedMutexGuard<Desk>, MoRef), Error> {
+    collector_key: CollectorKey,
+    mut collectors: OwnedMutexGuard<EventCollectors>,
+) -> Result<(OwnedMutexGuard<EventCollectors>, MoRef), Error> {
     let limit = client.config().request_timeout;
     let destroy = async |collector: &MoRef| {
         // It ends with the session anyway.
         let _ = client.call_in(&session, collector, "DestroyCollector", &[], limit).await;
     };
-    if desk.open.len() >= COLLECTORS {
-        let (_, unused) = desk.open.remove(0);
+    if collectors.open.len() >= COLLECTORS {
+        let (_, unused) = collectors.open.remove(0);
         destroy(&unused).await;
     }
-    let made = client.call_in(&session, &manager, "CreateCollectorForEvents", &[filter(&topic)], limit).await?;
+    let made = client.call_in(&session, &manager, "CreateCollectorForEvents", &[filter(&collector_key)], limit).await?;
     let collector = made.first().and_then(Value::as_moref).cloned().ok_or_else(|| Error::Answer {
         host: client.config().host.clone(),
         what: "CreateCollectorForEvents".to_owned(),
@@ -170,12 +175,12 @@ async fn open(
         destroy(&collector).await;
         return Err(error);
     }
-    desk.open.push((topic, collector.clone()));
-    Ok((desk, collector))
+    collectors.open.push((collector_key, collector.clone()));
+    Ok((collectors, collector))
 }
 
-/// The filter specification of a topic. A type goes by its plain name and by its identifier.
-fn filter((kinds, severities): &Topic) -> Arg {
+/// The filter specification of a collector_key. A type goes by its plain name and by its identifier.
+fn filter((kinds, severities): &CollectorKey) -> Arg {
     let mut fields: Vec<Arg> = severities.iter().map(|severity| Arg::new("category", severity.name())).collect();
     for kind in kinds {
         fields.push(Arg::new("eventTypeId", kind.as_str()));

@@ -9,11 +9,11 @@ use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, Semaphore};
 use vpoller_vsphere::{Client, Error, MoRef, Session, Struct};
 
-use self::events::Desk;
-use self::services::Kept;
+use self::events::EventCollectors;
+use self::services::ServiceCache;
 
 use super::health;
-use crate::border::{Inventory, Kind, Performance, ReadError, Reading, Row, Services, Wanted};
+use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, Services};
 use crate::perf::{Clock, Scheduler, Status};
 use crate::retrieve::Retriever;
 
@@ -23,8 +23,8 @@ pub struct Direct {
     retriever: Retriever,
     /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
     guests: Semaphore,
-    desk: Arc<Mutex<Desk>>,
-    kept: Kept,
+    collectors: Arc<Mutex<EventCollectors>>,
+    cache: ServiceCache,
     performance: Scheduler,
 }
 
@@ -48,8 +48,8 @@ impl Direct {
             client,
             retriever,
             guests: Semaphore::new(GUEST_OPERATIONS),
-            desk: Arc::default(),
-            kept: Kept::default(),
+            collectors: Arc::default(),
+            cache: ServiceCache::default(),
             performance,
         }
     }
@@ -68,7 +68,7 @@ impl Direct {
 }
 
 impl Inventory for Direct {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a Wanted) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
         Box::pin(async move {
             let rows = self.retriever.list(kind, &wanted.paths(kind)).await?;
             Ok(wanted.choose(kind, &rows))

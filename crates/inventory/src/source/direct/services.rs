@@ -10,14 +10,14 @@ use crate::border::{Event, EventFilter, GuestAccount, ReadError, Reading, Servic
 
 /// What changes so rarely that it is not asked for each time.
 #[derive(Default)]
-pub(super) struct Kept {
+pub(super) struct ServiceCache {
     /// Custom attributes, by name.
-    attributes: Memo<Vec<(String, i64)>>,
-    clock: Memo<ServerClock>,
+    attributes: Expiring<Vec<(String, i64)>>,
+    clock: Expiring<ServerClock>,
 }
 
 /// A value and when it was read.
-struct Memo<T>(Mutex<Option<(Instant, T)>>);
+struct Expiring<T>(Mutex<Option<(Instant, T)>>);
 
 /// A custom attribute that somebody renames is known by its old name for so long at most.
 const ATTRIBUTES: Duration = Duration::from_secs(60);
@@ -39,9 +39,9 @@ impl Services for Direct {
 
     fn now(&self) -> Reading<'_, DateTime> {
         Box::pin(async {
-            let clock = match self.kept.clock.fresh(CLOCK, |clock| *clock) {
+            let clock = match self.cache.clock.fresh(CLOCK, |clock| *clock) {
                 Some(clock) => clock,
-                None => self.kept.clock.keep(self.read_clock().await?, |clock| *clock),
+                None => self.cache.clock.keep(self.read_clock().await?, |clock| *clock),
             };
             Ok(clock.at(tokio::time::Instant::now()))
         })
@@ -89,9 +89,9 @@ impl Services for Direct {
                 all.iter().filter(|(known, _)| known == name).map(|(_, key)| *key).collect()
             };
             // An unknown one may just have been defined.
-            match self.kept.attributes.fresh(ATTRIBUTES, keys).filter(|keys| !keys.is_empty()) {
+            match self.cache.attributes.fresh(ATTRIBUTES, keys).filter(|keys| !keys.is_empty()) {
                 Some(keys) => Ok(keys),
-                None => Ok(self.kept.attributes.keep(self.ask_attributes().await?, keys)),
+                None => Ok(self.cache.attributes.keep(self.ask_attributes().await?, keys)),
             }
         })
     }
@@ -132,13 +132,13 @@ impl Direct {
     }
 }
 
-impl<T> Default for Memo<T> {
+impl<T> Default for Expiring<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Memo<T> {
+impl<T> Expiring<T> {
     /// What `of` makes of the value, while that is not older than `age`.
     fn fresh<R>(&self, age: Duration, of: impl FnOnce(&T) -> R) -> Option<R> {
         self.lock().as_ref().filter(|(at, _)| at.elapsed() < age).map(|(_, value)| of(value))

@@ -10,17 +10,17 @@ use imbl::{HashMap, OrdSet};
 use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 
 use super::base::{self, RELATIONS};
-use super::learn::Key;
-use super::table::{Number, Object, Table};
+use super::table::{Object, ObjectNumber, Table};
+use super::watch_list::PathKey;
 use crate::border::Kind;
-use crate::border::{Index, Wanted};
+use crate::border::{Index, ObjectName};
 
 /// One version.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     tables: BTreeMap<Arc<str>, Arc<Table>>,
     /// For each of [`RELATIONS`]: the objects that refer to an object, by that object's id.
-    referring: Vec<HashMap<Arc<str>, OrdSet<Number>>>,
+    referring: Vec<HashMap<Arc<str>, OrdSet<ObjectNumber>>>,
 }
 
 impl Default for Snapshot {
@@ -32,13 +32,13 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// A version without objects, with the columns of the base set and of these paths.
-    pub fn emptied_to(&self, watched: &[Key]) -> Self {
+    pub fn emptied_to(&self, watched: &[PathKey]) -> Self {
         let mut emptied = self.emptied();
         let learned = |(family, table): (&str, &Table)| {
             let learned = table.layout.columns().filter(|(_, column)| !column.base);
-            learned.map(|(_, column)| Key::new(family, &column.path)).collect::<Vec<_>>()
+            learned.map(|(_, column)| PathKey::new(family, &column.path)).collect::<Vec<_>>()
         };
-        let learned: Vec<Key> = self.tables().flat_map(learned).collect();
+        let learned: Vec<PathKey> = self.tables().flat_map(learned).collect();
         emptied.unwatch(&learned, watched);
         emptied
     }
@@ -86,8 +86,8 @@ impl Snapshot {
     }
 
     /// The objects that a name means, the preferred one first.
-    pub fn find(&self, kind: Kind, wanted: &Wanted) -> Vec<MoRef> {
-        wanted.resolve(kind, &OfKind { snapshot: self, kind })
+    pub fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
+        wanted.resolve(kind, &KindIndex { snapshot: self, kind })
     }
 
     /// The objects in a list of an object's, if it is one that is known from the other side.
@@ -113,8 +113,8 @@ impl Snapshot {
     }
 
     /// Forgets the columns of paths, except where another type of the family still needs one.
-    pub fn unwatch(&mut self, keys: &[Key], kept: &[Key]) {
-        for Key { kind, path } in keys {
+    pub fn unwatch(&mut self, keys: &[PathKey], kept: &[PathKey]) {
+        for PathKey { kind, path } in keys {
             let family = base::family(kind);
             let needed = kept.iter().any(|other| other.path == *path && base::family(&other.kind) == family);
             if let Some(table) = self.table_mut(kind).filter(|_| !needed)
@@ -152,7 +152,7 @@ impl Snapshot {
     }
 
     /// Keeps the lists that are known from the other side.
-    fn exchange(&mut self, kind: &str, number: Number, before: Option<&Object>, after: Option<&Object>) {
+    fn exchange(&mut self, kind: &str, number: ObjectNumber, before: Option<&Object>, after: Option<&Object>) {
         let family = base::family(kind);
         for (place, relation) in RELATIONS.iter().enumerate().filter(|(_, relation)| relation.from == family) {
             let Some(column) = self.table(family).and_then(|table| table.layout.find(relation.by)) else { continue };
@@ -171,7 +171,7 @@ impl Snapshot {
 }
 
 /// Takes a number out of the set of an id, and the set when nothing is left in it.
-fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<Number>>, id: &str, number: Number) {
+fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<ObjectNumber>>, id: &str, number: ObjectNumber) {
     let Some(numbers) = by_id.get_mut(id) else { return };
     numbers.remove(&number);
     if numbers.is_empty() {
@@ -195,18 +195,18 @@ fn references(value: &Value) -> impl Iterator<Item = &MoRef> {
 }
 
 /// The objects of one kind in a version.
-struct OfKind<'s> {
+struct KindIndex<'s> {
     snapshot: &'s Snapshot,
     kind: Kind,
 }
 
-impl OfKind<'_> {
+impl KindIndex<'_> {
     fn of_kind<'o>(&self, objects: impl Iterator<Item = &'o Arc<Object>>) -> Vec<MoRef> {
         objects.map(|object| &object.reference).filter(|reference| is_of(self.kind, &reference.kind)).cloned().collect()
     }
 }
 
-impl Index for OfKind<'_> {
+impl Index for KindIndex<'_> {
     fn by_id(&self, id: &str) -> Vec<MoRef> {
         let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
         self.of_kind(object.into_iter().filter(|object| object.viewed))

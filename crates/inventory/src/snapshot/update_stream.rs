@@ -6,48 +6,48 @@ use std::time::Instant;
 
 use vpoller_vsphere::{Collector, MoRef, Updates};
 
-use super::Known;
-use super::apply::{Draft, Unclear, Watches};
-use super::learn::Key;
-use super::refused::Probe;
-use super::state::Snapshot;
+use super::SnapshotStore;
+use super::apply::{Draft, UnclearPaths, WatchFilters};
+use super::refusal_probe::RefusalProbe;
+use super::version::Snapshot;
+use super::watch_list::PathKey;
 
 /// The way by which vSphere tells, in one session.
-pub(crate) struct Line {
+pub(crate) struct UpdateStream {
     pub collector: Collector,
     pub view: MoRef,
-    pub watches: Watches,
+    pub watches: WatchFilters,
     /// Filters of learned paths.
     pub groups: Vec<MoRef>,
     /// The filter of objects that are watched one by one, and what it has: never more than some hundred small values.
-    pub aside: Option<(MoRef, BTreeSet<MoRef>, Vec<Key>)>,
+    pub individual: Option<(MoRef, BTreeSet<MoRef>, Vec<PathKey>)>,
     /// The last state that was told to its end, with the columns of what is watched by now.
     pub latest: Snapshot,
     /// The state that is being told.
     pub draft: Option<Draft>,
     /// Of [`Draft`], for when there is time.
-    pub strangers: Vec<MoRef>,
-    pub unclear: Unclear,
-    pub probe: Probe,
+    pub unknown_filters: Vec<MoRef>,
+    pub unclear: UnclearPaths,
+    pub probe: RefusalProbe,
     /// Whether all that was told is taken in. A defect amid that leaves it false: what is left is not to be trusted.
     pub sound: bool,
     opened: Instant,
 }
 
-impl Line {
-    /// A line over which nothing has been told yet.
+impl UpdateStream {
+    /// A stream over which nothing has been told yet.
     pub fn new(collector: Collector, view: MoRef, latest: Snapshot, opened: Instant) -> Self {
         Self {
             collector,
             view,
-            watches: Watches::new(),
+            watches: WatchFilters::new(),
             groups: Vec::new(),
-            aside: None,
+            individual: None,
             latest,
             draft: None,
-            strangers: Vec::new(),
-            unclear: Unclear::new(),
-            probe: Probe::new(opened),
+            unknown_filters: Vec::new(),
+            unclear: UnclearPaths::new(),
+            probe: RefusalProbe::new(opened),
             sound: true,
             opened,
         }
@@ -55,9 +55,9 @@ impl Line {
 
     /// Takes in what was told. The task that follows may be given up wherever it waits, so nothing here does: what the
     /// collector counts as told must not get lost.
-    pub fn take(&mut self, told: Option<Updates>, known: &Known) {
+    pub fn take(&mut self, told: Option<Updates>, store: &SnapshotStore) {
         let Some(Updates { set, first, full }) = told else {
-            return known.fresh.confirm(Instant::now());
+            return store.fresh.confirm(Instant::now());
         };
         self.sound = false;
         let begun = self.draft.take().filter(|_| !first);
@@ -67,14 +67,14 @@ impl Line {
         if truncated {
             self.draft = Some(draft);
         } else {
-            self.finish(draft, full, known);
+            self.finish(draft, full, store);
         }
         self.sound = true;
     }
 
     /// A state was told to its end.
-    fn finish(&mut self, mut draft: Draft, full: bool, known: &Known) {
-        let counters = &known.counters;
+    fn finish(&mut self, mut draft: Draft, full: bool, store: &SnapshotStore) {
+        let counters = &store.counters;
         counters.updates.fetch_add(1, Ordering::Relaxed);
         counters.objects.fetch_add(draft.objects, Ordering::Relaxed);
         if full {
@@ -83,11 +83,11 @@ impl Line {
             counters.load_ms.store(time, Ordering::Relaxed);
         }
         self.latest = draft.snapshot;
-        self.strangers.append(&mut draft.strangers);
+        self.unknown_filters.append(&mut draft.unknown_filters);
         for (object, paths) in draft.unclear {
             self.unclear.entry(object).or_default().extend(paths);
         }
-        known.publish(&self.latest);
-        known.fresh.confirm(Instant::now());
+        store.publish(&self.latest);
+        store.fresh.confirm(Instant::now());
     }
 }

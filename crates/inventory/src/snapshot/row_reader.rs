@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use vpoller_vsphere::MoRef;
 
-use super::state::Snapshot;
-use super::table::{Object, Slot, Table};
+use super::table::{Object, PropertyState, Table};
+use super::version::Snapshot;
 use crate::border::Row;
 
 /// Reads the same paths of many objects.
-pub(crate) struct Look<'l> {
+pub(crate) struct RowReader<'l> {
     snapshot: &'l Snapshot,
     paths: &'l [&'l str],
     /// The table of the object that was looked at last, and where the paths stand in it.
@@ -17,7 +17,7 @@ pub(crate) struct Look<'l> {
 }
 
 /// The values of one object, one place for each path.
-pub(crate) enum Found<'l> {
+pub(crate) enum Lookup<'l> {
     /// No such object is known.
     Nothing,
     /// Everything that was asked is known.
@@ -26,23 +26,23 @@ pub(crate) enum Found<'l> {
     Gaps(&'l Arc<Object>, Vec<usize>),
 }
 
-impl<'l> Look<'l> {
+impl<'l> RowReader<'l> {
     pub fn new(snapshot: &'l Snapshot, paths: &'l [&'l str]) -> Self {
         Self { snapshot, paths, last: None }
     }
 
     /// What is known of a named object.
-    pub fn at(&mut self, reference: &MoRef) -> Found<'l> {
+    pub fn at(&mut self, reference: &MoRef) -> Lookup<'l> {
         match self.snapshot.object(reference) {
             Some(object) => self.of(object),
-            None => Found::Nothing,
+            None => Lookup::Nothing,
         }
     }
 
     /// What is known of an object of the version.
-    pub fn of(&mut self, object: &'l Arc<Object>) -> Found<'l> {
+    pub fn of(&mut self, object: &'l Arc<Object>) -> Lookup<'l> {
         let paths = self.paths;
-        let Some((table, columns)) = self.columns(&object.reference.kind) else { return Found::Nothing };
+        let Some((table, columns)) = self.columns(&object.reference.kind) else { return Lookup::Nothing };
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
         let mut gaps = Vec::new();
         for (place, column) in columns.iter().enumerate() {
@@ -50,7 +50,7 @@ impl<'l> Look<'l> {
                 gaps.push(place);
             }
         }
-        if gaps.is_empty() { Found::Whole(row) } else { Found::Gaps(object, gaps) }
+        if gaps.is_empty() { Lookup::Whole(row) } else { Lookup::Gaps(object, gaps) }
     }
 
     /// The row of an object with gaps, which are filled from another row with the paths in the same order.
@@ -89,11 +89,11 @@ impl<'l> Look<'l> {
 fn enter(row: &mut Row, table: &Table, column: Option<usize>, object: &Object) -> bool {
     let Some(number) = column else { return false };
     let path = || table.layout.column(number).map(|column| Arc::clone(&column.path));
-    match object.slot(number) {
-        Slot::Set(value) => row.values.extend(path().map(|path| (path, value.clone()))),
-        Slot::Refused(refusal) => row.refused.extend(path().map(|path| (path, Arc::clone(refusal)))),
-        Slot::Unset => {}
-        Slot::Unknown => return false,
+    match object.state(number) {
+        PropertyState::Set(value) => row.values.extend(path().map(|path| (path, value.clone()))),
+        PropertyState::Refused(refusal) => row.refused.extend(path().map(|path| (path, Arc::clone(refusal)))),
+        PropertyState::Unset => {}
+        PropertyState::Unknown => return false,
     }
     true
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use vpoller_vsphere::MoRef;
 
 use super::follow::Follower;
-use super::line::Line;
-use super::state::Snapshot;
-use super::table::{Object, Slot, Table};
+use super::table::{Object, PropertyState, Table};
+use super::update_stream::UpdateStream;
+use super::version::Snapshot;
 
 /// When to read what is refused again, and where to begin.
 #[derive(Debug)]
-pub(crate) struct Probe {
+pub(crate) struct RefusalProbe {
     last: Instant,
     /// Objects with refused values that were read again already.
     passed: usize,
@@ -23,7 +23,7 @@ const AT_ONCE: usize = 100;
 /// Between two looks, whatever is configured.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-impl Probe {
+impl RefusalProbe {
     pub const fn new(last: Instant) -> Self {
         Self { last, passed: 0 }
     }
@@ -53,14 +53,14 @@ impl Probe {
 
 impl Follower {
     /// Has some of what is refused read again, when it is time to. A refusal is believed for as long as an old answer is.
-    pub(super) fn probe(&self, line: &mut Line) {
-        if line.probe.take(Instant::now(), self.settings.max_stale.max(SHORTEST)) {
-            line.probe_next();
+    pub(super) fn probe(&self, stream: &mut UpdateStream) {
+        if stream.probe.take(Instant::now(), self.settings.max_stale.max(SHORTEST)) {
+            stream.probe_next();
         }
     }
 }
 
-impl Line {
+impl UpdateStream {
     /// Has the next refused values read again.
     pub(super) fn probe_next(&mut self) {
         for (object, paths) in self.probe.next(&self.latest) {
@@ -72,7 +72,7 @@ impl Line {
 /// The objects of which something is refused, with its paths.
 fn refused(version: &Snapshot) -> impl Iterator<Item = (MoRef, Vec<Arc<str>>)> {
     let of_object = |table: &Table, object: &Object| {
-        let refused = table.layout.columns().filter(|(number, _)| matches!(object.slot(*number), Slot::Refused(_)));
+        let refused = table.layout.columns().filter(|(number, _)| matches!(object.state(*number), PropertyState::Refused(_)));
         let paths: Vec<Arc<str>> = refused.map(|(_, column)| Arc::clone(&column.path)).collect();
         (!paths.is_empty()).then(|| (object.reference.clone(), paths))
     };

@@ -16,11 +16,11 @@ pub(crate) struct Freshness {
     patience: Duration,
     /// In milliseconds since `start`; 0 = nothing is good. For readers, who must not wait for a lock.
     good_until: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<Confirmation>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Confirmation {
     confirmed: Option<Instant>,
     /// Whether what is known may be out of date.
     stale: bool,
@@ -46,7 +46,7 @@ impl Freshness {
     /// vSphere told its state, or that it has not changed.
     pub fn confirm(&self, now: Instant) {
         let mut state = self.state();
-        *state = State { confirmed: Some(now), stale: false, lost: None };
+        *state = Confirmation { confirmed: Some(now), stale: false, lost: None };
         self.good_until.store(self.millis(now + self.patience).max(1), Ordering::Release);
     }
 
@@ -90,7 +90,7 @@ impl Freshness {
         u64::try_from(moment.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Confirmation> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -16,33 +16,33 @@ use super::base;
 
 /// A path of a type.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct Key {
+pub(crate) struct PathKey {
     pub kind: Arc<str>,
     pub path: Arc<str>,
 }
 
 /// Every path that was asked for and is not always watched.
 #[derive(Debug)]
-pub(crate) struct Learned {
+pub(crate) struct WatchList {
     /// How long a path that nobody asks for is remembered.
     ttl: Duration,
-    state: Mutex<State>,
+    state: Mutex<WatchListState>,
     wanted: Notify,
     misses: AtomicU64,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    paths: HashMap<Key, Entry>,
+struct WatchListState {
+    paths: HashMap<PathKey, PathEntry>,
     /// Objects that are watched one by one.
-    aside: BTreeSet<MoRef>,
+    individual: BTreeSet<MoRef>,
     /// When the first path of the next group was wanted.
     since: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
-struct Entry {
-    stage: Stage,
+struct PathEntry {
+    stage: WatchStage,
     asked: Instant,
     misses: u64,
     /// Bytes of one value, as far as seen.
@@ -51,7 +51,7 @@ struct Entry {
 
 /// How far a path has come.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Stage {
+pub(crate) enum WatchStage {
     /// Asked for.
     Asked,
     /// Asked for again: part of the next group.
@@ -66,9 +66,9 @@ pub(crate) enum Stage {
 
 /// A path for the status page.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    pub key: Key,
-    pub stage: Stage,
+pub(crate) struct PathReport {
+    pub key: PathKey,
+    pub stage: WatchStage,
     pub misses: u64,
 }
 
@@ -77,13 +77,13 @@ const MOST: usize = 10_000;
 /// How long wanted paths wait for others to go along.
 pub(crate) const GATHER: Duration = Duration::from_secs(2);
 
-impl Key {
+impl PathKey {
     pub fn new(kind: &str, path: &str) -> Self {
         Self { kind: kind.into(), path: path.into() }
     }
 }
 
-impl Learned {
+impl WatchList {
     pub fn new(ttl: Duration) -> Self {
         Self { ttl, state: Mutex::default(), wanted: Notify::new(), misses: AtomicU64::new(0) }
     }
@@ -91,29 +91,29 @@ impl Learned {
     /// Notes that vSphere had to be asked for a path.
     pub fn missed(&self, kind: &str, path: &str, now: Instant) {
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let (key, mut state) = (Key::new(kind, path), self.state());
+        let (key, mut state) = (PathKey::new(kind, path), self.state());
         // A check that comes every hour must not find the path forgotten each time.
         let window = 2 * self.ttl;
         if !state.paths.contains_key(&key) && !state.make_room(window, now) {
             return;
         }
-        let first = Entry { stage: Stage::Asked, asked: now, misses: 0, weight: 0 };
+        let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0 };
         let entry = state.paths.entry(key).or_insert(first);
         let before = std::mem::replace(&mut entry.asked, now);
         entry.misses += 1;
         let again = entry.misses > 1 && now.saturating_duration_since(before) <= window;
         if base::is_never_watched(kind, path) {
-            entry.stage = Stage::Never;
+            entry.stage = WatchStage::Never;
             return;
         }
         let ready = match entry.stage {
-            Stage::Asked => again && !base::is_always_watched(kind, path),
+            WatchStage::Asked => again && !base::is_always_watched(kind, path),
             // Things may have got smaller meanwhile.
-            Stage::Full(at) => now.saturating_duration_since(at) > self.ttl,
-            Stage::Wanted | Stage::Watched | Stage::Never => false,
+            WatchStage::Full(at) => now.saturating_duration_since(at) > self.ttl,
+            WatchStage::Wanted | WatchStage::Watched | WatchStage::Never => false,
         };
         if ready {
-            entry.stage = Stage::Wanted;
+            entry.stage = WatchStage::Wanted;
             state.since.get_or_insert(now);
             self.wanted.notify_one();
         }
@@ -121,37 +121,37 @@ impl Learned {
 
     /// Notes objects that were asked for. Those that are watched one by one are from now on.
     pub fn named(&self, objects: &[MoRef], now: Instant) {
-        let new = objects.iter().filter(|object| base::is_aside(&object.kind));
+        let new = objects.iter().filter(|object| base::is_watched_individually(&object.kind));
         let mut new = new.peekable();
         if new.peek().is_none() {
             return;
         }
         let mut state = self.state();
-        let before = state.aside.len();
+        let before = state.individual.len();
         for object in new {
-            if state.aside.len() < MOST && !state.aside.contains(object) {
-                state.aside.insert(object.clone());
+            if state.individual.len() < MOST && !state.individual.contains(object) {
+                state.individual.insert(object.clone());
             }
         }
-        if state.aside.len() > before {
+        if state.individual.len() > before {
             state.since.get_or_insert(now);
             self.wanted.notify_one();
         }
     }
 
     /// The objects that are watched one by one.
-    pub fn aside(&self) -> BTreeSet<MoRef> {
-        self.state().aside.clone()
+    pub fn individual(&self) -> BTreeSet<MoRef> {
+        self.state().individual.clone()
     }
 
     /// Forgets an object that is no more.
     pub fn gone(&self, object: &MoRef) {
-        self.state().aside.remove(object);
+        self.state().individual.remove(object);
     }
 
     /// Notes how large a value of a path is.
     pub fn weighed(&self, kind: &str, path: &str, weight: usize) {
-        if let Some(entry) = self.state().paths.get_mut(&Key::new(kind, path)) {
+        if let Some(entry) = self.state().paths.get_mut(&PathKey::new(kind, path)) {
             entry.weight = entry.weight.max(weight);
         }
     }
@@ -168,13 +168,13 @@ impl Learned {
     }
 
     /// Takes the wanted paths, each with the bytes that one value has. They count as watched from now on.
-    pub fn take_wanted(&self) -> Vec<(Key, usize)> {
+    pub fn take_wanted(&self) -> Vec<(PathKey, usize)> {
         let mut state = self.state();
         state.since = None;
-        let wanted = state.paths.iter_mut().filter(|(_, entry)| entry.stage == Stage::Wanted);
+        let wanted = state.paths.iter_mut().filter(|(_, entry)| entry.stage == WatchStage::Wanted);
         let mut taken: Vec<_> = wanted
             .map(|(key, entry)| {
-                entry.stage = Stage::Watched;
+                entry.stage = WatchStage::Watched;
                 (key.clone(), entry.weight)
             })
             .collect();
@@ -183,33 +183,33 @@ impl Learned {
     }
 
     /// Notes that a path is not watched after all.
-    pub fn refuse(&self, key: &Key, stage: Stage) {
+    pub fn refuse(&self, key: &PathKey, stage: WatchStage) {
         if let Some(entry) = self.state().paths.get_mut(key) {
             entry.stage = stage;
         }
     }
 
     /// The paths that are watched.
-    pub fn watched(&self) -> Vec<Key> {
+    pub fn watched(&self) -> Vec<PathKey> {
         let state = self.state();
-        let watched = state.paths.iter().filter(|(_, entry)| entry.stage == Stage::Watched);
-        let mut watched: Vec<Key> = watched.map(|(key, _)| key.clone()).collect();
+        let watched = state.paths.iter().filter(|(_, entry)| entry.stage == WatchStage::Watched);
+        let mut watched: Vec<PathKey> = watched.map(|(key, _)| key.clone()).collect();
         watched.sort();
         watched
     }
 
     /// Forgets what nobody asked for lately; returns those that were watched. `idle` tells for how long nobody was answered
     /// from a watched path.
-    pub fn sweep(&self, now: Instant, idle: impl Fn(&Key) -> Option<Duration>) -> Vec<Key> {
+    pub fn sweep(&self, now: Instant, idle: impl Fn(&PathKey) -> Option<Duration>) -> Vec<PathKey> {
         let (ttl, mut dropped) = (self.ttl, Vec::new());
         self.state().paths.retain(|key, entry| {
             let asked = now.saturating_duration_since(entry.asked);
             let keep = match entry.stage {
-                Stage::Watched => idle(key).is_none_or(|idle| idle.min(asked) <= ttl),
-                Stage::Wanted => true,
-                Stage::Asked | Stage::Full(_) | Stage::Never => asked <= 2 * ttl,
+                WatchStage::Watched => idle(key).is_none_or(|idle| idle.min(asked) <= ttl),
+                WatchStage::Wanted => true,
+                WatchStage::Asked | WatchStage::Full(_) | WatchStage::Never => asked <= 2 * ttl,
             };
-            if !keep && entry.stage == Stage::Watched {
+            if !keep && entry.stage == WatchStage::Watched {
                 dropped.push(key.clone());
             }
             keep
@@ -224,25 +224,27 @@ impl Learned {
     }
 
     /// Every path that is remembered.
-    pub fn all(&self) -> Vec<Asked> {
+    pub fn all(&self) -> Vec<PathReport> {
         let state = self.state();
-        let asked = |(key, entry): (&Key, &Entry)| Asked { key: key.clone(), stage: entry.stage, misses: entry.misses };
-        let mut all: Vec<Asked> = state.paths.iter().map(asked).collect();
+        let asked =
+            |(key, entry): (&PathKey, &PathEntry)| PathReport { key: key.clone(), stage: entry.stage, misses: entry.misses };
+        let mut all: Vec<PathReport> = state.paths.iter().map(asked).collect();
         all.sort_by(|a, b| a.key.cmp(&b.key));
         all
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, WatchListState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl WatchListState {
     /// Makes room for one more path, if need be and possible.
     fn make_room(&mut self, window: Duration, now: Instant) -> bool {
         if self.paths.len() >= MOST {
             self.paths.retain(|_, entry| {
-                !matches!(entry.stage, Stage::Asked | Stage::Never) || now.saturating_duration_since(entry.asked) <= window / 8
+                !matches!(entry.stage, WatchStage::Asked | WatchStage::Never)
+                    || now.saturating_duration_since(entry.asked) <= window / 8
             });
         }
         self.paths.len() < MOST
@@ -250,7 +252,7 @@ impl State {
 }
 
 /// Paths by type, as a filter takes them.
-pub(crate) fn by_kind(keys: &[Key]) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
+pub(crate) fn by_kind(keys: &[PathKey]) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
     let mut kinds: BTreeMap<&Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
     for key in keys {
         kinds.entry(&key.kind).or_default().push(Arc::clone(&key.path));
@@ -265,93 +267,93 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
     const NET: &str = "guest.net";
 
-    fn wanted(learned: &Learned) -> Vec<String> {
-        learned.take_wanted().into_iter().map(|(key, _)| format!("{}.{}", key.kind, key.path)).collect()
+    fn wanted(watch_list: &WatchList) -> Vec<String> {
+        watch_list.take_wanted().into_iter().map(|(key, _)| format!("{}.{}", key.kind, key.path)).collect()
     }
 
     #[test]
     fn a_path_is_wanted_when_it_is_asked_for_again() {
-        let (learned, now) = (Learned::new(HOUR), Instant::now());
-        learned.missed("VirtualMachine", NET, now);
-        learned.missed("HostSystem", NET, now);
-        assert_eq!(wanted(&learned), [""; 0]);
-        learned.missed("VirtualMachine", NET, now + HOUR);
-        learned.missed("VirtualMachine", NET, now + HOUR);
-        assert_eq!(wanted(&learned), ["VirtualMachine.guest.net"]);
-        learned.missed("VirtualMachine", NET, now + HOUR);
-        assert_eq!(wanted(&learned), [""; 0], "it is about to be watched");
-        assert_eq!(learned.watched(), [Key::new("VirtualMachine", NET)]);
-        learned.missed("HostSystem", NET, now + 3 * HOUR);
-        assert_eq!(wanted(&learned), [""; 0], "the first question is too long ago");
-        assert_eq!(learned.misses(), 6);
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
+        watch_list.missed("VirtualMachine", NET, now);
+        watch_list.missed("HostSystem", NET, now);
+        assert_eq!(wanted(&watch_list), [""; 0]);
+        watch_list.missed("VirtualMachine", NET, now + HOUR);
+        watch_list.missed("VirtualMachine", NET, now + HOUR);
+        assert_eq!(wanted(&watch_list), ["VirtualMachine.guest.net"]);
+        watch_list.missed("VirtualMachine", NET, now + HOUR);
+        assert_eq!(wanted(&watch_list), [""; 0], "it is about to be watched");
+        assert_eq!(watch_list.watched(), [PathKey::new("VirtualMachine", NET)]);
+        watch_list.missed("HostSystem", NET, now + 3 * HOUR);
+        assert_eq!(wanted(&watch_list), [""; 0], "the first question is too long ago");
+        assert_eq!(watch_list.misses(), 6);
     }
 
     #[test]
     fn what_is_huge_or_always_watched_is_never_wanted() {
-        let (learned, now) = (Learned::new(HOUR), Instant::now());
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
         for _ in 0..3 {
-            learned.missed("HostSystem", "config.storageDevice", now);
-            learned.missed("HostSystem", "runtime.powerState", now);
+            watch_list.missed("HostSystem", "config.storageDevice", now);
+            watch_list.missed("HostSystem", "runtime.powerState", now);
         }
-        assert_eq!(wanted(&learned), [""; 0]);
+        assert_eq!(wanted(&watch_list), [""; 0]);
     }
 
     #[test]
     fn what_nobody_asks_for_is_forgotten() {
-        let (learned, now) = (Learned::new(HOUR), Instant::now());
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
         for path in [NET, "guest.disk", "guest.ipStack"] {
-            learned.missed("VirtualMachine", path, now);
-            learned.missed("VirtualMachine", path, now);
+            watch_list.missed("VirtualMachine", path, now);
+            watch_list.missed("VirtualMachine", path, now);
         }
-        learned.take_wanted();
-        learned.refuse(&Key::new("VirtualMachine", "guest.ipStack"), Stage::Full(now));
-        learned.missed("VirtualMachine", "asked.once", now);
-        let idle = |key: &Key| Some(if &*key.path == NET { Duration::ZERO } else { 2 * HOUR });
-        assert_eq!(learned.sweep(now + HOUR, idle), []);
-        assert_eq!(learned.sweep(now + 2 * HOUR, idle), [Key::new("VirtualMachine", "guest.disk")]);
-        let left: Vec<_> = learned.all().into_iter().map(|asked| asked.key.path.to_string()).collect();
+        watch_list.take_wanted();
+        watch_list.refuse(&PathKey::new("VirtualMachine", "guest.ipStack"), WatchStage::Full(now));
+        watch_list.missed("VirtualMachine", "asked.once", now);
+        let idle = |key: &PathKey| Some(if &*key.path == NET { Duration::ZERO } else { 2 * HOUR });
+        assert_eq!(watch_list.sweep(now + HOUR, idle), []);
+        assert_eq!(watch_list.sweep(now + 2 * HOUR, idle), [PathKey::new("VirtualMachine", "guest.disk")]);
+        let left: Vec<_> = watch_list.all().into_iter().map(|asked| asked.key.path.to_string()).collect();
         assert_eq!(left, ["asked.once", "guest.ipStack", NET]);
-        assert_eq!(learned.sweep(now + 3 * HOUR, |_| Some(Duration::ZERO)), []);
-        assert_eq!(learned.all().len(), 1);
+        assert_eq!(watch_list.sweep(now + 3 * HOUR, |_| Some(Duration::ZERO)), []);
+        assert_eq!(watch_list.all().len(), 1);
     }
 
     #[test]
     fn what_did_not_fit_is_tried_again_after_a_while() {
-        let (learned, now) = (Learned::new(HOUR), Instant::now());
-        learned.missed("VirtualMachine", NET, now);
-        learned.missed("VirtualMachine", NET, now);
-        learned.take_wanted();
-        learned.refuse(&Key::new("VirtualMachine", NET), Stage::Full(now));
-        learned.missed("VirtualMachine", NET, now + HOUR);
-        assert_eq!(wanted(&learned), [""; 0]);
-        learned.missed("VirtualMachine", NET, now + 2 * HOUR);
-        assert_eq!(wanted(&learned), ["VirtualMachine.guest.net"]);
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
+        watch_list.missed("VirtualMachine", NET, now);
+        watch_list.missed("VirtualMachine", NET, now);
+        watch_list.take_wanted();
+        watch_list.refuse(&PathKey::new("VirtualMachine", NET), WatchStage::Full(now));
+        watch_list.missed("VirtualMachine", NET, now + HOUR);
+        assert_eq!(wanted(&watch_list), [""; 0]);
+        watch_list.missed("VirtualMachine", NET, now + 2 * HOUR);
+        assert_eq!(wanted(&watch_list), ["VirtualMachine.guest.net"]);
     }
 
     #[test]
     fn hostile_paths_do_not_fill_the_memory() {
-        let (learned, now) = (Learned::new(HOUR), Instant::now());
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
         for number in 0..MOST + 10 {
-            learned.missed("VirtualMachine", &format!("path{number}"), now);
+            watch_list.missed("VirtualMachine", &format!("path{number}"), now);
         }
-        assert_eq!(learned.all().len(), MOST);
-        learned.missed("VirtualMachine", NET, now + HOUR);
-        assert_eq!(learned.all().len(), 1, "older ones make room");
+        assert_eq!(watch_list.all().len(), MOST);
+        watch_list.missed("VirtualMachine", NET, now + HOUR);
+        assert_eq!(watch_list.all().len(), 1, "older ones make room");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_group_waits_a_moment_for_others() {
-        let learned = Arc::new(Learned::new(HOUR));
+        let watch_list = Arc::new(WatchList::new(HOUR));
         let start = tokio::time::Instant::now();
         let waiting = tokio::spawn({
-            let learned = Arc::clone(&learned);
-            async move { learned.due().await }
+            let watch_list = Arc::clone(&watch_list);
+            async move { watch_list.due().await }
         });
         tokio::time::sleep(10 * GATHER).await;
         assert!(!waiting.is_finished());
         let now = tokio::time::Instant::now().into_std();
-        learned.missed("VirtualMachine", NET, now);
-        learned.missed("VirtualMachine", NET, now);
+        watch_list.missed("VirtualMachine", NET, now);
+        watch_list.missed("VirtualMachine", NET, now);
         waiting.await.expect("no panic");
         assert_eq!(start.elapsed(), 11 * GATHER);
     }
