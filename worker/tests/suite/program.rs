@@ -176,11 +176,9 @@ fn the_configuration_can_be_checked() {
     home.configure(NO_PROXY, "helpers = mine\nproxi = x\n[helper:mine]\ncommand = /nonexistent\n[Cache]\nttl = 1");
     let complaints = check();
     assert_eq!((complaints.code, complaints.stderr.lines().count()), (2, 3), "{}", complaints.stderr);
-    for part in [
-        "line 7: unknown key \"proxi\" in [worker]",
-        "line 11: \"ttl\" is ignored, [Cache]",
-        "/nonexistent: No such file",
-    ] {
+    for part in
+        ["line 7: unknown key \"proxi\" in [worker]", "line 11: \"ttl\" is ignored, [Cache]", "/nonexistent: No such file"]
+    {
         assert!(complaints.stderr.contains(part), "{part}: {}", complaints.stderr);
     }
     home.configure(NO_PROXY, "[cache]\nttl = soon");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, JoinSet};
-use vpoller_inventory::perf::{Clock, Scheduler, Status};
+use vpoller_inventory::perf::{Clock, SamplingStatus, Scheduler};
 use vpoller_inventory::{Performance, SampleQuery, SampleResult, Window};
 use vpoller_vsphere::{Metric, MoRef, PerfQuery, Series};
 
@@ -79,7 +79,7 @@ impl Bench {
         found.into_iter().map(|(_, found)| found).collect()
     }
 
-    pub fn status(&self) -> Status {
+    pub fn status(&self) -> SamplingStatus {
         self.scheduler.status()
     }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 use tokio::time::Instant;
-use vpoller_inventory::perf::{Asking, Clock, Source};
+use vpoller_inventory::perf::{Asking, Clock, StatisticsSource};
 use vpoller_vsphere::{
     Catalogue, DateTime, EntitySeries, Error, Fault, Identity, Interval, Metric, MoRef, PerfQuery, Provider, Sample, Series,
     Struct, Value,
@@ -244,7 +244,7 @@ fn data(kind: &str, json: &Json) -> Value {
     }
 }
 
-impl Source for Statistics {
+impl StatisticsSource for Statistics {
     fn identity(&self) -> Asking<'_, Identity> {
         let instance = *self.instance.lock().unwrap();
         Box::pin(async move { Ok(Identity { instance: Some(instance.into()), generation: 1 }) })

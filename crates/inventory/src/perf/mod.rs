@@ -5,26 +5,26 @@
 //! call has room for is filled with what will be asked next: items come round, so when a series will be asked again can be told
 //! from when it was asked before. One round of items then costs one call for every 50 objects.
 //!
-//! [`Scheduler`] does the waiting and calling. What to ask, what to keep and whom to tell is decided by `Board`, which knows no
+//! [`Scheduler`] does the waiting and calling. What to ask, what to keep and whom to tell is decided by `SchedulerState`, which knows no
 //! clock and no vSphere. An object or counter that makes calls fail is found by asking in halves, so it fails nobody else; a
 //! server that refuses or is slow is asked less at a time, and slowly more again.
 
-mod blame;
-mod board;
-mod call;
-mod cell;
+mod batch;
+mod batch_limits;
+mod cached_series;
 mod clock;
-mod entity;
+mod error_policy;
 mod group;
-mod pace;
-mod reaction;
+mod isolation;
+mod object_series;
+mod pending_request;
+mod sampling_status;
 mod scheduler;
-mod source;
-mod status;
-mod waiter;
+mod scheduler_state;
+mod statistics_source;
 mod window;
 
 pub use clock::Clock;
+pub use sampling_status::SamplingStatus;
 pub use scheduler::Scheduler;
-pub use source::{Asking, Source};
-pub use status::Status;
+pub use statistics_source::{Asking, StatisticsSource};

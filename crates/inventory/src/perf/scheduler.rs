@@ -8,27 +8,27 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_vsphere::{Catalogue, DateTime, EntitySeries, Error, Identity, Interval, Metric, MoRef, Provider, ServerClock};
 
-use super::board::{Board, Moment};
-use super::call::Call;
+use super::batch::Batch;
 use super::clock::Clock;
-use super::source::{Asking, Source};
-use super::status::Status;
-use super::waiter::Waiter;
+use super::pending_request::PendingRequest;
+use super::sampling_status::SamplingStatus;
+use super::scheduler_state::{Moment, SchedulerState};
+use super::statistics_source::{Asking, StatisticsSource};
 use crate::border::{Performance, ReadError, Reading, SampleQuery, SampleResult};
 
 /// The performance counters of one vSphere host, asked for together.
 ///
 /// Needs a tokio runtime once samples are asked for; calls are made by tasks of its own, so a request that is given up ends none.
 pub struct Scheduler {
-    shared: Arc<Shared>,
+    shared: Arc<SharedScheduler>,
 }
 
-struct Shared {
+struct SharedScheduler {
     host: String,
-    source: Arc<dyn Source>,
+    source: Arc<dyn StatisticsSource>,
     clock: Clock,
-    board: Mutex<Board>,
-    server: tokio::sync::Mutex<Server>,
+    state: Mutex<SchedulerState>,
+    server: tokio::sync::Mutex<ServerState>,
     /// A task is about to make calls.
     about_to_call: AtomicBool,
     /// A task forgets what is idle.
@@ -37,7 +37,7 @@ struct Shared {
 
 /// What must be known of the server before a call.
 #[derive(Clone, Default)]
-struct Server {
+struct ServerState {
     identity: Option<Identity>,
     clock: Option<ServerClock>,
 }
@@ -54,12 +54,12 @@ const TIDY: Duration = Duration::from_secs(60);
 impl Scheduler {
     /// Asks this source, which is called `host` in errors.
     #[must_use]
-    pub fn new(host: &str, source: Arc<dyn Source>, clock: Clock) -> Self {
-        let shared = Shared {
+    pub fn new(host: &str, source: Arc<dyn StatisticsSource>, clock: Clock) -> Self {
+        let shared = SharedScheduler {
             host: host.to_owned(),
             source,
             clock,
-            board: Mutex::default(),
+            state: Mutex::default(),
             server: tokio::sync::Mutex::default(),
             about_to_call: AtomicBool::new(false),
             tidying: AtomicBool::new(false),
@@ -70,35 +70,35 @@ impl Scheduler {
     /// Keeps nothing and asks nothing ahead; questions at the same time still share calls.
     #[must_use]
     pub fn forgetful(self) -> Self {
-        self.shared.board().forgetful = true;
+        self.shared.state().forgetful = true;
         self
     }
 
     /// What was done so far.
     #[must_use]
-    pub fn status(&self) -> Status {
-        self.shared.board().status()
+    pub fn status(&self) -> SamplingStatus {
+        self.shared.state().status()
     }
 
     async fn ask(&self, query: SampleQuery) -> Result<Vec<Vec<SampleResult>>, ReadError> {
         let shared = &self.shared;
-        shared.board().make_room(&query, shared.clock.now())?;
-        let (count, waiter) = (query.objects.len(), Arc::new(Waiter::new(query.metrics.clone(), query.objects.len())));
+        shared.state().make_room(&query, shared.clock.now())?;
+        let (count, request) = (query.objects.len(), Arc::new(PendingRequest::new(query.metrics.clone(), query.objects.len())));
         for start in (0..count).step_by(PORTION) {
             if start > 0 {
                 tokio::task::yield_now().await;
             }
-            let has_calls = {
-                let mut board = shared.board();
-                board.ask(&query, &waiter, start..(start + PORTION).min(count), shared.clock.now());
-                board.has_calls()
+            let has_batches = {
+                let mut state = shared.state();
+                state.ask(&query, &request, start..(start + PORTION).min(count), shared.clock.now());
+                state.has_batches()
             };
-            if has_calls {
+            if has_batches {
                 shared.call_soon();
             }
         }
         shared.tidy();
-        Ok(waiter.wait().await)
+        Ok(request.wait().await)
     }
 
     /// An answer of the source, its errors in words.
@@ -129,7 +129,7 @@ impl Performance for Scheduler {
     }
 }
 
-impl Shared {
+impl SharedScheduler {
     /// Makes calls, after others have had the time to join them.
     fn call_soon(self: &Arc<Self>) {
         if self.about_to_call.swap(true, Ordering::AcqRel) {
@@ -137,7 +137,7 @@ impl Shared {
         }
         let own = Arc::clone(self);
         tokio::spawn(async move {
-            let about_to_call = Raised(&own.about_to_call);
+            let about_to_call = RaisedFlag(&own.about_to_call);
             tokio::time::sleep(COLLECT).await;
             let server = own.server().await;
             // Who asks from here on may come too late for these calls.
@@ -156,28 +156,28 @@ impl Shared {
     }
 
     /// Makes the calls that are to be made now, each in a task of its own.
-    fn make_calls(self: &Arc<Self>, server: Result<Server, Error>) {
+    fn make_calls(self: &Arc<Self>, server: Result<ServerState, Error>) {
         let server = match server {
             Ok(server) => server,
-            Err(error) => return self.board().fail_waiting(&self.host, &error, self.clock.now()),
+            Err(error) => return self.state().fail_waiting(&self.host, &error, self.clock.now()),
         };
         loop {
-            let call = self.board().next_call(self.moment(&server));
-            let Some(call) = call else { return };
-            tokio::spawn(UnderWay { shared: Arc::clone(self), call: Some(call) }.ask(server.clone()));
+            let batch = self.state().next_batch(self.moment(&server));
+            let Some(batch) = batch else { return };
+            tokio::spawn(BatchInFlight { shared: Arc::clone(self), batch: Some(batch) }.ask(server.clone()));
         }
     }
 
     /// Knows the server and its clock.
-    async fn server(&self) -> Result<Server, Error> {
+    async fn server(&self) -> Result<ServerState, Error> {
         let mut server = self.server.lock().await;
         let identity = self.source.identity().await?;
         if server.identity.as_ref() != Some(&identity) {
             if server.identity.as_ref().is_some_and(|known| known.instance != identity.instance) {
-                self.board().forget(self.clock.now());
+                self.state().forget(self.clock.now());
             }
             let limit = self.source.max_query_metrics().await?;
-            self.board().pace.limit(limit);
+            self.state().limits.limit(limit);
             (server.identity, server.clock) = (Some(identity), None);
         }
         let now = self.clock.now();
@@ -190,14 +190,14 @@ impl Shared {
         Ok(server.clone())
     }
 
-    fn moment(&self, server: &Server) -> Moment {
-        let here = self.clock.now();
-        Moment { here, there: server.clock.map_or_else(own_time, |clock| clock.at(here)) }
+    fn moment(&self, server: &ServerState) -> Moment {
+        let local = self.clock.now();
+        Moment { local, server: server.clock.map_or_else(own_time, |clock| clock.at(local)) }
     }
 
     /// Asks, and makes sure that it was this server that answered: to another one, objects and counters mean something else.
-    async fn query(&self, call: &Call, server: &Server) -> Result<Vec<EntitySeries>, Error> {
-        let queries = call.queries(self.moment(server).there);
+    async fn query(&self, batch: &Batch, server: &ServerState) -> Result<Vec<EntitySeries>, Error> {
+        let queries = batch.queries(self.moment(server).server);
         let found = self.source.query(&queries).await?;
         let identity = self.source.identity().await?;
         if server.identity.as_ref().is_some_and(|known| known.instance != identity.instance) {
@@ -217,57 +217,57 @@ impl Shared {
             loop {
                 tokio::time::sleep(TIDY).await;
                 let Some(own) = own.upgrade() else { return };
-                if !own.board().tidy(own.clock.now()) {
+                if !own.state().tidy(own.clock.now()) {
                     return own.tidying.store(false, Ordering::Release);
                 }
             }
         });
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, SchedulerState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A call under way. Dropped before its end, it tells those who wait that it was given up.
-struct UnderWay {
-    shared: Arc<Shared>,
-    call: Option<Call>,
+struct BatchInFlight {
+    shared: Arc<SharedScheduler>,
+    batch: Option<Batch>,
 }
 
-impl UnderWay {
-    async fn ask(mut self, server: Server) {
-        let Some(call) = &self.call else { return };
+impl BatchInFlight {
+    async fn ask(mut self, server: ServerState) {
+        let Some(batch) = &self.batch else { return };
         let started = Instant::now();
-        let outcome = self.shared.query(call, &server).await;
+        let outcome = self.shared.query(batch, &server).await;
         if let Err(error) = &outcome {
-            tracing::debug!("[{}] a call for samples of {} objects failed: {error}", self.shared.host, call.parts.len());
+            tracing::debug!("[{}] a call for samples of {} objects failed: {error}", self.shared.host, batch.entries.len());
         }
-        if let Some(call) = self.call.take() {
-            self.shared.board().finish(call, outcome, started.elapsed(), self.shared.moment(&server));
+        if let Some(batch) = self.batch.take() {
+            self.shared.state().finish(batch, outcome, started.elapsed(), self.shared.moment(&server));
         }
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for BatchInFlight {
     fn drop(&mut self) {
-        let has_calls = {
-            let mut board = self.shared.board();
-            if let Some(call) = self.call.take() {
-                board.lose(&call, self.shared.clock.now());
+        let has_batches = {
+            let mut state = self.shared.state();
+            if let Some(batch) = self.batch.take() {
+                state.lose(&batch, self.shared.clock.now());
             }
-            board.has_calls()
+            state.has_batches()
         };
-        if has_calls && let Ok(runtime) = Handle::try_current() {
+        if has_batches && let Ok(runtime) = Handle::try_current() {
             self.shared.call_now(&runtime);
         }
     }
 }
 
 /// A flag that is lowered whatever happens.
-struct Raised<'a>(&'a AtomicBool);
+struct RaisedFlag<'a>(&'a AtomicBool);
 
-impl Drop for Raised<'_> {
+impl Drop for RaisedFlag<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }

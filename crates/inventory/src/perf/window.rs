@@ -18,7 +18,7 @@ const MICROS: i64 = 1_000_000;
 
 impl Window {
     /// For how long an answer holds whose newest sample is this one: until the next one is due. By the server's clock.
-    pub(super) fn holds(&self, newest: Option<DateTime>, now: DateTime) -> Duration {
+    pub(super) fn valid_for(&self, newest: Option<DateTime>, now: DateTime) -> Duration {
         let (period, now) = (self.period(), now.unix_micros());
         let newest = newest.map(DateTime::unix_micros);
         let next = if self.real_time {
@@ -66,7 +66,7 @@ mod tests {
     }
 
     fn holds(window: Window, newest: Option<&str>, now: &str, millis: u64) {
-        let holds = window.holds(newest.map(at), at(now));
+        let holds = window.valid_for(newest.map(at), at(now));
         assert_eq!(holds, Duration::from_millis(millis), "{newest:?} at {now}");
     }
 

@@ -14,7 +14,7 @@ use self::services::ServiceCache;
 
 use super::health;
 use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, Services};
-use crate::perf::{Clock, Scheduler, Status};
+use crate::perf::{Clock, SamplingStatus, Scheduler};
 use crate::retrieve::Retriever;
 
 /// One vSphere host, asked each time.
@@ -56,7 +56,7 @@ impl Direct {
 
     /// What was asked of its performance counters so far.
     #[must_use]
-    pub fn sampling_status(&self) -> Status {
+    pub fn sampling_status(&self) -> SamplingStatus {
         self.performance.status()
     }
 

@@ -17,7 +17,7 @@ const TRY_AFTER: u32 = 50;
 
 /// What may be asked at a time.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct BatchLimits {
     pub objects: usize,
     pub calls: usize,
     historical: usize,
@@ -28,7 +28,7 @@ pub(super) struct Pace {
     pub halvings: u64,
 }
 
-impl Default for Pace {
+impl Default for BatchLimits {
     fn default() -> Self {
         Self {
             objects: MOST_OBJECTS,
@@ -42,7 +42,7 @@ impl Default for Pace {
     }
 }
 
-impl Pace {
+impl BatchLimits {
     /// Another server, about which nothing is known.
     pub fn start_anew(&mut self) {
         *self = Self { halvings: self.halvings, ..Self::default() };
@@ -115,52 +115,52 @@ mod tests {
 
     const QUICK: Duration = Duration::from_millis(100);
 
-    fn answers(pace: &mut Pace, count: u32) {
-        (0..count).for_each(|_| pace.answered(QUICK));
+    fn answers(limits: &mut BatchLimits, count: u32) {
+        (0..count).for_each(|_| limits.answered(QUICK));
     }
 
     #[test]
     fn it_halves_at_once_and_grows_slowly() {
-        let mut pace = Pace::default();
-        pace.halve();
-        assert_eq!((pace.objects, pace.calls), (25, 2));
-        pace.answered(Duration::from_secs(11));
-        assert_eq!((pace.objects, pace.calls, pace.halvings), (12, 1, 2));
-        answers(&mut pace, 9);
-        assert_eq!((pace.objects, pace.calls), (12, 1));
-        answers(&mut pace, 1);
-        assert_eq!((pace.objects, pace.calls), (15, 2));
-        answers(&mut pace, 1000);
-        assert_eq!((pace.objects, pace.calls), (50, 4));
+        let mut limits = BatchLimits::default();
+        limits.halve();
+        assert_eq!((limits.objects, limits.calls), (25, 2));
+        limits.answered(Duration::from_secs(11));
+        assert_eq!((limits.objects, limits.calls, limits.halvings), (12, 1, 2));
+        answers(&mut limits, 9);
+        assert_eq!((limits.objects, limits.calls), (12, 1));
+        answers(&mut limits, 1);
+        assert_eq!((limits.objects, limits.calls), (15, 2));
+        answers(&mut limits, 1000);
+        assert_eq!((limits.objects, limits.calls), (50, 4));
     }
 
     #[test]
     fn it_never_stops_asking() {
-        let mut pace = Pace::default();
-        (0..20).for_each(|_| pace.halve());
-        (0..20).for_each(|size| pace.refused(false, 20 - size, 20 - size));
-        (0..20).for_each(|size| pace.refused(true, 20 - size, 20 - size));
-        assert_eq!((pace.objects, pace.calls, pace.series(false)), (1, 1, 1));
+        let mut limits = BatchLimits::default();
+        (0..20).for_each(|_| limits.halve());
+        (0..20).for_each(|size| limits.refused(false, 20 - size, 20 - size));
+        (0..20).for_each(|size| limits.refused(true, 20 - size, 20 - size));
+        assert_eq!((limits.objects, limits.calls, limits.series(false)), (1, 1, 1));
     }
 
     #[test]
     fn the_servers_limit_holds_for_historical_calls() {
-        let mut pace = Pace::default();
-        assert_eq!((pace.series(true), pace.series(false)), (5000, 1000));
-        pace.limit(Some(64));
-        assert_eq!((pace.series(true), pace.series(false)), (5000, 64));
-        pace.refused(false, 10, 60);
-        pace.refused(false, 10, 60);
-        assert_eq!((pace.series(false), pace.halvings), (30, 1));
-        pace.limit(Some(64));
-        assert_eq!(pace.series(false), 30, "what the server showed counts more than what it says");
-        answers(&mut pace, 49);
-        assert_eq!(pace.series(false), 30);
-        answers(&mut pace, 1);
-        assert_eq!(pace.series(false), 33);
-        answers(&mut pace, 5000);
-        assert_eq!(pace.series(false), 64);
-        pace.limit(None);
-        assert_eq!(pace.series(false), 1000);
+        let mut limits = BatchLimits::default();
+        assert_eq!((limits.series(true), limits.series(false)), (5000, 1000));
+        limits.limit(Some(64));
+        assert_eq!((limits.series(true), limits.series(false)), (5000, 64));
+        limits.refused(false, 10, 60);
+        limits.refused(false, 10, 60);
+        assert_eq!((limits.series(false), limits.halvings), (30, 1));
+        limits.limit(Some(64));
+        assert_eq!(limits.series(false), 30, "what the server showed counts more than what it says");
+        answers(&mut limits, 49);
+        assert_eq!(limits.series(false), 30);
+        answers(&mut limits, 1);
+        assert_eq!(limits.series(false), 33);
+        answers(&mut limits, 5000);
+        assert_eq!(limits.series(false), 64);
+        limits.limit(None);
+        assert_eq!(limits.series(false), 1000);
     }
 }

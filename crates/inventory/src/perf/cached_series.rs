@@ -10,10 +10,10 @@ use crate::border::{ReadError, SampleResult};
 
 /// What is known of a series.
 #[derive(Debug)]
-pub(super) struct Cell {
+pub(super) struct CachedSeries {
     pub metric: Arc<Metric>,
-    pub stage: Stage,
-    kept: Kept,
+    pub stage: SeriesStage,
+    samples: CachedSamples,
     /// What is kept holds until then.
     until: Option<Instant>,
     /// When it was first thought of.
@@ -23,12 +23,12 @@ pub(super) struct Cell {
     /// The time between two questions, once there were two.
     gap: Option<Duration>,
     /// It was asked along in a call, and nobody has used that yet.
-    ahead: bool,
+    prefetched: bool,
 }
 
 /// Where a series is on its way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Stage {
+pub(super) enum SeriesStage {
     /// Nobody waits for it.
     Idle,
     /// Somebody waits, and no call has it yet.
@@ -39,19 +39,19 @@ pub(super) enum Stage {
 
 /// What became of a question.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Answered {
+pub(super) enum AskOutcome {
     /// From memory.
-    Now,
+    Cached,
     /// From memory, where it had been put ahead of the question.
-    Ahead,
+    Prefetched,
     /// By a call under way.
-    Soon,
+    InFlight,
     /// By a call that has yet to be made.
-    Later,
+    Queued,
 }
 
 #[derive(Debug)]
-enum Kept {
+enum CachedSamples {
     Nothing,
     /// The one sample of the one series: by far the most usual, so it takes no memory of its own.
     One(Sample),
@@ -68,10 +68,19 @@ const GUESS: Duration = Duration::from_secs(120);
 const PATIENCE: Duration = Duration::from_secs(120);
 const ROUNDS: u32 = 3;
 
-impl Cell {
+impl CachedSeries {
     /// A series that nobody has asked for yet.
     pub fn new(metric: Arc<Metric>, made: Instant) -> Self {
-        Self { metric, stage: Stage::Idle, kept: Kept::Nothing, until: None, made, asked: None, gap: None, ahead: false }
+        Self {
+            metric,
+            stage: SeriesStage::Idle,
+            samples: CachedSamples::Nothing,
+            until: None,
+            made,
+            asked: None,
+            gap: None,
+            prefetched: false,
+        }
     }
 
     pub fn is_fresh(&self, now: Instant) -> bool {
@@ -84,7 +93,7 @@ impl Cell {
     }
 
     fn is_empty(&self) -> bool {
-        matches!(self.kept, Kept::Nothing)
+        matches!(self.samples, CachedSamples::Nothing)
     }
 
     /// Whether nobody ever asked for it.
@@ -97,27 +106,27 @@ impl Cell {
     }
 
     /// Somebody asks.
-    pub fn ask(&mut self, now: Instant) -> Answered {
+    pub fn ask(&mut self, now: Instant) -> AskOutcome {
         if let Some(since) = self.asked.map(|asked| now.saturating_duration_since(asked)).filter(|since| *since >= SAME) {
             // Two who ask in turn make uneven gaps; the shorter one counts, and is soon forgotten when it does not come back.
             self.gap = Some(self.gap.map_or(since, |gap| since.min(2 * gap)));
         }
         self.asked = Some(now);
         if self.is_fresh(now) {
-            return if std::mem::take(&mut self.ahead) { Answered::Ahead } else { Answered::Now };
+            return if std::mem::take(&mut self.prefetched) { AskOutcome::Prefetched } else { AskOutcome::Cached };
         }
         match self.stage {
-            Stage::Called => Answered::Soon,
-            Stage::Idle | Stage::Wanted => {
-                self.stage = Stage::Wanted;
-                Answered::Later
+            SeriesStage::Called => AskOutcome::InFlight,
+            SeriesStage::Idle | SeriesStage::Wanted => {
+                self.stage = SeriesStage::Wanted;
+                AskOutcome::Queued
             }
         }
     }
 
     /// When it will be asked for, if that is worth asking ahead: nothing holds that long, and an answer got now would.
     pub fn due(&self, now: Instant, horizon: Instant) -> Option<Instant> {
-        if self.stage != Stage::Idle || self.is_fresh(now) {
+        if self.stage != SeriesStage::Idle || self.is_fresh(now) {
             return None;
         }
         let (since, wait, patience) = match (self.asked, self.gap) {
@@ -132,26 +141,27 @@ impl Cell {
     }
 
     /// Takes in what a call found: the newest samples of the series, oldest first.
-    pub fn settle(&mut self, series: Vec<Series>, samples: usize, until: Instant, ahead: bool) {
+    pub fn settle(&mut self, series: Vec<Series>, samples: usize, until: Instant, prefetched: bool) {
         let mut series = series;
         for one in &mut series {
             let surplus = one.samples.len().saturating_sub(samples);
             one.samples.drain(..surplus);
         }
         series.retain(|one| !one.samples.is_empty());
-        self.kept = match series.as_slice() {
-            [] => Kept::Nothing,
+        self.samples = match series.as_slice() {
+            [] => CachedSamples::Nothing,
             [Series { metric, samples }] if *metric == *self.metric && samples.len() == 1 => {
-                samples.first().map_or(Kept::Nothing, |sample| Kept::One(*sample))
+                samples.first().map_or(CachedSamples::Nothing, |sample| CachedSamples::One(*sample))
             }
-            _ => Kept::Some(series.into()),
+            _ => CachedSamples::Some(series.into()),
         };
-        (self.stage, self.until, self.ahead) = (Stage::Idle, Some(until), ahead);
+        (self.stage, self.until, self.prefetched) = (SeriesStage::Idle, Some(until), prefetched);
     }
 
     /// It cannot be had.
     pub fn fail(&mut self, error: Arc<ReadError>, until: Instant) {
-        (self.kept, self.stage, self.until, self.ahead) = (Kept::Failed(error), Stage::Idle, Some(until), false);
+        (self.samples, self.stage, self.until, self.prefetched) =
+            (CachedSamples::Failed(error), SeriesStage::Idle, Some(until), false);
     }
 
     /// Its newest sample's moment.
@@ -162,11 +172,11 @@ impl Cell {
 
     /// What is kept.
     pub fn found(&self) -> SampleResult {
-        match &self.kept {
-            Kept::Nothing => Ok(Vec::new()),
-            Kept::One(sample) => Ok(vec![Series { metric: (*self.metric).clone(), samples: vec![*sample] }]),
-            Kept::Some(series) => Ok(series.to_vec()),
-            Kept::Failed(error) => Err((**error).clone()),
+        match &self.samples {
+            CachedSamples::Nothing => Ok(Vec::new()),
+            CachedSamples::One(sample) => Ok(vec![Series { metric: (*self.metric).clone(), samples: vec![*sample] }]),
+            CachedSamples::Some(series) => Ok(series.to_vec()),
+            CachedSamples::Failed(error) => Err((**error).clone()),
         }
     }
 }
@@ -179,8 +189,8 @@ mod tests {
         Duration::from_secs(number)
     }
 
-    fn cell() -> Cell {
-        Cell::new(Arc::new(Metric::new(2, "")), Instant::now())
+    fn unasked() -> CachedSeries {
+        CachedSeries::new(Arc::new(Metric::new(2, "")), Instant::now())
     }
 
     fn sample(second: i64, value: i64) -> Sample {
@@ -194,64 +204,64 @@ mod tests {
 
     #[test]
     fn an_answer_is_used_until_its_time() {
-        let (mut cell, start) = (cell(), Instant::now());
-        assert_eq!(cell.ask(start), Answered::Later);
-        assert_eq!(cell.ask(start), Answered::Later);
-        cell.stage = Stage::Called;
-        assert_eq!(cell.ask(start), Answered::Soon);
-        cell.settle(vec![series("", &[5, 6, 7])], 1, start + seconds(20), false);
-        assert_eq!(cell.ask(start + seconds(19)), Answered::Now);
-        assert_eq!(cell.found().expect("found"), [Series { samples: vec![sample(40, 7)], ..series("", &[]) }]);
-        assert_eq!(cell.ask(start + seconds(20)), Answered::Later);
-        cell.fail(Arc::new(ReadError::new("no")), start + seconds(30));
-        assert_eq!((cell.ask(start + seconds(21)), cell.found()), (Answered::Now, Err(ReadError::new("no"))));
+        let (mut cached, start) = (unasked(), Instant::now());
+        assert_eq!(cached.ask(start), AskOutcome::Queued);
+        assert_eq!(cached.ask(start), AskOutcome::Queued);
+        cached.stage = SeriesStage::Called;
+        assert_eq!(cached.ask(start), AskOutcome::InFlight);
+        cached.settle(vec![series("", &[5, 6, 7])], 1, start + seconds(20), false);
+        assert_eq!(cached.ask(start + seconds(19)), AskOutcome::Cached);
+        assert_eq!(cached.found().expect("found"), [Series { samples: vec![sample(40, 7)], ..series("", &[]) }]);
+        assert_eq!(cached.ask(start + seconds(20)), AskOutcome::Queued);
+        cached.fail(Arc::new(ReadError::new("no")), start + seconds(30));
+        assert_eq!((cached.ask(start + seconds(21)), cached.found()), (AskOutcome::Cached, Err(ReadError::new("no"))));
     }
 
     #[test]
     fn what_was_put_ahead_counts_once() {
-        let (mut cell, start) = (cell(), Instant::now());
-        cell.settle(vec![series("", &[1])], 1, start + seconds(20), true);
-        assert_eq!((cell.ask(start), cell.ask(start)), (Answered::Ahead, Answered::Now));
+        let (mut cached, start) = (unasked(), Instant::now());
+        cached.settle(vec![series("", &[1])], 1, start + seconds(20), true);
+        assert_eq!((cached.ask(start), cached.ask(start)), (AskOutcome::Prefetched, AskOutcome::Cached));
     }
 
     #[test]
     fn several_samples_and_instances_are_kept_as_they_came() {
-        let (mut cell, start) = (cell(), Instant::now());
-        cell.settle(vec![series("0", &[1, 2, 3]), series("1", &[4]), series("2", &[])], 2, start, false);
+        let (mut cached, start) = (unasked(), Instant::now());
+        cached.settle(vec![series("0", &[1, 2, 3]), series("1", &[4]), series("2", &[])], 2, start, false);
         let expected = [Series { samples: vec![sample(20, 2), sample(40, 3)], ..series("0", &[]) }, series("1", &[4])];
-        assert_eq!(cell.found().expect("found"), expected);
-        cell.settle(Vec::new(), 2, start, false);
-        assert_eq!(cell.found(), Ok(Vec::new()));
+        assert_eq!(cached.found().expect("found"), expected);
+        cached.settle(Vec::new(), 2, start, false);
+        assert_eq!(cached.found(), Ok(Vec::new()));
     }
 
     #[test]
     fn rounds_are_foreseen() {
-        let (mut cell, start) = (cell(), Instant::now());
-        let due = |cell: &Cell, now: u64| cell.due(start + seconds(now), start + seconds(now + 20)).is_some();
-        let ask = |cell: &mut Cell, at: u64| {
-            cell.ask(start + seconds(at));
-            cell.settle(vec![], 1, start + seconds(at), false);
+        let (mut cached, start) = (unasked(), Instant::now());
+        let due = |cached: &CachedSeries, now: u64| cached.due(start + seconds(now), start + seconds(now + 20)).is_some();
+        let ask = |cached: &mut CachedSeries, at: u64| {
+            cached.ask(start + seconds(at));
+            cached.settle(vec![], 1, start + seconds(at), false);
         };
-        assert!(!due(&cell, 0), "a guess that found nothing");
-        cell.settle(vec![series("", &[1])], 1, start, true);
-        assert!(due(&cell, 1) && due(&cell, 119) && !due(&cell, 121), "a guess that found something");
-        ask(&mut cell, 0);
-        assert!(due(&cell, 10) && due(&cell, 299) && !due(&cell, 300), "it may come again, but not for ever");
-        ask(&mut cell, 60);
-        assert!(!due(&cell, 61), "in a minute, not in twenty seconds");
-        assert!(due(&cell, 100) && due(&cell, 239) && !due(&cell, 240), "on time, late, and given up");
+        assert!(!due(&cached, 0), "a guess that found nothing");
+        cached.settle(vec![series("", &[1])], 1, start, true);
+        assert!(due(&cached, 1) && due(&cached, 119) && !due(&cached, 121), "a guess that found something");
+        ask(&mut cached, 0);
+        assert!(due(&cached, 10) && due(&cached, 299) && !due(&cached, 300), "it may come again, but not for ever");
+        ask(&mut cached, 60);
+        assert!(!due(&cached, 61), "in a minute, not in twenty seconds");
+        assert!(due(&cached, 100) && due(&cached, 239) && !due(&cached, 240), "on time, late, and given up");
     }
 
     #[test]
     fn of_two_rhythms_the_faster_counts() {
-        let (mut cell, start) = (cell(), Instant::now());
+        let (mut cached, start) = (unasked(), Instant::now());
         for at in [0, 50, 60, 110, 120] {
-            cell.ask(start + seconds(at));
+            cached.ask(start + seconds(at));
         }
-        assert_eq!(cell.gap, Some(seconds(10)));
+        assert_eq!(cached.gap, Some(seconds(10)));
         for at in [420, 720, 1020, 1320, 1620] {
-            cell.ask(start + seconds(at));
+            cached.ask(start + seconds(at));
         }
-        assert_eq!(cell.gap, Some(seconds(300)));
+        assert_eq!(cached.gap, Some(seconds(300)));
     }
 }

@@ -12,7 +12,7 @@ use vpoller_vsphere::{
 pub type Asking<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
 /// The statistics of one vSphere host, question by question: [`Performance`], or what stands in for it in tests.
-pub trait Source: Send + Sync + 'static {
+pub trait StatisticsSource: Send + Sync + 'static {
     /// See [`Performance::identity`].
     fn identity(&self) -> Asking<'_, Identity>;
     /// See [`Performance::counters`].
@@ -34,7 +34,7 @@ pub trait Source: Send + Sync + 'static {
 /// The longest that one call for samples may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-impl Source for Performance {
+impl StatisticsSource for Performance {
     fn identity(&self) -> Asking<'_, Identity> {
         Box::pin(self.identity())
     }

@@ -6,36 +6,36 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vpoller_vsphere::{Metric, MoRef};
 
-use super::cell::{Answered, Cell, Stage};
-use super::waiter::Waiter;
+use super::cached_series::{AskOutcome, CachedSeries, SeriesStage};
+use super::pending_request::PendingRequest;
 use crate::border::SampleResult;
 
 /// An object with its series, in one window of time.
 #[derive(Debug)]
-pub(super) struct Entity {
+pub(super) struct ObjectSeries {
     pub object: MoRef,
-    pub cells: Vec<Cell>,
+    pub series: Vec<CachedSeries>,
     /// Requests that wait for some of its series, each with its place among the request's objects.
-    waiting: Vec<(Weak<Waiter>, usize)>,
+    waiting: Vec<(Weak<PendingRequest>, usize)>,
     /// Where it waits for a call.
-    pub queued: Queued,
+    pub queued: Queue,
     /// How many of the popular series were considered for it.
     pub considered: usize,
     /// It made calls fail: until then it is asked by itself.
-    pub alone_until: Option<Instant>,
+    pub isolated_until: Option<Instant>,
 }
 
 /// Where an object waits for a call.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) enum Queued {
+pub(super) enum Queue {
     #[default]
     Nowhere,
     /// With all the objects of a request for many.
-    Behind,
+    Bulk,
     /// With those of which a few are asked for at a time, which go first.
-    Ahead,
+    First,
     /// With those that get a call to themselves.
-    Apart,
+    Isolated,
 }
 
 /// Nobody asked for anything this long: it is forgotten.
@@ -45,36 +45,36 @@ const ACTIVE: Duration = Duration::from_secs(300);
 /// How long an object that fails is kept apart, unless it is answered meanwhile.
 const APART: Duration = Duration::from_secs(600);
 
-impl Entity {
+impl ObjectSeries {
     pub fn new(object: MoRef) -> Self {
-        Self { object, cells: Vec::new(), waiting: Vec::new(), queued: Queued::Nowhere, considered: 0, alone_until: None }
+        Self { object, series: Vec::new(), waiting: Vec::new(), queued: Queue::Nowhere, considered: 0, isolated_until: None }
     }
 
     /// The place of a series, made when it is new.
-    pub fn cell(&mut self, metric: &Arc<Metric>, now: Instant) -> &mut Cell {
-        let at = self.cells.iter().position(|cell| cell.metric == *metric).unwrap_or_else(|| {
-            self.cells.push(Cell::new(metric.clone(), now));
-            self.cells.len() - 1
+    pub fn series_of(&mut self, metric: &Arc<Metric>, now: Instant) -> &mut CachedSeries {
+        let at = self.series.iter().position(|series| series.metric == *metric).unwrap_or_else(|| {
+            self.series.push(CachedSeries::new(metric.clone(), now));
+            self.series.len() - 1
         });
-        &mut self.cells[at]
+        &mut self.series[at]
     }
 
-    fn known(&self, metric: &Metric) -> Option<&Cell> {
-        self.cells.iter().find(|cell| *cell.metric == *metric)
+    fn known(&self, metric: &Metric) -> Option<&CachedSeries> {
+        self.series.iter().find(|series| *series.metric == *metric)
     }
 
     /// A request waits for series that were asked for and are not there.
-    pub fn wait(&mut self, waiter: &Arc<Waiter>, place: usize) {
-        self.waiting.push((Arc::downgrade(waiter), place));
+    pub fn wait(&mut self, request: &Arc<PendingRequest>, place: usize) {
+        self.waiting.push((Arc::downgrade(request), place));
     }
 
     /// Tells those who wait for nothing more, and forgets those who gave up.
-    pub fn tell(&mut self) {
+    pub fn answer_waiting(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        waiting.retain(|(waiter, place)| {
-            let Some(waiter) = waiter.upgrade() else { return false };
-            let told = self.answer(&waiter.metrics);
-            told.map(|found| waiter.fill(*place, found)).is_none()
+        waiting.retain(|(request, place)| {
+            let Some(request) = request.upgrade() else { return false };
+            let told = self.answer(&request.metrics);
+            told.map(|found| request.fill(*place, found)).is_none()
         });
         self.waiting = waiting;
     }
@@ -82,8 +82,8 @@ impl Entity {
     /// What is known of these series, unless some are on their way.
     pub fn answer(&self, metrics: &[Metric]) -> Option<Vec<SampleResult>> {
         let answer = |metric| match self.known(metric) {
-            Some(cell) if cell.stage != Stage::Idle => None,
-            Some(cell) => Some(cell.found()),
+            Some(series) if series.stage != SeriesStage::Idle => None,
+            Some(series) => Some(series.found()),
             None => Some(Ok(Vec::new())),
         };
         metrics.iter().map(answer).collect()
@@ -91,53 +91,56 @@ impl Entity {
 
     /// Whether a call has yet to be made for it.
     pub fn wants(&self) -> bool {
-        self.cells.iter().any(|cell| cell.stage == Stage::Wanted)
+        self.series.iter().any(|series| series.stage == SeriesStage::Wanted)
     }
 
     /// Whether it may share a call with others.
-    pub fn is_alone(&self, now: Instant) -> bool {
-        self.alone_until.is_some_and(|until| until > now)
+    pub fn is_isolated(&self, now: Instant) -> bool {
+        self.isolated_until.is_some_and(|until| until > now)
     }
 
     /// It made a call fail.
-    pub fn set_apart(&mut self, now: Instant) {
-        self.alone_until = Some(now + APART);
+    pub fn isolate(&mut self, now: Instant) {
+        self.isolated_until = Some(now + APART);
     }
 
     /// It was answered.
-    pub fn set_free(&mut self) {
-        self.alone_until = None;
+    pub fn release(&mut self) {
+        self.isolated_until = None;
     }
 
     /// Up to so many series that somebody waits for; a call has them from now on. None when all who waited gave up.
     pub fn take_wanted(&mut self, most: usize) -> Vec<Arc<Metric>> {
-        self.waiting.retain(|(waiter, _)| waiter.strong_count() > 0);
+        self.waiting.retain(|(request, _)| request.strong_count() > 0);
         if self.waiting.is_empty() {
-            self.cells.iter_mut().filter(|cell| cell.stage == Stage::Wanted).for_each(|cell| cell.stage = Stage::Idle);
+            self.series
+                .iter_mut()
+                .filter(|series| series.stage == SeriesStage::Wanted)
+                .for_each(|series| series.stage = SeriesStage::Idle);
         }
-        let wanted = self.cells.iter_mut().filter(|cell| cell.stage == Stage::Wanted).take(most);
+        let wanted = self.series.iter_mut().filter(|series| series.stage == SeriesStage::Wanted).take(most);
         wanted.map(taken).collect()
     }
 
     /// Up to so many series that will be asked for soon, or that others are asked for; a call has them from now on.
-    pub fn take_ahead(&mut self, now: Instant, horizon: Instant, popular: &[Arc<Metric>], most: usize) -> Vec<Arc<Metric>> {
-        let due = self.cells.iter_mut().filter(|cell| cell.due(now, horizon).is_some()).take(most);
-        let mut ahead: Vec<Arc<Metric>> = due.map(taken).collect();
+    pub fn take_prefetched(&mut self, now: Instant, horizon: Instant, popular: &[Arc<Metric>], most: usize) -> Vec<Arc<Metric>> {
+        let due = self.series.iter_mut().filter(|series| series.due(now, horizon).is_some()).take(most);
+        let mut prefetched: Vec<Arc<Metric>> = due.map(taken).collect();
         for metric in popular.iter().skip(self.considered) {
-            if ahead.len() >= most {
-                return ahead;
+            if prefetched.len() >= most {
+                return prefetched;
             }
             self.considered += 1;
             if self.known(metric).is_none() {
-                ahead.push(taken(self.cell(metric, now)));
+                prefetched.push(taken(self.series_of(metric, now)));
             }
         }
-        ahead
+        prefetched
     }
 
     /// When its next series will be asked for, if it has a place in a call now.
     pub fn due(&self, now: Instant, horizon: Instant, popular: usize) -> Option<Instant> {
-        let due = self.cells.iter().filter_map(|cell| cell.due(now, horizon)).min();
+        let due = self.series.iter().filter_map(|series| series.due(now, horizon)).min();
         let guess = || {
             let asked = self.asked()?;
             (self.considered < popular && now.saturating_duration_since(asked) <= ACTIVE).then_some(asked)
@@ -147,34 +150,34 @@ impl Entity {
 
     /// When anything of it was last asked for.
     pub fn asked(&self) -> Option<Instant> {
-        self.cells.iter().filter_map(Cell::asked).max()
+        self.series.iter().filter_map(CachedSeries::asked).max()
     }
 
     /// Whether it can be forgotten without anybody missing an answer.
     pub fn is_at_rest(&self) -> bool {
-        self.queued == Queued::Nowhere && self.cells.iter().all(|cell| cell.stage == Stage::Idle)
+        self.queued == Queue::Nowhere && self.series.iter().all(|series| series.stage == SeriesStage::Idle)
     }
 
     /// Forgets the series that nobody asked for in this time; earlier, what was only guessed.
     pub fn forget(&mut self, now: Instant, after: Duration) {
-        self.cells.retain(|cell| {
-            let known = match cell.asked() {
+        self.series.retain(|series| {
+            let known = match series.asked() {
                 Some(asked) => now.saturating_duration_since(asked) < after,
-                None => !after.is_zero() && cell.is_promising(now),
+                None => !after.is_zero() && series.is_promising(now),
             };
-            known || cell.stage != Stage::Idle
+            known || series.stage != SeriesStage::Idle
         });
     }
 
     /// Somebody asks for a series; says as well whether it is the first time.
-    pub fn ask(&mut self, metric: &Arc<Metric>, now: Instant) -> (Answered, bool) {
-        let cell = self.cell(metric, now);
-        let first = cell.is_guess();
-        (cell.ask(now), first)
+    pub fn ask(&mut self, metric: &Arc<Metric>, now: Instant) -> (AskOutcome, bool) {
+        let series = self.series_of(metric, now);
+        let first = series.is_guess();
+        (series.ask(now), first)
     }
 }
 
-fn taken(cell: &mut Cell) -> Arc<Metric> {
-    cell.stage = Stage::Called;
-    cell.metric.clone()
+fn taken(series: &mut CachedSeries) -> Arc<Metric> {
+    series.stage = SeriesStage::Called;
+    series.metric.clone()
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Counters since the start, and where things stand now. Speaks of *series*: one counter of one instance of one object.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize)]
-pub struct Status {
+pub struct SamplingStatus {
     /// Calls for samples that were made.
     pub calls: u64,
     /// Objects in those calls.
@@ -41,7 +41,7 @@ pub struct Status {
     pub series_per_historical_call: u64,
 }
 
-impl Status {
+impl SamplingStatus {
     /// The share of prefetched series that somebody asked for; nothing before the first.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than a few digits")]

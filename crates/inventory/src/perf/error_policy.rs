@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use vpoller_vsphere::{Class, Error, MoRef};
 
-use super::call::By;
+use super::batch::SplitBy;
 use super::group::REFUSED;
 
 /// What to do about a failed call.
@@ -17,7 +17,7 @@ pub(super) enum Reaction {
     /// Ask less for a while, and this in halves.
     TooSlow,
     /// Ask in halves until it is known what is to blame.
-    Isolate(By),
+    Isolate(SplitBy),
     /// It is not the question; all who wait are told.
     GiveUp,
 }
@@ -36,15 +36,15 @@ impl Reaction {
         }
         match (error, error.class()) {
             (Error::Timeout { .. } | Error::Answer { .. } | Error::Status { status: 500, .. }, _) => Self::TooSlow,
-            (Error::Fault { .. }, Class::Argument) => Self::Isolate(By::Series),
-            (Error::Fault { .. }, Class::Object | Class::Permission) => Self::Isolate(By::Objects),
+            (Error::Fault { .. }, Class::Argument) => Self::Isolate(SplitBy::Series),
+            (Error::Fault { .. }, Class::Object | Class::Permission) => Self::Isolate(SplitBy::Objects),
             _ => Self::GiveUp,
         }
     }
 }
 
 /// For how long an error is repeated instead of asking again.
-pub(super) fn holds(error: &Error) -> Duration {
+pub(super) fn error_lifetime(error: &Error) -> Duration {
     match (error, error.class()) {
         (Error::Fault { .. }, Class::Argument) => REFUSED,
         (Error::Fault { .. }, Class::Permission) => Duration::from_secs(60),
@@ -65,19 +65,19 @@ mod tests {
     }
 
     fn check(error: Error, reaction: Reaction, seconds: u64) {
-        assert_eq!((Reaction::to(&error), holds(&error).as_secs()), (reaction, seconds), "{error}");
+        assert_eq!((Reaction::to(&error), error_lifetime(&error).as_secs()), (reaction, seconds), "{error}");
     }
 
     #[test]
     fn every_error_has_its_reaction() {
         let vm = MoRef::new("VirtualMachine", "vm-1");
         check(fault("ManagedObjectNotFound", Some(&vm)), Reaction::Without(vm.clone()), 10);
-        check(fault("ManagedObjectNotFound", None), Reaction::Isolate(By::Objects), 10);
+        check(fault("ManagedObjectNotFound", None), Reaction::Isolate(SplitBy::Objects), 10);
         check(fault("NoPermission", Some(&vm)), Reaction::Without(vm), 60);
         check(fault("RestrictedByAdministrator", None), Reaction::TooMuch, 60);
-        check(fault("InvalidArgument", None), Reaction::Isolate(By::Series), 600);
-        check(fault("SystemError", None), Reaction::Isolate(By::Objects), 10);
-        check(fault("HostCommunication", None), Reaction::Isolate(By::Objects), 10);
+        check(fault("InvalidArgument", None), Reaction::Isolate(SplitBy::Series), 600);
+        check(fault("SystemError", None), Reaction::Isolate(SplitBy::Objects), 10);
+        check(fault("HostCommunication", None), Reaction::Isolate(SplitBy::Objects), 10);
         check(fault("RequestCanceled", None), Reaction::GiveUp, 1);
         let (host, what) = ("vc01".to_owned(), "QueryPerf".to_owned());
         let limit = Duration::from_secs(30);

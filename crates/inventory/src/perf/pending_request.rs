@@ -9,24 +9,24 @@ use crate::border::SampleResult;
 
 /// The answers of a request, as they come in. When nobody holds it any more the request was given up.
 #[derive(Debug)]
-pub(super) struct Waiter {
+pub(super) struct PendingRequest {
     /// The series wanted of each object.
     pub metrics: Vec<Metric>,
-    answers: Mutex<Answers>,
+    answers: Mutex<PendingAnswers>,
     complete: Notify,
 }
 
 #[derive(Debug)]
-struct Answers {
+struct PendingAnswers {
     /// One place for each object.
     found: Vec<Vec<SampleResult>>,
     missing: usize,
 }
 
-impl Waiter {
+impl PendingRequest {
     /// For so many objects.
     pub fn new(metrics: Vec<Metric>, objects: usize) -> Self {
-        let answers = Answers { found: vec![Vec::new(); objects], missing: objects };
+        let answers = PendingAnswers { found: vec![Vec::new(); objects], missing: objects };
         Self { metrics, answers: Mutex::new(answers), complete: Notify::new() }
     }
 
@@ -50,7 +50,7 @@ impl Waiter {
         std::mem::take(&mut self.answers().found)
     }
 
-    fn answers(&self) -> std::sync::MutexGuard<'_, Answers> {
+    fn answers(&self) -> std::sync::MutexGuard<'_, PendingAnswers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -9,41 +9,41 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, EntitySeries, Error, MoRef, Series, printed_type};
 
-use super::call::Call;
-use super::cell::{Answered, Cell};
-use super::entity::{FORGET, Queued};
-use super::group::{Group, Key, Room};
-use super::pace::Pace;
-use super::reaction::holds;
-use super::status::Status;
-use super::waiter::Waiter;
+use super::batch::Batch;
+use super::batch_limits::BatchLimits;
+use super::cached_series::{AskOutcome, CachedSeries};
+use super::error_policy::error_lifetime;
+use super::group::{BatchRoom, Group, GroupKey};
+use super::object_series::{FORGET, Queue};
+use super::pending_request::PendingRequest;
+use super::sampling_status::SamplingStatus;
 use crate::border::{ReadError, SampleQuery};
 
 /// Every series of one vSphere host that somebody asks for.
 #[derive(Debug, Default)]
-pub(super) struct Board {
+pub(super) struct SchedulerState {
     /// Nothing is kept: every question is asked.
     pub forgetful: bool,
-    pub(super) groups: HashMap<Key, Group>,
+    pub(super) groups: HashMap<GroupKey, Group>,
     /// Groups in which objects wait, in turn.
-    turn: VecDeque<Key>,
+    turn: VecDeque<GroupKey>,
     /// Calls that are to be made because another one failed.
-    pub(super) again: VecDeque<Call>,
-    pub pace: Pace,
-    under_way: usize,
+    pub(super) again: VecDeque<Batch>,
+    pub limits: BatchLimits,
+    in_flight: usize,
     /// No more series than this are kept.
     at_most: usize,
     /// A call for an object that is kept apart is under way: one at a time, as such calls tend to hang.
-    apart_under_way: bool,
-    done: Status,
+    isolated_in_flight: bool,
+    done: SamplingStatus,
 }
 
 /// When it is, here and there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moment {
-    pub here: Instant,
+    pub local: Instant,
     /// By the server's clock.
-    pub there: DateTime,
+    pub server: DateTime,
 }
 
 /// A request for more objects than this lets others go first.
@@ -51,28 +51,28 @@ const MANY: usize = 50;
 /// Series kept at most: some 40 MB.
 const MOST_SERIES: usize = 250_000;
 
-impl Board {
+impl SchedulerState {
     /// A request asks for its objects at these places. Those whose samples are all there are answered
     /// at once, the others when calls have been made.
-    pub fn ask(&mut self, query: &SampleQuery, waiter: &Arc<Waiter>, places: std::ops::Range<usize>, now: Instant) {
-        let queue = if query.objects.len() > MANY { Queued::Behind } else { Queued::Ahead };
+    pub fn ask(&mut self, query: &SampleQuery, request: &Arc<PendingRequest>, places: std::ops::Range<usize>, now: Instant) {
+        let queue = if query.objects.len() > MANY { Queue::Bulk } else { Queue::First };
         let objects = query.objects.iter().enumerate().skip(places.start).take(places.len());
         for (place, object) in objects {
-            let key = Key { kind: object.kind.clone(), window: query.window };
+            let key = GroupKey { kind: object.kind.clone(), window: query.window };
             if !self.groups.contains_key(&key) {
                 self.groups.insert(key.clone(), Group::default());
             }
             let Some(group) = self.groups.get_mut(&key) else { continue };
-            for answered in group.ask(object, place, waiter, queue, now) {
+            for answered in group.ask(object, place, request, queue, now) {
                 self.done.asked += 1;
                 match answered {
-                    Answered::Now => self.done.hits += 1,
-                    Answered::Ahead => {
+                    AskOutcome::Cached => self.done.hits += 1,
+                    AskOutcome::Prefetched => {
                         self.done.hits += 1;
                         self.done.prefetched_used += 1;
                     }
-                    Answered::Soon => self.done.joined += 1,
-                    Answered::Later => {}
+                    AskOutcome::InFlight => self.done.joined += 1,
+                    AskOutcome::Queued => {}
                 }
             }
             if group.wants(true) && !self.turn.contains(&key) {
@@ -82,124 +82,124 @@ impl Board {
     }
 
     /// Whether a call could be made now.
-    pub fn has_calls(&self) -> bool {
-        let waiting = |key| self.groups.get(key).is_some_and(|group: &Group| group.wants(!self.apart_under_way));
-        self.under_way < self.pace.calls && (!self.again.is_empty() || self.turn.iter().any(waiting))
+    pub fn has_batches(&self) -> bool {
+        let waiting = |key| self.groups.get(key).is_some_and(|group: &Group| group.wants(!self.isolated_in_flight));
+        self.in_flight < self.limits.calls && (!self.again.is_empty() || self.turn.iter().any(waiting))
     }
 
     /// The next call, if one is to be made now.
-    pub fn next_call(&mut self, now: Moment) -> Option<Call> {
-        if self.under_way >= self.pace.calls {
+    pub fn next_batch(&mut self, now: Moment) -> Option<Batch> {
+        if self.in_flight >= self.limits.calls {
             return None;
         }
-        let call = self.next_again(now.here).or_else(|| self.next_new(now))?;
-        self.under_way += 1;
-        self.apart_under_way |= call.alone;
+        let batch = self.next_again(now.local).or_else(|| self.next_new(now))?;
+        self.in_flight += 1;
+        self.isolated_in_flight |= batch.isolated;
         self.done.calls += 1;
-        self.done.isolating += u64::from(call.isolating);
-        self.done.objects += count(call.parts.len());
-        self.done.series += count(call.series());
-        let ahead = call.parts.iter().map(|part| part.ahead.len()).sum();
-        self.done.prefetched += count(ahead);
-        self.at_most += ahead;
-        Some(call)
+        self.done.isolating += u64::from(batch.isolating);
+        self.done.objects += count(batch.entries.len());
+        self.done.series += count(batch.series());
+        let prefetched = batch.entries.iter().map(|entry| entry.prefetched.len()).sum();
+        self.done.prefetched += count(prefetched);
+        self.at_most += prefetched;
+        Some(batch)
     }
 
     /// The next call that is made because another one failed, without what is known to be refused by now.
-    fn next_again(&mut self, now: Instant) -> Option<Call> {
-        while let Some(mut call) = self.again.pop_front() {
-            if let Some(group) = self.groups.get_mut(&call.key) {
-                call.parts.retain_mut(|part| group.without_refused(part, now));
+    fn next_again(&mut self, now: Instant) -> Option<Batch> {
+        while let Some(mut batch) = self.again.pop_front() {
+            if let Some(group) = self.groups.get_mut(&batch.key) {
+                batch.entries.retain_mut(|entry| group.without_refused(entry, now));
             }
-            if !call.parts.is_empty() {
-                return Some(call);
+            if !batch.entries.is_empty() {
+                return Some(batch);
             }
         }
         None
     }
 
-    fn next_new(&mut self, now: Moment) -> Option<Call> {
+    fn next_new(&mut self, now: Moment) -> Option<Batch> {
         for _ in 0..self.turn.len() {
             let key = self.turn.pop_front()?;
             let Some(group) = self.groups.get_mut(&key) else { continue };
-            let room = Room { objects: self.pace.objects, series: self.pace.series(key.window.real_time) };
-            let horizon = (!self.forgetful).then(|| now.here + key.window.holds(None, now.there));
-            let mut call = group.call(&key, room, now.here, horizon);
-            if call.is_none() && !self.apart_under_way {
-                call = group.call_apart(&key, room);
+            let room = BatchRoom { objects: self.limits.objects, series: self.limits.series(key.window.real_time) };
+            let horizon = (!self.forgetful).then(|| now.local + key.window.valid_for(None, now.server));
+            let mut batch = group.batch(&key, room, now.local, horizon);
+            if batch.is_none() && !self.isolated_in_flight {
+                batch = group.isolated_batch(&key, room);
             }
             if group.wants(true) {
                 self.turn.push_back(key);
             }
-            if call.is_some() {
-                return call;
+            if batch.is_some() {
+                return batch;
             }
         }
         None
     }
 
     /// A call came back.
-    pub fn finish(&mut self, call: Call, outcome: Result<Vec<EntitySeries>, Error>, took: Duration, now: Moment) {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.apart_under_way &= !call.alone;
+    pub fn finish(&mut self, batch: Batch, outcome: Result<Vec<EntitySeries>, Error>, took: Duration, now: Moment) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.isolated_in_flight &= !batch.isolated;
         match outcome {
             Ok(found) => {
-                self.pace.answered(took);
-                self.settle(&call, found, now);
+                self.limits.answered(took);
+                self.settle(&batch, found, now);
             }
             Err(error) => {
                 self.done.failed += 1;
-                self.react(call, &error, now.here);
+                self.react(batch, &error, now.local);
             }
         }
     }
 
-    fn settle(&mut self, call: &Call, found: Vec<EntitySeries>, now: Moment) {
+    fn settle(&mut self, batch: &Batch, found: Vec<EntitySeries>, now: Moment) {
         let forgetful = self.forgetful;
-        let Some(group) = self.groups.get_mut(&call.key) else { return };
+        let Some(group) = self.groups.get_mut(&batch.key) else { return };
         let mut found: HashMap<MoRef, Vec<Series>> = found.into_iter().map(|entity| (entity.entity, entity.series)).collect();
-        for part in &call.parts {
-            let series = found.remove(&part.object).unwrap_or_default();
-            let ahead = part.ahead.iter().map(|metric| (metric, true));
-            for (metric, ahead) in part.wanted.iter().map(|metric| (metric, false)).chain(ahead) {
+        for entry in &batch.entries {
+            let series = found.remove(&entry.object).unwrap_or_default();
+            let prefetched = entry.prefetched.iter().map(|metric| (metric, true));
+            for (metric, prefetched) in entry.wanted.iter().map(|metric| (metric, false)).chain(prefetched) {
                 let own: Vec<Series> = series.iter().filter(|one| metric.covers(&one.metric)).cloned().collect();
-                let newest = Cell::newest(&own);
+                let newest = CachedSeries::newest(&own);
                 if newest.is_some() {
                     group.given(metric);
                 }
-                let Some(entity) = group.entities.get_mut(&part.object.id) else { continue };
-                let holds = if forgetful { Duration::ZERO } else { call.key.window.holds(newest, now.there) };
-                entity.cell(metric, now.here).settle(own, call.key.window.samples, now.here + holds, ahead);
+                let Some(entity) = group.entities.get_mut(&entry.object.id) else { continue };
+                let holds = if forgetful { Duration::ZERO } else { batch.key.window.valid_for(newest, now.server) };
+                entity.series_of(metric, now.local).settle(own, batch.key.window.samples, now.local + holds, prefetched);
             }
-            if let Some(entity) = group.entities.get_mut(&part.object.id) {
-                entity.set_free();
-                entity.tell();
+            if let Some(entity) = group.entities.get_mut(&entry.object.id) {
+                entity.release();
+                entity.answer_waiting();
             }
         }
     }
 
     /// A call was lost on its way: those who wait for it are told.
-    pub fn lose(&mut self, call: &Call, now: Instant) {
-        self.under_way = self.under_way.saturating_sub(1);
-        self.apart_under_way &= !call.alone;
-        let error = Error::Config(format!("a call about {} was given up; ask again", printed_type(&call.key.kind)));
-        call.parts.iter().for_each(|part| self.fail(&call.key, part, &error, now));
+    pub fn lose(&mut self, batch: &Batch, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.isolated_in_flight &= !batch.isolated;
+        let error = Error::Config(format!("a call about {} was given up; ask again", printed_type(&batch.key.kind)));
+        batch.entries.iter().for_each(|entry| self.fail(&batch.key, entry, &error, now));
     }
 
     /// No call can be made: those who wait for one are told.
     pub fn fail_waiting(&mut self, subject: &str, error: &Error, now: Instant) {
         let told = Arc::new(ReadError::of(subject, error));
         self.turn.clear();
-        self.groups.values_mut().for_each(|group| group.fail_waiting(&told, now + holds(error)));
-        for call in std::mem::take(&mut self.again) {
-            call.parts.iter().for_each(|part| self.fail(&call.key, part, error, now));
+        self.groups.values_mut().for_each(|group| group.fail_waiting(&told, now + error_lifetime(error)));
+        for batch in std::mem::take(&mut self.again) {
+            batch.entries.iter().for_each(|entry| self.fail(&batch.key, entry, error, now));
         }
     }
 
     /// Another server: nothing that is known holds for it. Who waits for a call under way is told when it comes back.
     pub fn forget(&mut self, now: Instant) {
         self.sweep(now, Duration::ZERO);
-        self.pace.start_anew();
+        self.limits.start_anew();
     }
 
     /// Forgets what nobody has asked for in a while. Says whether anything is left.
@@ -241,15 +241,15 @@ impl Board {
     }
 
     /// What was done so far, and where things stand.
-    pub fn status(&self) -> Status {
-        Status {
-            halvings: self.pace.halvings,
+    pub fn status(&self) -> SamplingStatus {
+        SamplingStatus {
+            halvings: self.limits.halvings,
             kept: count(self.kept()),
-            under_way: count(self.under_way),
+            under_way: count(self.in_flight),
             waiting: count(self.groups.values().map(Group::waiting).sum()),
-            objects_per_call: count(self.pace.objects),
-            calls_at_once: count(self.pace.calls),
-            series_per_historical_call: count(self.pace.series(false)),
+            objects_per_call: count(self.limits.objects),
+            calls_at_once: count(self.limits.calls),
+            series_per_historical_call: count(self.limits.series(false)),
             ..self.done
         }
     }
