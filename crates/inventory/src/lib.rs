@@ -18,8 +18,9 @@ mod snapshot;
 mod source;
 
 pub use border::{
-    Ancestors, Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, Reached, ReadError, Reading, Refusal,
-    Row, SampleQuery, SampleResult, Services, Severity, Window, find, is_within, upward,
+    Ancestors, Column, Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, ObjectView, Performance, Pinned, Property,
+    Reached, ReadError, Reading, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window, find, is_within,
+    upward,
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};

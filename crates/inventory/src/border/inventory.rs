@@ -10,7 +10,7 @@ use std::pin::Pin;
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{Kind, ObjectName, Performance, ReadError, Row, Services};
+use super::{Kind, ObjectName, Performance, Pinned, ReadError, Row, Services, View};
 
 /// A question under way.
 pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
@@ -33,6 +33,21 @@ pub trait Inventory: Send + Sync {
             let mut rows = self.read(std::slice::from_ref(object), &[paths, &[via]].concat()).await?;
             Ok(Reached::of(rows.pop(), via))
         })
+    }
+
+    /// Everything that is known, as it is now, for readers that go through many objects. Nothing where answers do not come from
+    /// memory, or what is remembered is not good enough to be given out.
+    fn view(&self) -> Option<View> {
+        None
+    }
+
+    /// Has these paths of a type watched as long as the guard lives, so that a [`View`] has them: at once, not when they have
+    /// been asked for, and not dropped because they are not. After the guard they are dropped like others that are not asked for.
+    ///
+    /// A path that is never watched, because its values are huge or computed, is not watched by this either, nor is one that
+    /// there is no room for: in a view they are unknown, and [`Inventory::read`] gives them.
+    fn pin(&self, _kind: Kind, _paths: &[&str]) -> Pinned {
+        Pinned::default()
     }
 
     /// What the host says about itself.

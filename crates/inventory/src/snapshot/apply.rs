@@ -10,9 +10,9 @@ use vpoller_vsphere::{ChangeOp, FilterUpdate, MoRef, ObjectUpdate, PropertyChang
 
 use super::base;
 use super::layout::Layout;
-use super::table::{Object, PropertyState};
+use super::table::Object;
 use super::version::Snapshot;
-use crate::border::{Refusal, Refusals, Row};
+use crate::border::{PropertyState, Refusal, Refusals, Row};
 
 /// What a filter was made for.
 #[derive(Clone, Debug)]

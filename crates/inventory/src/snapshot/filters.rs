@@ -136,13 +136,13 @@ impl Follower {
         Ok(())
     }
 
-    /// WatchList paths of what is in the view that are to be watched and in no filter yet.
+    /// Learned paths of what is in the view that are to be watched and in no filter yet.
     fn unwatched(&self, stream: &UpdateStream) -> Vec<PathKey> {
         let has = |key: &PathKey| stream.watches.values().any(|watch| watch.has(&key.kind, &key.path));
         self.viewed().into_iter().filter(|key| !has(key)).collect()
     }
 
-    /// WatchList paths of what is in the view that are to be watched.
+    /// Learned paths of what is in the view that are to be watched.
     fn viewed(&self) -> Vec<PathKey> {
         self.store.watch_list.watched().into_iter().filter(|key| !base::is_watched_individually(&key.kind)).collect()
     }

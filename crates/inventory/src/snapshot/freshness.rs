@@ -81,6 +81,11 @@ impl Freshness {
         self.state().lost.clone()
     }
 
+    /// When vSphere last confirmed.
+    pub fn confirmed(&self) -> Option<Instant> {
+        self.state().confirmed
+    }
+
     /// How long ago vSphere last confirmed.
     pub fn age(&self, now: Instant) -> Option<Duration> {
         self.state().confirmed.map(|confirmed| now.saturating_duration_since(confirmed))

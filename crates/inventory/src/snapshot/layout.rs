@@ -8,7 +8,7 @@ use crate::border::is_within;
 
 /// One path that is watched of a family. Versions of the snapshot share it, so its counters go on.
 #[derive(Debug)]
-pub(crate) struct Column {
+pub(crate) struct PathColumn {
     /// The property path.
     pub path: Arc<str>,
     /// Whether it is always watched; else somebody asked for it.
@@ -19,7 +19,7 @@ pub(crate) struct Column {
     asked: AtomicU32,
 }
 
-impl Column {
+impl PathColumn {
     /// Notes that it is part of an answer.
     pub fn hit(&self, now: u32) {
         self.hits.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +41,7 @@ impl Column {
 /// The columns of a family. A column keeps its number for life; the number of one that was dropped is given out again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layout {
-    columns: Vec<Option<Arc<Column>>>,
+    columns: Vec<Option<Arc<PathColumn>>>,
     by_path: HashMap<Arc<str>, usize>,
 }
 
@@ -51,17 +51,17 @@ impl Layout {
         self.by_path.get(path).copied()
     }
 
-    pub fn column(&self, number: usize) -> Option<&Arc<Column>> {
+    pub fn column(&self, number: usize) -> Option<&Arc<PathColumn>> {
         self.columns.get(number)?.as_ref()
     }
 
     /// Every column with its number.
-    pub fn columns(&self) -> impl Iterator<Item = (usize, &Arc<Column>)> {
+    pub fn columns(&self) -> impl Iterator<Item = (usize, &Arc<PathColumn>)> {
         self.columns.iter().enumerate().filter_map(|(number, column)| Some((number, column.as_ref()?)))
     }
 
     /// Columns whose path is a part of this one, or contains it.
-    pub fn touched_by<'s>(&'s self, path: &'s str) -> impl Iterator<Item = (usize, &'s Arc<Column>)> {
+    pub fn touched_by<'s>(&'s self, path: &'s str) -> impl Iterator<Item = (usize, &'s Arc<PathColumn>)> {
         self.columns().filter(move |(_, column)| is_within(path, &column.path) || is_within(&column.path, path))
     }
 
@@ -71,7 +71,7 @@ impl Layout {
             return number;
         }
         let path: Arc<str> = path.into();
-        let column = Column { path: Arc::clone(&path), base, hits: AtomicU64::new(0), asked: AtomicU32::new(now) };
+        let column = PathColumn { path: Arc::clone(&path), base, hits: AtomicU64::new(0), asked: AtomicU32::new(now) };
         let number = self.columns.iter().position(Option::is_none).unwrap_or(self.columns.len());
         if number == self.columns.len() {
             self.columns.push(None);

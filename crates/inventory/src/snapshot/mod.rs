@@ -13,6 +13,7 @@ mod flight;
 mod follow;
 mod freshness;
 mod layout;
+mod pin;
 mod refusal_probe;
 mod report;
 mod row_reader;
@@ -32,11 +33,13 @@ use arc_swap::ArcSwapOption;
 pub(crate) use base::is_never_watched;
 pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
+pub(crate) use pin::PathPin;
 pub(crate) use row_reader::{Lookup, RowReader};
 pub use settings::CacheSettings;
 pub(crate) use table::weight;
 pub(crate) use version::Snapshot;
 
+use crate::border::View;
 use freshness::Freshness;
 use watch_list::{PathKey, WatchList};
 
@@ -104,6 +107,14 @@ impl SnapshotStore {
     /// The version that answers may come from.
     pub fn current(&self, now: Instant) -> Option<Arc<Snapshot>> {
         if self.fresh.is_good(now) { self.current.load_full() } else { None }
+    }
+
+    /// The version that answers may come from, for readers that go through many objects.
+    pub fn view(&self, now: Instant) -> Option<View> {
+        // In this order: what is confirmed later holds for an earlier version no less than what was then.
+        let confirmed = self.fresh.confirmed()?;
+        let version = self.current(now)?;
+        Some(View::new(version, confirmed))
     }
 
     /// Whether the path is known not to exist.

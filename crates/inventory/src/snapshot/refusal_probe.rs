@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use vpoller_vsphere::MoRef;
 
 use super::follow::Follower;
-use super::table::{Object, PropertyState, Table};
+use super::table::{Object, Table};
 use super::update_stream::UpdateStream;
 use super::version::Snapshot;
+use crate::border::PropertyState;
 
 /// When to read what is refused again, and where to begin.
 #[derive(Debug)]

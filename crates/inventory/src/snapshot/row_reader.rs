@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use vpoller_vsphere::MoRef;
 
-use super::table::{Object, PropertyState, Table};
+use super::table::{Object, Table};
 use super::version::Snapshot;
-use crate::border::Row;
+use crate::border::{PropertyState, Row};
 
 /// Reads the same paths of many objects.
 pub(crate) struct RowReader<'l> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct CacheSettings {
     /// Whether anything is remembered at all.
     pub enabled: bool,
-    /// WatchList values held at most; 0 = the built-in bound.
+    /// Learned values held at most; 0 = the built-in bound.
     pub maxsize: usize,
     /// A learned path that nobody asks for is dropped after this time.
     pub ttl: Duration,

@@ -11,21 +11,7 @@ use vpoller_vsphere::{MoRef, Value};
 use super::base;
 use super::layout::Layout;
 use crate::border::Kind;
-use crate::border::{Refusal, comparable, indexed};
-
-/// What is known of one property of one object.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum PropertyState {
-    /// Nothing: vSphere has not told, or not told again.
-    #[default]
-    Unknown,
-    /// It is unset.
-    Unset,
-    /// vSphere does not tell it, mostly because the account may not read it.
-    Refused(Arc<Refusal>),
-    /// Its value.
-    Set(Value),
-}
+use crate::border::{ObjectView, PropertyState, comparable, indexed};
 
 /// One managed object.
 #[derive(Clone, Debug)]
@@ -88,6 +74,11 @@ impl Object {
 
     pub fn state(&self, column: usize) -> &PropertyState {
         self.states.get(column).unwrap_or(&UNKNOWN)
+    }
+
+    /// The object for readers of a whole version.
+    pub fn view(&self) -> ObjectView<'_> {
+        ObjectView::new(&self.reference, &self.states)
     }
 
     pub fn set(&mut self, column: usize, slot: PropertyState) {

@@ -12,8 +12,7 @@ use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 use super::base::{self, RELATIONS};
 use super::table::{Object, ObjectNumber, Table};
 use super::watch_list::PathKey;
-use crate::border::Kind;
-use crate::border::{Index, ObjectName};
+use crate::border::{Index, Kind, ObjectName, ObjectView, Version};
 
 /// One version.
 #[derive(Clone, Debug)]
@@ -170,6 +169,16 @@ impl Snapshot {
     }
 }
 
+impl Version for Snapshot {
+    fn objects(&self, kind: Kind) -> Box<dyn Iterator<Item = ObjectView<'_>> + '_> {
+        Box::new(Self::objects(self, kind).map(|object| object.view()))
+    }
+
+    fn column(&self, kind: Kind, path: &str) -> Option<usize> {
+        self.table(kind.wire())?.layout.find(path)
+    }
+}
+
 /// Takes a number out of the set of an id, and the set when nothing is left in it.
 fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<ObjectNumber>>, id: &str, number: ObjectNumber) {
     let Some(numbers) = by_id.get_mut(id) else { return };
@@ -214,5 +223,76 @@ impl Index for KindIndex<'_> {
 
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
         self.of_kind(self.snapshot.table(self.kind.wire()).into_iter().flat_map(|table| table.by_text(path, text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::border::{Property, PropertyState, View};
+
+    const VM: Kind = Kind::VirtualMachine;
+    const MANY: usize = 10_000;
+
+    /// A version with this many virtual machines that are on.
+    fn version(machines: usize) -> Snapshot {
+        let mut version = Snapshot::default();
+        let columns = ["name", "runtime.powerState"].map(|path| version.column(VM, path).expect("it is always watched"));
+        for number in 0..machines {
+            let mut object = Object::new(MoRef::new("VirtualMachine", format!("vm-{number}")));
+            object.viewed = true;
+            for (column, text) in columns.into_iter().zip([format!("machine {number}"), "poweredOn".to_owned()]) {
+                object.set(column, PropertyState::Set(Value::string(text)));
+            }
+            version.put(object);
+        }
+        version
+    }
+
+    /// Where the values of a path are in memory.
+    fn addresses(view: &View, path: &str) -> Vec<*const Value> {
+        let column = view.column(VM, path).expect("a column");
+        let values = view.objects(VM).filter_map(|object| match object.get(column) {
+            Property::Set(value) => Some(std::ptr::from_ref(value)),
+            Property::Unset | Property::Refused(_) | Property::Unknown => None,
+        });
+        values.collect()
+    }
+
+    #[test]
+    fn ten_thousand_objects_are_read_where_they_are() {
+        let first = Arc::new(version(MANY));
+        let view = View::new(Arc::<Snapshot>::clone(&first), Instant::now());
+        let before = addresses(&view, "name");
+        assert_eq!(before.len(), MANY);
+        assert_eq!(before, addresses(&view.clone(), "name"), "no reading copies anything");
+        // One machine changes: the next version shares all the others.
+        let mut second = Snapshot::clone(&first);
+        let changed = MoRef::new("VirtualMachine", "vm-7");
+        let mut object = Object::clone(second.object(&changed).expect("a machine"));
+        object.set(second.column(VM, "name").expect("a column"), PropertyState::Set(Value::string("renamed")));
+        second.put(object);
+        let later = addresses(&View::new(Arc::new(second), Instant::now()), "name");
+        assert_eq!(before.iter().zip(&later).filter(|(before, later)| before != later).count(), 1);
+        assert_eq!(before, addresses(&view, "name"), "the first version is what it was");
+    }
+
+    #[test]
+    fn subtypes_are_in_a_view_of_their_type_and_what_is_not_watched_has_no_column() {
+        let mut version = version(1);
+        for (kind, id) in [("ComputeResource", "domain-s1"), ("ClusterComputeResource", "domain-c1")] {
+            let mut object = Object::new(MoRef::new(kind, id));
+            object.viewed = true;
+            version.put(object);
+        }
+        let view = View::new(Arc::new(version), Instant::now());
+        let ids = |kind| view.objects(kind).map(|object| object.reference().id.to_string()).collect::<Vec<_>>();
+        assert_eq!(ids(Kind::ComputeResource), ["domain-s1", "domain-c1"]);
+        assert_eq!(ids(Kind::ClusterComputeResource), ["domain-c1"]);
+        assert!(view.column(VM, "guest.net").is_none());
+        let name = view.column(Kind::ComputeResource, "name").expect("a column");
+        assert!(view.objects(Kind::ComputeResource).all(|object| object.get(name) == Property::Unknown));
     }
 }

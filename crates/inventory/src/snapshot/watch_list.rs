@@ -36,8 +36,8 @@ struct WatchListState {
     paths: HashMap<PathKey, PathEntry>,
     /// Objects that are watched one by one.
     individual: BTreeSet<MoRef>,
-    /// When the first path of the next group was wanted.
-    since: Option<Instant>,
+    /// When the next group of wanted paths goes to vSphere.
+    due: Option<Instant>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +47,8 @@ struct PathEntry {
     misses: u64,
     /// Bytes of one value, as far as seen.
     weight: usize,
+    /// Readers that want it watched whatever is asked for.
+    pins: usize,
 }
 
 /// How far a path has come.
@@ -97,7 +99,7 @@ impl WatchList {
         if !state.paths.contains_key(&key) && !state.make_room(window, now) {
             return;
         }
-        let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0 };
+        let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0 };
         let entry = state.paths.entry(key).or_insert(first);
         let before = std::mem::replace(&mut entry.asked, now);
         entry.misses += 1;
@@ -114,7 +116,7 @@ impl WatchList {
         };
         if ready {
             entry.stage = WatchStage::Wanted;
-            state.since.get_or_insert(now);
+            state.due.get_or_insert(now + GATHER);
             self.wanted.notify_one();
         }
     }
@@ -134,7 +136,7 @@ impl WatchList {
             }
         }
         if state.individual.len() > before {
-            state.since.get_or_insert(now);
+            state.due.get_or_insert(now + GATHER);
             self.wanted.notify_one();
         }
     }
@@ -159,10 +161,15 @@ impl WatchList {
     /// Waits until a group is due.
     pub async fn due(&self) {
         loop {
-            let since = self.state().since;
-            match since {
-                Some(since) => return tokio::time::sleep_until((since + GATHER).into()).await,
-                None => self.wanted.notified().await,
+            let due = self.state().due;
+            let Some(due) = due else {
+                self.wanted.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => return,
+                // It may be due earlier now.
+                () = self.wanted.notified() => {}
             }
         }
     }
@@ -170,7 +177,7 @@ impl WatchList {
     /// Takes the wanted paths, each with the bytes that one value has. They count as watched from now on.
     pub fn take_wanted(&self) -> Vec<(PathKey, usize)> {
         let mut state = self.state();
-        state.since = None;
+        state.due = None;
         let wanted = state.paths.iter_mut().filter(|(_, entry)| entry.stage == WatchStage::Wanted);
         let mut taken: Vec<_> = wanted
             .map(|(key, entry)| {
@@ -180,6 +187,38 @@ impl WatchList {
             .collect();
         taken.sort();
         taken
+    }
+
+    /// Has these paths watched from now on, until each is unpinned as often as it was pinned. What must never be watched is not,
+    /// and what is always watched needs no pin.
+    pub fn pin(&self, keys: &[PathKey], now: Instant) {
+        let mut state = self.state();
+        let mut is_new = false;
+        for key in keys.iter().filter(|key| is_worth_a_pin(key)) {
+            let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0 };
+            let entry = state.paths.entry(key.clone()).or_insert(first);
+            entry.pins += 1;
+            if matches!(entry.stage, WatchStage::Asked | WatchStage::Full(_)) {
+                entry.stage = WatchStage::Wanted;
+                is_new = true;
+            }
+        }
+        if is_new {
+            // A reader that pins paths names all it wants: there is nothing to gather.
+            state.due = Some(state.due.map_or(now, |due| due.min(now)));
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Takes back a pin of each of these paths. From now on they are forgotten like others.
+    pub fn unpin(&self, keys: &[PathKey], now: Instant) {
+        let mut state = self.state();
+        for key in keys {
+            if let Some(entry) = state.paths.get_mut(key).filter(|entry| entry.pins > 0) {
+                entry.pins -= 1;
+                entry.asked = now;
+            }
+        }
     }
 
     /// Notes that a path is not watched after all.
@@ -205,6 +244,7 @@ impl WatchList {
         self.state().paths.retain(|key, entry| {
             let asked = now.saturating_duration_since(entry.asked);
             let keep = match entry.stage {
+                _ if entry.pins > 0 => true,
                 WatchStage::Watched => idle(key).is_none_or(|idle| idle.min(asked) <= ttl),
                 WatchStage::Wanted => true,
                 WatchStage::Asked | WatchStage::Full(_) | WatchStage::Never => asked <= 2 * ttl,
@@ -243,12 +283,18 @@ impl WatchListState {
     fn make_room(&mut self, window: Duration, now: Instant) -> bool {
         if self.paths.len() >= MOST {
             self.paths.retain(|_, entry| {
-                !matches!(entry.stage, WatchStage::Asked | WatchStage::Never)
+                entry.pins > 0
+                    || !matches!(entry.stage, WatchStage::Asked | WatchStage::Never)
                     || now.saturating_duration_since(entry.asked) <= window / 8
             });
         }
         self.paths.len() < MOST
     }
+}
+
+/// Whether a pin has an effect on a path.
+fn is_worth_a_pin(key: &PathKey) -> bool {
+    !base::is_never_watched(&key.kind, &key.path) && !base::is_always_watched(&key.kind, &key.path)
 }
 
 /// Paths by type, as a filter takes them.
@@ -328,6 +374,38 @@ mod tests {
         assert_eq!(wanted(&watch_list), [""; 0]);
         watch_list.missed("VirtualMachine", NET, now + 2 * HOUR);
         assert_eq!(wanted(&watch_list), ["VirtualMachine.guest.net"]);
+    }
+
+    #[test]
+    fn what_is_pinned_is_wanted_at_once_and_stays_until_some_time_after_the_last_pin() {
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
+        let keys = [NET, "name", "config"].map(|path| PathKey::new("VirtualMachine", path));
+        watch_list.pin(&keys, now);
+        watch_list.pin(&keys, now);
+        assert_eq!(wanted(&watch_list), ["VirtualMachine.guest.net"], "neither what is always watched, nor what is never");
+        let unasked = |now: Instant| watch_list.sweep(now, |_| Some(9 * HOUR));
+        watch_list.unpin(&keys, now);
+        assert_eq!(unasked(now + 9 * HOUR), [], "one pin is left");
+        watch_list.unpin(&keys, now + 9 * HOUR);
+        assert_eq!(unasked(now + 10 * HOUR), [], "it is not forgotten at once");
+        assert_eq!(unasked(now + 11 * HOUR), [PathKey::new("VirtualMachine", NET)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pin_does_not_wait_for_others() {
+        let watch_list = Arc::new(WatchList::new(HOUR));
+        let start = tokio::time::Instant::now();
+        watch_list.missed("VirtualMachine", "guest.disk", start.into_std());
+        watch_list.missed("VirtualMachine", "guest.disk", start.into_std());
+        let waiting = tokio::spawn({
+            let watch_list = Arc::clone(&watch_list);
+            async move { watch_list.due().await }
+        });
+        tokio::task::yield_now().await;
+        watch_list.pin(&[PathKey::new("VirtualMachine", NET)], start.into_std());
+        waiting.await.expect("no panic");
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(wanted(&watch_list).len(), 2);
     }
 
     #[test]

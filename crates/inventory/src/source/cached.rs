@@ -10,9 +10,11 @@ use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::Direct;
-use crate::border::{Inventory, Kind, ObjectName, Performance, Reached, ReadError, Reading, Row, Services};
+use crate::border::{Inventory, Kind, ObjectName, Performance, Pinned, Reached, ReadError, Reading, Row, Services, View};
 use crate::retrieve::{Retriever, subject};
-use crate::snapshot::{CacheSettings, Flights, Follower, Lookup, RowReader, Snapshot, SnapshotStore, is_never_watched, weight};
+use crate::snapshot::{
+    CacheSettings, Flights, Follower, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
+};
 
 /// One vSphere host, whose changes are followed.
 pub struct Cached {
@@ -238,6 +240,14 @@ impl Inventory for Cached {
             let mut rows = self.read(std::slice::from_ref(object), &[paths, &[via]].concat()).await?;
             Ok(Reached::of(rows.pop(), via))
         })
+    }
+
+    fn view(&self) -> Option<View> {
+        self.store.view(Instant::now())
+    }
+
+    fn pin(&self, kind: Kind, paths: &[&str]) -> Pinned {
+        Pinned::new(PathPin::new(Arc::clone(&self.store), kind, paths))
     }
 
     fn about(&self) -> Reading<'_, Struct> {

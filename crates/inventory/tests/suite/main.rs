@@ -1,0 +1,4 @@
+//! The tests of the inventory at simulated vSphere hosts: one binary, a module per subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod view;
