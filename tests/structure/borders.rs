@@ -17,10 +17,10 @@ const ROOT: &str = "module";
 const FOR_ACTIONS: &[(&str, &str)] = &[
     ("vpoller-worker::actions", "actions share their tools"),
     ("vpoller-worker::failure", "what a request is refused with"),
-    ("vpoller-worker::row", "the row of the method that is carried out"),
+    ("vpoller-worker::method", "the row of the method that is carried out"),
     ("vpoller-wire", "requests, and texts for replies"),
     ("vpoller-inventory::border", "questions and answers"),
-    ("vpoller-worker::seen", "short texts for errors"),
+    ("vpoller-worker::log_limits", "short texts for errors"),
 ];
 
 /// Items of `vpoller-vsphere` that an action may name: values, and what describes performance counters.
