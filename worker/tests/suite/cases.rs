@@ -23,8 +23,8 @@ use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::methods::METHODS;
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
-use crate::memory::Memory;
 use crate::snapshot::{Followed, quick};
+use crate::support::inventory::Memory;
 
 pub const HOST: &str = "vc01.example.org";
 

@@ -8,7 +8,7 @@ use vpoller_wire::{Outcome, split_outcome};
 use vpoller_worker::methods::METHODS;
 
 use crate::cases::{HOST, answer, dispatcher};
-use crate::memory::Memory;
+use crate::support::inventory::Memory;
 
 /// The words of a command line, with double quotes around those that hold blanks.
 fn words(line: &str) -> Vec<String> {

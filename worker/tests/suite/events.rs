@@ -9,7 +9,7 @@ use vpoller_testkit::{Bed, Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
 
-use crate::calls::Desk;
+use crate::request_costs::Desk;
 
 fn happen(simulator: &Simulator, event: &Json) -> i64 {
     simulator.page("POST", "/event", &event.to_string())["key"].as_i64().unwrap()

@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use vpoller_testkit::process::run;
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
-use crate::relay::Relay;
-use crate::worker::{Home, SOON, program};
+use crate::support::proxies::Relay;
+use crate::support::worker::{Home, SOON, program};
 
 /// Prints the names in a result, or the reason why there is none. Sleeps when it is told to.
 const SCRIPT: &str = r#"#!/usr/bin/python3

@@ -13,7 +13,7 @@ use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::{Dispatcher, Executors, Step};
 
 use crate::cases::answer;
-use crate::memory::Memory;
+use crate::support::inventory::Memory;
 
 /// A vSphere host that answers `about` like any other and misbehaves when objects are listed.
 struct Odd {

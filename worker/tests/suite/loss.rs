@@ -13,7 +13,7 @@ use vpoller_worker::Registered;
 
 use crate::cases::{HOST, registered};
 use crate::snapshot::{Followed, quick};
-use crate::worker::SOON;
+use crate::support::worker::SOON;
 
 const VM: Option<&str> = Some("vm01.example.org");
 const POWER: &str = "runtime.powerState";

@@ -1,8 +1,9 @@
 //! The worker's tests: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-mod calls;
 mod cases;
+mod counters_at_the_simulator;
+mod counters_scheduled;
 mod docs;
 mod esxi;
 mod events;
@@ -11,15 +12,10 @@ mod learning;
 mod limits;
 mod local;
 mod loss;
-mod memory;
 mod model;
-mod perf;
 mod program;
-mod relay;
-mod scheduler;
-mod scheduling;
+mod request_costs;
 mod snapshot;
 mod sockets;
-mod statistics;
+mod support;
 mod table;
-mod worker;

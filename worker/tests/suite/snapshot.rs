@@ -10,7 +10,7 @@ use vpoller_testkit::{Bed, SimOptions, Simulator};
 use vpoller_worker::{Dispatcher, Executors, Registered};
 
 use crate::cases::{HOST, answer, registered};
-use crate::worker::SOON;
+use crate::support::worker::SOON;
 
 /// An agent that follows a vSphere host.
 pub struct Followed {

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 use vpoller_wire::control::Control;
 
-use crate::relay::{Backend, Relay};
-use crate::worker::{Home, SOON};
+use crate::support::proxies::{Backend, Relay};
+use crate::support::worker::{Home, SOON};
 
 fn get(host: &str, name: &str) -> Json {
     json!({"method": "vm.get", "hostname": host, "name": name, "properties": ["runtime.powerState"]})

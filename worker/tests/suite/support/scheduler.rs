@@ -9,7 +9,7 @@ use vpoller_inventory::perf::{Clock, SamplingStatus, Scheduler};
 use vpoller_inventory::{Performance, SampleQuery, SampleResult, Window};
 use vpoller_vsphere::{Metric, MoRef, PerfQuery, Series};
 
-use crate::statistics::Statistics;
+use crate::support::counters::Statistics;
 
 pub const REAL_TIME: Window = Window { interval: 20, real_time: true, samples: 1 };
 pub const PAST_DAY: Window = Window { interval: 300, real_time: false, samples: 1 };

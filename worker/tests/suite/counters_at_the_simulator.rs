@@ -13,7 +13,7 @@ use vpoller_vsphere::{Client, Config, Metric, MoRef, SecretString, Series, Tls};
 use vpoller_worker::{Dispatcher, Executors};
 
 use crate::cases::answer;
-use crate::statistics::TIME;
+use crate::support::counters::TIME;
 
 const HOST: &str = "vc01.example.org";
 const REAL_TIME: Window = Window { interval: 20, real_time: true, samples: 1 };

@@ -7,8 +7,8 @@ use std::time::Duration;
 use vpoller_inventory::{Performance, SampleQuery, Window, perf::Scheduler};
 use vpoller_vsphere::{Error, Metric, PerfQuery};
 
-use crate::scheduling::{Bench, MEMORY, PAST_DAY, READY, REAL_TIME, USAGE, bench, bench_of, holds, seconds, value, vm};
-use crate::statistics::fault;
+use crate::support::counters::fault;
+use crate::support::scheduler::{Bench, MEMORY, PAST_DAY, READY, REAL_TIME, USAGE, bench, bench_of, holds, seconds, value, vm};
 
 #[tokio::test(start_paused = true)]
 async fn requests_at_the_same_time_share_calls() {

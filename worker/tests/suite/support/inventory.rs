@@ -15,7 +15,7 @@ use vpoller_inventory::{
 };
 use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
-use crate::statistics::{Statistics, TIME};
+use crate::support::counters::{Statistics, TIME};
 
 /// Objects with their values, in the order of the file.
 pub struct Memory {

@@ -7,7 +7,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
 use zmq::{Context, Socket};
 
-use crate::worker::SOON;
+use crate::support::worker::SOON;
 
 /// A ROUTER for clients and a DEALER for workers, whole messages from one to the other.
 pub struct Relay {
