@@ -6,13 +6,11 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{Process, workspace};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a mistake leads to.
 #[derive(Clone, Copy)]
@@ -27,7 +25,7 @@ enum Said {
 use Said::{Line, Log, Usage};
 
 /// Files for the mistakes, and whom the programs run as.
-struct Bed {
+struct Installation {
     folder: TempDir,
     /// Holds a port and a database.
     _port: TcpListener,
@@ -39,14 +37,14 @@ struct Bed {
 const HOLD: &str = "import sqlite3, sys, time\ndb = sqlite3.connect(sys.argv[1])\ndb.execute('BEGIN EXCLUSIVE')\n\
     print('held', flush=True)\ntime.sleep(1000)\n";
 
-impl Bed {
+impl Installation {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap();
         let number = port.local_addr().unwrap().port();
         let path = |name: &str| folder.path().join(name);
         let sqlite = |name: &str, sql: &str| {
-            let done = process::run(command("sqlite3", &[path(name).to_str().unwrap(), sql]), LIMIT);
+            let done = process::run(command("sqlite3", &[path(name).to_str().unwrap(), sql]), SLOW);
             assert_eq!(done.code, 0, "{}", done.stderr);
             fs::set_permissions(path(name), Permissions::from_mode(0o600)).unwrap();
         };
@@ -95,7 +93,7 @@ impl Bed {
         fs::set_permissions(path("secret.conf"), Permissions::from_mode(0o000)).unwrap();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
         let mut holder = Process::spawn(command("python3", &["-c", HOLD, path("locked.db").to_str().unwrap()]));
-        holder.wait_for_line("held", LIMIT);
+        holder.wait_for_line("held", SLOW);
         Self { folder, _port: port, _holder: holder, port: number }
     }
 
@@ -130,7 +128,7 @@ impl Bed {
             command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program);
         }
         command.args(words).env_remove("COLUMNS");
-        process::run(command, LIMIT)
+        process::run(command, SLOW)
     }
 }
 
@@ -144,7 +142,7 @@ fn command(program: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Command line, exit code, what is said. What stands for file, port and user: see [`Bed::run`].
+/// Command line, exit code, what is said. What stands for file, port and user: see [`Installation::run`].
 const MISTAKES: &[(&str, i32, Said)] = &[
     // The daemons' command lines.
     ("vpoller-proxy", 1, Usage("say start, stop or status")),
@@ -371,15 +369,15 @@ fn fault(done: &Finished, code: i32, said: Said) -> Option<&'static str> {
 
 #[test]
 fn every_mistake_is_told_and_changes_nothing() {
-    let bed = Bed::new();
-    let mut before = bed.state();
+    let installation = Installation::new();
+    let mut before = installation.state();
     let mut wrong = Vec::new();
     for (line, code, said) in MISTAKES {
-        let done = bed.run(line);
+        let done = installation.run(line);
         if let Some(fault) = fault(&done, *code, *said) {
             wrong.push(format!("{line}: {fault}: {} {}\n{}", done.code, done.stdout, done.stderr));
         }
-        let after = bed.state();
+        let after = installation.state();
         if after != before {
             wrong.push(format!("{line}: changed a file"));
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use vpoller_testkit::client::Client;
+use vpoller_testkit::wait::{SLOW, SOON};
 use vpoller_testkit::{Host, Process, SimOptions, Simulator, Stack, ports, process, wait_until};
 
 /// A first attempt must be answered in this time, whatever fails meanwhile.
@@ -52,10 +53,10 @@ fn under_load(stack: &mut Stack, host: &str, failure: impl FnOnce(&mut Stack)) -
             })
             .collect();
         let stopped = || clients.iter().any(thread::ScopedJoinHandle::is_finished);
-        wait_until(Duration::from_secs(30), "everybody's first answers", || everybody(5) || stopped());
+        wait_until(SOON, "everybody's first answers", || everybody(5) || stopped());
         failure(stack);
         let goal: usize = answered.iter().map(|client| client.load(Ordering::Relaxed)).max().unwrap_or(0) + 20;
-        wait_until(Duration::from_secs(30), "everybody's answers after the failure", || everybody(goal) || stopped());
+        wait_until(SOON, "everybody's answers after the failure", || everybody(goal) || stopped());
         done.store(true, Ordering::Relaxed);
         clients.into_iter().map(|client| client.join().expect("a client's first attempt failed")).max().unwrap_or_default()
     })
@@ -123,7 +124,7 @@ fn a_proxy_that_is_back_while_a_worker_connects_anew_gets_it_back() {
     stack.start_worker(&["-d", "--concurrency", "1"]);
     stack.wait_for_workers(1);
     stack.proxy = None;
-    stack.workers[0].process.wait_for_line(" anew", Duration::from_secs(20));
+    stack.workers[0].process.wait_for_line(" anew", SOON);
     stack.start_proxy();
     stack.wait_for_workers(1);
     assert_own(&stack.ask(&question(&host.name, "vm-00001")), "vm-00001");
@@ -140,7 +141,7 @@ fn changed_hosts_cost_no_answer_about_others() {
         logins = Some(simulator.calls_of("Login"));
         let says = |stack: &Stack, part: &str| {
             let what = format!("{part:?} about the other host");
-            wait_until(Duration::from_secs(20), &what, || {
+            wait_until(SOON, &what, || {
                 // Both workers, whichever the proxy prefers, have to have noticed.
                 let agents = |worker: &vpoller_testkit::stack::Worker| worker.status()["result"]["vsphere_agents"].to_string();
                 let known = part != "Unknown or missing agent name";
@@ -208,9 +209,7 @@ fn a_hanging_vcenter_delays_nobody_else() {
         assert_eq!(answered.load(Ordering::Relaxed), 0, "the live vCenter's answers came after those of the one that hangs");
     });
     dead.process().signal(libc::SIGCONT);
-    wait_until(Duration::from_secs(60), "the vCenter that woke up", || {
-        stack.ask(&processes(&hosts[0].name, 5000))["success"] == json!(0)
-    });
+    wait_until(SLOW, "the vCenter that woke up", || stack.ask(&processes(&hosts[0].name, 5000))["success"] == json!(0));
 }
 
 /// Each way to stop a worker ends it within a few seconds, with exit code 0 and its session logged out.
@@ -259,16 +258,16 @@ fn a_worker_serves_behind_a_relay_that_knows_nothing() {
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-c", RELAY, &front, &back]);
     let mut relay = Process::spawn(command);
-    relay.wait_for_line("ready", Duration::from_secs(20));
+    relay.wait_for_line("ready", SOON);
     let mut stack = Stack::without_proxy(std::slice::from_ref(&host));
     stack.start_worker_behind(&back, &["--concurrency", "2"]);
     let mut client = Client::new(front);
     // Longer than any silence after which a worker of ours gives up a proxy of ours.
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(8) {
+    wait_until(SOON, "eight seconds of answers", || {
         assert_own(&client.ask(&question(&host.name, "vm01.example.org"), PATIENCE), "vm01.example.org");
-        thread::sleep(Duration::from_millis(200));
-    }
+        started.elapsed() >= Duration::from_secs(8)
+    });
 }
 
 /// Messages that are none, by what is wrong with them.

@@ -2,16 +2,15 @@
 //! options and management methods, the properties that were polled then.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until};
 
 use crate::interop::machine::on_own_machine;
 
-const SOON: Duration = Duration::from_secs(20);
 const HOST: &str = "vc01-test.example.org";
 
 fn management(port: u16, method: &str) -> Value {

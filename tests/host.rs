@@ -9,6 +9,7 @@ use peer::Peer;
 use program::{Host, PROFILES};
 use serde_json::Value;
 use tempfile::TempDir;
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{ports, workspace};
 
 /// An address where nobody listens.
@@ -380,7 +381,7 @@ fn a_library_with_the_loaders_name_is_not_taken_for_it() {
     fs::write(&source, "void load_modules(void) {}\nvoid zbx_logs_free(void) {}\n").unwrap();
     let mut command = std::process::Command::new("cc");
     command.args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source);
-    assert_eq!(vpoller_testkit::process::run(command, std::time::Duration::from_secs(60)).code, 0);
+    assert_eq!(vpoller_testkit::process::run(command, SLOW).code, 0);
     // Were it believed, the answer would be 1, and the host would refuse the module.
     let host = Host::new('E').variable("LD_PRELOAD", library.to_string_lossy());
     assert_eq!(host.item("vpoller.echo|x"), "s x");

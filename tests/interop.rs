@@ -4,20 +4,17 @@ pub(crate) mod machine;
 pub(crate) mod page;
 
 use std::process::Command;
-use std::time::Duration;
 
 use machine::{Machine, PYTHON, RUBY, last_json, on_own_machine, with_package};
 use page::{blocks, programs};
 use serde_json::{Value, json};
 use vpoller_testkit::certificates::Authority;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::{SLOW, SOON};
 use vpoller_testkit::{Host, Process, SimOptions, Simulator, Stack, ports, workspace};
 use vpoller_wire::Request;
 use vpoller_wire::client::VPollerClient;
 
-const SOON: Duration = Duration::from_secs(20);
-/// For scripts that start many programs, on a machine that has much else to do.
-const LIMIT: Duration = Duration::from_secs(60);
 const SILENCE: &str = r#"{"success": 1, "msg": "Did not receive response, aborting..."}"#;
 
 /// Debian's Python, ready to run one of the scripts in `tests/interop/`.
@@ -29,7 +26,7 @@ fn python(script: &str, arguments: &[&str]) -> Command {
 
 #[track_caller]
 fn run(command: Command) -> String {
-    let Finished { code, stdout, stderr } = process::run(command, LIMIT);
+    let Finished { code, stdout, stderr } = process::run(command, SLOW);
     assert_eq!(code, 0, "{stdout}{stderr}");
     stdout
 }
@@ -159,7 +156,7 @@ fn the_python_client_counts_attempts_and_drops_late_replies() {
     let tests = workspace::root().join("contrib/python/tests");
     let mut command = Command::new(PYTHON);
     command.args(["-W", "error", "-m", "unittest", "discover", "-s"]).arg(tests);
-    let Finished { code, stderr, .. } = process::run(with_package(command), LIMIT);
+    let Finished { code, stderr, .. } = process::run(with_package(command), SLOW);
     assert!(code == 0 && !stderr.contains("Ran 0 tests"), "{stderr}");
 }
 

@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{wait_until, workspace};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// Every crate whose code may be in `vpoller.so`. A new name means more code in every process of Zabbix: is it worth that?
 const CRATES: [&str; 23] = [
@@ -48,7 +46,7 @@ const LIBRARIES: [&str; 5] = ["libc.so", "libgcc_s.so", "libm.so", "libstdc++.so
 fn output(program: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(workspace::root());
-    let Finished { code, stdout, stderr } = process::run(command, LIMIT);
+    let Finished { code, stdout, stderr } = process::run(command, SLOW);
     assert_eq!(code, 0, "{program} {arguments:?}: {stderr}");
     stdout
 }
@@ -115,7 +113,7 @@ fn libzmq_was_built_with_curve_and_keepalive() {
     server.recv_multipart(0).unwrap();
     let port: u16 = endpoint.rsplit(':').next().unwrap().parse().unwrap();
     // The timer is that of unacknowledged data at first.
-    wait_until(LIMIT, "a keepalive timer on the connection", || has_keepalive_timer(port));
+    wait_until(SLOW, "a keepalive timer on the connection", || has_keepalive_timer(port));
 }
 
 /// Whether the kernel runs a keepalive timer (kind 2) on a connection to that port.

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use vpoller_testkit::process::{self, Process};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, http, ports, wait_for, workspace};
 
 use crate::interop::page::programs;
 
-const LIMIT: Duration = Duration::from_secs(60);
 const VM: &str = "vm01.example.org";
 
 /// A program of Prometheus; `None`, and a line that says why, where `make setup` could not get it (never so on Debian 12).
@@ -27,14 +26,14 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// A proxy and a worker that have answered one request and refused another; the addresses of their pages.
-struct Bed {
+struct Daemons {
     _simulator: Simulator,
     stack: Stack,
     host: String,
     pages: [String; 2],
 }
 
-impl Bed {
+impl Daemons {
     fn start() -> Self {
         let simulator = Simulator::start(&SimOptions::default());
         let host = Host::at(simulator.address());
@@ -53,16 +52,16 @@ impl Bed {
 #[test]
 fn promtool_finds_nothing_wrong_with_the_metrics() {
     let Some(promtool) = program("promtool") else { return };
-    let bed = Bed::start();
+    let daemons = Daemons::start();
     let folder = tempfile::tempdir().unwrap();
-    for page in &bed.pages {
+    for page in &daemons.pages {
         let (status, text) = http::get(&format!("{page}/metrics"));
         assert_eq!(status, 200);
         let file = folder.path().join("metrics");
         fs::write(&file, &text).unwrap();
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "exec \"$0\" check metrics <\"$1\""]).arg(&promtool).arg(&file);
-        let done = process::run(command, LIMIT);
+        let done = process::run(command, SLOW);
         assert_eq!((done.code, done.stdout.as_str(), done.stderr.as_str()), (0, "", ""), "{text}");
     }
 }
@@ -73,7 +72,7 @@ fn promtool(arguments: &[&str], file: &Path) -> bool {
     let Some(promtool) = program("promtool") else { return false };
     let mut command = Command::new(promtool);
     command.args(arguments).arg(file);
-    let done = process::run(command, LIMIT);
+    let done = process::run(command, SLOW);
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
     true
 }
@@ -84,8 +83,8 @@ fn alerts_are_rules_about_metrics_that_exist() {
     if !promtool(&["check", "rules"], &path) {
         return;
     }
-    let bed = Bed::start();
-    let shown: Vec<String> = bed.pages.iter().map(|page| http::get(&format!("{page}/metrics")).1).collect();
+    let daemons = Daemons::start();
+    let shown: Vec<String> = daemons.pages.iter().map(|page| http::get(&format!("{page}/metrics")).1).collect();
     let rules = fs::read_to_string(path).unwrap();
     let names: BTreeSet<&str> = rules
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -112,10 +111,10 @@ fn the_configuration_on_the_page_is_one() {
 #[test]
 fn prometheus_scrapes_both_daemons() {
     let Some(prometheus) = program("prometheus") else { return };
-    let bed = Bed::start();
+    let daemons = Daemons::start();
     let folder = tempfile::tempdir().unwrap();
     let [port] = ports::free();
-    let targets = bed.pages.each_ref().map(|page| page.trim_start_matches("http://").to_owned());
+    let targets = daemons.pages.each_ref().map(|page| page.trim_start_matches("http://").to_owned());
     let config = json!({
         "global": {"scrape_interval": "1s"},
         "scrape_configs": [{"job_name": "vpoller", "static_configs": [{"targets": targets}]}],
@@ -128,14 +127,14 @@ fn prometheus_scrapes_both_daemons() {
         .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let mut server = Process::spawn(command);
-    server.wait_for_line("Server is ready to receive web requests", LIMIT);
+    server.wait_for_line("Server is ready to receive web requests", SLOW);
     let value = |query: &str| {
         let (_, text) = http::get(&format!("http://127.0.0.1:{port}/api/v1/query?query={}", escaped(query)));
         // Chunks of HTTP/1.1 cannot come to a client of 1.0.
         let answer: Value = serde_json::from_str(&text).ok()?;
         answer["data"]["result"].get(0)?["value"][1].as_str().map(str::to_owned)
     };
-    let host = &bed.host;
+    let host = &daemons.host;
     for (query, wanted) in [
         ("sum(up)".to_owned(), "2"),
         ("vpoller_proxy_received_total".to_owned(), "2"),
@@ -145,7 +144,7 @@ fn prometheus_scrapes_both_daemons() {
         (format!("vpoller_worker_agent_vsphere_soap_calls_total{{host=\"{host}\",method=\"Login\"}}"), "1"),
         (format!("sum(vpoller_worker_agent_vsphere_soap_bytes_in_total{{host=\"{host}\"}}) > bool 1000"), "1"),
     ] {
-        wait_for(LIMIT, &query, || value(&query).filter(|found| found == wanted));
+        wait_for(SLOW, &query, || value(&query).filter(|found| found == wanted));
     }
 }
 
@@ -157,7 +156,7 @@ fn readiness_follows_the_agents() {
     let url = stack.workers[0].status()["result"]["http"].as_str().unwrap().to_owned();
     let question = json!({"method": "vm.get", "hostname": host.name, "name": VM, "properties": ["name"]});
     let ready = |wanted: u16, text: &str| {
-        wait_for(LIMIT, text, || {
+        wait_for(SLOW, text, || {
             // Whatever it answers; an agent notices by the questions at the latest.
             let _ = stack.ask(&question);
             let (status, found) = http::get(&format!("{url}/readyz"));
@@ -172,13 +171,13 @@ fn readiness_follows_the_agents() {
 
 #[test]
 fn no_page_tells_a_secret() {
-    let bed = Bed::start();
+    let daemons = Daemons::start();
     let guest = json!({
-        "method": "vm.process.get", "hostname": bed.host, "name": VM, "username": "root", "password": "gu3st-s3cret",
+        "method": "vm.process.get", "hostname": daemons.host, "name": VM, "username": "root", "password": "gu3st-s3cret",
         "properties": ["cmdLine"],
     });
-    assert_eq!(bed.stack.ask(&guest)["success"], 1, "the password is wrong");
-    for page in &bed.pages {
+    assert_eq!(daemons.stack.ask(&guest)["success"], 1, "the password is wrong");
+    for page in &daemons.pages {
         for path in ["status", "metrics", "readyz", "healthz"] {
             let (_, text) = http::get(&format!("{page}/{path}"));
             for secret in ["p4ssw0rd", "gu3st-s3cret", "vmware_soap_session"] {

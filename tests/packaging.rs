@@ -11,13 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{Host, Stack, ports, workspace};
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 /// The programs and the module of this build as a release folder has them, less what only debuggers read.
 fn release() -> &'static Path {
@@ -88,7 +86,7 @@ impl Configured {
 #[track_caller]
 fn output(command: &mut Command) -> String {
     let words = format!("{command:?}");
-    let Finished { code, stdout, stderr } = process::run(std::mem::replace(command, Command::new("true")), LIMIT);
+    let Finished { code, stdout, stderr } = process::run(std::mem::replace(command, Command::new("true")), SLOW);
     assert_eq!(code, 0, "{words}\n{stdout}{stderr}");
     stdout
 }

@@ -23,17 +23,19 @@ fn power_state(host: &str) -> String {
     format!("vpoller[vm.get, {host}, ns01.example.org, runtime.powerState]")
 }
 
-struct Bed {
-    stack: Stack,
-    host: String,
+/// A vSphere host and vPoller, for the module in a Zabbix program to ask.
+pub struct Monitored {
+    pub stack: Stack,
+    pub host: String,
     _simulator: Simulator,
 }
 
-impl Bed {
-    fn start() -> Self {
-        let simulator = Simulator::start(&SimOptions::default());
+impl Monitored {
+    /// `vms` are virtual machines beside those of the documents.
+    pub fn start(vms: usize, workers: usize) -> Self {
+        let simulator = Simulator::start(&SimOptions { vms, ..SimOptions::default() });
         let host = Host::at(simulator.address());
-        Self { stack: Stack::start(std::slice::from_ref(&host), 1), host: host.name, _simulator: simulator }
+        Self { stack: Stack::start(std::slice::from_ref(&host), workers), host: host.name, _simulator: simulator }
     }
 
     fn setting(&self, series: Series) -> Setting {
@@ -47,12 +49,12 @@ fn module_conf(endpoint: &str) -> String {
 
 #[test]
 fn agent_tests_a_key() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     Series::each(|series| {
-        let setting = bed.setting(series);
-        let done = setting.agent_test(&power_state(&bed.host));
+        let setting = monitored.setting(series);
+        let done = setting.agent_test(&power_state(&monitored.host));
         assert!(done.stdout.contains(&format!("|{VALUE}]")), "{series:?}: {done:?}");
-        for (key, cause) in mistakes(&bed.host) {
+        for (key, cause) in mistakes(&monitored.host) {
             let done = setting.agent_test(&key);
             let message = done.stdout.split_once("[m|ZBX_NOTSUPPORTED]").map(|(_, message)| message);
             assert!(message.is_some_and(|message| message.contains(cause)), "{series:?} {key}: {done:?}");
@@ -63,19 +65,19 @@ fn agent_tests_a_key() {
 /// Every example on the page about Zabbix gets a value.
 #[test]
 fn keys_of_the_page_about_zabbix_work() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     let page = std::fs::read_to_string(workspace::root().join("docs/zabbix.md")).expect("the page");
     let keys: Vec<String> = page
         .lines()
         .filter(|line| line.starts_with("    vpoller") && !line.contains('<'))
         .map(|key| {
-            let key = key.trim().replace("vc01.example.org", &bed.host);
+            let key = key.trim().replace("vc01.example.org", &monitored.host);
             key.replace("{$GUEST.USER}", "root").replace("{$GUEST.PASSWORD}", "p4ssw0rd")
         })
         .collect();
     assert!(keys.len() > 10, "{keys:?}");
     Series::each(|series| {
-        let agent = bed.setting(series).agent("");
+        let agent = monitored.setting(series).agent("");
         for key in &keys {
             let answer = agent.get(key);
             assert!(!answer.is_empty() && !answer.starts_with("ZBX_NOTSUPPORTED"), "{series:?} {key}: {answer}");
@@ -85,24 +87,24 @@ fn keys_of_the_page_about_zabbix_work() {
 
 #[test]
 fn agent_daemon_answers_and_says_what_is_wrong() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     Series::each(|series| {
-        let mut agent = bed.setting(series).agent("");
+        let mut agent = monitored.setting(series).agent("");
         assert!(agent.log().contains("loaded modules: "), "{}", agent.log());
-        assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?}: {}", agent.log());
-        for (key, cause) in mistakes(&bed.host) {
+        assert_eq!(agent.get(&power_state(&monitored.host)), VALUE, "{series:?}: {}", agent.log());
+        for (key, cause) in mistakes(&monitored.host) {
             let answer = agent.get(&key);
             assert!(answer.starts_with("ZBX_NOTSUPPORTED") && answer.contains(cause), "{series:?} {key}: {answer}");
         }
         assert_eq!(agent.get("vpoller.echo[\"a, b\",unique]"), "a, b");
         assert_eq!(agent.get("vpoller.status[status]"), "running");
         assert_eq!(agent.get("vpoller.status[counters.expired.waiting]"), "0");
-        assert_eq!(agent.get(&format!("vpoller.status[agents.{0}.state,{0}]", bed.host)), "connected");
+        assert_eq!(agent.get(&format!("vpoller.status[agents.{0}.state,{0}]", monitored.host)), "connected");
         let whole: serde_json::Value = serde_json::from_str(&agent.get("vpoller.status[,@worker]")).expect("a document");
-        assert_eq!(whole["agents"][0]["host"], bed.host.as_str());
+        assert_eq!(whole["agents"][0]["host"], monitored.host.as_str());
         let missing = agent.get("vpoller.status[nobody]");
         assert_eq!(missing, "ZBX_NOTSUPPORTED: The status of the proxy has no member nobody", "{series:?}");
-        assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?} after mistakes");
+        assert_eq!(agent.get(&power_state(&monitored.host)), VALUE, "{series:?} after mistakes");
         assert!(agent.process.is_running());
         agent.process.signal(libc::SIGTERM);
         assert!(agent.process.wait_exit(Duration::from_secs(10)).success());
@@ -124,13 +126,13 @@ fn agent_survives_a_vpoller_that_is_down() {
 
 #[test]
 fn many_requests_at_once_get_their_own_answers() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     let machines = ["vm01.example.org", "vm02.example.org", "vm03.example.org", "ns01.example.org"];
     Series::each(|series| {
-        let agent = bed.setting(series).agent("");
+        let agent = monitored.setting(series).agent("");
         std::thread::scope(|scope| {
             for name in machines {
-                let (agent, host) = (&agent, &bed.host);
+                let (agent, host) = (&agent, &monitored.host);
                 scope.spawn(move || {
                     for _ in 0..10 {
                         let answer = agent.get(&format!("vpoller[vm.get,{host},{name},name]"));
@@ -144,12 +146,12 @@ fn many_requests_at_once_get_their_own_answers() {
 
 #[test]
 fn lone_proxy_stores_values_and_messages() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     Series::each(|series| {
-        let mistakes = mistakes(&bed.host);
-        let good = power_state(&bed.host);
+        let mistakes = mistakes(&monitored.host);
+        let good = power_state(&monitored.host);
         let keys: Vec<&str> = std::iter::once(good.as_str()).chain(mistakes.iter().map(|(key, _)| key.as_str())).collect();
-        let mut proxy = bed.setting(series).proxy(&keys, "");
+        let mut proxy = monitored.setting(series).proxy(&keys, "");
         let value = proxy.wait_for(0, "value of the good item", |row| row.item == 0);
         assert!(value.supported && value.value == VALUE, "{series:?}: {value:?}");
         for (index, (key, cause)) in mistakes.iter().enumerate() {
@@ -166,14 +168,14 @@ fn lone_proxy_stores_values_and_messages() {
 /// What the module says when a daemon is told to say everything, and that it says nothing of it otherwise.
 #[test]
 fn daemons_that_say_everything_say_what_the_module_does() {
-    let bed = Bed::start();
+    let monitored = Monitored::start(0, 1);
     let own = [
         "vPoller Timeout: 3000 (ms)",
         "vPoller Proxy: tcp://127.0.0.1:",
         "Sending task request to vPoller: ",
         "Received reply from vPoller",
     ];
-    let secret = format!("vpoller[vm.process.get,{},vm01.example.org,cmdLine,,root,gu3st-s3cret]", bed.host);
+    let secret = format!("vpoller[vm.process.get,{},vm01.example.org,cmdLine,,root,gu3st-s3cret]", monitored.host);
     let check = |series: Series, log: &str, talks: bool| {
         for text in own {
             assert_eq!(log.contains(text), talks, "{series:?}: {text} in {log}");
@@ -184,11 +186,11 @@ fn daemons_that_say_everything_say_what_the_module_does() {
     };
     Series::each(|series| {
         for (level, talks) in [("DebugLevel=4", true), ("DebugLevel=3", false)] {
-            let agent = bed.setting(series).agent(level);
-            assert_eq!(agent.get(&power_state(&bed.host)), VALUE, "{series:?}");
+            let agent = monitored.setting(series).agent(level);
+            assert_eq!(agent.get(&power_state(&monitored.host)), VALUE, "{series:?}");
             assert!(agent.get(&secret).contains("Cannot get guest processes"), "{series:?}");
             check(series, &agent.log(), talks);
-            let mut proxy = bed.setting(series).proxy(&[&power_state(&bed.host), &secret], level);
+            let mut proxy = monitored.setting(series).proxy(&[&power_state(&monitored.host), &secret], level);
             proxy.wait_for(0, "value of the good item", |row| row.item == 0 && row.supported);
             proxy
                 .wait_for(0, "message of the other one", |row| row.item == 1 && row.value.contains("Cannot get guest processes"));
@@ -201,14 +203,14 @@ fn daemons_that_say_everything_say_what_the_module_does() {
 #[test]
 fn lone_proxy_outlives_vpoller() {
     Series::each(|series| {
-        let mut bed = Bed::start();
-        let good = power_state(&bed.host);
-        let mut proxy = bed.setting(series).proxy(&[&good], "");
+        let mut monitored = Monitored::start(0, 1);
+        let good = power_state(&monitored.host);
+        let mut proxy = monitored.setting(series).proxy(&[&good], "");
         proxy.wait_for(0, "a value", |row| row.supported && row.value == VALUE);
-        bed.stack.proxy = None;
+        monitored.stack.proxy = None;
         let down = proxy.wait_for(0, "the outage in the history", |row| !row.supported);
         assert!(down.value.contains("Did not receive response from vPoller"), "{series:?}: {down:?}");
-        bed.stack.start_proxy();
+        monitored.stack.start_proxy();
         let back = proxy.wait_for(down.id, "a value after the outage", |row| row.supported);
         assert_eq!(back.value, VALUE, "{series:?}");
         proxy.stop();

@@ -2,52 +2,46 @@
 
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
-use std::time::Duration;
 
 use serde_json::{Value, json};
+use vpoller_testkit::wait::SLOW;
+use vpoller_testkit::wait_until;
 use vpoller_testkit::zabbix::{Series, Server, Setting};
-use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until};
+
+use crate::zabbix::Monitored;
 
 /// Runs a simple check at once on behalf of the host that every fresh Zabbix has.
 const ANY_HOST: &str = "10084";
-const SOON: Duration = Duration::from_secs(60);
 
-struct Bed {
-    stack: Stack,
-    host: String,
-    _simulator: Simulator,
+/// Virtual machines beside those of the documents.
+const MACHINES: usize = 60;
+
+fn key(monitored: &Monitored, name: &str) -> String {
+    format!("vpoller[vm.get, {}, {name}, runtime.powerState]", monitored.host)
 }
 
-impl Bed {
-    fn start(workers: usize) -> Self {
-        let simulator = Simulator::start(&SimOptions { vms: 60, ..SimOptions::default() });
-        let host = Host::at(simulator.address());
-        Self { stack: Stack::start(std::slice::from_ref(&host), workers), host: host.name, _simulator: simulator }
-    }
-
-    fn key(&self, name: &str) -> String {
-        format!("vpoller[vm.get, {}, {name}, runtime.powerState]", self.host)
-    }
-
-    fn setting(&self, series: Series) -> Setting {
-        Setting::new(series, &format!("vPollerProxy={}\nvPollerTimeout=4000\n", self.stack.frontend()))
-    }
+fn setting(monitored: &Monitored, series: Series) -> Setting {
+    Setting::new(series, &format!("vPollerProxy={}\nvPollerTimeout=4000\n", monitored.stack.frontend()))
 }
 
 /// The button "Test", and what the module writes into the server's log.
 #[test]
 fn server_tests_items_and_logs_what_it_should() {
-    let bed = Bed::start(1);
+    let monitored = Monitored::start(MACHINES, 1);
     Series::each(|series| {
-        let server = bed.setting(series).server("");
+        let server = setting(&monitored, series).server("");
         for line in ["vPoller module version ", "Loading vPoller module configuration file ", "loaded modules: "] {
             assert!(server.log().contains(line), "{series:?}: no {line:?} in {}", server.log());
         }
-        assert_eq!(server.test_item(ANY_HOST, &bed.key("vm01.example.org")).as_deref(), Ok("\"poweredOn\""), "{series:?}");
-        let message = server.test_item(ANY_HOST, &bed.key("no-such-vm")).expect_err("no such machine");
+        assert_eq!(
+            server.test_item(ANY_HOST, &key(&monitored, "vm01.example.org")).as_deref(),
+            Ok("\"poweredOn\""),
+            "{series:?}"
+        );
+        let message = server.test_item(ANY_HOST, &key(&monitored, "no-such-vm")).expect_err("no such machine");
         assert!(message.contains("Cannot find object no-such-vm"), "{series:?}: {message}");
         let down = Setting::new(series, "vPollerProxy=tcp://127.0.0.1:1\nvPollerTimeout=1000\nvPollerRetries=2\n").server("");
-        let message = down.test_item(ANY_HOST, &bed.key("vm01.example.org")).expect_err("nobody listens");
+        let message = down.test_item(ANY_HOST, &key(&monitored, "vm01.example.org")).expect_err("nobody listens");
         assert!(message.starts_with("Did not receive response from vPoller"), "{series:?}: {message}");
         for line in ["Did not receive response from vPoller, retrying...", "Did not receive response from vPoller, giving up."] {
             assert!(down.log().contains(line), "{series:?}: no {line:?} in {}", down.log());
@@ -60,12 +54,12 @@ fn server_tests_items_and_logs_what_it_should() {
 }
 
 /// Makes items that are checked every second, one for each machine; their ids.
-fn add_items(server: &Server, bed: &Bed, count: usize) -> Vec<String> {
+fn add_items(server: &Server, monitored: &Monitored, count: usize) -> Vec<String> {
     let interfaces = server.api.get("hostinterface", &json!({"hostids": ANY_HOST, "output": ["interfaceid"]}));
     let items: Vec<Value> = (1..=count)
         .map(|number| {
             json!({
-                "hostid": ANY_HOST, "name": format!("machine {number}"), "key_": bed.key(&format!("vm-{number:05}")), "type": 3, "value_type": 4,
+                "hostid": ANY_HOST, "name": format!("machine {number}"), "key_": key(monitored, &format!("vm-{number:05}")), "type": 3, "value_type": 4,
                 "delay": "1s", "interfaceid": interfaces[0]["interfaceid"],
             })
         })
@@ -84,7 +78,7 @@ fn wait_for_values(server: &mut Server, ids: &[String], more: u64) {
         rows.lines().filter_map(|row| row.split('|').nth(1)?.parse().ok()).collect()
     };
     let before = count(server).into_iter().min().unwrap_or(0);
-    wait_until(SOON, "values of every item", || {
+    wait_until(SLOW, "values of every item", || {
         assert!(server.process.is_running(), "the server ended: {}", server.log());
         let now = count(server);
         now.len() == ids.len() && now.iter().all(|values| *values >= before + more)
@@ -97,11 +91,11 @@ fn wait_for_values(server: &mut Server, ids: &[String], more: u64) {
 #[test]
 fn many_pollers_survive_a_worker_that_dies() {
     Series::together(|series| {
-        let mut bed = Bed::start(2);
-        let mut server = bed.setting(series).server("StartPollers=8\n");
-        let ids = add_items(&server, &bed, 60);
+        let mut monitored = Monitored::start(MACHINES, 2);
+        let mut server = setting(&monitored, series).server("StartPollers=8\n");
+        let ids = add_items(&server, &monitored, 60);
         wait_for_values(&mut server, &ids, 2);
-        bed.stack.workers.remove(0).process.kill();
+        monitored.stack.workers.remove(0).process.kill();
         wait_for_values(&mut server, &ids, 2);
         let unsupported =
             server.sql(&format!("select count(*) from item_rtdata where state=1 and itemid in ({})", ids.join(",")));
@@ -156,21 +150,21 @@ fn agent_prints_its_keys() {
 /// A proxy that has a server: it gets its items from there and sends the values back.
 #[test]
 fn proxy_of_a_server_brings_values() {
-    let bed = Bed::start(1);
+    let monitored = Monitored::start(MACHINES, 1);
     Series::together(|series| {
-        let mut server = bed.setting(series).server("StartProxyPollers=0\n");
+        let mut server = setting(&monitored, series).server("StartProxyPollers=0\n");
         let made = match series {
             Series::V6_0 => server.api.call("proxy.create", &json!({"host": "remote", "status": 5})),
             Series::V7_0 => server.api.call("proxy.create", &json!({"name": "remote", "operating_mode": 0})),
         };
         let proxy = made["proxyids"][0].clone();
-        let monitored = match series {
+        let by_the_proxy = match series {
             Series::V6_0 => json!({"hostid": ANY_HOST, "proxy_hostid": proxy}),
             Series::V7_0 => json!({"hostid": ANY_HOST, "monitored_by": 1, "proxyid": proxy}),
         };
-        server.api.call("host.update", &monitored);
-        let ids = add_items(&server, &bed, 60);
-        let mut remote = bed.setting(series).active_proxy("remote", server.port(), "StartPollers=6\n");
+        server.api.call("host.update", &by_the_proxy);
+        let ids = add_items(&server, &monitored, 60);
+        let mut remote = setting(&monitored, series).active_proxy("remote", server.port(), "StartPollers=6\n");
         wait_for_values(&mut server, &ids, 2);
         assert!(remote.process.is_running() && remote.log().contains("loaded modules: "), "{}", remote.log());
     });

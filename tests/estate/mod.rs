@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use vpoller_testkit::wait::ZABBIX;
 use vpoller_testkit::zabbix::{Series, Server, Setting};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_for, workspace};
 
-/// Limit for what Zabbix does at its own pace, on a machine that runs other tests as well.
-pub const SOON: Duration = Duration::from_secs(240);
 /// Between two looks, of which each asks for values again.
 const PACE: Duration = Duration::from_millis(1500);
 
@@ -164,7 +163,7 @@ impl Estate {
     #[track_caller]
     pub fn check_until<T>(&self, hosts: &BTreeSet<&str>, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let mut next = Instant::now();
-        wait_for(SOON, what, || {
+        wait_for(ZABBIX, what, || {
             if Instant::now() < next {
                 return None;
             }
@@ -178,7 +177,7 @@ impl Estate {
     #[track_caller]
     pub fn settle(&self, what: &str, mut unsettled: impl FnMut(&[Item]) -> BTreeSet<String>) -> Vec<Item> {
         let mut next = Instant::now();
-        wait_for(SOON, what, || {
+        wait_for(ZABBIX, what, || {
             if Instant::now() < next {
                 return None;
             }

@@ -5,16 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::workspace;
 
 /// Every generation, see `host.c`; all but X load the module.
 pub const PROFILES: [char; 7] = ['A', 'B', 'O', 'C', 'P', 'D', 'E'];
-/// No run of the host takes longer, even under valgrind on a busy machine.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// One run of the host, put together step by step.
 pub struct Host {
@@ -93,7 +91,7 @@ impl Host {
         let mut command = Command::new(words.next().unwrap());
         command.args(words).arg(&self.library).args(commands);
         command.env_remove("VPOLLER_ZABBIX_ABI").envs(&self.environment);
-        process::run(command, LIMIT)
+        process::run(command, SLOW)
     }
 
     /// As [`Host::finish`] for a run that must end well; the lines after `loaded`, log lines left out.
@@ -137,7 +135,7 @@ fn compile(profile: char, program: &Path) -> PathBuf {
             command.arg(tree.join("tests/host.c"));
             command
         },
-        LIMIT,
+        SLOW,
     );
     assert_eq!(finished.code, 0, "cc (is it installed? `make setup` does it): {}", finished.stderr);
     program.to_owned()

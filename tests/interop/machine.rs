@@ -1,15 +1,14 @@
 //! The machine of the documents: its ports, its host names, its files.
 
 use std::process::Command;
-use std::time::Duration;
 use std::{env, fs};
 
 use serde_json::{Value, json};
 use vpoller_testkit::certificates::{Authority, ServerCertificate};
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until, workspace};
-
-const SOON: Duration = Duration::from_secs(20);
 
 /// In the environment of the test program when it runs inside.
 const INSIDE: &str = "VPOLLER_TEST_MACHINE";
@@ -23,7 +22,7 @@ pub fn on_own_machine(test: &str, body: impl FnOnce()) {
     }
     let mut command = Command::new(workspace::root().join("tools/netns-run"));
     command.arg(env::current_exe().expect("path of the running test")).args([test, "--exact", "--nocapture"]).env(INSIDE, "1");
-    let done = process::run(command, Duration::from_secs(120));
+    let done = process::run(command, SLOW);
     // A wrong name would run no test, and that successfully.
     assert!(done.code == 0 && done.stdout.contains("1 passed"), "{}\n{}", done.stdout, done.stderr);
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use std::time::Duration;
 
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{process, workspace};
 
 use super::{output, release};
@@ -26,7 +26,7 @@ fn the_package_serves_and_leaves_nothing_behind() {
     let package = fs::read_dir(folder.path()).unwrap().next().unwrap().unwrap().path();
     let mut command = Command::new(workspace::root().join("tools/netns-run"));
     command.arg(workspace::root().join("tests/packaging/machine.sh")).arg(package);
-    let done = process::run(command, Duration::from_secs(120));
+    let done = process::run(command, SLOW);
     let last = done.stdout.trim_end().lines().last().unwrap_or_default();
     assert!(done.code == 0 && last.contains(" 0 not as documented"), "{}\n{}", done.stdout, done.stderr);
 }

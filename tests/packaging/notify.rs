@@ -8,10 +8,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use vpoller_testkit::Process;
+use vpoller_testkit::wait::SOON;
 
 use super::Configured;
 
-const SOON: Duration = Duration::from_secs(20);
 /// Time within which the watchdog must be fed: a look every second, with loops that turn three times a second.
 const WATCHDOG: Duration = Duration::from_secs(3);
 

@@ -6,9 +6,10 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{Host, Process, SimOptions, Simulator, wait_until, workspace};
 
-use super::{Configured, LIMIT, output};
+use super::{Configured, output};
 
 const SANDBOX: &str = "contrib/systemd/vpoller-.service.d/sandbox.conf";
 
@@ -60,18 +61,18 @@ fn the_daemons_make_no_forbidden_call() {
         configured.start(&mut command, program);
         Process::spawn(command)
     });
-    traced[1].wait_for_line("Worker process is ready and running", LIMIT);
+    traced[1].wait_for_line("Worker process is ready and running", SLOW);
     let ask = |more: &[&str]| {
         let mut client = Command::new(workspace::binary("vpoller-client"));
         client.args(["-e", &configured.frontend, "-V", &host.name, "-m", "vm.discover"]).args(more);
         output(&mut client)
     };
-    wait_until(LIMIT, "an answer from vSphere", || ask(&[]).starts_with("{\"success\": 0"));
+    wait_until(SLOW, "an answer from vSphere", || ask(&[]).starts_with("{\"success\": 0"));
     assert_eq!(ask(&["-H", "mine"]), "printed outside\n");
     let allowed = allowed();
     for ((program, endpoint), process) in programs.into_iter().zip(&configured.management).zip(&mut traced) {
         output(Command::new(workspace::binary(program)).args(["--endpoint", endpoint, "stop"]));
-        process.wait_exit(LIMIT);
+        process.wait_exit(SLOW);
         let made = made(&configured.file(program));
         assert!(made.contains("socket") && made.len() > 20, "{program}: {made:?}");
         let forbidden: Vec<_> = made.difference(&allowed).collect();

@@ -7,9 +7,10 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{Host, Process, SimOptions, Simulator, Stack, ports};
 
-use super::{LIMIT, make, output, release};
+use super::{make, output, release};
 
 /// The scripts as installed, naming the programs of this build.
 fn installed() -> &'static Path {
@@ -28,7 +29,7 @@ fn installed() -> &'static Path {
 fn check(name: &str, endpoint: &str, arguments: &[&str]) -> Finished {
     let mut command = Command::new(installed().join("usr/lib/zabbix/externalscripts").join(name));
     command.args(["-e", endpoint, "-r", "1"]).args(arguments);
-    process::run(command, LIMIT)
+    process::run(command, SLOW)
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn a_container_becomes_the_daemon() {
     let mut command = container.start(&settings);
     command.arg("proxy");
     let mut proxy = Process::spawn(command);
-    proxy.wait_for_line("Proxy process is ready and running", LIMIT);
+    proxy.wait_for_line("Proxy process is ready and running", SLOW);
     proxy.signal(libc::SIGTERM);
-    assert!(proxy.wait_exit(LIMIT).success(), "the signal reaches the daemon itself");
+    assert!(proxy.wait_exit(SLOW).success(), "the signal reaches the daemon itself");
 }

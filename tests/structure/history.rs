@@ -3,13 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::workspace;
-
-const LIMIT: Duration = Duration::from_secs(60);
 
 const BODY: &str = "The old name said nothing.\nChecked by the tests of the crate.";
 
@@ -63,7 +61,7 @@ fn judge(message: &str, changed: usize) -> Finished {
     fs::write(&file, message.replace("BODY", BODY)).unwrap();
     let mut command = tool();
     command.arg(file).arg(changed.to_string());
-    process::run(command, LIMIT)
+    process::run(command, SLOW)
 }
 
 #[test]
@@ -106,13 +104,13 @@ impl Clone {
         let mut command = Command::new("git");
         command.args(["-c", "user.name=A", "-c", "user.email=a@example.org"]).args(arguments);
         command.current_dir(self.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-        process::run(command, LIMIT)
+        process::run(command, SLOW)
     }
 
     fn install(&self) -> Finished {
         let mut command = Command::new(self.path().join("tools/commit-msg"));
         command.arg("--install").env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
-        let done = process::run(command, LIMIT);
+        let done = process::run(command, SLOW);
         assert_eq!((done.code, done.stderr.as_str()), (0, ""));
         done
     }
@@ -147,7 +145,7 @@ fn a_range_of_commits_is_judged_one_by_one() {
     let range = |range: &str| {
         let mut command = Command::new(clone.path().join("tools/commit-msg"));
         command.args(["--range", range]).current_dir(clone.path());
-        process::run(command, LIMIT)
+        process::run(command, SLOW)
     };
     assert_eq!(range("HEAD~2").code, 0);
     let judged = range("HEAD");
@@ -179,5 +177,5 @@ fn a_tree_without_git_gets_no_hook() {
     fs::remove_dir_all(clone.path().join(".git")).unwrap();
     assert_eq!(clone.install().stdout, "");
     assert!(!clone.path().join(".git").exists());
-    assert_eq!(process::run(tool(), LIMIT).code, 2, "without arguments it is used in a wrong way");
+    assert_eq!(process::run(tool(), SLOW).code, 2, "without arguments it is used in a wrong way");
 }

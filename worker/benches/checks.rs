@@ -8,18 +8,17 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use vpoller_inventory::CacheSettings;
+use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
 const HOST: &str = "vc01.example.org";
-const SOON: Duration = Duration::from_secs(60);
 
 /// A request as the Zabbix module sends it.
 fn request(method: &str, name: &str, property: &str) -> Vec<u8> {
@@ -40,7 +39,7 @@ fn followed(runtime: &Runtime, simulator: &Simulator) -> Dispatcher {
     let executors = Arc::new(Executors::new([(HOST.to_owned(), inventory)], 1024));
     executors.hosts().start(runtime.handle());
     executors.hosts().want_all();
-    wait_until(SOON, "the inventory", || executors.status()[0]["vsphere"]["cache"]["state"] == "live");
+    wait_until(SLOW, "the inventory", || executors.status()[0]["vsphere"]["cache"]["state"] == "live");
     Dispatcher::new(executors)
 }
 

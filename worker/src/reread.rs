@@ -144,14 +144,14 @@ mod tests {
     use super::*;
     use vpoller_store::Store;
 
-    struct Bed {
+    struct WatchedFiles {
         _folder: tempfile::TempDir,
         store: Store,
         reread: Reread,
         now: Instant,
     }
 
-    impl Bed {
+    impl WatchedFiles {
         /// A database with a host that was left alone for long.
         fn new() -> Self {
             let folder = tempfile::tempdir().expect("folder");
@@ -186,37 +186,37 @@ mod tests {
 
     #[test]
     fn a_change_is_read_when_it_is_over_and_once_more_when_its_time_stamp_is_old() {
-        let mut bed = Bed::new();
-        assert_eq!(bed.pass(EVERY), None, "nothing changed");
-        bed.store.add("vc02", "root", &"p4ssw0rd".into()).expect("added");
-        assert_eq!(bed.pass(EVERY / 2), None, "no look yet");
-        assert_eq!(bed.pass(EVERY), None, "it has just changed");
-        bed.store.enable("vc02").expect("enabled");
-        assert_eq!(bed.pass(EVERY), None, "it still changes");
+        let mut watched = WatchedFiles::new();
+        assert_eq!(watched.pass(EVERY), None, "nothing changed");
+        watched.store.add("vc02", "root", &"p4ssw0rd".into()).expect("added");
+        assert_eq!(watched.pass(EVERY / 2), None, "no look yet");
+        assert_eq!(watched.pass(EVERY), None, "it has just changed");
+        watched.store.enable("vc02").expect("enabled");
+        assert_eq!(watched.pass(EVERY), None, "it still changes");
         let both = Some(vec!["vc01".to_owned(), "vc02".to_owned()]);
-        assert_eq!(bed.pass(EVERY), both);
-        assert_eq!((bed.pass(EVERY), bed.pass(EVERY)), (None, both), "the file was fresh");
-        bed.reread.due = None;
-        assert_eq!(bed.pass(10 * EVERY), None, "nothing changed");
-        bed.reread.demand(bed.now);
-        assert!(bed.reread.is_busy(bed.now));
-        assert!(bed.pass(Duration::ZERO).is_some());
-        assert!(!bed.reread.is_busy(bed.now));
+        assert_eq!(watched.pass(EVERY), both);
+        assert_eq!((watched.pass(EVERY), watched.pass(EVERY)), (None, both), "the file was fresh");
+        watched.reread.due = None;
+        assert_eq!(watched.pass(10 * EVERY), None, "nothing changed");
+        watched.reread.demand(watched.now);
+        assert!(watched.reread.is_busy(watched.now));
+        assert!(watched.pass(Duration::ZERO).is_some());
+        assert!(!watched.reread.is_busy(watched.now));
     }
 
     #[test]
     fn what_cannot_be_read_is_tried_again() {
-        let mut bed = Bed::new();
-        fs::write(&bed.reread.config.db, "no database").expect("written");
-        assert_eq!(bed.pass(EVERY), None, "it has just changed");
-        bed.now += EVERY;
-        assert!(bed.reread.tend(bed.now).is_none());
-        let reading = bed.reread.reading.take().expect("a reading");
+        let mut watched = WatchedFiles::new();
+        fs::write(&watched.reread.config.db, "no database").expect("written");
+        assert_eq!(watched.pass(EVERY), None, "it has just changed");
+        watched.now += EVERY;
+        assert!(watched.reread.tend(watched.now).is_none());
+        let reading = watched.reread.reading.take().expect("a reading");
         assert!(reading.recv().expect("a result").is_err());
         let (sender, receiver) = channel();
         drop(sender);
-        (bed.reread.reading, bed.reread.due) = (Some(receiver), None);
-        assert!(matches!(bed.reread.tend(bed.now), Some(Err(_))));
-        assert_eq!(bed.reread.due, Some(bed.now + RETRY));
+        (watched.reread.reading, watched.reread.due) = (Some(receiver), None);
+        assert!(matches!(watched.reread.tend(watched.now), Some(Err(_))));
+        assert_eq!(watched.reread.due, Some(watched.now + RETRY));
     }
 }

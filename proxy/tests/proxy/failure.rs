@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use vpoller_proxy::broker::Rules;
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{ports, wait_until};
 use vpoller_wire::control::Control;
 
-use crate::harness::{LIMIT, Proxy, Worker, ask, request};
+use crate::harness::{Proxy, Worker, ask, request};
 
 /// A first attempt has to be answered within this, whatever happens to a worker.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
@@ -14,7 +15,7 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
 /// Two workers of which one got the request; that one first.
 fn two_workers(proxy: &Proxy, host: &str) -> (Worker, Worker) {
     let workers = ["a", "b"].map(|process| Worker::join(&proxy.backend, process, &[host]));
-    wait_until(LIMIT, "both workers", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 2));
+    wait_until(SOON, "both workers", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 2));
     workers.into()
 }
 
@@ -60,12 +61,12 @@ fn a_paused_worker_that_wakes_up_cannot_answer_twice() {
     paused.reply(first, b"late");
     other.reply(second, b"twice");
     let _serving = other.serve();
-    wait_until(LIMIT, "both dropped", || proxy.counter("/dropped/late_replies") == 2);
+    wait_until(SOON, "both dropped", || proxy.counter("/dropped/late_replies") == 2);
     // It is asked who it is, announces itself and is a worker again.
     assert_eq!(paused.poll_request(Duration::from_millis(500)), None);
     assert!(paused.told.contains(&Control::WhoAreYou), "{:?}", paused.told);
     let _serving = paused.serve();
-    wait_until(LIMIT, "it is back", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 2));
+    wait_until(SOON, "it is back", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 2));
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn without_workers_there_is_a_clear_error_in_time() {
 fn requests_are_held_for_a_worker_that_comes() {
     let proxy = Proxy::start();
     let answer = ask(&proxy, request("vc01"));
-    wait_until(LIMIT, "a held request", || proxy.status()["waiting"] == 1);
+    wait_until(SOON, "a held request", || proxy.status()["waiting"] == 1);
     let _serving = Worker::join(&proxy.backend, "w", &["vc01"]).serve();
     assert!(answer.join().unwrap().0.ends_with(" by w"));
 }
@@ -109,9 +110,9 @@ fn a_worker_in_good_order_finishes_what_it_has() {
     let first = ask(&proxy, request("vc01"));
     let got = worker.request();
     worker.say(&Control::Goodbye);
-    wait_until(LIMIT, "leaving", || proxy.status()["workers"][0]["leaving"] == true);
+    wait_until(SOON, "leaving", || proxy.status()["workers"][0]["leaving"] == true);
     let second = ask(&proxy, request("vc01"));
-    wait_until(LIMIT, "a held request", || proxy.status()["waiting"] == 1);
+    wait_until(SOON, "a held request", || proxy.status()["waiting"] == 1);
     worker.reply(got, b"finished");
     assert_eq!(first.join().unwrap().0, "finished");
     drop(worker);
@@ -127,7 +128,7 @@ fn answers_to_clients_that_left_are_dropped() {
     let context = zmq::Context::new();
     // Whether the end of the connection or the worker's answer reaches the proxy first is not ours to say: try until it was
     // the former. Each answer is either handed over or dropped, so nothing piles up.
-    wait_until(LIMIT, "a dropped answer", || {
+    wait_until(SOON, "a dropped answer", || {
         let client = context.socket(zmq::REQ).unwrap();
         client.connect(&proxy.frontend).unwrap();
         client.send(request("vc01"), 0).unwrap();
@@ -148,7 +149,7 @@ fn workers_come_back_to_a_proxy_that_was_restarted() {
     let proxy = Proxy::at(&frontend, &backend, Rules::default());
     let _serving = Worker::join(&backend, "w", &["vc01"]).serve();
     let mut client = proxy.client();
-    assert!(client.exchange(&request("vc01"), LIMIT).is_some());
+    assert!(client.exchange(&request("vc01"), SOON).is_some());
     proxy.stop().unwrap();
     let proxy = Proxy::at(&frontend, &backend, Rules::default());
     let (reply, took) = ask(&proxy, request("vc01")).join().unwrap();

@@ -11,11 +11,10 @@ use vpoller_daemon::mgmt::{self, Command};
 use vpoller_daemon::socket::SocketError;
 use vpoller_proxy::broker::Rules;
 use vpoller_proxy::{Config, Manager, ProxyError};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, wait_for};
 use vpoller_wire::control::{Announcement, Control, is_control};
 
-/// Far more than anything here needs.
-pub const LIMIT: Duration = Duration::from_secs(20);
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
 /// A running proxy. Dropping it stops it.
@@ -46,7 +45,7 @@ impl Proxy {
 
     fn of(config: &Config) -> Self {
         // Children that other tests fork hold the ports of a proxy that just ended until they execute their program.
-        let manager = wait_for(LIMIT, "the proxy's ports", || match Manager::start(config) {
+        let manager = wait_for(SOON, "the proxy's ports", || match Manager::start(config) {
             Err(ProxyError::Socket(SocketError::Bind { source: zmq::Error::EADDRINUSE, .. })) => None,
             started => Some(started.unwrap()),
         });
@@ -175,7 +174,7 @@ impl Worker {
 
     #[track_caller]
     pub fn request(&mut self) -> Vec<Vec<u8>> {
-        self.poll_request(LIMIT).expect("a request")
+        self.poll_request(SOON).expect("a request")
     }
 
     /// Answers a request as it came.
@@ -219,7 +218,7 @@ pub fn ask(proxy: &Proxy, body: Vec<u8>) -> JoinHandle<(String, Duration)> {
     let mut client = proxy.client();
     thread::spawn(move || {
         let start = Instant::now();
-        let reply = client.exchange(&body, LIMIT).expect("an answer");
+        let reply = client.exchange(&body, SOON).expect("an answer");
         (String::from_utf8(reply).unwrap(), start.elapsed())
     })
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, wait_until};
 
-use crate::harness::{LIMIT, Proxy, Worker, ask, request};
+use crate::harness::{Proxy, Worker, ask, request};
 
 fn raw(proxy: &Proxy, body: &str) -> String {
-    String::from_utf8(Client::new(&proxy.mgmt).exchange(body.as_bytes(), LIMIT).unwrap()).unwrap()
+    String::from_utf8(Client::new(&proxy.mgmt).exchange(body.as_bytes(), SOON).unwrap()).unwrap()
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn a_shutdown_lets_workers_finish_and_answers_the_rest() {
     let at_worker = ask(&proxy, request("vc01"));
     let got = worker.request();
     let waiting = ask(&proxy, request("vc02"));
-    wait_until(LIMIT, "a held request", || proxy.status()["waiting"] == 1);
+    wait_until(SOON, "a held request", || proxy.status()["waiting"] == 1);
     proxy.ask_to_stop();
     let (reply, _) = waiting.join().unwrap();
     assert!(reply.contains("the proxy is shutting down"), "{reply}");

@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use vpoller_testkit::process::{Finished, Process, run};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, wait_until};
 
-use crate::harness::{LIMIT, Worker, request};
+use crate::harness::{Worker, request};
 
 /// A folder with a configuration of free ports, and the management endpoint in it.
 struct Installation {
@@ -39,12 +40,12 @@ impl Installation {
 
     fn start(&self, options: &[&str]) -> Process {
         let mut process = Process::spawn(proxy(&[&["-f", self.config().to_str().unwrap(), "start"], options].concat()));
-        process.wait_for_line("Proxy Manager is ready and running", LIMIT);
+        process.wait_for_line("Proxy Manager is ready and running", SOON);
         process
     }
 
     fn ask(&self, word: &str) -> Finished {
-        run(proxy(&["--endpoint", &self.mgmt(), word]), LIMIT)
+        run(proxy(&["--endpoint", &self.mgmt(), word]), SOON)
     }
 
     fn status(&self) -> Value {
@@ -73,7 +74,7 @@ fn starts_tells_and_stops_as_documented() {
     assert!(status.stdout.starts_with(r#"{"success": 0, "msg": "vPoller Proxy status", "result": {"status": "running""#));
     let stop = installation.ask("stop");
     assert_eq!((stop.code, stop.stdout.as_str()), (0, "{\"success\": 0, \"msg\": \"Shutdown time has arrived\"}\n"));
-    assert_eq!(process.wait_exit(LIMIT).code(), Some(0));
+    assert_eq!(process.wait_exit(SOON).code(), Some(0));
     let log = process.stderr();
     let wanted = |process: &str, wanted: &[&str]| {
         let found: Vec<_> = texts(&log, process).into_iter().filter(|text| wanted.contains(text)).collect();
@@ -116,7 +117,7 @@ fn signals_end_it_in_good_order() {
         let mut process = installation.start(&["-p", pid_file.to_str().unwrap()]);
         assert_eq!(fs::read_to_string(&pid_file).unwrap().trim(), process.id().to_string());
         process.signal(signal);
-        assert_eq!(process.wait_exit(LIMIT).code(), Some(0));
+        assert_eq!(process.wait_exit(SOON).code(), Some(0));
         assert!(!pid_file.exists());
     }
 }
@@ -128,12 +129,12 @@ fn a_hangup_opens_the_log_file_again() {
     let mut process =
         Process::spawn(proxy(&["start", "-f", installation.config().to_str().unwrap(), "-D", "-o", log.to_str().unwrap()]));
     let has = |text: &str| fs::read_to_string(&log).is_ok_and(|lines| lines.contains(text));
-    wait_until(LIMIT, "the log", || has("is ready and running"));
+    wait_until(SOON, "the log", || has("is ready and running"));
     fs::rename(&log, installation.folder.path().join("old")).unwrap();
     process.signal(libc::SIGHUP);
-    wait_until(LIMIT, "a new file", || log.exists());
+    wait_until(SOON, "a new file", || log.exists());
     process.signal(libc::SIGTERM);
-    assert_eq!(process.wait_exit(LIMIT).code(), Some(0));
+    assert_eq!(process.wait_exit(SOON).code(), Some(0));
     assert!(has("Received shutdown signal"));
 }
 
@@ -145,11 +146,11 @@ fn a_proxy_that_was_stopped_for_a_while_keeps_its_workers() {
     let endpoint = |name: &str| status[name].as_str().unwrap().to_owned();
     let _serving = Worker::join(&endpoint("backend"), "w", &["vc01"]).serve();
     let mut client = Client::new(endpoint("frontend"));
-    assert!(client.exchange(&request("vc01"), LIMIT).is_some());
+    assert!(client.exchange(&request("vc01"), SOON).is_some());
     process.signal(libc::SIGSTOP);
     let stat = format!("/proc/{}/stat", process.id());
-    wait_until(LIMIT, "a stopped proxy", || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")));
-    let asked = std::thread::spawn(move || client.exchange(&request("vc01"), LIMIT));
+    wait_until(SOON, "a stopped proxy", || fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") T ")));
+    let asked = std::thread::spawn(move || client.exchange(&request("vc01"), SOON));
     // Longer than a worker may be silent.
     let blocked = std::thread::spawn({
         let mut other = Client::new(endpoint("frontend"));
@@ -174,12 +175,12 @@ fn mistakes_are_told_with_exit_code_one() {
         (&["start", "--wrong"], "Usage: vpoller-proxy"),
         (&["status", "-e", "localhost:9999"], "has no transport"),
     ] {
-        let finished = run(proxy(arguments), LIMIT);
+        let finished = run(proxy(arguments), SOON);
         assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{arguments:?}");
         assert!(finished.stderr.contains(text), "{arguments:?}: {}", finished.stderr);
     }
     fs::write(config, "[proxy]\nfrontend = here\n").unwrap();
-    let finished = run(proxy(&["start", "-f", config]), LIMIT);
+    let finished = run(proxy(&["start", "-f", config]), SOON);
     assert_eq!(finished.code, 1);
     assert!(finished.stderr.contains("line 2: [proxy] frontend = \"here\""), "{}", finished.stderr);
 }
@@ -187,7 +188,7 @@ fn mistakes_are_told_with_exit_code_one() {
 #[test]
 fn the_configuration_can_be_checked() {
     let installation = Installation::new();
-    let check = |words: &[&str]| run(proxy(&[words, &["-f", installation.config().to_str().unwrap()]].concat()), LIMIT);
+    let check = |words: &[&str]| run(proxy(&[words, &["-f", installation.config().to_str().unwrap()]].concat()), SOON);
     let fine = check(&["--check-config"]);
     assert_eq!((fine.code, fine.stderr.as_str()), (0, ""));
     let frontend = format!("{:<47} ; line 2", "frontend = tcp://127.0.0.1:*");
@@ -217,7 +218,7 @@ fn a_configuration_that_asks_for_encryption_is_refused() {
     let text = fs::read_to_string(file).unwrap();
     fs::write(file, format!("[curve]\nserver_secret = s3cret\n{text}")).unwrap();
     for command in ["start", "--check-config"] {
-        let finished = run(proxy(&[command, "-f", file]), LIMIT);
+        let finished = run(proxy(&[command, "-f", file]), SOON);
         assert_eq!((finished.code, finished.stdout.as_str()), (1, ""), "{command}");
         let expected = format!("configuration file {file}: line 1: [curve] asks for encryption, which is not supported yet");
         assert!(finished.stderr.starts_with(&expected) && !finished.stderr.contains("s3cret"), "{}", finished.stderr);
@@ -235,7 +236,7 @@ fn a_taken_port_ends_the_start() {
         format!("[proxy]\nfrontend = {frontend}\nbackend = tcp://127.0.0.1:*\nmgmt = {}\n", second.mgmt()),
     )
     .unwrap();
-    let finished = run(proxy(&["start", "-f", second.config().to_str().unwrap()]), LIMIT);
+    let finished = run(proxy(&["start", "-f", second.config().to_str().unwrap()]), SOON);
     assert_eq!(finished.code, 1);
     let expected = format!("CRITICAL/MainProcess] cannot bind the frontend socket to {frontend}");
     assert!(finished.stderr.contains(&expected), "{}", finished.stderr);
@@ -244,7 +245,7 @@ fn a_taken_port_ends_the_start() {
 #[test]
 fn help_and_version_go_to_stdout() {
     for (option, start) in [("-v", "1."), ("--version", "1."), ("-h", "The broker"), ("--help", "The broker")] {
-        let finished = run(proxy(&[option]), LIMIT);
+        let finished = run(proxy(&[option]), SOON);
         assert_eq!((finished.code, finished.stderr.as_str()), (0, ""));
         assert!(finished.stdout.starts_with(start), "{}", finished.stdout);
     }

@@ -1,21 +1,22 @@
 //! What the proxy tells about itself besides management: over HTTP, and to clients on the frontend.
 
 use serde_json::{Value, json};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{http, wait_until};
 use vpoller_wire::{Outcome, split_outcome};
 
-use crate::harness::{LIMIT, Proxy, Worker, ask, request};
+use crate::harness::{Proxy, Worker, ask, request};
 
 #[test]
 fn clients_ask_the_proxy_itself_under_its_own_name() {
     let proxy = Proxy::start();
     let mut client = proxy.client();
-    let whole = client.ask(&json!({"method": "anything", "hostname": "@proxy"}), LIMIT);
+    let whole = client.ask(&json!({"method": "anything", "hostname": "@proxy"}), SOON);
     assert_eq!((&whole["success"], &whole["msg"]), (&json!(0), &json!("vPoller Proxy status")));
     assert_eq!((&whole["result"]["status"], &whole["result"]["frontend"]), (&json!("running"), &json!(proxy.frontend)));
 
     let bare = json!({"method": "x", "hostname": "@proxy", "properties": ["counters.introduced"], "outcome": true});
-    let reply = client.exchange(bare.to_string().as_bytes(), LIMIT).unwrap();
+    let reply = client.exchange(bare.to_string().as_bytes(), SOON).unwrap();
     assert_eq!(split_outcome(&reply), (&b"2"[..], Outcome::Value));
     assert_eq!(proxy.counter("/received"), 0, "no request to a worker");
 }
@@ -28,7 +29,7 @@ fn pages_tell_what_is_true() {
     assert_eq!(http::get(&format!("{url}/readyz")), (503, "no worker is connected\n".to_owned()));
 
     let mut worker = Worker::join(&proxy.backend, "w", &["vc01"]);
-    wait_until(LIMIT, "readiness", || http::get(&format!("{url}/readyz")) == (200, "1 worker connections\n".to_owned()));
+    wait_until(SOON, "readiness", || http::get(&format!("{url}/readyz")) == (200, "1 worker connections\n".to_owned()));
     let asked = ask(&proxy, request("vc01"));
     let got = worker.request();
     worker.reply(got, b"fine");

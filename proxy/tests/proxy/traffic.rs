@@ -3,9 +3,10 @@
 use std::thread;
 
 use vpoller_proxy::broker::{Bounds, Rules};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::wait_until;
 
-use crate::harness::{LIMIT, Proxy, Worker, ask, request};
+use crate::harness::{Proxy, Worker, ask, request};
 
 #[test]
 fn a_request_passes_untouched_and_its_reply_too() {
@@ -49,7 +50,7 @@ fn malformed_messages_hurt_nobody() {
     let reply = rude.recv_multipart(0).unwrap();
     assert_eq!(reply[1], br#"{"success": 1, "msg": "Invalid message received"}"#);
 
-    let reply = proxy.client().exchange(&request("vc01"), LIMIT).unwrap();
+    let reply = proxy.client().exchange(&request("vc01"), SOON).unwrap();
     assert!(reply.ends_with(b" by w"));
     assert_eq!(proxy.counter("/dropped/malformed_requests"), 4);
     assert_eq!(proxy.counter("/dropped/malformed_replies"), 2);
@@ -63,9 +64,9 @@ fn large_bodies_pass_both_ways_and_too_large_ones_are_answered() {
     let body = |bytes: usize| format!(r#"{{"method": "get", "name": "{}", "hostname": "vc01"}}"#, "x".repeat(bytes)).into_bytes();
     let large = body(10_000_000);
     let mut client = proxy.client();
-    let reply = client.exchange(&large, LIMIT).unwrap();
+    let reply = client.exchange(&large, SOON).unwrap();
     assert!(reply.len() == large.len() + 5 && reply.starts_with(&large));
-    let reply = client.exchange(&body(17_000_000), LIMIT).unwrap();
+    let reply = client.exchange(&body(17_000_000), SOON).unwrap();
     assert!(String::from_utf8(reply).unwrap().contains("larger than 16777216 bytes"));
 }
 
@@ -75,7 +76,7 @@ fn many_clients_each_get_their_own_answers() {
     // Two processes of two sockets, and one that serves another host.
     let workers = [("a", "vc01"), ("a", "vc01"), ("b", "vc01"), ("b", "vc01"), ("c", "vc02")];
     let serving = workers.map(|(process, host)| Worker::join(&proxy.backend, process, &[host]).serve());
-    wait_until(LIMIT, "all workers", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 5));
+    wait_until(SOON, "all workers", || proxy.status()["workers"].as_array().is_some_and(|workers| workers.len() == 5));
     let clients: Vec<_> = (0..16)
         .map(|number| {
             let mut client = proxy.client();
@@ -83,7 +84,7 @@ fn many_clients_each_get_their_own_answers() {
                 for round in 0..200 {
                     let host = if (number + round) % 2 == 0 { "vc01" } else { "vc02" };
                     let body = format!(r#"{{"method": "get", "hostname": "{host}", "name": "{number}/{round}"}}"#);
-                    let reply = String::from_utf8(client.exchange(body.as_bytes(), LIMIT).unwrap()).unwrap();
+                    let reply = String::from_utf8(client.exchange(body.as_bytes(), SOON).unwrap()).unwrap();
                     let (echo, process) = reply.rsplit_once(" by ").unwrap();
                     assert_eq!(echo, body);
                     assert_eq!(process == "c", host == "vc02");
@@ -104,8 +105,8 @@ fn a_full_queue_is_an_error_that_names_host_and_bound() {
     let bounds = Bounds { host_requests: 3, ..Bounds::default() };
     let proxy = Proxy::with(Rules { bounds, ..Rules::default() });
     let waiting: Vec<_> = (0..3).map(|_| ask(&proxy, request("vc01"))).collect();
-    wait_until(LIMIT, "a full queue", || proxy.status()["queues"]["vc01"] == 3);
-    let reply = proxy.client().exchange(&request("vc01"), LIMIT).unwrap();
+    wait_until(SOON, "a full queue", || proxy.status()["queues"]["vc01"] == 3);
+    let reply = proxy.client().exchange(&request("vc01"), SOON).unwrap();
     assert!(String::from_utf8(reply).unwrap().contains("too many requests for vc01: 3 requests"));
     let _serving = Worker::join(&proxy.backend, "w", &["vc01"]).serve();
     waiting.into_iter().for_each(|answer| assert!(answer.join().unwrap().0.ends_with(" by w")));
@@ -132,7 +133,7 @@ fn a_client_that_does_not_read_loses_its_own_answers_only() {
             break;
         }
     }
-    wait_until(LIMIT, "dropped answers", || proxy.counter("/dropped/client_full") > 0);
+    wait_until(SOON, "dropped answers", || proxy.counter("/dropped/client_full") > 0);
     let _serving = worker.serve();
-    assert!(proxy.client().exchange(&request("vc01"), LIMIT).unwrap().ends_with(b" by w"));
+    assert!(proxy.client().exchange(&request("vc01"), SOON).unwrap().ends_with(b" by w"));
 }

@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::process::run;
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
 use crate::support::proxies::Relay;
-use crate::support::worker::{Home, SOON, program};
+use crate::support::worker::{Home, program};
 
 /// Prints the names in a result, or the reason why there is none. Sleeps when it is told to.
 const SCRIPT: &str = r#"#!/usr/bin/python3
@@ -104,7 +104,7 @@ fn more_than_may_run_wait_their_turn() {
     for thread in sleeping {
         thread.join().unwrap();
     }
-    assert_eq!(client.exchange(request("").to_string().as_bytes(), Duration::from_secs(20)).unwrap(), b"cluster01");
+    assert_eq!(client.exchange(request("").to_string().as_bytes(), SOON).unwrap(), b"cluster01");
 }
 
 #[test]

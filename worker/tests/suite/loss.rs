@@ -7,13 +7,13 @@ use vpoller_inventory::CacheSettings;
 use vpoller_testkit::certificates::ServerCertificate;
 use vpoller_testkit::relay::{Fault, Rule};
 use vpoller_testkit::responder::{Act, Responder, fault, healthy, updates};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
 
 use crate::cases::{HOST, registered};
 use crate::snapshot::{Followed, quick};
-use crate::support::worker::SOON;
 
 const VM: Option<&str> = Some("vm01.example.org");
 const POWER: &str = "runtime.powerState";

@@ -6,10 +6,11 @@ use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::process::{Finished, run};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until};
 
 use crate::support::proxies::Relay;
-use crate::support::worker::{Home, SOON, program};
+use crate::support::worker::{Home, program};
 
 /// Nobody listens there; connecting goes on for ever.
 const NO_PROXY: &str = "tcp://127.0.0.1:9";

@@ -6,11 +6,11 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use vpoller_inventory::CacheSettings;
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
 use vpoller_worker::{Dispatcher, Executors, Registered};
 
 use crate::cases::{HOST, answer, registered};
-use crate::support::worker::SOON;
 
 /// An agent that follows a vSphere host.
 pub struct Followed {

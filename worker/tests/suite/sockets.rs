@@ -4,11 +4,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 use vpoller_wire::control::Control;
 
 use crate::support::proxies::{Backend, Relay};
-use crate::support::worker::{Home, SOON};
+use crate::support::worker::Home;
 
 fn get(host: &str, name: &str) -> Json {
     json!({"method": "vm.get", "hostname": host, "name": name, "properties": ["runtime.powerState"]})

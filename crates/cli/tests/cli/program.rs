@@ -2,12 +2,10 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 pub(crate) use vpoller_testkit::process::Finished;
 use vpoller_testkit::terminal;
-
-const LIMIT: Duration = Duration::from_secs(30);
+use vpoller_testkit::wait::SOON;
 
 /// Path of a program of this package.
 pub(crate) fn path(program: &str) -> &'static str {
@@ -32,7 +30,7 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> Finished {
 #[track_caller]
 pub(crate) fn run_command(mut command: Command) -> Finished {
     command.env_remove("COLUMNS").env_remove("VPOLLER_GUEST_PASSWORD").env("RUST_BACKTRACE", "0");
-    vpoller_testkit::process::run(command, LIMIT)
+    vpoller_testkit::process::run(command, SOON)
 }
 
 /// Runs a shell line; `$PROGRAM` in it is the program.

@@ -7,12 +7,10 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-
-const LIMIT: Duration = Duration::from_secs(120);
+use vpoller_testkit::wait::SLOW;
 
 /// A call as it arrived.
 #[derive(Clone, Debug)]
@@ -85,7 +83,7 @@ impl Frontend {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let stream = stream.unwrap();
-                stream.set_read_timeout(Some(LIMIT)).unwrap();
+                stream.set_read_timeout(Some(SLOW)).unwrap();
                 let reply_rule = reply_rule.clone();
                 let calls = calls.clone();
                 let tls = tls.clone();
@@ -181,7 +179,7 @@ fn header(head: &str, name: &str) -> Option<String> {
 /// The same request to the real frontend.
 fn exchange(behind: SocketAddr, head: &str, body: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(behind).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.set_read_timeout(Some(SLOW)).unwrap();
     let bearer = header(head, "authorization").map(|value| format!("Authorization: {value}\r\n")).unwrap_or_default();
     let head = format!(
         "POST /api_jsonrpc.php HTTP/1.0\r\nHost: {behind}\r\nContent-Type: application/json-rpc\r\n{bearer}Content-Length: {}\r\n\r\n",

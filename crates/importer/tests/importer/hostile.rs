@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use vpoller_testkit::wait::ZABBIX;
 use vpoller_testkit::zabbix::{Series, Server, Setting};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_for, wait_until};
 
 use crate::run::import;
 use crate::setup::{import_templates, texts, value};
 
-/// Limit for what Zabbix does at its own pace, on a machine that runs other tests as well.
-const SOON: Duration = Duration::from_secs(240);
 /// Between two looks, of which each asks for values again.
 const PACE: Duration = Duration::from_secs(2);
 const TEMPLATE: &str = "VMware vSphere Virtual Machine by vPoller";
@@ -48,7 +47,7 @@ fn hostile_names_become_hosts_and_their_values_arrive() {
             let page = simulator.page("POST", "/vm/create", &json!({"name": name}).to_string());
             (name, page["moid"].as_str().unwrap().to_owned())
         });
-        wait_until(SOON, "all machines in vPoller", || {
+        wait_until(ZABBIX, "all machines in vPoller", || {
             let reply = stack.ask(&json!({"method": "vm.discover", "hostname": host.name, "properties": ["moid"]}));
             let rows = reply["result"].as_array().unwrap_or_else(|| panic!("{reply}"));
             made.iter().all(|(_, moid)| rows.iter().any(|row| row["moid"] == **moid))
@@ -101,7 +100,7 @@ fn names_arrive(server: &Server, made: &[(&str, String)], hosts: &[Value]) {
         (item["lastclock"] != "0").then(|| item["lastvalue"].as_str().unwrap().to_owned())
     };
     let mut next = Instant::now();
-    let items = wait_for(SOON, "all names as values", || {
+    let items = wait_for(ZABBIX, "all names as values", || {
         if Instant::now() < next {
             return None;
         }

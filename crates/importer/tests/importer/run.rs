@@ -3,15 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
-use std::time::Duration;
 
 use vpoller_testkit::process::{self, Finished};
+use vpoller_testkit::wait::ZABBIX;
 
 /// Path of the program.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_zabbix-vsphere-import");
-
-/// A thousand hosts take a busy machine a while.
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// Runs it with this text as its configuration, which others cannot read.
 #[track_caller]
@@ -43,7 +40,7 @@ pub(crate) fn run(arguments: &[&str]) -> Finished {
 #[track_caller]
 pub(crate) fn run_command(mut command: Command) -> Finished {
     command.env_remove("COLUMNS").env("RUST_BACKTRACE", "0").env("NO_PROXY", "127.0.0.1");
-    process::run(command, LIMIT)
+    process::run(command, ZABBIX)
 }
 
 /// The log lines, without the time in front of them; each must have one.

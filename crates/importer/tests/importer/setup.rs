@@ -2,17 +2,15 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use vpoller_testkit::process::Finished;
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::zabbix::{Api, Series, Server, Setting};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_until, workspace};
 
 use crate::frontend::{Frontend, FrontendCall, FrontendReply};
 use crate::run::import;
-
-const SOON: Duration = Duration::from_secs(30);
 
 /// Machines of the big vCenter.
 pub(crate) const MANY: usize = 1000;

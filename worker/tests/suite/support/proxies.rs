@@ -3,11 +3,10 @@
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use vpoller_testkit::wait::SOON;
 use vpoller_wire::client::uninterrupted;
 use vpoller_wire::control::{Announcement, Control, is_control};
 use zmq::{Context, Socket};
-
-use crate::support::worker::SOON;
 
 /// A ROUTER for clients and a DEALER for workers, whole messages from one to the other.
 pub struct Relay {

@@ -3,16 +3,13 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
-use std::time::Duration;
 
 use serde_json::Value as Json;
 use tempfile::TempDir;
 use vpoller_store::{Store, TlsChoice};
 use vpoller_testkit::process::{Finished, run};
+use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process};
-
-/// Limit for everything that should take a moment.
-pub const SOON: Duration = Duration::from_secs(20);
 
 /// The program under test.
 pub fn program() -> Command {
