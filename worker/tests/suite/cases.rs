@@ -24,7 +24,7 @@ use vpoller_worker::methods::METHODS;
 use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
 use crate::snapshot::{Followed, quick};
-use crate::support::inventory::Memory;
+use crate::support::inventory::MemoryInventory;
 
 pub const HOST: &str = "vc01.example.org";
 
@@ -205,7 +205,7 @@ async fn cases_hold_in_memory() {
     let mut wrong = Vec::new();
     let cases: Vec<Case> = cases_for(MEMORY).collect();
     for case in &cases {
-        let mut memory = Memory::documents();
+        let mut memory = MemoryInventory::documents();
         case.state().iter().for_each(|(page, body)| memory.change(page, body));
         wrong.extend(check(MEMORY, &dispatcher(Arc::new(memory)), case).await);
     }

@@ -8,7 +8,7 @@ use vpoller_wire::{Outcome, split_outcome};
 use vpoller_worker::methods::METHODS;
 
 use crate::cases::{HOST, answer, dispatcher};
-use crate::support::inventory::Memory;
+use crate::support::inventory::MemoryInventory;
 
 /// The words of a command line, with double quotes around those that hold blanks.
 fn words(line: &str) -> Vec<String> {
@@ -22,7 +22,7 @@ fn words(line: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn the_examples_of_methods_work() {
-    let dispatcher = dispatcher(Arc::new(Memory::documents()));
+    let dispatcher = dispatcher(Arc::new(MemoryInventory::documents()));
     for method in METHODS {
         let mut request = json!({"method": method.name, "hostname": HOST, "name": null, "properties": null});
         let words = words(method.example);
@@ -62,7 +62,7 @@ fn parameters(inside: &str) -> Vec<String> {
 async fn the_item_keys_of_the_page_about_zabbix_work() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/zabbix.md");
     let page = std::fs::read_to_string(page).unwrap().replace("{$GUEST.USER}", "root").replace("{$GUEST.PASSWORD}", "p4ssw0rd");
-    let dispatcher = dispatcher(Arc::new(Memory::documents()));
+    let dispatcher = dispatcher(Arc::new(MemoryInventory::documents()));
     let mut asked = 0;
     for line in page.lines().filter(|line| line.starts_with("    vpoller") && !line.contains('<')) {
         let (key, inside) = line.trim().strip_suffix(']').unwrap().split_once('[').unwrap();

@@ -8,7 +8,7 @@ use vpoller_testkit::process::run;
 use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 
-use crate::support::proxies::Relay;
+use crate::support::proxies::PlainProxy;
 use crate::support::worker::{Home, program};
 
 /// Prints the names in a result, or the reason why there is none. Sleeps when it is told to.
@@ -27,25 +27,25 @@ else:
     print("ERROR " + reply["msg"])
 "#;
 
-fn configured(relay: &Relay) -> Home {
-    let home = Home::new(&relay.backend);
+fn configured(proxy: &PlainProxy) -> Home {
+    let home = Home::new(&proxy.backend);
     let script = home.path("names");
     fs::write(&script, SCRIPT).unwrap();
     fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
     let section = format!("[helper:example.names]\ncommand = {script} ' + '\ntimeout = 10\nat_once = 2");
-    home.configure(&relay.backend, &format!("helpers = vpoller.helpers.zabbix, example.names\n{section}"));
+    home.configure(&proxy.backend, &format!("helpers = vpoller.helpers.zabbix, example.names\n{section}"));
     home
 }
 
 #[test]
 fn prints_what_the_worker_answers() {
     let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start();
-    let home = configured(&relay);
+    let proxy = PlainProxy::start();
+    let home = configured(&proxy);
     let host = home.register(simulator.address());
     let mut worker = home.start(1);
     assert!(worker.stderr().contains("INFO/VPollerWorker-1] Loading helper module example.names"), "{}", worker.stderr());
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     let mut ask = |members: Json| {
         let mut request = json!({"hostname": host, "helper": "example.names"});
         request.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -80,19 +80,19 @@ fn prints_what_the_worker_answers() {
 #[test]
 fn more_than_may_run_wait_their_turn() {
     let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start();
-    let home = configured(&relay);
+    let proxy = PlainProxy::start();
+    let home = configured(&proxy);
     let host = home.register(simulator.address());
     let _worker = home.start(1);
     let request = |key: &str| json!({"method": "cluster.discover", "hostname": host, "helper": "example.names", "key": key, "timeout": 8000});
     let sleeping: Vec<_> = (0..2)
         .map(|_| {
-            let (mut client, body) = (Client::new(&relay.frontend), request("sleep").to_string());
+            let (mut client, body) = (Client::new(&proxy.frontend), request("sleep").to_string());
             std::thread::spawn(move || client.exchange(body.as_bytes(), SOON))
         })
         .collect();
     wait_until(SOON, "two commands at work", || home.status()["external_helpers"][0]["running"] == 2);
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     let mut short = request("");
     short["timeout"] = json!(500);
     let late = client.exchange(short.to_string().as_bytes(), SOON).unwrap();
@@ -110,8 +110,8 @@ fn more_than_may_run_wait_their_turn() {
 #[test]
 fn is_there_for_a_single_request_in_place() {
     let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start();
-    let home = configured(&relay);
+    let proxy = PlainProxy::start();
+    let home = configured(&proxy);
     let host = home.register(simulator.address());
     let mut command = program();
     command.args(["run", "-f", &home.path("vpoller.conf"), "-m", "datacenter.discover", "-V", &host, "-H", "example.names"]);

@@ -13,11 +13,11 @@ use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::{Dispatcher, Executors, Step};
 
 use crate::cases::answer;
-use crate::support::inventory::Memory;
+use crate::support::inventory::MemoryInventory;
 
 /// A vSphere host that answers `about` like any other and misbehaves when objects are listed.
 struct Odd {
-    memory: Memory,
+    memory: MemoryInventory,
     mood: Mood,
     logins: AtomicUsize,
 }
@@ -31,7 +31,7 @@ enum Mood {
 }
 
 fn odd(mood: Mood) -> Arc<dyn Inventory> {
-    Arc::new(Odd { memory: Memory::documents(), mood, logins: AtomicUsize::new(0) })
+    Arc::new(Odd { memory: MemoryInventory::documents(), mood, logins: AtomicUsize::new(0) })
 }
 
 impl Inventory for Odd {
@@ -117,7 +117,7 @@ async fn a_request_ends_before_its_client_gives_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_host_that_does_not_answer_keeps_nobody_else_waiting() {
-    let healthy: Arc<dyn Inventory> = Arc::new(Memory::documents());
+    let healthy: Arc<dyn Inventory> = Arc::new(MemoryInventory::documents());
     let dispatcher = Dispatcher::new(executors(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 200));
     let (done, mut order) = mpsc::unbounded_channel();
     for host in ["dead", "dead", "dead", "vc01", "vc01"] {
@@ -136,7 +136,7 @@ async fn a_host_that_does_not_answer_keeps_nobody_else_waiting() {
 
 #[tokio::test(start_paused = true)]
 async fn a_full_host_refuses_and_others_do_not() {
-    let healthy: Arc<dyn Inventory> = Arc::new(Memory::documents());
+    let healthy: Arc<dyn Inventory> = Arc::new(MemoryInventory::documents());
     let executors = executors(vec![("dead", odd(Mood::Hangs)), ("vc01", healthy)], 40);
     let dispatcher = Dispatcher::new(Arc::clone(&executors));
     let mut waiting = Vec::new();
@@ -189,7 +189,7 @@ async fn what_cannot_be_read_is_said_with_its_cause() {
 
 #[tokio::test]
 async fn a_relation_that_is_unset_is_said_to_be_missing() {
-    let inventory: Arc<dyn Inventory> = Arc::new(Memory::documents().without("runtime.host").without("network"));
+    let inventory: Arc<dyn Inventory> = Arc::new(MemoryInventory::documents().without("runtime.host").without("network"));
     let dispatcher = Dispatcher::new(executors(vec![("vc01", inventory)], 64));
     // Relations of every shape, and the one that computes.
     for method in ["vm.host.get", "vm.net.get", "vm.cpu.usage.percent"] {
@@ -200,7 +200,7 @@ async fn a_relation_that_is_unset_is_said_to_be_missing() {
 
 #[tokio::test]
 async fn requests_are_checked_in_the_documented_order() {
-    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
+    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(MemoryInventory::documents()))], 64));
     for (body, msg) in [
         ("nonsense", "Invalid message received"),
         ("", "Invalid message received"),
@@ -226,7 +226,7 @@ async fn requests_are_checked_in_the_documented_order() {
 
 #[tokio::test]
 async fn helpers_print_what_was_refused_too() {
-    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
+    let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(MemoryInventory::documents()))], 64));
     let refused = async |method: &str, helper: &str, outcome: bool| {
         let request = json!({"method": method, "hostname": "vc99", "helper": helper, "outcome": outcome});
         answer(&dispatcher, request.to_string().as_bytes()).await
@@ -267,7 +267,7 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn any_bytes_get_a_reply(body in nearly()) {
-        let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(Memory::documents()))], 64));
+        let dispatcher = Dispatcher::new(executors(vec![("vc01", Arc::new(MemoryInventory::documents()))], 64));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let reply = runtime.block_on(answer(&dispatcher, &body));
         let reply: Json = serde_json::from_slice(&reply).unwrap();

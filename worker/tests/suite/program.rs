@@ -9,7 +9,7 @@ use vpoller_testkit::process::{Finished, run};
 use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until};
 
-use crate::support::proxies::Relay;
+use crate::support::proxies::PlainProxy;
 use crate::support::worker::{Home, program};
 
 /// Nobody listens there; connecting goes on for ever.
@@ -92,14 +92,14 @@ fn interrupt_stops_it_too() {
 #[test]
 fn changed_hosts_are_served_without_a_word() {
     let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start();
-    let home = Home::new(&relay.backend);
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
     let folder = home.folder.path().join("vsphere");
     fs::create_dir(&folder).unwrap();
-    home.configure(&relay.backend, &format!("vsphere_hosts_dir = {}", folder.display()));
+    home.configure(&proxy.backend, &format!("vsphere_hosts_dir = {}", folder.display()));
     let host = home.register(simulator.address());
     let mut worker = home.start(1);
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     let mut msg =
         |host: &str| client.ask(&json!({"method": "about", "hostname": host}), SOON)["msg"].as_str().unwrap().to_owned();
     let agents = || home.status()["vsphere_agents"].clone();

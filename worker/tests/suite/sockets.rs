@@ -8,7 +8,7 @@ use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, SimOptions, Simulator, wait_until};
 use vpoller_wire::control::Control;
 
-use crate::support::proxies::{Backend, Relay};
+use crate::support::proxies::{Backend, PlainProxy};
 use crate::support::worker::Home;
 
 fn get(host: &str, name: &str) -> Json {
@@ -35,8 +35,8 @@ fn msg(reply: &[u8]) -> String {
 #[test]
 fn behind_a_proxy_that_only_relays() {
     let simulator = Simulator::start(&SimOptions::default());
-    let relay = Relay::start();
-    let home = Home::new(&relay.backend);
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
     let host = home.register(simulator.address());
     let mut worker = home.start(2);
 
@@ -44,7 +44,7 @@ fn behind_a_proxy_that_only_relays() {
     wait_until(SOON, "a login", || simulator.sessions().len() == 1);
     worker.wait_for_line("sends no heartbeats", SOON);
 
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     let reply = client.exchange(get(&host, "vm01.example.org").to_string().as_bytes(), SOON).unwrap();
     assert_eq!(
         String::from_utf8(reply).unwrap(),
@@ -52,15 +52,15 @@ fn behind_a_proxy_that_only_relays() {
     );
 
     // What is no request is answered where there is a way back, and never disturbs the next one.
-    assert_eq!(msg(&raw(&relay.frontend, &[b"", b"garbage"], SOON).unwrap()), "Invalid message received");
-    assert_eq!(msg(&raw(&relay.frontend, &[b"", b"{}", b"more"], SOON).unwrap()), "Invalid message received");
-    assert_eq!(msg(&raw(&relay.frontend, &[b"hop", b"", b"[]"], SOON).unwrap()), "Expected a JSON message, received list");
+    assert_eq!(msg(&raw(&proxy.frontend, &[b"", b"garbage"], SOON).unwrap()), "Invalid message received");
+    assert_eq!(msg(&raw(&proxy.frontend, &[b"", b"{}", b"more"], SOON).unwrap()), "Invalid message received");
+    assert_eq!(msg(&raw(&proxy.frontend, &[b"hop", b"", b"[]"], SOON).unwrap()), "Expected a JSON message, received list");
     let huge = vec![b' '; 17 * 1024 * 1024];
-    assert!(msg(&raw(&relay.frontend, &[b"", &huge], SOON).unwrap()).starts_with("Invalid message received: 17825792 bytes"));
+    assert!(msg(&raw(&proxy.frontend, &[b"", &huge], SOON).unwrap()).starts_with("Invalid message received: 17825792 bytes"));
     let dropped = || home.status()["processes"].as_array().unwrap().iter().map(|p| p["dropped"].as_u64().unwrap()).sum::<u64>();
     wait_until(SOON, "the drop to be counted", || {
         // Nobody answers this, and what has not left the socket by then never does: so it is sent until one arrives.
-        raw(&relay.frontend, &[b"no delimiter"], Duration::from_millis(100));
+        raw(&proxy.frontend, &[b"no delimiter"], Duration::from_millis(100));
         dropped() > 0
     });
     for _ in 0..4 {
@@ -147,15 +147,15 @@ fn black_hole() -> (TcpListener, Vec<TcpStream>, SocketAddr) {
 fn a_dead_vsphere_host_delays_only_its_own_requests() {
     let simulator = Simulator::start(&SimOptions::default());
     let (_listener, _waiting, dead) = black_hole();
-    let relay = Relay::start();
-    let home = Home::new(&relay.backend);
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
     let (dead, host) = (home.register(dead), home.register(simulator.address()));
     let _worker = home.start(1);
 
     // One socket, so one thread of the worker; the dead host's requests come first.
     let context = zmq::Context::new();
     let socket = context.socket(zmq::DEALER).unwrap();
-    socket.connect(&relay.frontend).unwrap();
+    socket.connect(&proxy.frontend).unwrap();
     let ask = |body: Json| socket.send_multipart([Vec::new(), body.to_string().into_bytes()], 0).unwrap();
     for _ in 0..3 {
         ask(json!({"method": "vm.discover", "hostname": dead, "timeout": 4000}));
@@ -177,14 +177,14 @@ fn a_dead_vsphere_host_delays_only_its_own_requests() {
 fn a_full_worker_says_so_at_once() {
     let mut simulator = Simulator::start(&SimOptions::default());
     simulator.process().signal(19);
-    let relay = Relay::start();
-    let home = Home::new(&relay.backend);
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
     let host = home.register(simulator.address());
     let mut worker = home.start(1);
     let context = zmq::Context::new();
     let socket = context.socket(zmq::DEALER).unwrap();
     socket.set_linger(0).unwrap();
-    socket.connect(&relay.frontend).unwrap();
+    socket.connect(&proxy.frontend).unwrap();
     let request = json!({"method": "about", "hostname": host, "timeout": 5000}).to_string().into_bytes();
     for _ in 0..515 {
         socket.send_multipart([Vec::new(), request.clone()], 0).unwrap();
@@ -200,7 +200,7 @@ fn a_full_worker_says_so_at_once() {
     assert!(replies[3..].iter().all(|reply| *reply == format!("{host} did not answer within 4.75 s")), "{:?}", &replies[3..6]);
     // It recovers as soon as vSphere does.
     simulator.process().signal(18);
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     wait_until(SOON, "an answer", || client.ask(&get(&host, "vm01.example.org"), SOON)["success"] == 0);
     assert_eq!(home.status()["processes"][0]["refused"], 3);
     assert!(worker.is_running());
@@ -209,13 +209,13 @@ fn a_full_worker_says_so_at_once() {
 #[test]
 fn what_is_in_work_is_finished_before_the_end() {
     let simulator = Simulator::start(&SimOptions { delay: Duration::from_millis(700), ..SimOptions::default() });
-    let relay = Relay::start();
-    let home = Home::new(&relay.backend);
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
     let host = home.register(simulator.address());
     let mut worker = home.start(1);
     wait_until(SOON, "a login", || simulator.sessions().len() == 1);
 
-    let mut client = Client::new(&relay.frontend);
+    let mut client = Client::new(&proxy.frontend);
     let request = get(&host, "vm01.example.org").to_string();
     let asking = std::thread::spawn(move || client.exchange(request.as_bytes(), SOON));
     worker.wait_for_line("Retrieving properties for vm01.example.org managed object of type vim.VirtualMachine", SOON);

@@ -18,7 +18,7 @@ use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 use crate::support::counters::{Statistics, TIME};
 
 /// Objects with their values, in the order of the file.
-pub struct Memory {
+pub struct MemoryInventory {
     rows: Vec<Row>,
     /// Paths that exist for a type, set or not.
     declared: BTreeMap<String, BTreeSet<String>>,
@@ -33,7 +33,7 @@ pub struct Memory {
     statistics: Arc<Statistics>,
 }
 
-impl Memory {
+impl MemoryInventory {
     /// The objects of the documents.
     pub fn documents() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
@@ -129,7 +129,7 @@ impl Memory {
     }
 }
 
-impl Inventory for Memory {
+impl Inventory for MemoryInventory {
     fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
         Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind))?)) })
     }
@@ -158,7 +158,7 @@ impl Inventory for Memory {
     }
 }
 
-impl Services for Memory {
+impl Services for MemoryInventory {
     fn root(&self) -> Reading<'_, MoRef> {
         Box::pin(async { Ok(root()) })
     }

@@ -9,14 +9,14 @@ use vpoller_wire::control::{Announcement, Control, is_control};
 use zmq::{Context, Socket};
 
 /// A ROUTER for clients and a DEALER for workers, whole messages from one to the other.
-pub struct Relay {
+pub struct PlainProxy {
     pub frontend: String,
     pub backend: String,
     stop: Socket,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Relay {
+impl PlainProxy {
     pub fn start() -> Self {
         let context = Context::new();
         let [(front, frontend), (back, backend)] = [zmq::ROUTER, zmq::DEALER].map(|kind| bound(&context, kind));
@@ -44,7 +44,7 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
+impl Drop for PlainProxy {
     fn drop(&mut self) {
         let _ = self.stop.send("", 0);
         let _ = self.thread.take().map(JoinHandle::join);

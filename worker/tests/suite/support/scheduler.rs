@@ -18,7 +18,7 @@ pub const READY: i32 = 12;
 pub const MEMORY: i32 = 24;
 
 /// A scheduler over statistics in memory, whose clock the test moves.
-pub struct Bench {
+pub struct SchedulerHarness {
     pub statistics: Arc<Statistics>,
     pub scheduler: Arc<Scheduler>,
     pub clock: Clock,
@@ -28,21 +28,21 @@ pub fn vm(number: usize) -> MoRef {
     MoRef::new("VirtualMachine", format!("vm-{number}"))
 }
 
-pub fn bench_of(objects: impl IntoIterator<Item = MoRef>, change: impl FnOnce(&mut Statistics)) -> Bench {
+pub fn harness_of(objects: impl IntoIterator<Item = MoRef>, change: impl FnOnce(&mut Statistics)) -> SchedulerHarness {
     let clock = Clock::default();
     let names: HashMap<_, _> = objects.into_iter().map(|object| (object.clone(), format!("name of {}", object.id))).collect();
     let mut statistics = Statistics::new(names, Some(clock.clone()));
     change(&mut statistics);
     let statistics = Arc::new(statistics);
     let scheduler = Arc::new(Scheduler::new("vc01", statistics.clone(), clock.clone()));
-    Bench { statistics, scheduler, clock }
+    SchedulerHarness { statistics, scheduler, clock }
 }
 
-pub fn bench(vms: usize) -> Bench {
-    bench_of((0..vms).map(vm), |_| {})
+pub fn harness(vms: usize) -> SchedulerHarness {
+    harness_of((0..vms).map(vm), |_| {})
 }
 
-impl Bench {
+impl SchedulerHarness {
     pub async fn ask(&self, objects: Vec<MoRef>, metrics: Vec<Metric>, window: Window) -> Vec<Vec<SampleResult>> {
         self.scheduler.samples(SampleQuery { objects, metrics, window }).await.unwrap()
     }
