@@ -15,18 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
-use vpoller_inventory::{CacheSettings, Inventory};
+use vpoller_inventory::CacheSettings;
 use vpoller_testkit::{SimOptions, Simulator};
-use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_wire::{Outcome, split_outcome};
+use vpoller_worker::Dispatcher;
 use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::methods::METHODS;
-use vpoller_worker::{Dispatcher, Executors, Registered, Step};
 
-use crate::snapshot::{Followed, quick};
+use crate::support::host::{Followed, answer, direct, dispatcher, quick, registered};
 use crate::support::inventory::MemoryInventory;
-
-pub const HOST: &str = "vc01.example.org";
 
 pub struct Case {
     path: PathBuf,
@@ -59,17 +56,6 @@ pub fn cases() -> Vec<(String, Case)> {
     }
     found.sort_by(|a, b| a.1.path.cmp(&b.1.path));
     found
-}
-
-pub fn dispatcher(inventory: Arc<dyn Inventory>) -> Dispatcher {
-    Dispatcher::new(Arc::new(Executors::new([(HOST.to_owned(), inventory)], 64)))
-}
-
-pub async fn answer(dispatcher: &Dispatcher, body: &[u8]) -> Vec<u8> {
-    match dispatcher.dispatch(body) {
-        Step::Now(bytes) => bytes,
-        Step::Later(reply) => reply.await,
-    }
 }
 
 /// The text that the helper prints, whether it is an answer, and a check that the outcome byte changes nothing else.
@@ -249,19 +235,6 @@ async fn at_the_simulator(cache: &CacheSettings, times: usize) {
     }
     tell(SIMULATOR, count, wrong.len());
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-}
-
-/// No answer from memory.
-pub fn direct() -> CacheSettings {
-    CacheSettings { enabled: false, ..CacheSettings::default() }
-}
-
-/// The simulator under the name of the documents.
-pub fn registered(simulator: &Simulator) -> Registered {
-    let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
-    config.address = Some(simulator.address());
-    config.tls = Tls::Off;
-    Registered::new(HOST, config)
 }
 
 #[test]

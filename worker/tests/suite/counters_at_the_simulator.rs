@@ -12,8 +12,8 @@ use vpoller_testkit::{Relay, SimOptions, Simulator};
 use vpoller_vsphere::{Client, Config, Metric, MoRef, SecretString, Series, Tls};
 use vpoller_worker::{Dispatcher, Executors};
 
-use crate::cases::answer;
 use crate::support::counters::TIME;
+use crate::support::host::answer;
 
 const HOST: &str = "vc01.example.org";
 const REAL_TIME: Window = Window { interval: 20, real_time: true, samples: 1 };

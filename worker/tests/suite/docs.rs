@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use vpoller_wire::{Outcome, split_outcome};
 use vpoller_worker::methods::METHODS;
 
-use crate::cases::{HOST, answer, dispatcher};
+use crate::support::host::{HOST, answer, dispatcher};
 use crate::support::inventory::MemoryInventory;
 
 /// The words of a command line, with double quotes around those that hold blanks.

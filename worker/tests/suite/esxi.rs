@@ -7,9 +7,6 @@ use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_wire::text;
 use vpoller_worker::methods::METHODS;
 
-use crate::cases::{answer, direct, registered};
-use crate::snapshot::{Followed, quick};
-
 /// What is expected of a request.
 enum Expected {
     /// This result.
@@ -22,6 +19,8 @@ enum Expected {
 
 use Expected::{Failure, Result, Some as Something};
 use vpoller_inventory::CacheSettings;
+
+use crate::support::host::{Followed, answer, direct, quick, registered};
 
 const HOST: &str = "esxi-standalone.example.org";
 const VM: &str = "esxi-vm01";

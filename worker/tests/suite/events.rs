@@ -9,7 +9,7 @@ use vpoller_testkit::{Bed, Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
 
-use crate::request_costs::Desk;
+use crate::support::host::CountedHost;
 
 fn happen(simulator: &Simulator, event: &Json) -> i64 {
     simulator.page("POST", "/event", &event.to_string())["key"].as_i64().unwrap()
@@ -24,14 +24,14 @@ fn keys(events: &Json) -> Vec<i64> {
     events.as_array().unwrap().iter().map(|event| event["key"].as_i64().unwrap()).collect()
 }
 
-async fn events(desk: &Desk, key: &str) -> Json {
+async fn events(desk: &CountedHost, key: &str) -> Json {
     desk.result("event.get", json!({"key": key})).await
 }
 
 /// Each bed that is built.
-fn desks() -> impl Iterator<Item = Desk> {
+fn desks() -> impl Iterator<Item = CountedHost> {
     let beds = Bed::ALL.into_iter().filter(|bed| bed.program().is_some());
-    beds.map(|bed| Desk::start(&SimOptions { bed, ..SimOptions::default() }))
+    beds.map(|bed| CountedHost::start(&SimOptions { bed, ..SimOptions::default() }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +41,7 @@ async fn who_resumes_misses_nothing_and_hears_nothing_twice() {
     }
 }
 
-async fn resume(desk: Desk) {
+async fn resume(desk: CountedHost) {
     let first = note(&desk.simulator, "number 0");
     for number in 1..250 {
         note(&desk.simulator, &format!("number {number}"));
@@ -62,7 +62,7 @@ async fn resume(desk: Desk) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_check_costs_one_call() {
-    let desk = Desk::start(&SimOptions::default());
+    let desk = CountedHost::start(&SimOptions::default());
     let last = *keys(&events(&desk, "").await).last().unwrap();
     let one = vec![("RetrievePropertiesEx".to_owned(), 1)];
     let ask = json!({"key": last.to_string()});
@@ -81,7 +81,7 @@ async fn collectors_are_few_and_survive_a_lost_session() {
     }
 }
 
-async fn ask_much(desk: Desk) {
+async fn ask_much(desk: CountedHost) {
     for round in 0..3 {
         for kind in 0..10 {
             events(&desk, &format!("type=Made{kind}Event")).await;
@@ -100,7 +100,7 @@ async fn ask_much(desk: Desk) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_of_another_database_is_noticed() {
-    let desk = Desk::start(&SimOptions::default());
+    let desk = CountedHost::start(&SimOptions::default());
     for key in ["999999", "999999 severity=error"] {
         let reply = desk.reply("event.get", json!({"key": key})).await;
         let text = reply["msg"].as_str().unwrap();
@@ -112,7 +112,7 @@ async fn a_key_of_another_database_is_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn session_keys_can_be_masked() {
-    let desk = Desk::start(&SimOptions::default()).masking_keys();
+    let desk = CountedHost::start(&SimOptions::default()).masking_keys();
     let sessions = desk.result("session.get", json!({})).await;
     let key = desk.simulator.sessions()[0]["key"].as_str().unwrap().to_owned();
     assert!(sessions[0]["key"].as_str().unwrap().starts_with("masked-"), "{sessions}");
@@ -128,12 +128,12 @@ async fn session_keys_can_be_masked() {
 }
 
 /// A simulator that is reached through a relay.
-fn behind_relay() -> (Relay, Desk) {
+fn behind_relay() -> (Relay, CountedHost) {
     let simulator = Simulator::start(&SimOptions::default());
     let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
     let mut config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
     (config.address, config.tls) = (Some(relay.address()), Tls::Off);
-    (relay, Desk::of(simulator, Registered::new("vc01.example.org", config)))
+    (relay, CountedHost::of(simulator, Registered::new("vc01.example.org", config)))
 }
 
 /// A page of events that no simulator gives: an unknown type with an unknown member, one without a key, one that is plain text,

@@ -9,9 +9,8 @@ use vpoller_testkit::responder::{Act, Responder, healthy, object, objects, updat
 use vpoller_testkit::{SimOptions, Simulator};
 use vpoller_worker::Step;
 
-use crate::cases::{HOST, registered};
 use crate::loss::{at, changed, enter, of_filter};
-use crate::snapshot::{Followed, calls, quick};
+use crate::support::host::{Followed, HOST, calls, quick, registered};
 
 const VM: Option<&str> = Some("vm01.example.org");
 const CPU: &str = "summary.quickStats.overallCpuUsage";

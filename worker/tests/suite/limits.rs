@@ -12,7 +12,7 @@ use vpoller_inventory::{Inventory, Kind, ObjectName, Performance, ReadError, Rea
 use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::{Dispatcher, Executors, Step};
 
-use crate::cases::answer;
+use crate::support::host::answer;
 use crate::support::inventory::MemoryInventory;
 
 /// A vSphere host that answers `about` like any other and misbehaves when objects are listed.

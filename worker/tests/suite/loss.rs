@@ -12,8 +12,7 @@ use vpoller_testkit::{Relay, SimOptions, Simulator, wait_until};
 use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::Registered;
 
-use crate::cases::{HOST, registered};
-use crate::snapshot::{Followed, quick};
+use crate::support::host::{Followed, HOST, quick, registered};
 
 const VM: Option<&str> = Some("vm01.example.org");
 const POWER: &str = "runtime.powerState";

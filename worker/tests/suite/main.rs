@@ -1,6 +1,7 @@
 //! The worker's tests: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod answers_from_memory;
 mod cases;
 mod counters_at_the_simulator;
 mod counters_scheduled;
@@ -15,7 +16,6 @@ mod loss;
 mod model;
 mod program;
 mod request_costs;
-mod snapshot;
 mod sockets;
 mod support;
 mod table;

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 
-use crate::cases::{direct, registered};
-use crate::snapshot::{Followed, quick};
+use crate::support::host::{Followed, direct, quick, registered};
 
 /// Random numbers that are the same for the same seed (xorshift).
 struct Random(u64);

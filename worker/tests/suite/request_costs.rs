@@ -1,58 +1,9 @@
 //! What requests cost, in calls to vSphere: exact numbers.
 
-use std::sync::Arc;
-
 use serde_json::{Value as Json, json};
-use vpoller_testkit::{SimOptions, Simulator};
-use vpoller_worker::{Dispatcher, Executors, Policy};
+use vpoller_testkit::SimOptions;
 
-use crate::cases::{answer, direct, registered};
-
-/// A simulator and what asks it, in this process.
-pub struct Desk {
-    pub simulator: Simulator,
-    pub executors: Arc<Executors>,
-    dispatcher: Dispatcher,
-    host: String,
-}
-
-impl Desk {
-    pub fn start(options: &SimOptions<'_>) -> Self {
-        let simulator = Simulator::start(options);
-        let registered = registered(&simulator);
-        Self::of(simulator, registered)
-    }
-
-    /// The simulator, asked by another way than the straight one.
-    pub fn of(simulator: Simulator, registered: vpoller_worker::Registered) -> Self {
-        let executors = Arc::new(Executors::new([(registered.name.clone(), registered.inventory(&direct()))], 64));
-        Self { simulator, dispatcher: Dispatcher::new(Arc::clone(&executors)), executors, host: registered.name }
-    }
-
-    pub fn masking_keys(self) -> Self {
-        Self { dispatcher: self.dispatcher.with_policy(Policy { mask_session_keys: true }), ..self }
-    }
-
-    pub async fn reply(&self, method: &str, fields: Json) -> Json {
-        let mut request = fields;
-        (request["method"], request["hostname"]) = (json!(method), json!(self.host));
-        serde_json::from_slice(&answer(&self.dispatcher, request.to_string().as_bytes()).await).unwrap()
-    }
-
-    /// The result of a request that succeeds.
-    pub async fn result(&self, method: &str, fields: Json) -> Json {
-        let reply = self.reply(method, fields).await;
-        assert_eq!(reply["success"], 0, "{method}: {reply}");
-        reply["result"].clone()
-    }
-
-    /// The calls that a request that succeeds costs, by name.
-    pub async fn cost(&self, method: &str, fields: Json) -> Vec<(String, u64)> {
-        self.simulator.reset_calls();
-        self.result(method, fields).await;
-        self.simulator.calls().methods.into_iter().collect()
-    }
-}
+use crate::support::host::CountedHost;
 
 fn reads(count: u64) -> Vec<(String, u64)> {
     vec![("RetrievePropertiesEx".to_owned(), count)]
@@ -60,16 +11,16 @@ fn reads(count: u64) -> Vec<(String, u64)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_number_of_alarms_costs_three_reads() {
-    let desk = Desk::start(&SimOptions { vms: 60, ..SimOptions::default() });
-    desk.result("about", json!({})).await;
-    let vms = desk.result("object.discover", json!({"key": "VirtualMachine"})).await;
+    let host = CountedHost::start(&SimOptions { vms: 60, ..SimOptions::default() });
+    host.result("about", json!({})).await;
+    let vms = host.result("object.discover", json!({"key": "VirtualMachine"})).await;
     let vms: Vec<&str> = vms.as_array().unwrap().iter().map(|vm| vm["ref"].as_str().unwrap()).collect();
     let state = |(number, vm): (usize, &&str)| {
         let (alarm, vm) = (format!("Alarm:alarm-{}", 101 + number % 3), vm.strip_prefix("vim.").unwrap());
         json!({"key": format!("k{number}"), "entity": vm, "alarm": alarm, "overallStatus": "red", "time": "2015-02-13T09:16:50Z"})
     };
     let states: Vec<Json> = vms.iter().enumerate().map(state).collect();
-    desk.simulator.page(
+    host.simulator.page(
         "POST",
         "/set",
         &json!({
@@ -77,61 +28,61 @@ async fn any_number_of_alarms_costs_three_reads() {
         })
         .to_string(),
     );
-    assert_eq!(desk.cost("alarm.get", json!({})).await, reads(3));
-    let alarms = desk.result("alarm.get", json!({})).await;
+    assert_eq!(host.cost("alarm.get", json!({})).await, reads(3));
+    let alarms = host.result("alarm.get", json!({})).await;
     let alarms = alarms.as_array().unwrap();
     assert!(alarms.len() == vms.len() && vms.len() > 70, "{}", alarms.len());
     assert!(alarms.iter().all(|alarm| alarm["info"].is_string() && alarm["entity"].is_string()), "{alarms:?}");
-    desk.executors.hosts().stop().await;
+    host.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn attributes_are_looked_up_once() {
-    let desk = Desk::start(&SimOptions::default());
+    let host = CountedHost::start(&SimOptions::default());
     let owners = json!({"properties": "customValue.Owner"});
-    desk.result("vm.discover", owners.clone()).await;
-    assert_eq!(desk.cost("vm.discover", owners).await, reads(1));
-    let unknown = desk.reply("vm.discover", json!({"properties": "customValue.Team"})).await;
+    host.result("vm.discover", owners.clone()).await;
+    assert_eq!(host.cost("vm.discover", owners).await, reads(1));
+    let unknown = host.reply("vm.discover", json!({"properties": "customValue.Team"})).await;
     assert_eq!(unknown["msg"], "Cannot collect properties: InvalidProperty: there is no custom attribute Team");
-    desk.executors.hosts().stop().await;
+    host.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_size_of_snapshots_is_read_only_when_asked_for() {
-    let desk = Desk::start(&SimOptions::default());
-    desk.result("about", json!({})).await;
+    let host = CountedHost::start(&SimOptions::default());
+    host.result("about", json!({})).await;
     let ask = |properties: &str| json!({"name": "moid:vm-101", "properties": properties});
-    desk.result("vm.snapshot.summary.get", ask("count")).await;
+    host.result("vm.snapshot.summary.get", ask("count")).await;
     // One to find the virtual machine, one for its snapshots.
-    assert_eq!(desk.cost("vm.snapshot.summary.get", ask("count")).await, reads(2));
-    assert_eq!(desk.cost("vm.snapshot.summary.get", ask("size")).await, reads(3));
+    assert_eq!(host.cost("vm.snapshot.summary.get", ask("count")).await, reads(2));
+    assert_eq!(host.cost("vm.snapshot.summary.get", ask("size")).await, reads(3));
     let clock = ("CurrentTime".to_owned(), 1);
-    assert_eq!(desk.cost("vm.snapshot.summary.get", ask("age")).await, [vec![clock], reads(2)].concat());
-    assert_eq!(desk.cost("vm.snapshot.summary.get", ask("age")).await, reads(2), "the clock was compared a moment ago");
-    desk.executors.hosts().stop().await;
+    assert_eq!(host.cost("vm.snapshot.summary.get", ask("age")).await, [vec![clock], reads(2)].concat());
+    assert_eq!(host.cost("vm.snapshot.summary.get", ask("age")).await, reads(2), "the clock was compared a moment ago");
+    host.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_age_of_snapshots_goes_by_the_servers_clock() {
     // The oldest one is of 2015-02-10 15:48:40.
     let clock = ["-sample-clock", "2015-02-11T15:48:40Z"];
-    let desk = Desk::start(&SimOptions { flags: &clock, ..SimOptions::default() });
-    let age = desk.result("vm.snapshot.summary.get", json!({"name": "vm01.example.org", "properties": "age"})).await;
+    let host = CountedHost::start(&SimOptions { flags: &clock, ..SimOptions::default() });
+    let age = host.result("vm.snapshot.summary.get", json!({"name": "vm01.example.org", "properties": "age"})).await;
     let age = age[0]["age"].as_i64().unwrap();
     // Our clock goes on from the moment of the comparison.
     assert!((86_400..87_000).contains(&age), "{age}");
-    desk.executors.hosts().stop().await;
+    host.executors.hosts().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn totals_cost_a_few_reads_whatever_the_size() {
-    let desk = Desk::start(&SimOptions { vms: 40, ..SimOptions::default() });
-    desk.result("cluster.get", json!({"name": "cluster01", "properties": null})).await;
+    let host = CountedHost::start(&SimOptions { vms: 40, ..SimOptions::default() });
+    host.result("cluster.get", json!({"name": "cluster01", "properties": null})).await;
     let cluster = |properties: &str| json!({"name": "cluster01", "properties": properties});
-    assert_eq!(desk.cost("cluster.summary.get", cluster("hosts")).await, reads(3));
-    assert_eq!(desk.cost("cluster.summary.get", cluster("")).await, reads(5));
+    assert_eq!(host.cost("cluster.summary.get", cluster("hosts")).await, reads(3));
+    assert_eq!(host.cost("cluster.summary.get", cluster("")).await, reads(5));
     // Above the hosts there are three levels.
     let datacenter = json!({"name": "datacenter01", "properties": ""});
-    assert_eq!(desk.cost("datacenter.summary.get", datacenter).await, reads(10));
-    desk.executors.hosts().stop().await;
+    assert_eq!(host.cost("datacenter.summary.get", datacenter).await, reads(10));
+    host.executors.hosts().stop().await;
 }

@@ -1,116 +1,12 @@
 //! Answers from memory: what they cost vSphere, and that they are true.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use tokio::runtime::Handle;
 use vpoller_inventory::CacheSettings;
-use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Bed, SimOptions, Simulator};
-use vpoller_worker::{Dispatcher, Executors, Registered};
 
-use crate::cases::{HOST, answer, registered};
-
-/// An agent that follows a vSphere host.
-pub struct Followed {
-    pub executors: Arc<Executors>,
-    pub dispatcher: Dispatcher,
-}
-
-/// Settings that let a test see the next change soon.
-pub fn quick() -> CacheSettings {
-    CacheSettings { update_interval: Duration::from_millis(20), ..CacheSettings::default() }
-}
-
-impl Followed {
-    /// Follows, and waits until the first load is done.
-    pub async fn start(host: &Registered, cache: CacheSettings) -> Self {
-        let followed = Self::begin(host, cache);
-        if cache.enabled {
-            followed.until("the first load", |cache| cache["state"] == "live").await;
-        }
-        followed
-    }
-
-    /// Follows; nothing is known yet.
-    pub fn begin(host: &Registered, cache: CacheSettings) -> Self {
-        let executors = Arc::new(Executors::new([(HOST.to_owned(), host.inventory(&cache))], 4096));
-        executors.hosts().start(&Handle::current());
-        executors.hosts().want_all();
-        Self { dispatcher: Dispatcher::new(Arc::clone(&executors)), executors }
-    }
-
-    /// What the status page says of the snapshot.
-    pub fn cache(&self) -> Json {
-        self.executors.status()[0]["vsphere"]["cache"].clone()
-    }
-
-    /// Waits until the status page says so.
-    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&Json) -> bool) {
-        let end = tokio::time::Instant::now() + SOON;
-        loop {
-            let cache = self.cache();
-            if is_so(&cache) {
-                return;
-            }
-            assert!(tokio::time::Instant::now() < end, "waited {SOON:?} in vain for {what}: {}", self.executors.status());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// The reply to a request.
-    pub async fn ask(&self, method: &str, name: Option<&str>, properties: &[&str]) -> Json {
-        let request = json!({"method": method, "hostname": HOST, "name": name, "properties": properties});
-        serde_json::from_slice(&answer(&self.dispatcher, request.to_string().as_bytes()).await).unwrap()
-    }
-
-    /// The value of a property of a virtual machine.
-    pub async fn vm(&self, name: &str, path: &str) -> Json {
-        self.ask("vm.get", Some(name), &[path]).await["result"][0][path].clone()
-    }
-
-    /// Waits until a request is answered like this.
-    pub async fn until_answered(&self, method: &str, name: Option<&str>, properties: &[&str], is_so: impl Fn(&Json) -> bool) {
-        let end = tokio::time::Instant::now() + SOON;
-        loop {
-            let reply = self.ask(method, name, properties).await;
-            if is_so(&reply) {
-                return;
-            }
-            assert!(tokio::time::Instant::now() < end, "waited {SOON:?} in vain: {method} {name:?} gives {reply}");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    /// Asks for paths often enough that they are watched, and waits until they are.
-    pub async fn learn(&self, method: &str, name: Option<&str>, properties: &[&str]) {
-        for _ in 0..2 {
-            assert_eq!(self.ask(method, name, properties).await["success"], 0);
-        }
-        let misses = |cache: &Json| cache["misses"].as_u64().unwrap();
-        let end = tokio::time::Instant::now() + SOON;
-        loop {
-            let before = misses(&self.cache());
-            self.ask(method, name, properties).await;
-            if misses(&self.cache()) == before {
-                return;
-            }
-            assert!(tokio::time::Instant::now() < end, "waited {SOON:?} in vain for {properties:?}: {}", self.cache());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    pub async fn stop(self) {
-        self.executors.hosts().stop().await;
-    }
-}
-
-/// Calls besides the wait for changes.
-pub fn calls(simulator: &Simulator) -> u64 {
-    let calls = simulator.calls();
-    calls.total - calls.methods.get("WaitForUpdatesEx").copied().unwrap_or(0)
-}
+use crate::support::host::{Followed, calls, quick, registered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn checks_cost_no_call_once_they_are_known() {
