@@ -64,7 +64,7 @@ fi
 recipe=$(
     {
         (cd / && GOTOOLCHAIN=local "$go" version)
-        cat -- *.go build.sh go.mod go.sum
+        cat -- *.go *.json build.sh go.mod go.sum
         [ "$bed" = current ] || ls -l --time-style=+%s "$gocode/src/github.com/vmware/govmomi/simulator"
     } | sha256sum
 )

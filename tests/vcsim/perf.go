@@ -1,6 +1,8 @@
 package main
 
 import (
+	_ "embed"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"sort"
@@ -316,23 +318,31 @@ func (p *perfManager) values(entity ref, id types.PerfMetricId, ticks []int64, i
 	return p.spoilt.samples(entity, id, values)
 }
 
+// spansFile is read by the worker's tests too, whose statistics in memory have
+// the same values.
+//
+//go:embed spans.json
+var spansFile []byte
+
+// spans has the greatest value of a counter by its unit; "" is any other unit.
+// Percent are hundredths, megahertz those of one simulated core.
+var spans = func() (table map[string]uint64) {
+	if err := json.Unmarshal(spansFile, &table); err != nil {
+		panic(err)
+	}
+	return table
+}()
+
 // value is the same for the same question in every run and on either bed: it
 // goes by the object's name. It is never 0, which the library leaves out of
 // lists.
 func (p *perfManager) value(name string, id types.PerfMetricId, tick int64) int64 {
 	hash := fnv.New64a()
 	fmt.Fprintf(hash, "%s/%d/%s/%d", name, id.CounterId, id.Instance, tick)
-	span := uint64(1000)
+	span := spans[""]
 	if counter := p.counters[id.CounterId]; counter.UnitInfo != nil {
-		switch counter.UnitInfo.GetElementDescription().Key {
-		case "percent": // hundredths of a percent
-			span = 10000
-		case "kiloBytes":
-			span = 8 << 20
-		case "kiloBytesPerSecond":
-			span = 20000
-		case "megaHertz":
-			span = uint64(hostMHz)
+		if own, found := spans[counter.UnitInfo.GetElementDescription().Key]; found {
+			span = own
 		}
 	}
 	return int64(1 + hash.Sum64()%span)

@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 use vpoller_inventory::perf::{Asking, Clock, StatisticsSource};
+use vpoller_testkit::workspace;
 use vpoller_vsphere::{
     Catalogue, DateTime, EntitySeries, Error, Fault, Identity, Interval, Metric, MoRef, PerfQuery, Provider, Sample, Series,
     Struct, Value,
@@ -57,6 +58,8 @@ impl Statistics {
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let list = |name: &str, kind| file[name].as_array().unwrap().iter().map(move |json| data(kind, json)).collect::<Vec<_>>();
         let catalogue = Arc::new(Catalogue::new(list("counters", "PerfCounterInfo")));
+        let spans = spans();
+        let span = |unit: &str| spans.get(unit).unwrap_or(&spans[""]);
         Self {
             intervals: Interval::read_all(list("intervals", "PerfInterval")).into(),
             series: file["series"]
@@ -65,7 +68,7 @@ impl Statistics {
                 .iter()
                 .map(|(kind, counters)| (kind.clone(), metrics(counters)))
                 .collect(),
-            spans: catalogue.all().iter().map(|counter| (counter.key, span(&counter.unit))).collect(),
+            spans: catalogue.all().iter().map(|counter| (counter.key, *span(&counter.unit))).collect(),
             catalogue,
             names: Mutex::new(names),
             down: Mutex::default(),
@@ -184,7 +187,7 @@ impl Statistics {
         (oldest..=newest).map(sample).collect()
     }
 
-    /// As `value` in `tests/vcsim/perf.go`.
+    /// The question's FNV-1a hash picks a value between 1 and the span, as in the simulator; the cases compare both.
     fn value(&self, name: &str, metric: &Metric, tick: i64) -> i64 {
         let text = format!("{name}/{}/{}/{tick}", metric.counter, metric.instance);
         let hash =
@@ -193,14 +196,10 @@ impl Statistics {
     }
 }
 
-fn span(unit: &str) -> u64 {
-    match unit {
-        "percent" => 10_000,
-        "kiloBytes" => 8 << 20,
-        "kiloBytesPerSecond" => 20_000,
-        "megaHertz" => 2300,
-        _ => 1000,
-    }
+/// The greatest value of counters by their unit, as the simulator has it; "" is any other unit.
+fn spans() -> HashMap<String, u64> {
+    let path = workspace::root().join("tests/vcsim/spans.json");
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 /// `{"2": [""], "148": ["", "4000"]}`.
