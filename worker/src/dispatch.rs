@@ -1,9 +1,9 @@
 //! From the bytes of a request to the bytes of its reply: one pipeline for every method.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use futures_util::future::BoxFuture;
 use serde_json::Map;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
@@ -32,11 +32,8 @@ pub enum Step {
     /// It is answered.
     Now(Vec<u8>),
     /// It will be; the future needs a tokio runtime, never panics and always gives a reply.
-    Later(Pending),
+    Later(BoxFuture<'static, Vec<u8>>),
 }
-
-/// A reply that is not there yet.
-pub type Pending = Pin<Box<dyn Future<Output = Vec<u8>> + Send>>;
 
 /// Answers requests with the help of the executors.
 #[derive(Clone)]
@@ -106,7 +103,7 @@ impl Dispatcher {
         self.announce(method, &request);
         let (own, deadline) = (self.clone(), due(&request));
         let runs_a_command = self.external(&request).is_some();
-        let mut reply: Pending = Box::pin(async move {
+        let mut reply: BoxFuture<'static, Vec<u8>> = Box::pin(async move {
             let reply = own.perform(method, executor.as_deref(), &request).await;
             let bytes = own.complete(Some(method), &request, &reply, deadline).await;
             if let Some(executor) = executor {

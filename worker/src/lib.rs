@@ -27,10 +27,10 @@ mod reread;
 pub mod sets;
 mod socket;
 
-pub use dispatch::{Dispatcher, LARGEST_REQUEST, Pending, Step};
+pub use dispatch::{Dispatcher, LARGEST_REQUEST, Step};
 pub use executors::Executors;
 pub use failure::Failure;
 pub use host_files::{Found, HostsError, Registered};
 pub use local::Local;
-pub use method::{Answer, Perform, Performing, Task};
+pub use method::{Answer, Perform, Task};
 pub use policy::Policy;

@@ -19,8 +19,7 @@ mod source;
 
 pub use border::{
     Ancestors, Column, Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, ObjectView, Performance, Pinned, Property,
-    Reached, ReadError, Reading, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window, find, is_within,
-    upward,
+    Reached, ReadError, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window, find, is_within, upward,
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{Performing, Task};
+use super::{Answer, Task};
 use crate::failure::Failure;
 
 const STATES: &str = "triggeredAlarmState";
@@ -13,16 +14,16 @@ const ALARM_NAME: &str = "info.name";
 const NAME: &str = "name";
 
 /// The alarms of the one object.
-pub(crate) fn of_object<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_object<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move { of(task, task.object()?).await })
 }
 
 /// The alarms of everything, those of the vCenter itself included.
-pub(crate) fn of_all<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_all<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move { of(task, &task.inventory.services().root().await?).await })
 }
 
-async fn of(task: &Task<'_>, object: &MoRef) -> Result<super::Answer, Failure> {
+async fn of(task: &Task<'_>, object: &MoRef) -> Result<Answer, Failure> {
     let rows = task.inventory.read(std::slice::from_ref(object), &[STATES]).await?;
     let states = rows.first().ok_or_else(|| task.no_object())?.get(STATES).and_then(Value::as_list).unwrap_or_default();
     let states: Vec<&Struct> = states.iter().filter_map(Value::as_struct).collect();

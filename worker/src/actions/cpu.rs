@@ -1,10 +1,11 @@
 //! CPU usage of a virtual machine in percent.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::Row;
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Performing, Task, one};
+use super::{Answer, Task, one};
 use crate::failure::Failure;
 
 const NAME: &str = "name";
@@ -14,7 +15,7 @@ const CPUS: &str = "config.hardware.numCPU";
 const CLOCK_HZ: &str = "hardware.cpuInfo.hz";
 
 /// The clock that the virtual CPUs use, of the clock they could use. `numCPU` counts cores already.
-pub(crate) fn usage<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn usage<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let vm = task.read(&[NAME, HOST, USAGE_MHZ, CPUS]).await?;
         let host = vm.get(HOST).and_then(Value::as_moref).ok_or(Failure::MissingProperties)?;

@@ -1,11 +1,13 @@
 //! Every object of a type.
 
+use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 
 use super::attributes::Columns;
-use super::{Performing, Task};
+use super::{Answer, Task};
+use crate::failure::Failure;
 
-pub(super) fn discover<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(super) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let Some(kind) = task.method.object.kind() else { return Err(task.no_object()) };
         let columns = Columns::of(task, task.paths()).await?;

@@ -1,14 +1,15 @@
 //! What happened: the newest event, and events since one that is known.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::{Event, EventFilter, Severity};
 use vpoller_vsphere::{Struct, Value};
 
-use super::{Performing, Task, one};
+use super::{Answer, Task, one};
 use crate::failure::Failure;
 
 /// The text of the newest event.
-pub(crate) fn latest<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn latest<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let event = task.inventory.services().latest_event().await?;
         let text = event.as_ref().map_or(Json::Null, |event| Json::from(message(event)));
@@ -17,7 +18,7 @@ pub(crate) fn latest<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The events that the request's key asks for, with further members that it names.
-pub(crate) fn events<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn events<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let filter = parse(task.request.key.as_deref().unwrap_or_default())?;
         let events = task.inventory.services().events(&filter).await?;

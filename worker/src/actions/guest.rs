@@ -1,10 +1,11 @@
 //! What VMware Tools report from inside a guest.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::{GuestAccount, Row};
 use vpoller_vsphere::{SecretString, Struct, Value};
 
-use super::{Answer, Performing, Task, members, one};
+use super::{Answer, Task, members, one};
 use crate::failure::Failure;
 use crate::method::DISCOVERED;
 
@@ -14,7 +15,7 @@ const ADAPTERS: &str = "guest.net";
 const TOOLS: &str = "guest.toolsRunningStatus";
 
 /// Every disk of the guest.
-pub(crate) fn disks<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn disks<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let row = task.read(&[NAME, DISKS]).await?;
         task.answer(all_disks(task, &row))
@@ -22,7 +23,7 @@ pub(crate) fn disks<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The disk whose path is the request's key; every disk when there is no key.
-pub(crate) fn disk<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn disk<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let row = task.read(&[NAME, DISKS]).await?;
         let Some(key) = task.request.key.as_deref() else {
@@ -37,7 +38,7 @@ pub(crate) fn disk<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// Every network adapter of the guest.
-pub(crate) fn adapters<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn adapters<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let row = task.read(&[NAME, ADAPTERS]).await?;
         task.answer(json!({ NAME: name(task, &row), "net": each(task, structs(&row, ADAPTERS)) }))
@@ -45,7 +46,7 @@ pub(crate) fn adapters<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The processes in the guest.
-pub(crate) fn processes<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn processes<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let row = task.read(&[TOOLS]).await?;
         if row.text(TOOLS) != Some("guestToolsRunning") {

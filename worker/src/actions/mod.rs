@@ -17,15 +17,16 @@ pub(crate) mod snapshots;
 pub(crate) mod totals;
 pub(crate) mod vsan;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{ReadError, Row, is_within};
 use vpoller_vsphere::{MoRef, Struct};
 
 use crate::failure::Failure;
-use crate::method::{Action, Answer, Performing, Task};
+use crate::method::{Action, Answer, Task};
 
 /// Does what the method's row says.
-pub(crate) fn perform<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn perform<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     match task.method.action {
         Action::About => service::about(task),
         Action::Discover => discover::discover(task),

@@ -1,12 +1,13 @@
 //! Objects of any type, named in the request's `key`.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{Kind, Row};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
 
 use super::attributes::Columns;
-use super::{Performing, Task, one, unique};
+use super::{Answer, Task, one, unique};
 use crate::failure::Failure;
 
 /// What a request for an object of any type names.
@@ -53,7 +54,7 @@ fn no_name(kind: &str) -> String {
 }
 
 /// Properties of the one object.
-pub(crate) fn get<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn get<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let object = task.object()?;
         task.policy.admit(object)?;
@@ -66,7 +67,7 @@ pub(crate) fn get<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// Properties of every object of the type.
-pub(crate) fn discover<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let key = task.request.key.as_deref().unwrap_or_default();
         let kind = Kind::parse(key).ok_or_else(|| Failure::Key(no_list(key)))?;

@@ -1,15 +1,16 @@
 //! Objects that another object refers to.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::{Reached, Row};
 use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
-use super::{Performing, Task, fields, one, unique};
+use super::{Answer, Task, fields, one, unique};
 use crate::failure::Failure;
 use crate::method::{Relation, Shape};
 
-pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<'a> {
+pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let (own, reached) = reach(task, &[NAME], relation.via, relation.reads).await?;
         let list = || reached.iter().map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
@@ -26,7 +27,7 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> Performing<
 }
 
 /// The virtual machines directly in a resource pool, with requested properties and the name that was asked for.
-pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
         let (_, reached) = reach(task, &[], VM, &columns.reads).await?;

@@ -1,13 +1,14 @@
 //! What a vSphere host says about itself.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{Struct, Value};
 
-use super::{Performing, Task, members, one};
+use super::{Answer, Task, members, one};
 use crate::failure::Failure;
 
 /// The requested members of the About information; the method's own ones only when none is requested.
-pub(super) fn about<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(super) fn about<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let about = task.inventory.about().await?;
         let requested: Vec<&str> = task.requested().collect();
@@ -17,7 +18,7 @@ pub(super) fn about<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// Who is logged in. Every value is a text, as it always was.
-pub(crate) fn sessions<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn sessions<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let sessions = task.inventory.services().sessions().await?.ok_or(Failure::NoSessions)?;
         let row = |session: &Struct| {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::Row;
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 
-use super::{Performing, Task, one};
+use super::{Answer, Task, one};
 use crate::failure::Failure;
 
 const SNAPSHOT: &str = "snapshot";
@@ -20,7 +21,7 @@ const SIZE: &str = "size";
 pub(crate) const TOTALS: &[&str] = &[NAME, COUNT, AGE, SIZE];
 
 /// Every snapshot, parents before their children.
-pub(crate) fn tree<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn tree<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let vm = task.read(&[SNAPSHOT]).await?;
         let snapshots = all(&vm);
@@ -45,7 +46,7 @@ fn row(snapshot: &Struct) -> Json {
 }
 
 /// How many snapshots there are, how old the oldest is, and how much space all take.
-pub(crate) fn totals<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn totals<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let asked = task.chosen()?;
         let vm = task.read(&[NAME, SNAPSHOT]).await?;

@@ -1,10 +1,11 @@
 //! A cluster or a datacenter in a few numbers.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::{Ancestors, Kind, Row};
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Performing, Task, one};
+use super::{Answer, Task, one};
 use crate::failure::Failure;
 
 /// The numbers, in the order in which they are answered. Bytes and Hz, as monitoring systems like them.
@@ -52,7 +53,7 @@ const MEGA: i64 = 1_000_000;
 const MIB: i64 = 1 << 20;
 
 /// The numbers of a cluster: its hosts and what is on them.
-pub(crate) fn of_cluster<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_cluster<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let own = task.read(&[NAME, HOST, DATASTORE]).await?;
         answer(task, &own, own.references(HOST)).await
@@ -60,7 +61,7 @@ pub(crate) fn of_cluster<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The numbers of a datacenter: of all hosts somewhere below it.
-pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let own = task.read(&[NAME, DATASTORE]).await?;
         let hosts = task.inventory.list(Kind::HostSystem, &[NAME, "parent"]).await?;
@@ -71,7 +72,7 @@ pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> Performing<'a> {
     })
 }
 
-async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<super::Answer, Failure> {
+async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<Answer, Failure> {
     let asked = task.chosen()?;
     let wants = |fields: &[&str]| fields.iter().any(|field| asked.contains(field));
     let hosts = read(task, &hosts, OF_HOSTS).await?;

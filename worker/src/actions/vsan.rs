@@ -1,9 +1,10 @@
 //! Virtual SAN, as an ESXi host sees it.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use vpoller_vsphere::Value;
 
-use super::{Performing, Task};
+use super::{Answer, Task};
 use crate::failure::Failure;
 
 const NAME: &str = "name";
@@ -12,7 +13,7 @@ const CONNECTION: &str = "runtime.connectionState";
 const SYSTEM: &str = "configManager.vsanSystem";
 
 /// Whether the host's part of the cluster is well. A host that is off or lost would be waited for in vain.
-pub(crate) fn health<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn health<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let host = task.read(&[NAME, POWER, CONNECTION, SYSTEM]).await?;
         if host.text(POWER) != Some("poweredOn") {

@@ -7,7 +7,7 @@ mod task;
 use vpoller_inventory::Kind;
 use vpoller_wire::Field;
 
-pub use self::task::{Answer, Perform, Performing, Task};
+pub use self::task::{Answer, Perform, Task};
 use crate::failure::Failure;
 
 /// The field with the disk in answers about one.

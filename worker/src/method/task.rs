@@ -1,7 +1,6 @@
 //! One request on its way through its method's row.
 
-use std::pin::Pin;
-
+use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_inventory::Inventory;
 use vpoller_vsphere::MoRef;
@@ -34,8 +33,5 @@ pub struct Answer {
     pub result: Json,
 }
 
-/// A method under way.
-pub type Performing<'a> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'a>>;
-
 /// The function behind a method that shares its work with no other.
-pub type Perform = for<'a> fn(&'a Task<'a>) -> Performing<'a>;
+pub type Perform = for<'a> fn(&'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>>;

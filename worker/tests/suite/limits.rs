@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use vpoller_inventory::{Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, Services};
+use vpoller_inventory::{Inventory, Kind, ObjectName, Performance, ReadError, Row, Services};
 use vpoller_vsphere::{MoRef, Struct};
 use vpoller_worker::{Dispatcher, Executors, Step};
 
@@ -35,11 +36,11 @@ fn odd(mood: Mood) -> Arc<dyn Inventory> {
 }
 
 impl Inventory for Odd {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         self.memory.find(kind, wanted)
     }
 
-    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         match self.mood {
             Mood::Hangs => Box::pin(std::future::pending()),
             Mood::Panics => Box::pin(async { panic!("no such luck") }),
@@ -48,11 +49,11 @@ impl Inventory for Odd {
         }
     }
 
-    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         self.memory.read(objects, paths)
     }
 
-    fn about(&self) -> Reading<'_, Struct> {
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
         self.memory.about()
     }
 
@@ -64,7 +65,7 @@ impl Inventory for Odd {
         self.memory.performance()
     }
 
-    fn connect(&self) -> Reading<'_, ()> {
+    fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
         let attempt = self.logins.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             match (&self.mood, attempt) {

@@ -5,30 +5,27 @@
 //! always go to vSphere, so whoever wraps an inventory forwards one method for all of them.
 
 use std::convert::Infallible;
-use std::pin::Pin;
 
+use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
 use super::{Kind, ObjectName, Performance, Pinned, ReadError, Row, Services, View};
 
-/// A question under way.
-pub type Reading<'a, T> = Pin<Box<dyn Future<Output = Result<T, ReadError>> + Send + 'a>>;
-
 /// What can be asked about one vSphere host.
 pub trait Inventory: Send + Sync {
     /// The objects that a name means, the preferred one first: usually one, none when there is no such object.
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>>;
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>>;
 
     /// These paths of every object of a type (subtypes included), in the server's order.
-    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;
 
     /// These paths of these objects, in the order of the objects; those that no longer exist are left out.
-    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>>;
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;
 
     /// These paths of an object, and the objects that its property `via` refers to. No row when it no longer exists, no
     /// references when the property is unset.
-    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> Reading<'a, Reached> {
+    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> BoxFuture<'a, Result<Reached, ReadError>> {
         Box::pin(async move {
             let mut rows = self.read(std::slice::from_ref(object), &[paths, &[via]].concat()).await?;
             Ok(Reached::of(rows.pop(), via))
@@ -51,7 +48,7 @@ pub trait Inventory: Send + Sync {
     }
 
     /// What the host says about itself.
-    fn about(&self) -> Reading<'_, Struct>;
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>>;
 
     /// What else can be asked of the host.
     fn services(&self) -> &dyn Services;
@@ -60,17 +57,17 @@ pub trait Inventory: Send + Sync {
     fn performance(&self) -> &dyn Performance;
 
     /// Makes ready: logs in, where that is needed.
-    fn connect(&self) -> Reading<'_, ()> {
+    fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async { Ok(()) })
     }
 
     /// Follows vSphere's changes, where answers come from memory. Ends only when that fails; to go on, make ready again.
-    fn follow(&self) -> Reading<'_, Infallible> {
+    fn follow(&self) -> BoxFuture<'_, Result<Infallible, ReadError>> {
         Box::pin(std::future::pending())
     }
 
     /// Lets go: logs out. The next question makes ready again.
-    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
 

@@ -17,7 +17,7 @@ mod services;
 mod view;
 
 pub use error::ReadError;
-pub use inventory::{Inventory, Reached, Reading};
+pub use inventory::{Inventory, Reached};
 pub use inventory_path::{Ancestors, upward};
 pub use kind::Kind;
 pub(crate) use lookup::{Index, comparable, indexed};

@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Catalogue, Interval, Metric, MoRef, Provider, Series};
 
-use super::{ReadError, Reading};
+use super::ReadError;
 
 /// What can be asked about the performance counters of one vSphere host.
 pub trait Performance: Send + Sync {
     /// Every counter.
-    fn counters(&self) -> Reading<'_, Arc<Catalogue>>;
+    fn counters(&self) -> BoxFuture<'_, Result<Arc<Catalogue>, ReadError>>;
 
     /// The intervals for which rolled-up samples are kept.
-    fn intervals(&self) -> Reading<'_, Arc<[Interval]>>;
+    fn intervals(&self) -> BoxFuture<'_, Result<Arc<[Interval]>, ReadError>>;
 
     /// Which statistics the object has.
-    fn provider<'a>(&'a self, object: &'a MoRef) -> Reading<'a, Provider>;
+    fn provider<'a>(&'a self, object: &'a MoRef) -> BoxFuture<'a, Result<Provider, ReadError>>;
 
     /// The series that the object has, at an interval or altogether.
-    fn available<'a>(&'a self, object: &'a MoRef, interval: Option<i32>) -> Reading<'a, Arc<[Metric]>>;
+    fn available<'a>(&'a self, object: &'a MoRef, interval: Option<i32>) -> BoxFuture<'a, Result<Arc<[Metric]>, ReadError>>;
 
     /// The newest samples: for each object, in their order, what was found for each metric, in theirs.
-    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>>;
+    fn samples(&self, query: SampleQuery) -> BoxFuture<'_, Result<Vec<Vec<SampleResult>>, ReadError>>;
 }
 
 /// The series found for one metric, each with at least one sample, oldest first; one at most unless all instances were asked for.

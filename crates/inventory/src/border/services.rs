@@ -1,37 +1,38 @@
 //! What can be asked of a vSphere host beyond properties of its inventory: questions to its managers.
 
+use futures_util::future::BoxFuture;
 use vpoller_vsphere::{DateTime, MoRef, SecretString, Struct, Value};
 
-use super::Reading;
+use super::ReadError;
 
 /// The managers of one vSphere host.
 pub trait Services: Send + Sync {
     /// The folder that everything is in.
-    fn root(&self) -> Reading<'_, MoRef>;
+    fn root(&self) -> BoxFuture<'_, Result<MoRef, ReadError>>;
 
     /// The manager of this type that the host offers, such as `LicenseManager`.
-    fn manager<'a>(&'a self, kind: &'a str) -> Reading<'a, Option<MoRef>>;
+    fn manager<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Option<MoRef>, ReadError>>;
 
     /// The time by the host's clock.
-    fn now(&self) -> Reading<'_, DateTime>;
+    fn now(&self) -> BoxFuture<'_, Result<DateTime, ReadError>>;
 
     /// The newest event, if there is any.
-    fn latest_event(&self) -> Reading<'_, Option<Struct>>;
+    fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>>;
 
     /// Events, oldest first. What cannot be read as an event is left out.
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> Reading<'a, Vec<Event>>;
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>>;
 
     /// Who is logged in (`UserSession`); nothing when the account may not know.
-    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>>;
+    fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>>;
 
     /// How an ESXi host's vSAN system sees its cluster (`VsanHostClusterStatus`).
-    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> Reading<'a, Struct>;
+    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> BoxFuture<'a, Result<Struct, ReadError>>;
 
     /// The keys of the custom attributes of this name; there may be one for each type of object.
-    fn attribute_keys<'a>(&'a self, name: &'a str) -> Reading<'a, Vec<i64>>;
+    fn attribute_keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<i64>, ReadError>>;
 
     /// The processes in the guest of a virtual machine. Never asked twice on its own: a wrong password locks accounts.
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>>;
+    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> BoxFuture<'a, Result<Vec<Value>, ReadError>>;
 }
 
 /// Who asks inside a guest.

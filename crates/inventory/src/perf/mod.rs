@@ -27,4 +27,4 @@ mod window;
 pub use clock::Clock;
 pub use sampling_status::SamplingStatus;
 pub use scheduler::Scheduler;
-pub use statistics_source::{Asking, StatisticsSource};
+pub use statistics_source::StatisticsSource;

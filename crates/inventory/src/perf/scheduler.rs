@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_vsphere::{Catalogue, DateTime, EntitySeries, Error, Identity, Interval, Metric, MoRef, Provider, ServerClock};
@@ -13,8 +14,8 @@ use super::clock::Clock;
 use super::pending_request::PendingRequest;
 use super::sampling_status::SamplingStatus;
 use super::scheduler_state::{Moment, SchedulerState};
-use super::statistics_source::{Asking, StatisticsSource};
-use crate::border::{Performance, ReadError, Reading, SampleQuery, SampleResult};
+use super::statistics_source::StatisticsSource;
+use crate::border::{Performance, ReadError, SampleQuery, SampleResult};
 
 /// The performance counters of one vSphere host, asked for together.
 ///
@@ -102,29 +103,29 @@ impl Scheduler {
     }
 
     /// An answer of the source, its errors in words.
-    fn told<'a, T: Send + 'a>(&'a self, asking: Asking<'a, T>) -> Reading<'a, T> {
+    fn told<'a, T: Send + 'a>(&'a self, asking: BoxFuture<'a, Result<T, Error>>) -> BoxFuture<'a, Result<T, ReadError>> {
         Box::pin(async move { asking.await.map_err(|error| ReadError::of(&self.shared.host, &error)) })
     }
 }
 
 impl Performance for Scheduler {
-    fn counters(&self) -> Reading<'_, Arc<Catalogue>> {
+    fn counters(&self) -> BoxFuture<'_, Result<Arc<Catalogue>, ReadError>> {
         self.told(self.shared.source.counters())
     }
 
-    fn intervals(&self) -> Reading<'_, Arc<[Interval]>> {
+    fn intervals(&self) -> BoxFuture<'_, Result<Arc<[Interval]>, ReadError>> {
         self.told(self.shared.source.intervals())
     }
 
-    fn provider<'a>(&'a self, object: &'a MoRef) -> Reading<'a, Provider> {
+    fn provider<'a>(&'a self, object: &'a MoRef) -> BoxFuture<'a, Result<Provider, ReadError>> {
         self.told(self.shared.source.provider(object))
     }
 
-    fn available<'a>(&'a self, object: &'a MoRef, interval: Option<i32>) -> Reading<'a, Arc<[Metric]>> {
+    fn available<'a>(&'a self, object: &'a MoRef, interval: Option<i32>) -> BoxFuture<'a, Result<Arc<[Metric]>, ReadError>> {
         self.told(self.shared.source.available(object, interval))
     }
 
-    fn samples(&self, query: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>> {
+    fn samples(&self, query: SampleQuery) -> BoxFuture<'_, Result<Vec<Vec<SampleResult>>, ReadError>> {
         Box::pin(self.ask(query))
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
 
 use crate::border::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, SampleQuery,
-    SampleResult, Services,
+    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Row, SampleQuery, SampleResult,
+    Services,
 };
 
 /// Answers everything with the same error.
@@ -19,25 +20,25 @@ impl Broken {
         Self(error)
     }
 
-    fn answer<T: Send>(&self) -> Reading<'_, T> {
+    fn answer<T: Send>(&self) -> BoxFuture<'_, Result<T, ReadError>> {
         Box::pin(async { Err(self.0.clone()) })
     }
 }
 
 impl Inventory for Broken {
-    fn find<'a>(&'a self, _: Kind, _: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, _: Kind, _: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         self.answer()
     }
 
-    fn list<'a>(&'a self, _: Kind, _: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn list<'a>(&'a self, _: Kind, _: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         self.answer()
     }
 
-    fn read<'a>(&'a self, _: &'a [MoRef], _: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn read<'a>(&'a self, _: &'a [MoRef], _: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         self.answer()
     }
 
-    fn about(&self) -> Reading<'_, Struct> {
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
         self.answer()
     }
 
@@ -49,67 +50,67 @@ impl Inventory for Broken {
         self
     }
 
-    fn connect(&self) -> Reading<'_, ()> {
+    fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
         self.answer()
     }
 }
 
 impl Performance for Broken {
-    fn counters(&self) -> Reading<'_, Arc<Catalogue>> {
+    fn counters(&self) -> BoxFuture<'_, Result<Arc<Catalogue>, ReadError>> {
         self.answer()
     }
 
-    fn intervals(&self) -> Reading<'_, Arc<[Interval]>> {
+    fn intervals(&self) -> BoxFuture<'_, Result<Arc<[Interval]>, ReadError>> {
         self.answer()
     }
 
-    fn provider<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Provider> {
+    fn provider<'a>(&'a self, _: &'a MoRef) -> BoxFuture<'a, Result<Provider, ReadError>> {
         self.answer()
     }
 
-    fn available<'a>(&'a self, _: &'a MoRef, _: Option<i32>) -> Reading<'a, Arc<[Metric]>> {
+    fn available<'a>(&'a self, _: &'a MoRef, _: Option<i32>) -> BoxFuture<'a, Result<Arc<[Metric]>, ReadError>> {
         self.answer()
     }
 
-    fn samples(&self, _: SampleQuery) -> Reading<'_, Vec<Vec<SampleResult>>> {
+    fn samples(&self, _: SampleQuery) -> BoxFuture<'_, Result<Vec<Vec<SampleResult>>, ReadError>> {
         self.answer()
     }
 }
 
 impl Services for Broken {
-    fn root(&self) -> Reading<'_, MoRef> {
+    fn root(&self) -> BoxFuture<'_, Result<MoRef, ReadError>> {
         self.answer()
     }
 
-    fn manager<'a>(&'a self, _: &'a str) -> Reading<'a, Option<MoRef>> {
+    fn manager<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<MoRef>, ReadError>> {
         self.answer()
     }
 
-    fn now(&self) -> Reading<'_, DateTime> {
+    fn now(&self) -> BoxFuture<'_, Result<DateTime, ReadError>> {
         self.answer()
     }
 
-    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+    fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>> {
         self.answer()
     }
 
-    fn events<'a>(&'a self, _: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+    fn events<'a>(&'a self, _: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
         self.answer()
     }
 
-    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+    fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>> {
         self.answer()
     }
 
-    fn vsan_status<'a>(&'a self, _: &'a MoRef) -> Reading<'a, Struct> {
+    fn vsan_status<'a>(&'a self, _: &'a MoRef) -> BoxFuture<'a, Result<Struct, ReadError>> {
         self.answer()
     }
 
-    fn attribute_keys<'a>(&'a self, _: &'a str) -> Reading<'a, Vec<i64>> {
+    fn attribute_keys<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<i64>, ReadError>> {
         self.answer()
     }
 
-    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+    fn processes<'a>(&'a self, _: &'a MoRef, _: GuestAccount<'a>) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         self.answer()
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, MoRef, Struct};
 
 use super::Direct;
-use crate::border::{Inventory, Kind, ObjectName, Performance, Pinned, Reached, ReadError, Reading, Row, Services, View};
+use crate::border::{Inventory, Kind, ObjectName, Performance, Pinned, Reached, ReadError, Row, Services, View};
 use crate::retrieve::{Retriever, subject};
 use crate::snapshot::{
     CacheSettings, Flights, Follower, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
@@ -204,21 +204,21 @@ impl Cached {
 }
 
 impl Inventory for Cached {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         if let Some(version) = self.store.current(Instant::now()) {
             return Box::pin(std::future::ready(Ok(version.find(kind, wanted))));
         }
         Box::pin(async move { Ok(wanted.choose(kind, &self.ask_for_all(kind, &wanted.paths(kind)).await?)) })
     }
 
-    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             self.list_rows(kind, paths).await
         })
     }
 
-    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         if objects.len() <= AT_ONCE
             && let Some(rows) = self.remembered(objects, paths)
         {
@@ -230,7 +230,7 @@ impl Inventory for Cached {
         })
     }
 
-    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> Reading<'a, Reached> {
+    fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> BoxFuture<'a, Result<Reached, ReadError>> {
         Box::pin(async move {
             let known = |version: Arc<Snapshot>| version.object(object).and_then(|_| version.referring(object, via));
             if let Some(references) = self.store.current(Instant::now()).and_then(known) {
@@ -250,7 +250,7 @@ impl Inventory for Cached {
         Pinned::new(PathPin::new(Arc::clone(&self.store), kind, paths))
     }
 
-    fn about(&self) -> Reading<'_, Struct> {
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
         match self.store.fresh.lost() {
             Some(error) => Box::pin(std::future::ready(Err(error))),
             None => self.direct.about(),
@@ -265,15 +265,15 @@ impl Inventory for Cached {
         self.direct.performance()
     }
 
-    fn connect(&self) -> Reading<'_, ()> {
+    fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(self.follower.connect())
     }
 
-    fn follow(&self) -> Reading<'_, Infallible> {
+    fn follow(&self) -> BoxFuture<'_, Result<Infallible, ReadError>> {
         Box::pin(self.follower.follow())
     }
 
-    fn close(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         self.direct.close()
     }
 

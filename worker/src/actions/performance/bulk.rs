@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{Kind, Row, SampleQuery, SampleResult};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
-use super::super::{Performing, Task, unique};
+use super::super::{Answer, Task, unique};
 use super::{ROW, ask, objects};
 use crate::failure::Failure;
 use crate::log_limits::{self, shorten};
 
 /// One row for each object and instance, with the newest samples; with several samples asked for, one for each of their moments.
-pub(crate) fn table<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();
         let kind = kind(task)?;

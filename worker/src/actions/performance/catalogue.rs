@@ -2,15 +2,16 @@
 
 use std::collections::HashSet;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_vsphere::{Counter, Struct, Value};
 
-use super::super::{Performing, Task};
+use super::super::{Answer, Task};
 use super::{COUNTER_ID, INSTANCE, ask};
 use crate::failure::Failure;
 
 /// Every counter of the vSphere host.
-pub(crate) fn counters<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn counters<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let counters = task.inventory.performance().counters().await.map_err(Failure::CounterInfo)?;
         task.answer(counters.all().iter().map(described).collect())
@@ -18,7 +19,7 @@ pub(crate) fn counters<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The historical intervals.
-pub(crate) fn intervals<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn intervals<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let intervals = task.inventory.performance().intervals().await?;
         task.answer(intervals.iter().map(|interval| members(&interval.info)).collect())
@@ -26,7 +27,7 @@ pub(crate) fn intervals<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The counters that the object has, each described.
-pub(crate) fn counters_of_object<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn counters_of_object<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();
         let failed = |error| Failure::Counters { name: task.name(), error };
@@ -40,7 +41,7 @@ pub(crate) fn counters_of_object<'a>(task: &'a Task<'a>) -> Performing<'a> {
 }
 
 /// The series that the object has: of one counter, or all of them.
-pub(crate) fn series_of_object<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn series_of_object<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();
         let failed = |error| Failure::Metrics { entity: task.name(), error };

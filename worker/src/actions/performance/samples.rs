@@ -1,10 +1,11 @@
 //! Samples of one counter of one object.
 
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{Row, SampleQuery};
 use vpoller_vsphere::{Metric, Sample, Series};
 
-use super::super::{Performing, Task};
+use super::super::{Answer, Task};
 use super::{SAMPLE, ask};
 use crate::failure::Failure;
 
@@ -17,20 +18,20 @@ struct Rules {
     chooses: bool,
 }
 
-pub(crate) fn of_host<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_host<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     samples(task, Rules { powered: Some("Host"), chooses: true })
 }
 
-pub(crate) fn of_vm<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_vm<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     samples(task, Rules { powered: Some("VM"), chooses: true })
 }
 
-pub(crate) fn of_datastore<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_datastore<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     samples(task, Rules { powered: None, chooses: true })
 }
 
 /// Of clusters and datacenters, which have historical statistics as a whole only.
-pub(crate) fn of_group<'a>(task: &'a Task<'a>) -> Performing<'a> {
+pub(crate) fn of_group<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     samples(task, Rules { powered: None, chooses: false })
 }
 
@@ -39,7 +40,7 @@ pub(super) const POWER: &str = "runtime.powerState";
 pub(super) const CONNECTION: &str = "runtime.connectionState";
 
 /// In the order in which failures have always been told: state, number of samples, interval, counter.
-fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> Performing<'a> {
+fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();
         let object = task.object()?;

@@ -8,9 +8,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use tokio::time::Instant;
-use vpoller_inventory::perf::{Asking, Clock, StatisticsSource};
+use vpoller_inventory::perf::{Clock, StatisticsSource};
 use vpoller_testkit::workspace;
 use vpoller_vsphere::{
     Catalogue, DateTime, EntitySeries, Error, Fault, Identity, Interval, Metric, MoRef, PerfQuery, Provider, Sample, Series,
@@ -244,32 +245,32 @@ fn data(kind: &str, json: &Json) -> Value {
 }
 
 impl StatisticsSource for Statistics {
-    fn identity(&self) -> Asking<'_, Identity> {
+    fn identity(&self) -> BoxFuture<'_, Result<Identity, Error>> {
         let instance = *self.instance.lock().unwrap();
         Box::pin(async move { Ok(Identity { instance: Some(instance.into()), generation: 1 }) })
     }
 
-    fn counters(&self) -> Asking<'_, Arc<Catalogue>> {
+    fn counters(&self) -> BoxFuture<'_, Result<Arc<Catalogue>, Error>> {
         let denied = *self.denied.lock().unwrap();
         Box::pin(async move { if denied { Err(no_permission()) } else { Ok(self.catalogue.clone()) } })
     }
 
-    fn intervals(&self) -> Asking<'_, Arc<[Interval]>> {
+    fn intervals(&self) -> BoxFuture<'_, Result<Arc<[Interval]>, Error>> {
         Box::pin(async { Ok(self.intervals.clone()) })
     }
 
-    fn provider<'a>(&'a self, object: &'a MoRef) -> Asking<'a, Provider> {
+    fn provider<'a>(&'a self, object: &'a MoRef) -> BoxFuture<'a, Result<Provider, Error>> {
         let real_time = has_real_time(object);
         Box::pin(async move { Ok(Provider { real_time, refresh_rate: real_time.then_some(20) }) })
     }
 
-    fn available<'a>(&'a self, object: &'a MoRef, _: Option<i32>) -> Asking<'a, Arc<[Metric]>> {
+    fn available<'a>(&'a self, object: &'a MoRef, _: Option<i32>) -> BoxFuture<'a, Result<Arc<[Metric]>, Error>> {
         self.count("available");
         let answer = self.fault(object, None).map_or_else(|| Ok(self.series(object).into()), Err);
         Box::pin(async { answer })
     }
 
-    fn query<'a>(&'a self, queries: &'a [PerfQuery]) -> Asking<'a, Vec<EntitySeries>> {
+    fn query<'a>(&'a self, queries: &'a [PerfQuery]) -> BoxFuture<'a, Result<Vec<EntitySeries>, Error>> {
         self.calls.lock().unwrap().push(queries.to_vec());
         let trouble = (self.trouble.lock().unwrap())(queries);
         Box::pin(async move {
@@ -290,12 +291,12 @@ impl StatisticsSource for Statistics {
         })
     }
 
-    fn current_time(&self) -> Asking<'_, DateTime> {
+    fn current_time(&self) -> BoxFuture<'_, Result<DateTime, Error>> {
         self.count("time");
         Box::pin(async { Ok(self.time()) })
     }
 
-    fn max_query_metrics(&self) -> Asking<'_, Option<usize>> {
+    fn max_query_metrics(&self) -> BoxFuture<'_, Result<Option<usize>, Error>> {
         self.count("limit");
         let limit = *self.limit.lock().unwrap();
         Box::pin(async move { Ok(limit) })

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::perf::{Clock, Scheduler};
 use vpoller_inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Reading, Refusal, Row, Services,
-    Severity,
+    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Refusal, Row, Services, Severity,
 };
 use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
@@ -130,22 +130,22 @@ impl MemoryInventory {
 }
 
 impl Inventory for MemoryInventory {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind))?)) })
     }
 
-    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(async move { self.all(kind, paths) })
     }
 
-    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(async move {
             let found = objects.iter().filter_map(|object| self.rows.iter().find(|row| row.object == *object));
             found.map(|row| self.select(row, paths, &row.object.to_string())).collect()
         })
     }
 
-    fn about(&self) -> Reading<'_, Struct> {
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
         Box::pin(async { Ok(self.about.clone()) })
     }
 
@@ -159,42 +159,42 @@ impl Inventory for MemoryInventory {
 }
 
 impl Services for MemoryInventory {
-    fn root(&self) -> Reading<'_, MoRef> {
+    fn root(&self) -> BoxFuture<'_, Result<MoRef, ReadError>> {
         Box::pin(async { Ok(root()) })
     }
 
-    fn manager<'a>(&'a self, kind: &'a str) -> Reading<'a, Option<MoRef>> {
+    fn manager<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Option<MoRef>, ReadError>> {
         Box::pin(async move { Ok(self.rows.iter().map(|row| row.object.clone()).find(|object| &*object.kind == kind)) })
     }
 
-    fn now(&self) -> Reading<'_, DateTime> {
+    fn now(&self) -> BoxFuture<'_, Result<DateTime, ReadError>> {
         Box::pin(async { Ok(DateTime::parse(self.file["now"].as_str().unwrap()).unwrap()) })
     }
 
-    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+    fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>> {
         Box::pin(async { Ok(self.events.last().map(|event| event.body.clone())) })
     }
 
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
         Box::pin(async { Ok(filter.choose(self.events.clone())) })
     }
 
-    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+    fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>> {
         Box::pin(async { Ok(self.sessions.clone()) })
     }
 
-    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> Reading<'a, Struct> {
+    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> BoxFuture<'a, Result<Struct, ReadError>> {
         let status = &self.file["vsan"][&*system.id];
         Box::pin(async { Ok(structure("VsanHostClusterStatus", status.as_object().unwrap())) })
     }
 
-    fn attribute_keys<'a>(&'a self, name: &'a str) -> Reading<'a, Vec<i64>> {
+    fn attribute_keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<i64>, ReadError>> {
         let keys = self.file["attributes"][name].as_array().into_iter().flatten().filter_map(Json::as_i64);
         let keys = keys.collect();
         Box::pin(async { Ok(keys) })
     }
 
-    fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+    fn processes<'a>(&'a self, _: &'a MoRef, account: GuestAccount<'a>) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         Box::pin(async move {
             match (account.user, account.password.expose_secret()) {
                 ("root", "p4ssw0rd") => Ok(self.processes.clone()),

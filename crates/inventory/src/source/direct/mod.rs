@@ -5,6 +5,7 @@ mod services;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use tokio::sync::{Mutex, Semaphore};
 use vpoller_vsphere::{Client, Error, MoRef, Session, Struct};
@@ -13,7 +14,7 @@ use self::events::EventCollectors;
 use self::services::ServiceCache;
 
 use super::health;
-use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, Reading, Row, Services};
+use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, Row, Services};
 use crate::perf::{Clock, SamplingStatus, Scheduler};
 use crate::retrieve::Retriever;
 
@@ -68,22 +69,22 @@ impl Direct {
 }
 
 impl Inventory for Direct {
-    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> Reading<'a, Vec<MoRef>> {
+    fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         Box::pin(async move {
             let rows = self.retriever.list(kind, &wanted.paths(kind)).await?;
             Ok(wanted.choose(kind, &rows))
         })
     }
 
-    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(self.retriever.list(kind, paths))
     }
 
-    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> Reading<'a, Vec<Row>> {
+    fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(self.retriever.read(objects, paths))
     }
 
-    fn about(&self) -> Reading<'_, Struct> {
+    fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
         Box::pin(async { Ok(self.session().await?.content.about.clone()) })
     }
 
@@ -95,11 +96,11 @@ impl Inventory for Direct {
         &self.performance
     }
 
-    fn connect(&self) -> Reading<'_, ()> {
+    fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
         Box::pin(async { self.session().await.map(drop) })
     }
 
-    fn close(&self) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    fn close(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.client.logout())
     }
 

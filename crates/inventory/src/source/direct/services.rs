@@ -3,10 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Class, DateTime, MoRef, ObjectContent, Performance, ServerClock, Struct, Value};
 
 use super::Direct;
-use crate::border::{Event, EventFilter, GuestAccount, ReadError, Reading, Services};
+use crate::border::{Event, EventFilter, GuestAccount, ReadError, Services};
 
 /// What changes so rarely that it is not asked for each time.
 #[derive(Default)]
@@ -25,11 +26,11 @@ const ATTRIBUTES: Duration = Duration::from_secs(60);
 const CLOCK: Duration = Duration::from_secs(3600);
 
 impl Services for Direct {
-    fn root(&self) -> Reading<'_, MoRef> {
+    fn root(&self) -> BoxFuture<'_, Result<MoRef, ReadError>> {
         Box::pin(async { Ok(self.session().await?.content.root_folder.clone()) })
     }
 
-    fn manager<'a>(&'a self, kind: &'a str) -> Reading<'a, Option<MoRef>> {
+    fn manager<'a>(&'a self, kind: &'a str) -> BoxFuture<'a, Result<Option<MoRef>, ReadError>> {
         Box::pin(async move {
             let session = self.session().await?;
             let mut references = session.content.all.fields.iter().filter_map(|(_, value)| value.as_moref());
@@ -37,7 +38,7 @@ impl Services for Direct {
         })
     }
 
-    fn now(&self) -> Reading<'_, DateTime> {
+    fn now(&self) -> BoxFuture<'_, Result<DateTime, ReadError>> {
         Box::pin(async {
             let clock = match self.cache.clock.fresh(CLOCK, |clock| *clock) {
                 Some(clock) => clock,
@@ -47,7 +48,7 @@ impl Services for Direct {
         })
     }
 
-    fn latest_event(&self) -> Reading<'_, Option<Struct>> {
+    fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>> {
         Box::pin(async {
             let Some(manager) = self.session().await?.content.event_manager.clone() else { return Ok(None) };
             let read = self.read_one(&manager, "latestEvent").await?;
@@ -55,11 +56,11 @@ impl Services for Direct {
         })
     }
 
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> Reading<'a, Vec<Event>> {
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
         Box::pin(self.read_events(filter))
     }
 
-    fn sessions(&self) -> Reading<'_, Option<Vec<Struct>>> {
+    fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>> {
         Box::pin(async {
             let manager = self.session().await?.content.session_manager.clone();
             let read = match self.read_one(&manager, "sessionList").await {
@@ -74,7 +75,7 @@ impl Services for Direct {
         })
     }
 
-    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> Reading<'a, Struct> {
+    fn vsan_status<'a>(&'a self, system: &'a MoRef) -> BoxFuture<'a, Result<Struct, ReadError>> {
         Box::pin(async move {
             let called = self.client.call(system, "QueryHostStatus", &[]).await;
             let values = called.map_err(|error| ReadError::of(&system.to_string(), &error))?;
@@ -83,7 +84,7 @@ impl Services for Direct {
         })
     }
 
-    fn attribute_keys<'a>(&'a self, name: &'a str) -> Reading<'a, Vec<i64>> {
+    fn attribute_keys<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<i64>, ReadError>> {
         Box::pin(async move {
             let keys = |all: &Vec<(String, i64)>| -> Vec<i64> {
                 all.iter().filter(|(known, _)| known == name).map(|(_, key)| *key).collect()
@@ -96,7 +97,7 @@ impl Services for Direct {
         })
     }
 
-    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> Reading<'a, Vec<Value>> {
+    fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         Box::pin(async move {
             let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
             let listed = self.client.list_processes(vm, account.user, account.password).await;
