@@ -1,5 +1,6 @@
 //! From the bytes of a request to the bytes of its reply: one pipeline for every method.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -8,7 +9,7 @@ use serde_json::Map;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use vpoller_daemon::pages::{self, Overview};
-use vpoller_inventory::catch::caught;
+use vpoller_inventory::panic_message;
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
 use crate::execute::{self, Executor};
@@ -212,7 +213,9 @@ impl Dispatcher {
     /// The bytes that the client gets: printed by the built-in helper it named, with the outcome where it asked for that.
     fn finish(&self, method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
         let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
-        let rendered = caught(|| self.render(name, method, request, reply)).unwrap_or_else(|cause| {
+        let render = AssertUnwindSafe(|| self.render(name, method, request, reply));
+        let rendered = catch_unwind(render).unwrap_or_else(|payload| {
+            let cause = panic_message(&*payload);
             tracing::error!("Helper {name} failed: {cause}");
             helpers::plain(&Failure::Task { method: method.map_or("", |method| method.name), cause }.into())
         });

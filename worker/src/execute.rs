@@ -3,13 +3,15 @@
 //! Whatever one vSphere host does costs the requests for that host only: they count against a bound of their own, each has a
 //! deadline, and none of them occupies a thread while it waits.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
-use vpoller_inventory::{Host, Kind, catch::Caught};
+use vpoller_inventory::{Host, Kind, panic_message};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::{Reply, Request};
 
@@ -76,11 +78,15 @@ impl Executor {
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
         let limit = time_left(request.timeout);
         let outcome = match Place::take(self) {
-            Ok(_place) => match tokio::time::timeout(limit, Caught::new(self.work(method, request, policy))).await {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(cause)) => Err(Failure::Task { method: method.name, cause }),
-                Err(_) => Err(Failure::Deadline { host: self.host.name().to_owned(), limit }),
-            },
+            Ok(_place) => {
+                // A request that panics is not polled again.
+                let work = AssertUnwindSafe(self.work(method, request, policy)).catch_unwind();
+                match tokio::time::timeout(limit, work).await {
+                    Ok(Ok(outcome)) => outcome,
+                    Ok(Err(payload)) => Err(Failure::Task { method: method.name, cause: panic_message(&*payload) }),
+                    Err(_) => Err(Failure::Deadline { host: self.host.name().to_owned(), limit }),
+                }
+            }
             Err(failure) => Err(failure),
         };
         self.note(&outcome);

@@ -3,10 +3,12 @@
 //! Nothing waits for one vSphere host on behalf of another: each has its own inventory, session, back-off and task. The task logs
 //! in once the host is wanted, follows what vSphere tells, and is supervised: a panic in it is reported and survived.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
@@ -14,7 +16,7 @@ use tokio::time::Instant;
 use vpoller_vsphere::Class;
 
 use crate::border::{Inventory, ReadError};
-use crate::catch::Caught;
+use crate::panic::panic_message;
 
 /// One vSphere host.
 pub struct Host {
@@ -134,7 +136,8 @@ impl Host {
     /// A panic is reported and survived.
     async fn supervise(self: Arc<Self>) {
         let (mut started, mut pause) = (Instant::now(), FIRST_PAUSE);
-        while let Err(cause) = Caught::new(self.keep()).await {
+        while let Err(payload) = AssertUnwindSafe(self.keep()).catch_unwind().await {
+            let cause = panic_message(&*payload);
             self.restarts.fetch_add(1, Ordering::Relaxed);
             let text = format!("the agent stopped by a defect and was restarted: {cause}");
             tracing::error!("[{}] {text}", self.name);

@@ -9,9 +9,9 @@
 #![forbid(unsafe_code)]
 
 mod border;
-pub mod catch;
 mod host;
 mod hosts;
+mod panic;
 pub mod perf;
 mod retrieve;
 mod snapshot;
@@ -23,5 +23,6 @@ pub use border::{
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};
+pub use panic::panic_message;
 pub use snapshot::CacheSettings;
 pub use source::{Broken, Cached, Direct};
