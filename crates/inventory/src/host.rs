@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use vpoller_vsphere::Class;
 
 use crate::border::{Inventory, ReadError};
+use crate::lock::lock;
 use crate::panic::panic_message;
 
 /// One vSphere host.
@@ -250,8 +251,4 @@ impl Host {
 /// Whether the error says something about the connection, not about the question.
 fn unreachable(error: &ReadError) -> bool {
     error.class().is_some_and(Class::is_unreachable)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,7 @@
 mod border;
 mod host;
 mod hosts;
+mod lock;
 mod panic;
 pub mod perf;
 mod retrieve;

@@ -1,11 +1,12 @@
 //! One request that waits for samples.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use tokio::sync::Notify;
 use vpoller_vsphere::Metric;
 
 use crate::border::SampleResult;
+use crate::lock::lock;
 
 /// The answers of a request, as they come in. When nobody holds it any more the request was given up.
 #[derive(Debug)]
@@ -51,6 +52,6 @@ impl PendingRequest {
     }
 
     fn answers(&self) -> std::sync::MutexGuard<'_, PendingAnswers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.answers)
     }
 }

@@ -1,7 +1,7 @@
 //! The waiting and calling: between the requests on one side and a vSphere host on the other.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::BoxFuture;
@@ -16,6 +16,7 @@ use super::sampling_status::SamplingStatus;
 use super::scheduler_state::{Moment, SchedulerState};
 use super::statistics_source::StatisticsSource;
 use crate::border::{Performance, ReadError, SampleQuery, SampleResult};
+use crate::lock::lock;
 
 /// The performance counters of one vSphere host, asked for together.
 ///
@@ -226,7 +227,7 @@ impl SharedScheduler {
     }
 
     fn state(&self) -> MutexGuard<'_, SchedulerState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

@@ -1,10 +1,11 @@
 //! How true the snapshot is: when vSphere last confirmed it, and how long that is good enough.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::border::ReadError;
+use crate::lock::lock;
 
 /// Knows when answers from memory are good. The time is passed in.
 #[derive(Debug)]
@@ -96,7 +97,7 @@ impl Freshness {
     }
 
     fn state(&self) -> MutexGuard<'_, Confirmation> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
