@@ -4,14 +4,14 @@
 //! ([`watch_list`]). What comes over the [`update_stream`] it applies ([`apply`]) to a copy of the last version ([`version`], [`table`],
 //! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
 //! [`refusal_probe`] looks now and then whether what the account might not read may be read by now.
-//! [`freshness`] says for how long a version is good, [`flight`] shares the questions that still go to vSphere.
+//! [`freshness`] says for how long a version is good, [`kept_answers`] keeps some answers of vSphere for a moment.
 
 mod apply;
 mod base;
 mod filters;
-mod flight;
 mod follow;
 mod freshness;
+mod kept_answers;
 mod layout;
 mod pin;
 mod refusal_probe;
@@ -25,14 +25,14 @@ mod watch_list;
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
 pub(crate) use base::is_never_watched;
-pub(crate) use flight::Flights;
 pub(crate) use follow::Follower;
+pub(crate) use kept_answers::KeptAnswers;
 pub(crate) use pin::PathPin;
 pub(crate) use row_reader::{Lookup, RowReader};
 pub use settings::CacheSettings;
@@ -40,6 +40,7 @@ pub(crate) use table::weight;
 pub(crate) use version::Snapshot;
 
 use crate::border::View;
+use crate::lock::lock;
 use freshness::Freshness;
 use watch_list::{PathKey, WatchList};
 
@@ -141,7 +142,7 @@ impl SnapshotStore {
 
     /// Notes which vCenter tells from now on. Says whether it is another one, so that what was known is void.
     fn identify(&self, uuid: Option<&str>) -> bool {
-        let mut identity = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut identity = lock(&self.identity);
         let before = std::mem::replace(&mut *identity, VcenterIdentity::Told(uuid.map(str::to_owned)));
         let other = matches!(before, VcenterIdentity::Told(before) if before.as_deref() != uuid);
         if other {
@@ -156,7 +157,7 @@ impl SnapshotStore {
     }
 
     fn invalid(&self) -> MutexGuard<'_, InvalidPaths> {
-        self.invalid.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.invalid)
     }
 }
 

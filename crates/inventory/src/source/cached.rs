@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
-use vpoller_vsphere::{Class, Client, MoRef, Struct};
+use vpoller_vsphere::{Class, Client, Flight, MoRef, SingleFlight, Struct};
 
 use super::Direct;
 use crate::border::{Inventory, Kind, ObjectName, Performance, Pinned, Reached, ReadError, Row, Services, View};
 use crate::retrieve::{Retriever, subject};
 use crate::snapshot::{
-    CacheSettings, Flights, Follower, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
+    CacheSettings, Follower, KeptAnswers, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
 };
 
 /// One vSphere host, whose changes are followed.
@@ -22,7 +22,10 @@ pub struct Cached {
     retriever: Retriever,
     store: Arc<SnapshotStore>,
     follower: Follower,
-    flights: Flights<Question, Answer>,
+    /// Questions to vSphere under way: readers that ask the same meanwhile get the same answer.
+    flights: SingleFlight<Question, SharedRows>,
+    /// Answers about what is never watched.
+    kept: KeptAnswers<Question, SharedRows>,
 }
 
 /// A question to vSphere.
@@ -32,7 +35,7 @@ enum Question {
     Read(Vec<MoRef>, Vec<String>),
 }
 
-type Answer = Result<Arc<Vec<Row>>, ReadError>;
+type SharedRows = Result<Arc<Vec<Row>>, ReadError>;
 
 /// More objects than this are not read at once: whoever asks is made to wait a turn, so that nobody else is kept.
 const AT_ONCE: usize = 16;
@@ -48,7 +51,14 @@ impl Cached {
         let retriever = Retriever::new(client.clone());
         let store = Arc::new(SnapshotStore::new(settings));
         let follower = Follower::new(retriever.clone(), Arc::clone(&store), *settings);
-        Self { direct: Direct::new(client), retriever, store, follower, flights: Flights::default() }
+        Self {
+            direct: Direct::new(client),
+            retriever,
+            store,
+            follower,
+            flights: SingleFlight::default(),
+            kept: KeptAnswers::default(),
+        }
     }
 
     /// The rows of a few objects, if all of it is known.
@@ -159,12 +169,12 @@ impl Cached {
     {
         let now = Instant::now();
         kinds.iter().for_each(|kind| paths.iter().for_each(|path| self.store.watch_list.missed(kind, path, now)));
-        if let Some(kept) = self.flights.kept(&question, now) {
+        if let Some(kept) = self.kept.get(&question, now) {
             return kept.map(Arc::unwrap_or_clone);
         }
         let flight = self.flights.join(question.clone(), || {
             let asked = ask();
-            Box::pin(async move { asked.await.map(Arc::new) })
+            Flight::new(async move { asked.await.map(Arc::new) })
         });
         let answer = flight.await;
         match &answer {
@@ -180,7 +190,7 @@ impl Cached {
             && kinds.iter().all(|kind| paths.iter().all(|path| is_never_watched(kind, path)))
         {
             let weight = rows.iter().flat_map(|row| &row.values).map(|(_, value)| weight(value)).sum();
-            self.flights.keep(question, answer.clone(), weight, now, MOMENT);
+            self.kept.keep(question, answer.clone(), weight, now, MOMENT);
         }
         answer.map(Arc::unwrap_or_clone).map_err(|error| self.explained(error))
     }
@@ -280,7 +290,7 @@ impl Inventory for Cached {
     fn health(&self) -> Json {
         let mut health = self.direct.health();
         if let Json::Object(members) = &mut health {
-            members.insert("cache".to_owned(), self.store.report(Instant::now(), self.flights.shared()));
+            members.insert("cache".to_owned(), self.store.report(Instant::now(), self.flights.joined() + self.kept.used()));
         }
         health
     }
