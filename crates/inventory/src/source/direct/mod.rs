@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use vpoller_vsphere::{Client, Error, MoRef, Session, Struct};
 
 use self::events::EventCollectors;
@@ -22,15 +22,10 @@ use crate::retrieve::Retriever;
 pub struct Direct {
     client: Client,
     retriever: Retriever,
-    /// Guest operations take seconds; few at a time, so that they cannot occupy all the client's calls.
-    guests: Semaphore,
     collectors: Arc<Mutex<EventCollectors>>,
     cache: ServiceCache,
     performance: Scheduler,
 }
-
-/// Guest operations at the same time.
-const GUEST_OPERATIONS: usize = 4;
 
 impl Direct {
     /// Asks through this client.
@@ -45,14 +40,7 @@ impl Direct {
         let statistics = Arc::new(vpoller_vsphere::Performance::new(client.clone()));
         let performance = Scheduler::new(&client.config().host, statistics, clock);
         let retriever = Retriever::new(client.clone());
-        Self {
-            client,
-            retriever,
-            guests: Semaphore::new(GUEST_OPERATIONS),
-            collectors: Arc::default(),
-            cache: ServiceCache::default(),
-            performance,
-        }
+        Self { client, retriever, collectors: Arc::default(), cache: ServiceCache::default(), performance }
     }
 
     /// What was asked of its performance counters so far.

@@ -1,6 +1,6 @@
 //! The managers of a vSphere host, asked each time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -8,6 +8,7 @@ use vpoller_vsphere::{Class, DateTime, MoRef, ObjectContent, Performance, Server
 
 use super::Direct;
 use crate::border::{Event, EventFilter, GuestAccount, ReadError, Services};
+use crate::lock::lock;
 
 /// What changes so rarely that it is not asked for each time.
 #[derive(Default)]
@@ -99,9 +100,8 @@ impl Services for Direct {
 
     fn processes<'a>(&'a self, vm: &'a MoRef, account: GuestAccount<'a>) -> BoxFuture<'a, Result<Vec<Value>, ReadError>> {
         Box::pin(async move {
-            let permit = self.guests.acquire().await.map_err(|_| ReadError::new("the worker is stopping"))?;
+            // The client lets few through at a time, because each takes seconds.
             let listed = self.client.list_processes(vm, account.user, account.password).await;
-            drop(permit);
             listed.map_err(|error| ReadError::of(&vm.to_string(), &error))
         })
     }
@@ -153,6 +153,6 @@ impl<T> Expiring<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<(Instant, T)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
