@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
+use vpoller_inventory::property::NAME;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
 use super::{Answer, Task};
@@ -11,7 +12,6 @@ use crate::failure::Failure;
 
 const STATES: &str = "triggeredAlarmState";
 const ALARM_NAME: &str = "info.name";
-const NAME: &str = "name";
 
 /// The alarms of the one object.
 pub(crate) fn of_object<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {

@@ -3,13 +3,12 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::Row;
+use vpoller_inventory::property::{HOST, NAME};
 use vpoller_vsphere::{MoRef, Value};
 
 use super::{Answer, Task, one};
 use crate::failure::Failure;
 
-const NAME: &str = "name";
-const HOST: &str = "runtime.host";
 const USAGE_MHZ: &str = "summary.quickStats.overallCpuUsage";
 const CPUS: &str = "config.hardware.numCPU";
 const CLOCK_HZ: &str = "hardware.cpuInfo.hz";

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::property::NAME;
 use vpoller_inventory::{GuestAccount, Row};
 use vpoller_vsphere::{SecretString, Struct, Value};
 
@@ -9,7 +10,6 @@ use super::{Answer, Task, members, one};
 use crate::failure::Failure;
 use crate::method::DISCOVERED;
 
-const NAME: &str = "name";
 const DISKS: &str = "guest.disk";
 const ADAPTERS: &str = "guest.net";
 const TOOLS: &str = "guest.toolsRunningStatus";

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::property::NAME;
 use vpoller_inventory::{Kind, Row};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
@@ -22,7 +23,6 @@ pub(crate) enum Target<'r> {
 }
 
 const REFERENCE: &str = "ref";
-const NAME: &str = "name";
 
 impl<'r> Target<'r> {
     /// Reads type and name: `Folder` and `vm`, `Alarm` and `moid:alarm-1`, `LicenseManager` alone, or a reference

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::property::NAME;
 use vpoller_inventory::{Reached, Row};
 use vpoller_vsphere::Value;
 
@@ -40,7 +41,6 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answe
     })
 }
 
-const NAME: &str = "name";
 const VM: &str = "vm";
 
 /// The object's own paths, and other paths of the objects that its property refers to.

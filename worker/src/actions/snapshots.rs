@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
 use vpoller_inventory::Row;
+use vpoller_inventory::property::NAME;
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 
 use super::{Answer, Task, one};
@@ -12,7 +13,6 @@ use crate::failure::Failure;
 
 const SNAPSHOT: &str = "snapshot";
 const LAYOUT: &str = "layoutEx";
-const NAME: &str = "name";
 const COUNT: &str = "count";
 const AGE: &str = "age";
 const SIZE: &str = "size";

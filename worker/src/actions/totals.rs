@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json, json};
+use vpoller_inventory::property::{CONNECTION_STATE, NAME, POWER_STATE};
 use vpoller_inventory::{Ancestors, Kind, Row};
 use vpoller_vsphere::{MoRef, Value};
 
@@ -26,7 +27,6 @@ pub(crate) const FIELDS: &[&str] = &[
     FREE,
 ];
 
-const NAME: &str = "name";
 const VMS: &str = "vms";
 const VMS_ON: &str = "vms.on";
 const TEMPLATES: &str = "templates";
@@ -37,14 +37,12 @@ const FREE: &str = "datastore.free";
 const HOST: &str = "host";
 const VM: &str = "vm";
 const DATASTORE: &str = "datastore";
-const CONNECTION: &str = "runtime.connectionState";
 const CLOCK_MHZ: &str = "summary.hardware.cpuMhz";
 const CORES: &str = "summary.hardware.numCpuCores";
 const MEMORY: &str = "summary.hardware.memorySize";
 const CPU_USAGE_MHZ: &str = "summary.quickStats.overallCpuUsage";
 const MEMORY_USAGE_MB: &str = "summary.quickStats.overallMemoryUsage";
-const OF_HOSTS: &[&str] = &[VM, CONNECTION, CLOCK_MHZ, CORES, MEMORY, CPU_USAGE_MHZ, MEMORY_USAGE_MB];
-const POWER: &str = "runtime.powerState";
+const OF_HOSTS: &[&str] = &[VM, CONNECTION_STATE, CLOCK_MHZ, CORES, MEMORY, CPU_USAGE_MHZ, MEMORY_USAGE_MB];
 const TEMPLATE: &str = "config.template";
 const CAPACITY_BYTES: &str = "summary.capacity";
 const FREE_BYTES: &str = "summary.freeSpace";
@@ -77,16 +75,16 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<Answer,
     let wants = |fields: &[&str]| fields.iter().any(|field| asked.contains(field));
     let hosts = read(task, &hosts, OF_HOSTS).await?;
     let vms: Vec<MoRef> = hosts.iter().flat_map(|host| host.references(VM)).collect();
-    let vms = if wants(&[VMS, VMS_ON, TEMPLATES]) { read(task, &vms, &[POWER, TEMPLATE]).await? } else { Vec::new() };
+    let vms = if wants(&[VMS, VMS_ON, TEMPLATES]) { read(task, &vms, &[POWER_STATE, TEMPLATE]).await? } else { Vec::new() };
     let stores = own.references(DATASTORE);
     let read_stores = wants(&[DATASTORES, CAPACITY, FREE]);
     let stores = if read_stores { read(task, &stores, &[CAPACITY_BYTES, FREE_BYTES]).await? } else { Vec::new() };
     let fields = asked.into_iter().map(|field| {
         let value = match field {
             "hosts" => json!(hosts.len()),
-            "hosts.connected" => json!(count(&hosts, |host| host.text(CONNECTION) == Some("connected"))),
+            "hosts.connected" => json!(count(&hosts, |host| host.text(CONNECTION_STATE) == Some("connected"))),
             VMS => json!(count(&vms, |vm| !is_template(vm))),
-            VMS_ON => json!(count(&vms, |vm| vm.text(POWER) == Some("poweredOn"))),
+            VMS_ON => json!(count(&vms, |vm| vm.text(POWER_STATE) == Some("poweredOn"))),
             TEMPLATES => json!(count(&vms, is_template)),
             "cpu.cores" => json!(sum(&hosts, |host| number(host, CORES))),
             "cpu.total" => json!(sum(&hosts, |host| number(host, CORES) * number(host, CLOCK_MHZ) * MEGA)),

@@ -2,24 +2,22 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value as Json, json};
+use vpoller_inventory::property::{CONNECTION_STATE, NAME, POWER_STATE};
 use vpoller_vsphere::Value;
 
 use super::{Answer, Task};
 use crate::failure::Failure;
 
-const NAME: &str = "name";
-const POWER: &str = "runtime.powerState";
-const CONNECTION: &str = "runtime.connectionState";
 const SYSTEM: &str = "configManager.vsanSystem";
 
 /// Whether the host's part of the cluster is well. A host that is off or lost would be waited for in vain.
 pub(crate) fn health<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let host = task.read(&[NAME, POWER, CONNECTION, SYSTEM]).await?;
-        if host.text(POWER) != Some("poweredOn") {
+        let host = task.read(&[NAME, POWER_STATE, CONNECTION_STATE, SYSTEM]).await?;
+        if host.text(POWER_STATE) != Some("poweredOn") {
             return Err(Failure::VsanHostOff);
         }
-        if host.text(CONNECTION) != Some("connected") {
+        if host.text(CONNECTION_STATE) != Some("connected") {
             return Err(Failure::VsanHostLost);
         }
         let system = host.get(SYSTEM).and_then(Value::as_moref).ok_or(Failure::MissingProperties)?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use vpoller_vsphere::{MoRef, Value};
 
 use super::lookup::sort;
+use super::property::{NAME, PARENT, PARENT_VAPP};
 use super::{Inventory, Kind, ReadError, Row};
 
 /// The names from below the root folder to an object.
@@ -14,10 +15,6 @@ pub(crate) struct InventoryPath {
     name: String,
 }
 
-const NAME: &str = "name";
-const PARENT: &str = "parent";
-/// A virtual machine in a vApp has this instead of a parent.
-const PARENT_VAPP: &str = "parentVApp";
 /// No inventory is nested deeper; a circle, which a changing inventory may show, ends here.
 const DEPTH: usize = 64;
 

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use vpoller_vsphere::MoRef;
 
 use super::inventory_path::{self, InventoryPath};
+use super::property::NAME;
 use super::{Inventory, Kind, ReadError, Row};
 
 /// The objects that a request's `name` means, the preferred one first.
@@ -117,7 +118,6 @@ impl Index for RowIndex<'_> {
     }
 }
 
-const NAME: &str = "name";
 /// An inaccessible datastore may have only the second one.
 const URLS: [&str; 2] = ["info.url", "summary.url"];
 

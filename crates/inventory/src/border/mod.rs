@@ -10,6 +10,7 @@ mod kind;
 mod lookup;
 mod performance;
 mod pinned;
+pub mod property;
 mod property_path;
 mod refusal;
 mod row;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::property::NAME;
 use vpoller_inventory::{Kind, Row, SampleQuery, SampleResult};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
@@ -47,8 +48,6 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         task.answer(lines.collect())
     })
 }
-
-const NAME: &str = "name";
 
 /// A counter as it was asked for.
 struct Column<'t> {

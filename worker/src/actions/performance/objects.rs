@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
+use vpoller_inventory::property::{CONNECTION_STATE, HOST, NAME, PARENT, POWER_STATE};
 use vpoller_inventory::{Ancestors, Kind, Row, upward};
 use vpoller_vsphere::{MoRef, Value};
 use wildmatch::WildMatch;
 
 use super::super::Task;
-use super::samples::{CONNECTION, POWER};
 use crate::failure::Failure;
 
 /// What a request's `name` says about many objects.
@@ -23,10 +23,7 @@ enum Which<'r> {
     One(&'r str),
 }
 
-const NAME: &str = "name";
-const HOST: &str = "runtime.host";
 const MOUNTS: &str = "host";
-const PARENT: &str = "parent";
 
 /// No name of vSphere is as long.
 const LONGEST_PATTERN: usize = 1000;
@@ -51,7 +48,7 @@ impl<'r> Which<'r> {
 pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Row>, Failure> {
     let inventory = task.inventory;
     let has_state = matches!(kind, Kind::VirtualMachine | Kind::HostSystem);
-    let states: &[&str] = if up && has_state { &[POWER, CONNECTION] } else { &[] };
+    let states: &[&str] = if up && has_state { &[POWER_STATE, CONNECTION_STATE] } else { &[] };
     let which = Which::read(task.request.name.as_deref());
     let mut rows = match which {
         Which::One(name) => {
@@ -74,7 +71,9 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
             inside(task, kind, &place, states).await?
         }
     };
-    rows.retain(|row| states.is_empty() || (row.text(POWER) == Some("poweredOn") && row.text(CONNECTION) == Some("connected")));
+    rows.retain(|row| {
+        states.is_empty() || (row.text(POWER_STATE) == Some("poweredOn") && row.text(CONNECTION_STATE) == Some("connected"))
+    });
     Ok(rows)
 }
 

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
+use vpoller_inventory::property::{CONNECTION_STATE, NAME, POWER_STATE};
 use vpoller_inventory::{Row, SampleQuery};
 use vpoller_vsphere::{Metric, Sample, Series};
 
@@ -35,16 +36,12 @@ pub(crate) fn of_group<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
     samples(task, Rules { powered: None, chooses: false })
 }
 
-const NAME: &str = "name";
-pub(super) const POWER: &str = "runtime.powerState";
-pub(super) const CONNECTION: &str = "runtime.connectionState";
-
 /// In the order in which failures have always been told: state, number of samples, interval, counter.
 fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();
         let object = task.object()?;
-        let paths = if rules.powered.is_some() { &[NAME, POWER, CONNECTION][..] } else { &[NAME] };
+        let paths = if rules.powered.is_some() { &[NAME, POWER_STATE, CONNECTION_STATE][..] } else { &[NAME] };
         let row = task.read(paths).await?;
         rules.powered.map_or(Ok(()), |word| is_up(&row, word))?;
         let count = match ask::samples(task.request) {
@@ -68,10 +65,10 @@ fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer,
 
 /// Whether the object has samples of its own.
 fn is_up(row: &Row, word: &'static str) -> Result<(), Failure> {
-    if row.text(POWER) != Some("poweredOn") {
+    if row.text(POWER_STATE) != Some("poweredOn") {
         return Err(Failure::NotPoweredOn(word));
     }
-    if row.text(CONNECTION) != Some("connected") {
+    if row.text(CONNECTION_STATE) != Some("connected") {
         return Err(Failure::NotConnected(word));
     }
     Ok(())
