@@ -12,13 +12,13 @@ use vpoller_daemon::pages::{self, Overview};
 use vpoller_inventory::panic_message;
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
-use crate::execute::{self, Executor};
+use crate::execute::{self, Ending, Executor};
 use crate::executors::Executors;
 use crate::failure::Failure;
 use crate::helpers::external::{External, Externals};
 use crate::helpers::{self, Rendered};
 use crate::log_limits::{self, LogOnce, LogRate, Pass, shorten};
-use crate::method::{Method, Object};
+use crate::method::{Answer, Method, Object};
 use crate::methods;
 use crate::policy::Policy;
 use crate::sets;
@@ -92,10 +92,19 @@ impl Dispatcher {
         if body.len() > LARGEST_REQUEST {
             return Step::Now(refuse(Failure::TooLarge { size: body.len(), limit: LARGEST_REQUEST }));
         }
-        let mut request = match Request::parse(body) {
-            Ok(request) => request,
-            Err(error) => return Step::Now(refuse(error.into())),
-        };
+        match Request::parse(body) {
+            Ok(request) => self.take_on(request, arrived),
+            Err(error) => Step::Now(refuse(error.into())),
+        }
+    }
+
+    /// Takes a request on that did not come as bytes. Never waits, as [`Dispatcher::dispatch`].
+    #[must_use]
+    pub fn dispatch_request(&self, request: Request) -> Step {
+        self.take_on(request, Instant::now())
+    }
+
+    fn take_on(&self, mut request: Request, arrived: Instant) -> Step {
         tracing::debug!("Received {}", shorten(&format!("{request:?}"), LONGEST_LINE));
         let (method, executor) = match self.admit(&mut request) {
             Ok(admitted) => admitted,
@@ -104,22 +113,23 @@ impl Dispatcher {
         self.announce(method, &request);
         let (own, deadline) = (self.clone(), due(&request));
         let runs_a_command = self.external(&request).is_some();
-        let mut reply: BoxFuture<'static, Vec<u8>> = Box::pin(async move {
-            let reply = own.perform(method, executor.as_deref(), &request).await;
-            let bytes = own.complete(Some(method), &request, &reply, deadline).await;
+        let mut answer: BoxFuture<'static, Vec<u8>> = Box::pin(async move {
+            let outcome = own.perform(method, executor.as_deref(), &request).await;
+            let ending = Ending::of(&outcome);
+            let bytes = own.complete(Some(method), &request, &reply(outcome), deadline).await;
             if let Some(executor) = executor {
-                executor.account(method, arrived, reply.is_success());
+                executor.count(method, arrived.elapsed(), ending);
             }
             bytes
         });
         // What memory knows is there at once, and costs no change of threads. Outside of a runtime even that cannot be found out.
         if !runs_a_command
             && Handle::try_current().is_ok()
-            && let Poll::Ready(bytes) = reply.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            && let Poll::Ready(bytes) = answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         {
             return Step::Now(bytes);
         }
-        Step::Later(reply)
+        Step::Later(answer)
     }
 
     /// Logs what is about to be done. Thousands of requests a second are too many to read, and each would cost more to log than
@@ -134,13 +144,17 @@ impl Dispatcher {
     }
 
     /// Performs a request whatever it takes and leaves a helper it names aside.
-    pub async fn ask(&self, body: &[u8]) -> Reply {
-        let admitted = Request::parse(body).map_err(Failure::from);
-        let admitted = admitted.and_then(|mut request| Ok((self.admit(&mut request)?, request)));
-        match admitted {
-            Ok(((method, executor), request)) => self.perform(method, executor.as_deref(), &request).await,
-            Err(failure) => failure.into(),
+    pub async fn ask(&self, mut request: Request) -> Reply {
+        let arrived = Instant::now();
+        let (method, executor) = match self.admit(&mut request) {
+            Ok(admitted) => admitted,
+            Err(failure) => return failure.into(),
+        };
+        let outcome = self.perform(method, executor.as_deref(), &request).await;
+        if let Some(executor) = executor {
+            executor.count(method, arrived.elapsed(), Ending::of(&outcome));
         }
+        reply(outcome)
     }
 
     /// Answers a request that cannot be taken on, at once and so without any command, in the form that its client wants.
@@ -168,25 +182,22 @@ impl Dispatcher {
         Ok((method, executor))
     }
 
-    async fn perform(&self, method: &'static Method, executor: Option<&Executor>, request: &Request) -> Reply {
-        match executor {
-            Some(executor) if method.object != Object::Worker => executor.perform(method, request, self.policy).await,
-            _ => {
-                // Long documents are not made by the thread that the proxy waits for.
-                tokio::task::yield_now().await;
-                self.introduce(method, request)
-            }
+    async fn perform(&self, method: &'static Method, executor: Option<&Executor>, request: &Request) -> Result<Answer, Failure> {
+        if let (Some(action), Some(executor)) = (method.action, executor) {
+            return executor.perform(method, action, request, self.policy).await;
         }
+        // Long documents are not made by the thread that the proxy waits for.
+        tokio::task::yield_now().await;
+        self.introduce(method, request)
     }
 
     /// What the worker tells about itself.
-    fn introduce(&self, method: &Method, request: &Request) -> Reply {
+    fn introduce(&self, method: &Method, request: &Request) -> Result<Answer, Failure> {
         let agents = || Map::from_iter([("agents".to_owned(), self.executors.status())]);
         let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
-        match pages::selection(document, request.properties.iter().map(String::as_str)) {
-            Ok(members) => Reply::success(method.success, members),
-            Err(path) => Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()).into(),
-        }
+        let selected = pages::selection(document, request.properties.iter().map(String::as_str));
+        let members = selected.map_err(|path| Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()))?;
+        Ok(Answer { msg: method.success, result: members })
     }
 
     /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.
@@ -231,6 +242,10 @@ impl Dispatcher {
         }
         helpers::plain(reply)
     }
+}
+
+fn reply(outcome: Result<Answer, Failure>) -> Reply {
+    outcome.map_or_else(Reply::from, |answer| Reply::success(answer.msg, answer.result))
 }
 
 /// By when a request is to be answered.

@@ -10,17 +10,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value as Json, json};
-use tokio::time::Instant;
 use vpoller_inventory::{Host, Kind, panic_message};
 use vpoller_vsphere::MoRef;
-use vpoller_wire::{Reply, Request};
+use vpoller_wire::Request;
 
 use crate::actions;
 use crate::actions::object::Target;
 use crate::failure::Failure;
 use crate::latency::Latencies;
 use crate::log_limits::{self, LogOnce, shorten};
-use crate::method::{Answer, Method, Object, Task};
+use crate::method::{Action, Answer, Method, Object, Task};
 use crate::policy::Policy;
 
 /// Executes the requests for one vSphere host.
@@ -33,6 +32,17 @@ pub struct Executor {
     latencies: Latencies,
     /// Ambiguous names that were warned about.
     ambiguous: LogOnce,
+}
+
+/// How a request ended, for the counters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Ending {
+    Success,
+    Failure,
+    /// vSphere did not answer in time.
+    Timeout,
+    /// There were too many requests for the host.
+    Refused,
 }
 
 #[derive(Default)]
@@ -73,28 +83,43 @@ impl Executor {
     }
 
     /// Answers one request within the client's time.
-    pub(crate) async fn perform(&self, method: &'static Method, request: &Request, policy: Policy) -> Reply {
+    pub(crate) async fn perform(
+        &self,
+        method: &'static Method,
+        action: Action,
+        request: &Request,
+        policy: Policy,
+    ) -> Result<Answer, Failure> {
         self.host.want();
         self.counters.requests.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.within_limits(method, action, request, policy).await;
+        if let Err(failure) = &outcome {
+            self.react(failure);
+        }
+        outcome
+    }
+
+    /// As many requests as it may have, each until its deadline, and a panic costs one of them.
+    async fn within_limits(
+        &self,
+        method: &'static Method,
+        action: Action,
+        request: &Request,
+        policy: Policy,
+    ) -> Result<Answer, Failure> {
+        let _place = Place::take(self)?;
         let limit = time_left(request.timeout);
-        let outcome = match Place::take(self) {
-            Ok(_place) => {
-                // A request that panics is not polled again.
-                let work = AssertUnwindSafe(self.work(method, request, policy)).catch_unwind();
-                match tokio::time::timeout(limit, work).await {
-                    Ok(Ok(outcome)) => outcome,
-                    Ok(Err(payload)) => Err(Failure::Task { method: method.name, cause: panic_message(&*payload) }),
-                    Err(_) => Err(Failure::Deadline { host: self.host.name().to_owned(), limit }),
-                }
-            }
-            Err(failure) => Err(failure),
-        };
-        self.note(&outcome);
-        outcome.map_or_else(Reply::from, |answer| Reply::success(answer.msg, answer.result))
+        // A request that panicked is not polled again.
+        let work = AssertUnwindSafe(self.work(method, action, request, policy)).catch_unwind();
+        match tokio::time::timeout(limit, work).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(payload)) => Err(Failure::Task { method: method.name, cause: panic_message(&*payload) }),
+            Err(_) => Err(Failure::Deadline { host: self.host.name().to_owned(), limit }),
+        }
     }
 
     /// Lookup, then action.
-    async fn work(&self, method: &'static Method, request: &Request, policy: Policy) -> Result<Answer, Failure> {
+    async fn work(&self, method: &'static Method, action: Action, request: &Request, policy: Policy) -> Result<Answer, Failure> {
         let object = match method.object {
             Object::Service | Object::Every(_) | Object::Worker => None,
             Object::One(kind) => Some(self.find(method, kind, request.name.as_deref()).await?),
@@ -107,7 +132,7 @@ impl Executor {
                 }
             }),
         };
-        actions::perform(&Task { method, request, inventory: self.host.inventory(), object, policy }).await
+        actions::perform(&Task { method, request, inventory: self.host.inventory(), object, policy }, action).await
     }
 
     /// The object that a name means; of several the preferred one, and the first time a warning.
@@ -123,27 +148,31 @@ impl Executor {
         found.into_iter().next().ok_or_else(missing)
     }
 
-    /// Counts a request that was taken on at that moment and is answered now.
-    pub(crate) fn account(&self, method: &'static Method, since: Instant, success: bool) {
-        self.latencies.count(method, since.elapsed(), success);
-    }
-
-    fn note(&self, outcome: &Result<Answer, Failure>) {
-        let Err(failure) = outcome else { return };
-        self.counters.failures.fetch_add(1, Ordering::Relaxed);
-        match failure {
-            Failure::Deadline { .. } => {
-                self.counters.timeouts.fetch_add(1, Ordering::Relaxed);
-            }
-            Failure::Crowded { .. } => {
-                self.counters.refused.fetch_add(1, Ordering::Relaxed);
-            }
-            Failure::Task { method, cause } => tracing::error!("[{}] Task {method} failed: {cause}", self.host.name()),
-            _ => {}
+    /// What a failure asks for beyond the reply.
+    fn react(&self, failure: &Failure) {
+        if let Failure::Task { method, cause } = failure {
+            tracing::error!("[{}] Task {method} failed: {cause}", self.host.name());
         }
         if let Some(error) = failure.read_error() {
             self.host.failed(error);
         }
+    }
+
+    /// Counts a request that is answered, `took` after it arrived. What the worker answers about itself counts by its method only.
+    pub(crate) fn count(&self, method: &'static Method, took: Duration, ending: Ending) {
+        self.latencies.count(method, took, ending == Ending::Success);
+        if method.action.is_none() {
+            return;
+        }
+        let kinds = match ending {
+            Ending::Success => return,
+            Ending::Failure => None,
+            Ending::Timeout => Some(&self.counters.timeouts),
+            Ending::Refused => Some(&self.counters.refused),
+        };
+        [Some(&self.counters.failures), kinds].into_iter().flatten().for_each(|counter| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
     }
 
     /// What the status page says.
@@ -168,6 +197,17 @@ impl Executor {
             members.extend(self.latencies.status().map(|(name, value)| (name.to_owned(), value)));
         }
         status
+    }
+}
+
+impl Ending {
+    pub(crate) fn of(outcome: &Result<Answer, Failure>) -> Self {
+        match outcome {
+            Ok(_) => Self::Success,
+            Err(Failure::Deadline { .. }) => Self::Timeout,
+            Err(Failure::Crowded { .. }) => Self::Refused,
+            Err(_) => Self::Failure,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json, json};
 
 use crate::method::Method;
-use crate::methods::{self, METHODS};
+use crate::methods::METHODS;
 
 /// Upper bounds of the buckets in microseconds: an answer from memory takes a few, one from a busy vCenter seconds.
 const BOUNDS: [u64; 12] = [50, 100, 250, 500, 1_000, 5_000, 25_000, 100_000, 500_000, 1_000_000, 5_000_000, 20_000_000];
@@ -31,7 +31,7 @@ impl Default for Latencies {
 impl Latencies {
     /// Counts one request that was answered.
     pub fn count(&self, method: &'static Method, time: Duration, success: bool) {
-        let Some(histogram) = methods::place(method).and_then(|place| self.0.get(place)) else { return };
+        let Some(histogram) = self.0.get(method.index) else { return };
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| *bound < microseconds);
         if let Some(bucket) = histogram.buckets.get(bucket) {

@@ -68,7 +68,7 @@ impl Local {
 
     /// Performs a request and prints the reply as a worker would, by the helper that the request names.
     pub async fn run(&self, request: &Request) -> Vec<u8> {
-        match self.dispatcher.dispatch(&request.to_bytes()) {
+        match self.dispatcher.dispatch_request(request.as_received()) {
             Step::Now(bytes) => bytes,
             Step::Later(reply) => reply.await,
         }
@@ -76,7 +76,7 @@ impl Local {
 
     /// Performs a request; a helper it names is left aside.
     pub async fn ask(&self, request: &Request) -> Reply {
-        self.dispatcher.ask(&request.to_bytes()).await
+        self.dispatcher.ask(request.as_received()).await
     }
 
     /// Logs out.

@@ -12,15 +12,16 @@ use vpoller_wire::{Field, text};
 use crate::actions;
 use crate::failure::{Failure, NO_SNAPSHOTS};
 pub use crate::method::{Action, Method, Object, Prefix, Relation, Rows, Shape, ZabbixFormat};
-use crate::method::{DISCOVERED, DISK};
+use crate::method::{DISCOVERED, DISK, Perform};
 
 /// Every method, in the order of the documentation.
-pub static METHODS: &[Method] = &[
+pub static METHODS: &[Method] = &numbered([
     Method {
         name: "about",
         object: Object::Service,
         reads: &["fullName"],
-        action: Action::About,
+        action: Some(Action::About),
+        selectable: true,
         success: RETRIEVED,
         intent: "vSphere About information",
         doc: "Members of the About information of a vSphere host; `fullName` when none is asked for.",
@@ -30,7 +31,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "event.latest",
         reads: &["event"],
-        action: Action::Custom(actions::events::latest),
+        action: custom(actions::events::latest),
         zabbix_format: ZabbixFormat::Value { default_field: Some("event") },
         success: "Successfully retrieved event",
         intent: "latest registered event",
@@ -40,7 +41,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "event.get",
         reads: &["key", "time", "type", "severity", "user", "entity", "message"],
-        action: Action::Custom(actions::events::events),
+        action: custom(actions::events::events),
         zabbix_format: LLD,
         success: "Successfully retrieved events",
         intent: "events",
@@ -55,7 +56,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "alarm.get",
         reads: ALARM,
-        action: Action::Custom(actions::alarms::of_all),
+        action: custom(actions::alarms::of_all),
         zabbix_format: LLD,
         success: ALARMS,
         intent: "triggered alarms",
@@ -65,7 +66,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "session.get",
         reads: actions::service::SESSION,
-        action: Action::Custom(actions::service::sessions),
+        action: custom(actions::service::sessions),
         zabbix_format: LLD,
         success: "Successfully retrieved sessions",
         intent: "established sessions",
@@ -89,7 +90,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "perf.interval.info",
         reads: actions::performance::INTERVAL,
-        action: Action::Custom(actions::performance::intervals),
+        action: custom(actions::performance::intervals),
         zabbix_format: LLD,
         success: "Successfully retrieved performance historical intervals",
         intent: "performance historical intervals",
@@ -99,7 +100,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "perf.get",
         reads: actions::performance::ROW,
-        action: Action::Custom(actions::performance::table),
+        action: custom(actions::performance::table),
         zabbix_format: LLD,
         success: METRICS,
         intent: "performance metrics of many objects",
@@ -115,7 +116,7 @@ pub static METHODS: &[Method] = &[
         name: "object.discover",
         required: &[Field::Key],
         reads: OBJECT,
-        action: Action::Custom(actions::object::discover),
+        action: custom(actions::object::discover),
         zabbix_format: LLD,
         success: DISCOVERED,
         intent: "managed objects",
@@ -127,7 +128,7 @@ pub static METHODS: &[Method] = &[
         name: "object.get",
         object: Object::Any,
         reads: OBJECT,
-        action: Action::Custom(actions::object::get),
+        action: custom(actions::object::get),
         zabbix_format: ZabbixFormat::Value { default_field: Some("name") },
         doc: "Properties of an object of any type. The type is in `key`, such as `Folder`; types outside of the inventory are named by \
               `moid:` and the managed object id, or need no name when the vSphere host has one of them (`LicenseManager`). A reference \
@@ -200,7 +201,7 @@ pub static METHODS: &[Method] = &[
         name: "datacenter.perf.metric.get",
         required: HISTORICAL,
         object: Object::One(Kind::Datacenter),
-        action: Action::Custom(actions::performance::of_group),
+        action: custom(actions::performance::of_group),
         doc: "The newest sample of a performance counter of a datacenter in a historical interval; `max-sample` asks for more.",
         example: "-n datacenter01 -c vmop.numPoweron.number.latest -T \"Past day\"",
         ..SAMPLES
@@ -208,7 +209,8 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "datacenter.summary.get",
         object: Object::One(Kind::Datacenter),
-        action: Action::Chosen(actions::totals::of_datacenter),
+        action: custom(actions::totals::of_datacenter),
+        selectable: true,
         doc: "A datacenter in numbers: hosts and those that are connected, virtual machines, running ones and templates on them, CPU cores, \
               capacity and usage in Hz, memory and its usage in bytes, datastores, their capacity and free space in bytes.",
         example: "-n datacenter01 -p vms.on",
@@ -247,7 +249,7 @@ pub static METHODS: &[Method] = &[
         name: "cluster.perf.metric.get",
         required: HISTORICAL,
         object: Object::One(Kind::ClusterComputeResource),
-        action: Action::Custom(actions::performance::of_group),
+        action: custom(actions::performance::of_group),
         doc: "The newest sample of a performance counter of a cluster in a historical interval; `max-sample` asks for more.",
         example: "-n cluster01 -c cpu.usage.percent.average -T \"Past day\"",
         ..SAMPLES
@@ -255,7 +257,8 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "cluster.summary.get",
         object: Object::One(Kind::ClusterComputeResource),
-        action: Action::Chosen(actions::totals::of_cluster),
+        action: custom(actions::totals::of_cluster),
+        selectable: true,
         doc: "A cluster in numbers: hosts and those that are connected, virtual machines, running ones and templates on them, CPU cores, \
               capacity and usage in Hz, memory and its usage in bytes, datastores, their capacity and free space in bytes.",
         example: "-n cluster01 -p vms.on",
@@ -277,7 +280,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: "resource.pool.vm.get",
         object: Object::One(Kind::ResourcePool),
-        action: Action::Custom(actions::related::pool_members),
+        action: custom(actions::related::pool_members),
         zabbix_format: LLD,
         doc: "The virtual machines directly in a resource pool, with the properties asked for.",
         example: "-n pool01 -p runtime.powerState",
@@ -354,7 +357,7 @@ pub static METHODS: &[Method] = &[
         name: "host.perf.metric.get",
         required: COUNTED,
         object: Object::One(Kind::HostSystem),
-        action: Action::Custom(actions::performance::of_host),
+        action: custom(actions::performance::of_host),
         doc: "The newest sample of a performance counter of an ESXi host, in real time or in a historical interval; `max-sample` asks for more. \
               `instance` `*` means all, none the aggregate. Of a datastore, its values in real time are here, under its URL as instance.",
         example: "-n esxi01.example.org -c net.received.kiloBytesPerSecond.average -i vmnic0",
@@ -379,7 +382,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.disk.discover",
         object: Object::One(Kind::VirtualMachine),
         reads: &["diskPath"],
-        action: Action::Custom(actions::guest::disks),
+        action: custom(actions::guest::disks),
         zabbix_format: ZabbixFormat::Lld { prefix: Prefix::First, rows: Rows::Inside(DISK) },
         doc: "The disks that the guest of a virtual machine sees; needs VMware Tools, no disks without them.",
         example: "-n vm01.example.org -p capacity,freeSpace",
@@ -389,7 +392,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.disk.get",
         object: Object::One(Kind::VirtualMachine),
         reads: &["diskPath"],
-        action: Action::Custom(actions::guest::disk),
+        action: custom(actions::guest::disk),
         zabbix_format: ZabbixFormat::Disk,
         success: RETRIEVED,
         doc: "One disk of a guest, chosen by its path in `key`; all of them without a key.",
@@ -401,7 +404,7 @@ pub static METHODS: &[Method] = &[
         aliases: &["vm.net.discover"],
         object: Object::One(Kind::VirtualMachine),
         reads: &["network"],
-        action: Action::Custom(actions::guest::adapters),
+        action: custom(actions::guest::adapters),
         zabbix_format: ZabbixFormat::Lld { prefix: Prefix::First, rows: Rows::Inside("net") },
         success: RETRIEVED,
         doc: "The network adapters that the guest of a virtual machine sees; needs VMware Tools, none without them.",
@@ -441,7 +444,7 @@ pub static METHODS: &[Method] = &[
         required: &[Field::Name, Field::Username, Field::Password],
         object: Object::One(Kind::VirtualMachine),
         reads: &["cmdLine"],
-        action: Action::Custom(actions::guest::processes),
+        action: custom(actions::guest::processes),
         zabbix_format: ZabbixFormat::Count,
         retry_safe: false,
         success: RETRIEVED,
@@ -453,7 +456,7 @@ pub static METHODS: &[Method] = &[
     Method {
         name: CPU_USAGE,
         object: Object::One(Kind::VirtualMachine),
-        action: Action::Custom(actions::cpu::usage),
+        action: custom(actions::cpu::usage),
         zabbix_format: ZabbixFormat::Value { default_field: Some(CPU_USAGE) },
         success: RETRIEVED,
         doc: "CPU usage of a virtual machine in percent of the clock of its virtual CPUs.",
@@ -464,7 +467,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.snapshot.get",
         object: Object::One(Kind::VirtualMachine),
         reads: &["createTime", "description", "id", "name", "quiesced", "state"],
-        action: Action::Custom(actions::snapshots::tree),
+        action: custom(actions::snapshots::tree),
         not_found: Failure::NoSuchObject,
         empty_if: Some(NO_SNAPSHOTS),
         zabbix_format: LLD,
@@ -478,7 +481,8 @@ pub static METHODS: &[Method] = &[
         name: "vm.snapshot.summary.get",
         object: Object::One(Kind::VirtualMachine),
         reads: actions::snapshots::TOTALS,
-        action: Action::Chosen(actions::snapshots::totals),
+        action: custom(actions::snapshots::totals),
+        selectable: true,
         zabbix_format: ZabbixFormat::Value { default_field: Some("count") },
         doc: "How many snapshots a virtual machine has, the seconds since the oldest was taken, and the bytes that all of them take.",
         example: "-n vm01.example.org -p size",
@@ -502,7 +506,7 @@ pub static METHODS: &[Method] = &[
         name: "vm.perf.metric.get",
         required: COUNTED,
         object: Object::One(Kind::VirtualMachine),
-        action: Action::Custom(actions::performance::of_vm),
+        action: custom(actions::performance::of_vm),
         doc: "The newest sample of a performance counter of a virtual machine, in real time or in a historical interval; `max-sample` asks for \
               more. `instance` `*` means all, none the aggregate.",
         example: "-n vm01.example.org -c cpu.ready.millisecond.summation",
@@ -567,7 +571,7 @@ pub static METHODS: &[Method] = &[
         name: "datastore.perf.metric.get",
         required: COUNTED,
         object: Object::One(Kind::Datastore),
-        action: Action::Custom(actions::performance::of_datastore),
+        action: custom(actions::performance::of_datastore),
         doc: "The newest sample of a performance counter of a datastore in a historical interval; `max-sample` asks for more. In real time, \
               ESXi hosts and virtual machines have the values of their datastores.",
         example: "-n ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/ -c disk.used.kiloBytes.latest -T \"Past day\"",
@@ -577,7 +581,7 @@ pub static METHODS: &[Method] = &[
         name: "vsan.health.get",
         object: Object::One(Kind::HostSystem),
         reads: &["name", "uuid", "nodeUuid", "health"],
-        action: Action::Custom(actions::vsan::health),
+        action: custom(actions::vsan::health),
         zabbix_format: ZabbixFormat::Value { default_field: Some("health") },
         success: RETRIEVED_OBJECT,
         doc: "How an ESXi host sees its virtual SAN: `healthy`, `unhealthy` or `unknown`.",
@@ -589,7 +593,8 @@ pub static METHODS: &[Method] = &[
         object: Object::Worker,
         intent: "status of the worker",
         reads: &[],
-        action: Action::Status,
+        action: None,
+        selectable: true,
         success: "vPoller Worker status",
         doc: "What the worker that serves a vSphere host tells about itself, its agents included; of any worker when the host is \
               `@worker`, of the one with that name in the proxy's document when it is `@worker:name`, of the proxy when it is `@proxy`. \
@@ -597,19 +602,22 @@ pub static METHODS: &[Method] = &[
         example: "-p agents.vc01.example.org.state",
         ..VALUE
     },
-];
+]);
+
+/// Tells each row its place.
+const fn numbered<const N: usize>(mut rows: [Method; N]) -> [Method; N] {
+    let mut place = 0;
+    while place < N {
+        rows[place].index = place;
+        place += 1;
+    }
+    rows
+}
 
 /// Finds a method by its name or one of its older names.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Method> {
     METHODS.iter().find(|method| method.name == name || method.aliases.contains(&name))
-}
-
-/// The place of a method in the table, for what is counted by method; found without a search.
-#[must_use]
-pub(crate) fn place(method: &'static Method) -> Option<usize> {
-    let bytes = std::ptr::from_ref(method).addr().checked_sub(METHODS.as_ptr().addr())?;
-    Some(bytes / size_of::<Method>()).filter(|place| *place < METHODS.len())
 }
 
 /// The names, older ones included, of methods whose request must reach one worker at most.
@@ -635,12 +643,14 @@ const LLD: ZabbixFormat = ZabbixFormat::Lld { prefix: Prefix::Whole, rows: Rows:
 
 /// What rows have in common unless they say otherwise.
 const VALUE: Method = Method {
+    index: 0,
     name: "",
     aliases: &[],
     required: &[],
     object: Object::Service,
     reads: &["name"],
-    action: Action::Get,
+    selectable: false,
+    action: Some(Action::Get),
     not_found: Failure::NoObject,
     empty_if: None,
     zabbix_format: ZabbixFormat::Value { default_field: None },
@@ -650,11 +660,11 @@ const VALUE: Method = Method {
     doc: "",
     example: "",
 };
-const DISCOVER: Method = Method { action: Action::Discover, zabbix_format: LLD, success: DISCOVERED, ..VALUE };
+const DISCOVER: Method = Method { action: Some(Action::Discover), zabbix_format: LLD, success: DISCOVERED, ..VALUE };
 const GET: Method = Method { required: &[Field::Name, Field::Properties], ..VALUE };
 const RELATED: Method = Method { required: NAME, success: DISCOVERED, ..VALUE };
 const OBJECT_ALARMS: Method =
-    Method { reads: ALARM, action: Action::Custom(actions::alarms::of_object), zabbix_format: LLD, success: ALARMS, ..RELATED };
+    Method { reads: ALARM, action: custom(actions::alarms::of_object), zabbix_format: LLD, success: ALARMS, ..RELATED };
 const TOTALS: Method = Method {
     reads: actions::totals::FIELDS,
     zabbix_format: ZabbixFormat::Value { default_field: Some("hosts") },
@@ -664,16 +674,16 @@ const TOTALS: Method = Method {
 
 const COUNTERS: Method = Method {
     reads: actions::performance::COUNTER,
-    action: Action::Custom(actions::performance::counters),
+    action: custom(actions::performance::counters),
     zabbix_format: ZabbixFormat::Lld { prefix: Prefix::Whole, rows: Rows::Flat },
     success: "Successfully retrieved performance counters info",
     ..VALUE
 };
 const COUNTERS_OF_OBJECT: Method =
-    Method { required: NAME, action: Action::Custom(actions::performance::counters_of_object), ..COUNTERS };
+    Method { required: NAME, action: custom(actions::performance::counters_of_object), ..COUNTERS };
 const SERIES: Method = Method {
     reads: actions::performance::SERIES,
-    action: Action::Custom(actions::performance::series_of_object),
+    action: custom(actions::performance::series_of_object),
     zabbix_format: LLD,
     success: METRICS,
     ..VALUE
@@ -686,9 +696,13 @@ const SAMPLES: Method = Method {
     ..VALUE
 };
 
-const fn related(via: &'static str, to: Kind, shape: Shape) -> Action {
+const fn related(via: &'static str, to: Kind, shape: Shape) -> Option<Action> {
     let reads: &[&str] = if matches!(to, Kind::Datastore) { NAME_AND_URL } else { &["name"] };
-    Action::Related(Relation { via, to, reads, shape })
+    Some(Action::Related(Relation { via, to, reads, shape }))
+}
+
+const fn custom(perform: Perform) -> Option<Action> {
+    Some(Action::Custom(perform))
 }
 
 const fn inside(field: &'static str) -> ZabbixFormat {

@@ -178,6 +178,15 @@ impl Request {
         json::line(&self.to_json())
     }
 
+    /// The request as a worker has it that reads [`Request::to_bytes`]: fields that say nothing are absent, properties are split.
+    #[must_use]
+    pub fn as_received(&self) -> Self {
+        match self.to_json() {
+            Value::Object(members) => Self::from_members(&members),
+            _ => Self::default(),
+        }
+    }
+
     /// The request as a JSON object: every field present, `null` for what was not given. The password is in it.
     #[must_use]
     pub fn to_json(&self) -> Value {
@@ -439,6 +448,16 @@ mod tests {
         assert_eq!(parse(r#"{"properties": "a, b ,,c"}"#).properties, ["a", "b", "c"]);
         assert_eq!(parse(r#"{"properties": ["a,b", "c"]}"#).properties, ["a", "b", "c"]);
         assert_eq!(parse(r#"{"properties": ["x[\"k,1\"].y,z"]}"#).properties, [r#"x["k,1"].y"#, "z"]);
+    }
+
+    #[test]
+    fn a_request_as_received_is_what_a_worker_reads() {
+        let mut request = Request::new(" vm.get", "vc01");
+        (request.name, request.key) = (Some("null".to_owned()), Some("/var".to_owned()));
+        request.properties = vec!["a,b".to_owned()];
+        request.timeout = Some(2500);
+        assert_eq!(request.as_received(), Request::parse(&request.to_bytes()).unwrap());
+        assert!(request.as_received().has(Field::Name) && request.as_received().properties.len() == 2);
     }
 
     #[test]

@@ -26,15 +26,13 @@ use crate::failure::Failure;
 use crate::method::{Action, Answer, Task};
 
 /// Does what the method's row says.
-pub(crate) fn perform<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
-    match task.method.action {
+pub(crate) fn perform<'a>(task: &'a Task<'a>, action: Action) -> BoxFuture<'a, Result<Answer, Failure>> {
+    match action {
         Action::About => service::about(task),
         Action::Discover => discover::discover(task),
         Action::Get => get::get(task),
         Action::Related(relation) => related::related(task, relation),
-        // Answered before it comes to an agent, because no agent knows the worker.
-        Action::Status => Box::pin(async { Err(Failure::InvalidTask) }),
-        Action::Custom(perform) | Action::Chosen(perform) => perform(task),
+        Action::Custom(perform) => perform(task),
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) const DISCOVERED: &str = "Successfully discovered objects";
 
 /// One method.
 pub struct Method {
+    /// Its place in the table, for what is counted by method.
+    pub(crate) index: usize,
     /// The name on the wire.
     pub name: &'static str,
     /// Older names of the same thing.
@@ -27,8 +29,10 @@ pub struct Method {
     pub object: Object,
     /// What is always read, before what the request names: property paths, or members of the structs that the method lists.
     pub reads: &'static [&'static str],
-    /// What is done.
-    pub action: Action,
+    /// Whether the request selects among `reads`, which are answered when it names none of them; else they are always answered.
+    pub selectable: bool,
+    /// What is done at a vSphere host; nothing where the worker answers about itself.
+    pub action: Option<Action>,
     /// What is said when there is no such object.
     pub not_found: fn(Option<String>) -> Failure,
     /// How the text of a failure begins that only says that there is nothing: an empty list to the Zabbix helpers.
@@ -73,7 +77,7 @@ impl Object {
     }
 }
 
-/// What is done for a request.
+/// What is done for a request at a vSphere host.
 #[derive(Clone, Copy)]
 pub enum Action {
     /// Members of the service's About information.
@@ -84,12 +88,8 @@ pub enum Action {
     Get,
     /// The objects that a property of the one object refers to.
     Related(Relation),
-    /// What the worker tells about itself; the requested members of its status, all of it when none is requested.
-    Status,
     /// Anything else.
     Custom(Perform),
-    /// The same, answering what `reads` names or, of that, what is requested.
-    Chosen(Perform),
 }
 
 /// How objects are reached from another one, and how the answer is laid out.
