@@ -19,6 +19,9 @@ use crate::policy::Policy;
 
 const SECTION: &str = "worker";
 const CACHE: &str = "cache";
+const UPDATE_INTERVAL: &str = "update_interval";
+/// What development versions called it.
+const OLD_UPDATE_INTERVAL: &str = "pace";
 const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
 const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10126";
@@ -96,6 +99,7 @@ impl Config {
             checked: Checked::default(),
         };
         let mut warnings = config.take_helpers(settings)?;
+        warnings.extend(renamed(settings));
         warnings.extend(config.tasks.iter().filter(|name| *name != TASKS).map(|name| unknown_tasks(name)));
         warnings.splice(0..0, settings.unknown(FOREIGN).iter().map(ToString::to_string));
         config.checked = Checked { in_force: settings.in_force(), warnings };
@@ -142,8 +146,22 @@ fn cache(settings: &Settings) -> Result<CacheSettings, ConfigError> {
     let minutes = settings.number(section, key, default.housekeeping.as_secs() / 60, 0..=525_600)?;
     let housekeeping = Duration::from_secs(60 * minutes);
     let max_stale = settings.duration(CACHE, "max_stale", default.max_stale, Duration::ZERO..=DAY)?;
-    let pace = settings.duration(CACHE, "pace", default.update_interval, Duration::ZERO..=Duration::from_secs(60))?;
-    Ok(CacheSettings { enabled, maxsize, ttl, housekeeping, max_stale, update_interval: pace })
+    let key = if uses_old_interval(settings) { OLD_UPDATE_INTERVAL } else { UPDATE_INTERVAL };
+    let longest = Duration::from_secs(60);
+    let update_interval = settings.duration(CACHE, key, default.update_interval, Duration::ZERO..=longest)?;
+    Ok(CacheSettings { enabled, maxsize, ttl, housekeeping, max_stale, update_interval })
+}
+
+/// Whether only the old name of the interval is given.
+fn uses_old_interval(settings: &Settings) -> bool {
+    settings.has(CACHE, OLD_UPDATE_INTERVAL) && !settings.has(CACHE, UPDATE_INTERVAL)
+}
+
+/// What is said about a setting under its old name.
+fn renamed(settings: &Settings) -> Option<String> {
+    let fate = if uses_old_interval(settings) { "is used" } else { "is ignored" };
+    let text = format!("[{CACHE}] {OLD_UPDATE_INTERVAL} {fate}; the setting is called {UPDATE_INTERVAL} now");
+    settings.has(CACHE, OLD_UPDATE_INTERVAL).then_some(text)
 }
 
 fn list(text: &str) -> Vec<String> {
@@ -202,6 +220,19 @@ mod tests {
         assert!(!config("[worker]\ncache_enabled = off\n").cache.enabled);
         assert!(config("[worker]\ncache_enabled = off\n[cache]\nenabled = on\n").cache.enabled);
         assert_eq!(config("[worker]\ncache_ttl = 60\n").cache.ttl, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_update_interval_is_taken_under_its_old_name_with_a_warning() {
+        let seconds = |config: &Config| config.cache.update_interval.as_secs();
+        let new = config("[cache]\nupdate_interval = 5\n");
+        assert_eq!((seconds(&new), new.checked.warnings.len()), (5, 0));
+        let old = config("[cache]\npace = 7\n");
+        assert_eq!(seconds(&old), 7);
+        assert_eq!(old.checked.warnings, ["[cache] pace is used; the setting is called update_interval now"]);
+        let both = config("[cache]\npace = 7\nupdate_interval = 5\n");
+        assert_eq!(seconds(&both), 5);
+        assert_eq!(both.checked.warnings, ["[cache] pace is ignored; the setting is called update_interval now"]);
     }
 
     #[test]
