@@ -139,7 +139,7 @@ impl Executor {
     async fn find(&self, method: &Method, kind: Kind, name: Option<&str>) -> Result<MoRef, Failure> {
         let missing = || (method.not_found)(name.map(str::to_owned));
         let name = name.ok_or_else(missing)?;
-        let found = vpoller_inventory::find(self.host.inventory(), kind, name).await?;
+        let found = vpoller_inventory::find_by_name(self.host.inventory(), kind, name).await?;
         if found.len() > 1 && self.ambiguous.first_time(name) {
             let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
             let (host, name, kind) = (self.host.name(), shorten(name, log_limits::LONGEST_NAME), kind.printed());

@@ -5,6 +5,11 @@
 //! hosts, a URL `ds://…` for datastores, a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
 //! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
 //! object id is preferred, because it does not change from one request to the next.
+//!
+//! The way of a name: [`find_by_name`] tells an inventory path, which is gone up object by object, from a name that is looked up
+//! at once. [`ObjectName`] says in which order which properties are compared, and asks an [`Index`] for each. There are two: one
+//! over rows that were just read from vSphere, and one over a version of the snapshot (`snapshot/name_index.rs`), where it costs
+//! a hash.
 
 use std::borrow::Cow;
 
@@ -18,7 +23,7 @@ use super::{Inventory, Kind, ReadError, Row};
 ///
 /// # Errors
 /// When the inventory cannot be read.
-pub async fn find(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
+pub async fn find_by_name(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
     match InventoryPath::parse(name) {
         Some(path) => inventory_path::find(inventory, kind, &path).await,
         None => inventory.find(kind, &ObjectName::parse(kind, name)).await,
@@ -76,7 +81,7 @@ impl ObjectName {
     }
 
     /// The objects that are meant, the preferred one first, of those of the type that the index knows.
-    pub(crate) fn resolve(&self, kind: Kind, index: &dyn Index) -> Vec<MoRef> {
+    pub(crate) fn resolve(&self, kind: Kind, index: &impl Index) -> Vec<MoRef> {
         let by = |paths: &[&str], text: &str| -> Vec<MoRef> {
             let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
             let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();

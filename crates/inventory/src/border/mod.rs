@@ -22,7 +22,7 @@ pub use inventory::{Inventory, Reached};
 pub use inventory_path::{Ancestors, upward};
 pub use kind::Kind;
 pub(crate) use lookup::{Index, comparable, indexed};
-pub use lookup::{ObjectName, find};
+pub use lookup::{ObjectName, find_by_name};
 pub use performance::{Performance, SampleQuery, SampleResult, Window};
 pub use pinned::Pinned;
 pub use property_path::is_within;

@@ -13,6 +13,7 @@ mod follow;
 mod freshness;
 mod kept_answers;
 mod layout;
+mod name_index;
 mod pin;
 mod refusal_probe;
 mod report;

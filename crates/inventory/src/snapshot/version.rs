@@ -12,7 +12,7 @@ use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 use super::base::{self, RELATIONS};
 use super::table::{Object, ObjectNumber, Table};
 use super::watch_list::PathKey;
-use crate::border::{Index, Kind, ObjectName, ObjectView, Version};
+use crate::border::{Kind, ObjectView, Version};
 
 /// One version.
 #[derive(Clone, Debug)]
@@ -82,11 +82,6 @@ impl Snapshot {
     pub fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
         let of_kind = move |object: &&Arc<Object>| is_of(kind, &object.reference.kind);
         self.table(kind.wire()).into_iter().flat_map(Table::objects).filter(of_kind)
-    }
-
-    /// The objects that a name means, the preferred one first.
-    pub fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
-        wanted.resolve(kind, &KindIndex { snapshot: self, kind })
     }
 
     /// The objects in a list of an object's, if it is one that is known from the other side.
@@ -189,7 +184,7 @@ fn strike(by_id: &mut HashMap<Arc<str>, OrdSet<ObjectNumber>>, id: &str, number:
 }
 
 /// Whether an object of a type in the kind's family is of the kind.
-fn is_of(kind: Kind, wire: &str) -> bool {
+pub(super) fn is_of(kind: Kind, wire: &str) -> bool {
     kind.base().is_none() || wire == kind.wire()
 }
 
@@ -201,29 +196,6 @@ fn references(value: &Value) -> impl Iterator<Item = &MoRef> {
         _ => (None, &[][..]),
     };
     one.into_iter().chain(several.iter().filter_map(Value::as_moref))
-}
-
-/// The objects of one kind in a version.
-struct KindIndex<'s> {
-    snapshot: &'s Snapshot,
-    kind: Kind,
-}
-
-impl KindIndex<'_> {
-    fn of_kind<'o>(&self, objects: impl Iterator<Item = &'o Arc<Object>>) -> Vec<MoRef> {
-        objects.map(|object| &object.reference).filter(|reference| is_of(self.kind, &reference.kind)).cloned().collect()
-    }
-}
-
-impl Index for KindIndex<'_> {
-    fn by_id(&self, id: &str) -> Vec<MoRef> {
-        let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
-        self.of_kind(object.into_iter().filter(|object| object.viewed))
-    }
-
-    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
-        self.of_kind(self.snapshot.table(self.kind.wire()).into_iter().flat_map(|table| table.by_text(path, text)))
-    }
 }
 
 #[cfg(test)]

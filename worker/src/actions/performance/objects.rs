@@ -52,7 +52,7 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
     let which = Which::read(task.request.name.as_deref());
     let mut rows = match which {
         Which::One(name) => {
-            let found = vpoller_inventory::find(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
+            let found = vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
             if found.is_empty() {
                 return Err(Failure::NoSuchObject(Some(name.to_owned())));
             }
@@ -66,7 +66,7 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
             rows
         }
         Which::In(place, name) => {
-            let found = vpoller_inventory::find(inventory, place, name).await?;
+            let found = vpoller_inventory::find_by_name(inventory, place, name).await?;
             let place = found.into_iter().next().ok_or_else(|| Failure::NoSuchObject(Some(name.to_owned())))?;
             inside(task, kind, &place, states).await?
         }

@@ -1,0 +1,39 @@
+//! Objects of a version by their names: what the rules of [`ObjectName`] look up here.
+
+use std::sync::Arc;
+
+use vpoller_vsphere::MoRef;
+
+use super::table::Object;
+use super::version::{Snapshot, is_of};
+use crate::border::{Index, Kind, ObjectName};
+
+impl Snapshot {
+    /// The objects that a name means, the preferred one first.
+    pub fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
+        wanted.resolve(kind, &KindIndex { snapshot: self, kind })
+    }
+}
+
+/// The objects of one kind in a version.
+struct KindIndex<'s> {
+    snapshot: &'s Snapshot,
+    kind: Kind,
+}
+
+impl KindIndex<'_> {
+    fn of_kind<'o>(&self, objects: impl Iterator<Item = &'o Arc<Object>>) -> Vec<MoRef> {
+        objects.map(|object| &object.reference).filter(|reference| is_of(self.kind, &reference.kind)).cloned().collect()
+    }
+}
+
+impl Index for KindIndex<'_> {
+    fn by_id(&self, id: &str) -> Vec<MoRef> {
+        let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
+        self.of_kind(object.into_iter().filter(|object| object.viewed))
+    }
+
+    fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
+        self.of_kind(self.snapshot.table(self.kind.wire()).into_iter().flat_map(|table| table.by_text(path, text)))
+    }
+}
