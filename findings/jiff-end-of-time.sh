@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The usual "never" of databases is beyond the last moment that jiff knows.
 #
-# Software: jiff 0.2.43 (crates.io).
+# Software: jiff 0.2.43 (Rust crate).
 # Guess: years go to 9999, so 9999-12-31T23:59:59Z, what many systems write for
 #   "never expires", is read as a Timestamp.
 # Behaviour: a Timestamp ends at 9999-12-30T22:00:00.999999999Z, 26 hours

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # quick-xml's serde reader cannot read vSphere's references with both types.
 #
-# Software: quick-xml 0.42.0 (crates.io), feature "serialize".
+# Software: quick-xml 0.42.0 (Rust crate), feature "serialize".
 # Guess: the attributes type and xsi:type are two fields, @type and @xsi:type.
 # Behaviour: the prefix is dropped before the names are compared. A field
 #   renamed to "@xsi:type" is never filled, one renamed to "@type" takes either,

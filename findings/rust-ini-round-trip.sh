@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Reading and writing an INI file with rust-ini changes values that were quoted.
 #
-# Software: rust-ini 0.21.3 (crates.io), default options.
+# Software: rust-ini 0.21.3 (Rust crate), default options.
 # Guess: what write_to writes is read back as the same values, since the reader
 #   knows quotes for outer blanks and the writer escapes what needs it.
 # Behaviour: the reader takes quotes off, the writer never puts any on. After
