@@ -17,17 +17,18 @@ const ROOT: &str = "module";
 const FOR_ACTIONS: &[(&str, &str)] = &[
     ("vpoller-worker::actions", "actions share their tools"),
     ("vpoller-worker::failure", "what a request is refused with"),
-    ("vpoller-worker::method", "the row of the method that is carried out"),
+    ("vpoller-worker::method", "the row of the method that is carried out, and the task"),
+    ("vpoller-worker::log_limits", "short texts for errors"),
     ("vpoller-wire", "requests, and texts for replies"),
     ("vpoller-inventory::border", "questions and answers"),
-    ("vpoller-worker::log_limits", "short texts for errors"),
 ];
 
 /// Items of `vpoller-vsphere` that an action may name: values, and what describes performance counters.
 const VALUES: [&str; 11] =
     ["Catalogue", "Counter", "DateTime", "Interval", "Metric", "MoRef", "Provider", "Sample", "Series", "Struct", "Value"];
 
-/// Crates from elsewhere that an action may name: none that sends or stores. Of tokio it takes what waits for two answers at once.
+/// Crates from elsewhere that an action may name: none that sends or stores. Of tokio it takes what waits for two answers at once, of
+/// secrecy the type of a guest's password.
 const TOOLS: [&str; 6] = ["ring", "secrecy", "serde_json", "std", "tokio", "wildmatch"];
 
 #[test]

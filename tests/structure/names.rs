@@ -14,11 +14,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
 
 /// Crates whose types are being renamed. Their names are not judged.
 const NOT_YET: &[(&str, &str)] = &[
-    ("vpoller-daemon", "Asked is three things"),
-    ("vpoller-proxy", "Standing is two things"),
-    ("vpoller-testkit", "Bed and Server are two things each"),
-    ("vpoller-vsphere", "Outcome and Phase are two things each"),
-    ("vpoller-worker", "the inventory moves into a crate of its own first"),
+    ("vpoller-worker", "Column and Line are two things each"),
 ];
 
 /// Names of types that more than one module of a package has, with those modules.
