@@ -22,7 +22,6 @@ const CACHE: &str = "cache";
 const UPDATE_INTERVAL: &str = "update_interval";
 /// What development versions called it.
 const OLD_UPDATE_INTERVAL: &str = "pace";
-const DEFAULT_DB: &str = "/var/lib/vconnector/vconnector.db";
 const DEFAULT_MGMT: &str = "tcp://*:10000";
 const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10126";
 /// Begins the names of sections that make a helper.
@@ -84,7 +83,7 @@ impl Config {
         settings.refuse_curve()?;
         let db = settings.has(SECTION, "db");
         let mut config = Self {
-            db: settings.value(SECTION, "db", DEFAULT_DB, |path| Ok(path.into()))?,
+            db: settings.value(SECTION, "db", vpoller_store::DEFAULT_PATH, |path| Ok(path.into()))?,
             db_given: db,
             hosts_dir: settings.text(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
             proxy: settings.peer(SECTION, "proxy", text::DEFAULT_BACKEND)?,

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 use vpoller_inventory::{Host, Kind, panic_message};
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
+use vpoller_wire::limits::{CLIENT_PATIENCE, LONGEST_PATIENCE};
 
 use crate::actions;
 use crate::actions::object::Target;
@@ -53,9 +54,6 @@ struct Counters {
     refused: AtomicU64,
 }
 
-/// How long a client waits that does not say.
-pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(600);
 /// Of the client's time, the share kept back so that our answer arrives before it gives up; at most this much.
 const LONGEST_RESERVE: Duration = Duration::from_millis(500);
 
@@ -233,7 +231,7 @@ impl Drop for Place<'_> {
 
 /// The time to answer in: what the client waits, less a little for the way back.
 pub(crate) fn time_left(timeout: Option<u64>) -> Duration {
-    let timeout = timeout.filter(|ms| *ms > 0).map_or(DEFAULT_TIMEOUT, Duration::from_millis).min(LONGEST_TIMEOUT);
+    let timeout = timeout.filter(|ms| *ms > 0).map_or(CLIENT_PATIENCE, Duration::from_millis).min(LONGEST_PATIENCE);
     timeout - (timeout / 20).min(LONGEST_RESERVE)
 }
 
@@ -246,6 +244,6 @@ mod tests {
         assert_eq!(time_left(None), Duration::from_millis(9500));
         assert_eq!(time_left(Some(0)), Duration::from_millis(9500));
         assert_eq!(time_left(Some(1000)), Duration::from_millis(950));
-        assert_eq!(time_left(Some(u64::MAX)), LONGEST_TIMEOUT - LONGEST_RESERVE);
+        assert_eq!(time_left(Some(u64::MAX)), LONGEST_PATIENCE - LONGEST_RESERVE);
     }
 }

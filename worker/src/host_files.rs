@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +10,9 @@ use secrecy::SecretString;
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{ConfigError, Settings};
 use vpoller_inventory::{Broken, CacheSettings, Cached, Direct, Inventory, ReadError};
-use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice};
+use vpoller_store::{DEFAULT_PORT, Host, Store, TlsChoice, readable_by_others};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
+use vpoller_wire::text::{Controls, one_line};
 
 use crate::config::Config;
 
@@ -139,8 +139,8 @@ impl Registered {
             "{name}: port {}, user {}, password ********, certificate {certificate}, from {place}",
             config.port, config.user
         );
-        // Names come from anybody who can write the database: a line stays a line.
-        text.replace(char::is_control, "?")
+        // Names are whatever the database holds.
+        one_line(&text, Controls::Replaced('?')).into_owned()
     }
 
     /// What answers for this host: from memory if the cache is enabled and its agent runs, else from vSphere itself. Settings
@@ -241,7 +241,7 @@ fn from_file(path: &Path) -> FromFile {
     };
     let (timeout, cache_ttl) = (time("timeout", LONGEST_TIMEOUT)?, time("cachettl", LONGEST_TTL)?);
     let mut warnings: Vec<String> = settings.unknown(&[]).iter().map(ToString::to_string).collect();
-    if fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o004 != 0) {
+    if fs::metadata(path).is_ok_and(|file| readable_by_others(&file)) {
         let path = path.display();
         warnings.push(format!("{path} holds a password and every user can read it; run \"chmod 600 {path}\""));
     }
@@ -255,6 +255,7 @@ const LONGEST_TTL: Duration = Duration::from_secs(365 * 86_400);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn config(folder: Option<&Path>, db: PathBuf, db_given: bool) -> Config {
         let path = folder.map_or_else(String::new, |folder| format!("vsphere_hosts_dir = {}\n", folder.display()));

@@ -6,10 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How often we say that we are alive.
-const BEAT: Duration = Duration::from_millis(300);
-/// Silence after which the proxy counts as gone.
-const GONE: Duration = Duration::from_secs(1);
+use vpoller_wire::control::{DEAD_AFTER, HEARTBEAT};
+
 /// Silence after which the socket is replaced for the first time, and the longest pause between replacements.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -89,7 +87,7 @@ impl Link {
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Due> {
         let mut due = Vec::new();
         if now >= self.beat {
-            self.beat = now + BEAT;
+            self.beat = now + HEARTBEAT;
             due.push(Due::Beat);
         }
         match self.heard {
@@ -99,7 +97,7 @@ impl Link {
                     due.push(Due::Mute);
                 }
             }
-            Some(heard) if now.saturating_duration_since(heard) > GONE => {
+            Some(heard) if now.saturating_duration_since(heard) > DEAD_AFTER => {
                 if !std::mem::replace(&mut self.gone, true) {
                     due.push(Due::Gone);
                 }
@@ -197,6 +195,6 @@ mod tests {
         let mut link = Link::new(start);
         let beats = (0..3000).filter(|ms| link.due(start + Duration::from_millis(*ms)).contains(&Due::Beat)).count();
         assert_eq!(beats, 10);
-        assert!(link.wait(start + Duration::from_millis(2990)) <= BEAT);
+        assert!(link.wait(start + Duration::from_millis(2990)) <= HEARTBEAT);
     }
 }

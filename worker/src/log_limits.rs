@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use vpoller_wire::text;
+
 /// Texts seen before, as their hashes, because they come from outside at any length; forgets everything when there are too many.
 #[derive(Default)]
 pub(crate) struct LogOnce {
@@ -70,11 +72,11 @@ impl LogRate {
     }
 }
 
-/// A text from outside as it goes into a log line: so many characters of it.
+/// A text from outside as it goes into a log line: its first characters, and how long it is.
 pub(crate) fn shorten(text: &str, most: usize) -> Cow<'_, str> {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len())),
-        None => Cow::Borrowed(text),
+    match text::shorten(text, most) {
+        Cow::Owned(short) => Cow::Owned(format!("{short} ({} bytes)", text.len())),
+        whole => whole,
     }
 }
 

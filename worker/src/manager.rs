@@ -23,7 +23,7 @@ use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::VERSION;
 use vpoller_daemon::wake::Wake;
 use vpoller_inventory::{CacheSettings, Inventory};
-use vpoller_wire::client::uninterrupted;
+use vpoller_wire::client::{poll_timeout, uninterrupted};
 use vpoller_wire::control::Announcement;
 
 use crate::config::Config;
@@ -226,8 +226,7 @@ impl Manager {
             let [signal, bell] = fds;
             let mut items = [management.poll_item(), signal, bell];
             let wait = watchdog.wait(Instant::now()).map_or(GLANCE, |wait| wait.min(GLANCE));
-            let wait = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(0);
-            uninterrupted(|| zmq::poll(&mut items, wait)).map_err(WorkerError::Management)?;
+            uninterrupted(|| zmq::poll(&mut items, poll_timeout(wait))).map_err(WorkerError::Management)?;
             watchdog.tend(Instant::now());
             self.wake.drain();
             let mut reload = false;

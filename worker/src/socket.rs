@@ -15,7 +15,7 @@ use vpoller_daemon::socket as sockets;
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::wake::Wake;
 use vpoller_inventory::Hosts;
-use vpoller_wire::client::uninterrupted;
+use vpoller_wire::client::{poll_timeout, uninterrupted};
 use vpoller_wire::control::{Announcement, Control, is_control};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::envelope::Envelope;
@@ -177,12 +177,10 @@ impl<'a> Line<'a> {
 
     /// Waits for something to do, and does it.
     fn turn(&mut self) -> Result<(), SocketError> {
-        let wait = self.link.wait(Instant::now());
-        // Rounded up, so that the rest of a millisecond is waited for and not spun through.
-        let wait = i64::try_from(wait.as_micros().div_ceil(1000)).unwrap_or(0);
+        let timeout = poll_timeout(self.link.wait(Instant::now()));
         let bell = zmq::PollItem::from_fd(self.port.shared.wake.fd(), zmq::POLLIN);
         let mut items = [self.wire.socket.as_poll_item(zmq::POLLIN), self.wire.monitor.as_poll_item(zmq::POLLIN), bell];
-        uninterrupted(|| zmq::poll(&mut items, wait)).map_err(broken("wait for"))?;
+        uninterrupted(|| zmq::poll(&mut items, timeout)).map_err(broken("wait for"))?;
         self.port.shared.pulse.beat();
         self.port.shared.wake.drain();
         self.hand_over();

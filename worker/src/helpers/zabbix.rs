@@ -64,8 +64,7 @@ impl Helper for CZabbix {
 impl Zabbix {
     fn print(&self, shown: &Shown<'_>) -> Vec<u8> {
         match (&self.0, shown) {
-            (Mode::Raw, Shown::Value(Json::String(text))) => text.as_bytes().to_vec(),
-            (Mode::Raw, Shown::Value(Json::Null)) => Vec::new(),
+            (Mode::Raw, Shown::Value(value)) => json::bare(value),
             (_, Shown::Value(value)) => json::line(value),
             (_, Shown::Count(number)) => number.to_string().into_bytes(),
             // Texts and JSON values always serialize.
