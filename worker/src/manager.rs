@@ -32,9 +32,9 @@ use crate::executors::Executors;
 use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
 use crate::methods;
-use crate::overview::Standing;
 use crate::reread::Reread;
 use crate::socket::{CAPACITY, Port, Shared};
+use crate::status::Standing;
 
 /// Why a worker does not start or go on.
 #[derive(Debug, thiserror::Error)]

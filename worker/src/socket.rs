@@ -23,7 +23,7 @@ use zmq::{Context, Socket};
 
 use crate::dispatch::{self, Dispatcher, Step};
 use crate::failure::Failure;
-use crate::link::{Change, Due, Link};
+use crate::proxy_liveness::{Change, Due, Link};
 
 /// Requests in work on one socket at most, unless tests want it smaller.
 pub const CAPACITY: usize = 512;
