@@ -34,7 +34,7 @@ struct Arguments {
 
     /// What to do.
     #[arg(value_enum)]
-    command: Option<Word>,
+    command: Option<DaemonCommand>,
 
     /// Number of threads with a socket; as many as processors when not given, or not above 0.
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
@@ -59,7 +59,7 @@ const USAGE: &str = "vpoller-worker [OPTIONS] start
        vpoller-worker run --method <METHOD> --vsphere-host <HOST>   (see vpoller-worker run --help)";
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-enum Word {
+enum DaemonCommand {
     /// Serve, in the foreground.
     Start,
     /// Stop a running worker.
@@ -77,7 +77,7 @@ impl CommandLine for Arguments {
         match (self.command, &self.endpoint) {
             _ if self.list_methods || self.methods_markdown => Ok(()),
             (None, _) => Err("a command is missing: start, stop, status or run".to_owned()),
-            (Some(Word::Stop | Word::Status), None) => Err("stop and status need --endpoint".to_owned()),
+            (Some(DaemonCommand::Stop | DaemonCommand::Status), None) => Err("stop and status need --endpoint".to_owned()),
             _ => Ok(()),
         }
     }
@@ -103,9 +103,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         _ if arguments.list_methods => print(&catalogue::list()),
         _ if arguments.methods_markdown => print(&catalogue::markdown()),
         _ if arguments.options.check_config => check(&arguments.options).unwrap_or_else(report),
-        Some(Word::Stop) => ask(&arguments, Command::Shutdown),
-        Some(Word::Status) => ask(&arguments, Command::Status),
-        Some(Word::Start) | None => start(&arguments).unwrap_or_else(report),
+        Some(DaemonCommand::Stop) => ask(&arguments, Command::Shutdown),
+        Some(DaemonCommand::Status) => ask(&arguments, Command::Status),
+        Some(DaemonCommand::Start) | None => start(&arguments).unwrap_or_else(report),
     }
 }
 
@@ -237,7 +237,7 @@ impl Run {
         let mut request = Request::new(self.method, self.vsphere_host);
         request.password = guest_password(self.guest_password)?;
         request.name = self.name;
-        request.properties = self.properties.into_iter().collect(); // split by the one who reads it
+        request.properties = self.properties.into_iter().collect(); // the dispatcher splits them
         request.key = self.key;
         request.username = self.guest_username;
         request.helper = self.helper;
@@ -265,13 +265,13 @@ fn guest_password(option: Option<String>) -> Result<Option<Secret>, String> {
 fn print(text: &str) -> ExitCode {
     match writeln!(io::stdout(), "{}", text.trim_end_matches(['\0', '\n'])) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader has gone; there is nobody to tell.
+        // The reader has gone, and with it the place to report that.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
 fn report(error: AnyError) -> ExitCode {
-    // Nobody to tell when even that fails.
+    // When stderr cannot be written there is no other place to report it.
     let _ = writeln!(io::stderr(), "{error}");
     ExitCode::FAILURE
 }
@@ -293,10 +293,10 @@ mod tests {
             ("vpoller-worker --conc=2 start -D --config /x", Some(2)),
         ] {
             let arguments = parsed(line).unwrap_or_else(|_| panic!("{line}"));
-            assert_eq!((arguments.command, arguments.concurrency), (Some(Word::Start), concurrency), "{line}");
+            assert_eq!((arguments.command, arguments.concurrency), (Some(DaemonCommand::Start), concurrency), "{line}");
         }
         let status = parsed("vpoller-worker --endpoint tcp://localhost:10000 status").expect("seed's command line");
-        assert_eq!(status.command, Some(Word::Status));
+        assert_eq!(status.command, Some(DaemonCommand::Status));
     }
 
     #[test]

@@ -33,8 +33,8 @@ use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
 use crate::methods;
 use crate::reread::Reread;
-use crate::socket::{CAPACITY, Port, Shared};
-use crate::status::Standing;
+use crate::socket::{CAPACITY, SocketThread, ThreadState};
+use crate::status::WorkerStatus;
 
 /// Why a worker does not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +70,7 @@ impl WorkerError {
     }
 }
 
-/// A thread that ends without being told to is started again after this pause.
+/// A thread that ends by itself is started again after this pause.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 /// The main loop looks at its threads at least this often.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -114,9 +114,9 @@ struct Manager {
     /// As the database had them when the agents were made.
     registered: Vec<Registered>,
     reread: Reread,
-    /// What was said about reading the hosts and need not be said again.
-    told: Vec<String>,
-    /// systemd was told that we reload.
+    /// Warnings of the last reading of the hosts. They are not logged again.
+    logged: Vec<String>,
+    /// systemd has been notified of a reload that is not finished.
     reloading: bool,
     externals: Arc<Externals>,
     executors: Arc<Executors>,
@@ -124,14 +124,14 @@ struct Manager {
     management: Option<Management>,
     threads: Vec<Thread>,
     wake: Wake,
-    standing: Arc<Standing>,
+    status: Arc<WorkerStatus>,
     /// Serves as long as the worker does.
     http: Option<Http>,
 }
 
 /// A socket thread and what it was made of, to make it again.
 struct Thread {
-    port: Port,
+    socket_thread: SocketThread,
     running: Option<JoinHandle<()>>,
     ended: Option<Instant>,
 }
@@ -144,8 +144,9 @@ impl Manager {
         let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
         let reread = Reread::new(config, &wake, Instant::now());
         let found = host_files::load(config)?;
-        let (told, registered) = (found.complaints(), found.hosts);
-        told.iter().for_each(|complaint| tracing::warn!("{complaint}"));
+        let logged = found.complaints();
+        let registered = found.hosts;
+        logged.iter().for_each(|complaint| tracing::warn!("{complaint}"));
         if registered.is_empty() {
             tracing::warn!("No registered or enabled vSphere Agents found");
         }
@@ -155,15 +156,15 @@ impl Manager {
         let sockets = (1..=concurrency).map(shared).collect::<Result<Vec<_>, _>>()?;
         let externals = Arc::new(Externals::new(&config.externals));
         let mgmt = management.endpoint();
-        let standing = Arc::new(Standing::new(config, mgmt, Arc::clone(&executors), Arc::clone(&externals), sockets.clone()));
-        let http = open_pages(config, &standing)?;
+        let status = Arc::new(WorkerStatus::new(config, mgmt, Arc::clone(&executors), Arc::clone(&externals), sockets.clone()));
+        let http = open_pages(config, &status)?;
         let runtime = runtime()?;
         executors.hosts().start(runtime.handle());
         let mut manager = Self {
             config: config.clone(),
             registered,
             reread,
-            told,
+            logged,
             reloading: false,
             externals,
             executors,
@@ -171,7 +172,7 @@ impl Manager {
             management: Some(management),
             threads: Vec::new(),
             wake,
-            standing,
+            status,
             http,
         };
         manager.start_threads(&context, sockets)?;
@@ -180,13 +181,13 @@ impl Manager {
         Ok(manager)
     }
 
-    fn start_threads(&mut self, context: &zmq::Context, sockets: Vec<Arc<Shared>>) -> Result<(), WorkerError> {
+    fn start_threads(&mut self, context: &zmq::Context, sockets: Vec<Arc<ThreadState>>) -> Result<(), WorkerError> {
         tracing::info!("Starting Worker processes");
         tracing::info!("Concurrency: {} (processes)", sockets.len());
         let announcement = self.announcement();
         for (number, shared) in (1..).zip(sockets) {
-            let overview: Arc<dyn Overview> = Arc::<Standing>::clone(&self.standing);
-            let port = Port {
+            let overview: Arc<dyn Overview> = Arc::<WorkerStatus>::clone(&self.status);
+            let socket_thread = SocketThread {
                 number,
                 context: context.clone(),
                 endpoint: self.config.proxy.clone(),
@@ -200,8 +201,8 @@ impl Manager {
                 modules: self.config.modules(),
                 shared,
             };
-            let running = Some(spawn(&port, &self.wake)?);
-            self.threads.push(Thread { port, running, ended: None });
+            let running = Some(spawn(&socket_thread, &self.wake)?);
+            self.threads.push(Thread { socket_thread, running, ended: None });
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl Manager {
     fn announcement(&self) -> Announcement {
         let moment = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Announcement {
-            process: format!("{}:{}:{moment:x}", self.standing.identity.hostname(), std::process::id()),
+            process: format!("{}:{}:{moment:x}", self.status.identity.hostname(), std::process::id()),
             version: VERSION.to_owned(),
             hosts: Vec::new(),
             capacity: CAPACITY,
@@ -217,13 +218,12 @@ impl Manager {
         }
     }
 
-    /// Until somebody says stop.
+    /// Serves until a signal or management asks for a stop.
     fn serve(&mut self, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
         let mut watchdog = self.watchdog();
         loop {
             let Some(management) = &self.management else { return Ok(()) };
-            let fds = [signals.fd(), self.wake.fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
-            let [signal, bell] = fds;
+            let [signal, bell] = [signals.fd(), self.wake.fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
             let mut items = [management.poll_item(), signal, bell];
             let wait = watchdog.wait(Instant::now()).map_or(GLANCE, |wait| wait.min(GLANCE));
             uninterrupted(|| zmq::poll(&mut items, poll_timeout(wait))).map_err(WorkerError::Management)?;
@@ -236,7 +236,7 @@ impl Manager {
                     Signal::Reload => reload = true,
                 }
             }
-            if management.serve(|| self.standing.document()).map_err(WorkerError::Management)? {
+            if management.serve(|| self.status.document()).map_err(WorkerError::Management)? {
                 return Ok(());
             }
             let now = Instant::now();
@@ -260,7 +260,7 @@ impl Manager {
     /// Watches every thread with a socket, and whether the agents' threads take turns.
     fn watchdog(&self) -> Watchdog {
         let agents = Pulse::new(AGENTS);
-        let pulses = self.threads.iter().map(|thread| thread.port.shared.pulse.clone()).chain([agents.clone()]);
+        let pulses = self.threads.iter().map(|thread| thread.socket_thread.shared.pulse.clone()).chain([agents.clone()]);
         let watchdog = Watchdog::new(Instant::now(), pulses.collect());
         if watchdog.is_on() {
             self.runtime.spawn(async move {
@@ -279,7 +279,7 @@ impl Manager {
     fn take_over(&mut self, read: Result<Found, HostsError>) {
         let mut found = match read {
             Ok(found) => found,
-            Err(error) => return self.tell(vec![format!("{error}; the vSphere hosts stay as they were")]),
+            Err(error) => return self.log_new(vec![format!("{error}; the vSphere hosts stay as they were")]),
         };
         let mut complaints = std::mem::take(&mut found.warnings);
         for (path, error) in std::mem::take(&mut found.broken) {
@@ -288,14 +288,14 @@ impl Manager {
             let missing = |host: &&Registered| found.hosts.iter().all(|other| other.name != host.name);
             found.hosts.extend(before.filter(missing).cloned().collect::<Vec<_>>());
         }
-        self.tell(complaints);
+        self.log_new(complaints);
         self.exchange(found.hosts);
     }
 
     /// Logs what it has not logged since the last reading.
-    fn tell(&mut self, complaints: Vec<String>) {
-        complaints.iter().filter(|text| !self.told.contains(text)).for_each(|text| tracing::warn!("{text}"));
-        self.told = complaints;
+    fn log_new(&mut self, complaints: Vec<String>) {
+        complaints.iter().filter(|text| !self.logged.contains(text)).for_each(|text| tracing::warn!("{text}"));
+        self.logged = complaints;
     }
 
     fn exchange(&mut self, registered: Vec<Registered>) {
@@ -314,19 +314,20 @@ impl Manager {
         gone.iter().filter(|host| host.is_wanted()).for_each(|host| self.executors.hosts().want(&[host.name().to_owned()]));
         self.runtime.spawn(vpoller_inventory::close(gone));
         self.registered = registered;
-        self.threads.iter().for_each(|thread| thread.port.shared.announce());
+        self.threads.iter().for_each(|thread| thread.socket_thread.shared.announce());
     }
 
     /// A thread that ended by itself is started again, after a pause.
     fn look_after_threads(&mut self) {
         for thread in &mut self.threads {
             if thread.running.as_ref().is_some_and(JoinHandle::is_finished) {
-                tracing::error!("{} ended; it is started again", name(thread.port.number));
-                (thread.running, thread.ended) = (None, Some(Instant::now()));
-                self.standing.restarts.fetch_add(1, Ordering::Relaxed);
+                tracing::error!("{} ended; it is started again", name(thread.socket_thread.number));
+                thread.running = None;
+                thread.ended = Some(Instant::now());
+                self.status.restarts.fetch_add(1, Ordering::Relaxed);
             }
             if thread.running.is_none() && thread.ended.is_some_and(|ended| ended.elapsed() >= RESTART_PAUSE) {
-                match spawn(&thread.port, &self.wake) {
+                match spawn(&thread.socket_thread, &self.wake) {
                     Ok(running) => thread.running = Some(running),
                     Err(error) => {
                         tracing::error!("{error}");
@@ -345,7 +346,7 @@ impl Manager {
         drop(self.management.take());
         drop(self.http.take());
         tracing::info!("Stopping Worker processes");
-        self.threads.iter().for_each(|thread| thread.port.shared.finish());
+        self.threads.iter().for_each(|thread| thread.socket_thread.shared.finish());
         for running in self.threads.iter_mut().filter_map(|thread| thread.running.take()) {
             // A thread that panicked has said so in the log.
             let _ = running.join();
@@ -360,18 +361,18 @@ fn inventories(registered: &[Registered], cache: &CacheSettings) -> impl Iterato
 }
 
 /// What the manager and the thread of this number share.
-fn shared(number: usize) -> Result<Arc<Shared>, WorkerError> {
+fn shared(number: usize) -> Result<Arc<ThreadState>, WorkerError> {
     let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
-    Ok(Arc::new(Shared::new(wake, Pulse::new(&name(number)))))
+    Ok(Arc::new(ThreadState::new(wake, Pulse::new(&name(number)))))
 }
 
-fn open_pages(config: &Config, standing: &Arc<Standing>) -> Result<Option<Http>, HttpError> {
-    let overview: Arc<dyn Overview> = Arc::<Standing>::clone(standing);
+fn open_pages(config: &Config, status: &Arc<WorkerStatus>) -> Result<Option<Http>, HttpError> {
+    let overview: Arc<dyn Overview> = Arc::<WorkerStatus>::clone(status);
     let http = Http::start(&config.http, Program::Worker.section(), &overview)?;
     if let Some(http) = &http {
         tracing::info!("Metrics and status are at {}", http.url());
         // This is the only place that sets it.
-        let _ = standing.http.set(http.url());
+        let _ = status.http.set(http.url());
     }
     Ok(http)
 }
@@ -390,22 +391,23 @@ fn name(number: usize) -> String {
     format!("VPollerWorker-{number}")
 }
 
-fn spawn(port: &Port, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
-    let (work, bell) = (port.clone(), Ending(wake.clone(), Arc::clone(&port.shared)));
+fn spawn(socket_thread: &SocketThread, wake: &Wake) -> Result<JoinHandle<()>, WorkerError> {
+    let work = socket_thread.clone();
+    let at_end = WakeAtEnd(wake.clone(), Arc::clone(&socket_thread.shared));
     let body = move || {
-        let _bell = bell;
+        let _at_end = at_end;
         if let Err(error) = work.run() {
             tracing::error!("{error}");
         }
     };
-    port.shared.set_running(true);
-    thread::Builder::new().name(name(port.number)).spawn(body).map_err(WorkerError::system("start a thread"))
+    socket_thread.shared.set_running(true);
+    thread::Builder::new().name(name(socket_thread.number)).spawn(body).map_err(WorkerError::system("start a thread"))
 }
 
-/// Rings when a thread ends, however it ends.
-struct Ending(Wake, Arc<Shared>);
+/// Wakes the main thread when a thread ends, also by a panic.
+struct WakeAtEnd(Wake, Arc<ThreadState>);
 
-impl Drop for Ending {
+impl Drop for WakeAtEnd {
     fn drop(&mut self) {
         self.1.set_running(false);
         self.0.wake();

@@ -14,9 +14,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A connected proxy that says nothing for this long is an original one.
 const MUTE: Duration = Duration::from_secs(2);
 
-/// The state of one socket's link to the proxy.
+/// What one socket knows of the proxy.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct ProxyLiveness {
     /// Since when the present connection stands, if it does.
     connected: Option<Instant>,
     /// When the proxy was heard last; `None` until its first heartbeat.
@@ -38,7 +38,7 @@ pub(crate) enum Due {
     Gone,
     /// Make a new socket.
     Replace,
-    /// The proxy is an original one: it will not say which hosts to serve.
+    /// The proxy is an original one: it sends no lists of hosts to serve.
     Mute,
 }
 
@@ -53,7 +53,7 @@ pub(crate) enum Change {
     Back,
 }
 
-impl Link {
+impl ProxyLiveness {
     pub(crate) fn new(now: Instant) -> Self {
         Self { connected: None, heard: None, beat: now, replace: now + FIRST_PAUSE, pause: FIRST_PAUSE, gone: false, mute: false }
     }
@@ -78,8 +78,10 @@ impl Link {
             Some(_) if self.gone => Change::Back,
             Some(_) => Change::None,
         };
-        (self.heard, self.gone) = (Some(now), false);
-        (self.replace, self.pause) = (now + FIRST_PAUSE, FIRST_PAUSE);
+        self.heard = Some(now);
+        self.gone = false;
+        self.replace = now + FIRST_PAUSE;
+        self.pause = FIRST_PAUSE;
         change
     }
 
@@ -133,10 +135,10 @@ mod tests {
     use super::*;
 
     /// Lets time pass in steps of 100 ms and collects what is due besides heartbeats, with the time it was due at.
-    fn pass(link: &mut Link, start: Instant, from_ms: u64, to_ms: u64) -> Vec<(u64, Due)> {
+    fn pass(liveness: &mut ProxyLiveness, start: Instant, from_ms: u64, to_ms: u64) -> Vec<(u64, Due)> {
         let mut all = Vec::new();
         for ms in (from_ms..to_ms).step_by(100) {
-            let due = link.due(start + Duration::from_millis(ms));
+            let due = liveness.due(start + Duration::from_millis(ms));
             all.extend(due.into_iter().filter(|due| *due != Due::Beat).map(|due| (ms, due)));
         }
         all
@@ -145,20 +147,20 @@ mod tests {
     #[test]
     fn an_original_proxy_is_noticed_and_otherwise_left_alone() {
         let start = Instant::now();
-        let mut link = Link::new(start);
-        assert_eq!(pass(&mut link, start, 0, 60_000), [], "a proxy that is not there is waited for");
-        link.connected(start + Duration::from_secs(60));
-        assert_eq!(link.heard(start + Duration::from_secs(61), false), Change::None, "a request proves nothing");
-        assert_eq!(pass(&mut link, start, 60_000, 600_000), [(62_000, Due::Mute)]);
+        let mut liveness = ProxyLiveness::new(start);
+        assert_eq!(pass(&mut liveness, start, 0, 60_000), [], "a proxy that is not there is waited for");
+        liveness.connected(start + Duration::from_secs(60));
+        assert_eq!(liveness.heard(start + Duration::from_secs(61), false), Change::None, "a request proves nothing");
+        assert_eq!(pass(&mut liveness, start, 60_000, 600_000), [(62_000, Due::Mute)]);
     }
 
     #[test]
     fn a_silent_proxy_of_ours_is_gone_and_looked_for_with_growing_pauses() {
         let start = Instant::now();
-        let mut link = Link::new(start);
-        link.connected(start);
-        assert_eq!(link.heard(start + Duration::from_millis(100), true), Change::Found);
-        let gone = pass(&mut link, start, 200, 120_000);
+        let mut liveness = ProxyLiveness::new(start);
+        liveness.connected(start);
+        assert_eq!(liveness.heard(start + Duration::from_millis(100), true), Change::Found);
+        let gone = pass(&mut liveness, start, 200, 120_000);
         let at = |ms, due| (ms, due);
         assert_eq!(
             gone,
@@ -172,29 +174,29 @@ mod tests {
             ]
         );
         let back = start + Duration::from_secs(120);
-        assert_eq!(link.heard(back, true), Change::Back);
-        assert_eq!(link.heard(back, false), Change::None);
-        assert_eq!(pass(&mut link, back, 0, 5_200), [(1_100, Due::Gone), (5_000, Due::Replace)]);
+        assert_eq!(liveness.heard(back, true), Change::Back);
+        assert_eq!(liveness.heard(back, false), Change::None);
+        assert_eq!(pass(&mut liveness, back, 0, 5_200), [(1_100, Due::Gone), (5_000, Due::Replace)]);
     }
 
     #[test]
     fn any_message_keeps_a_proxy_of_ours_alive() {
         let start = Instant::now();
-        let mut link = Link::new(start);
-        assert_eq!(link.heard(start, true), Change::Found);
+        let mut liveness = ProxyLiveness::new(start);
+        assert_eq!(liveness.heard(start, true), Change::Found);
         for second in 1..20 {
             let now = start + Duration::from_secs(second);
-            assert_eq!(link.heard(now, false), Change::None);
-            assert!(!link.due(now + Duration::from_millis(900)).contains(&Due::Gone));
+            assert_eq!(liveness.heard(now, false), Change::None);
+            assert!(!liveness.due(now + Duration::from_millis(900)).contains(&Due::Gone));
         }
     }
 
     #[test]
     fn heartbeats_are_regular() {
         let start = Instant::now();
-        let mut link = Link::new(start);
-        let beats = (0..3000).filter(|ms| link.due(start + Duration::from_millis(*ms)).contains(&Due::Beat)).count();
+        let mut liveness = ProxyLiveness::new(start);
+        let beats = (0..3000).filter(|ms| liveness.due(start + Duration::from_millis(*ms)).contains(&Due::Beat)).count();
         assert_eq!(beats, 10);
-        assert!(link.wait(start + Duration::from_millis(2990)) <= HEARTBEAT);
+        assert!(liveness.wait(start + Duration::from_millis(2990)) <= HEARTBEAT);
     }
 }

@@ -1,7 +1,7 @@
 //! One thread with one socket to the proxy: what users know as a worker process.
 //!
 //! The thread never waits for vSphere and renders nothing large: it takes messages, hands requests to the dispatcher, sends the
-//! replies that tasks hand back, and says that it is alive. So a slow vSphere host delays neither heartbeats nor anybody else.
+//! replies that tasks hand back, and says that it is alive. So a slow vSphere host delays neither heartbeats nor requests for other hosts.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -23,9 +23,9 @@ use zmq::{Context, Socket};
 
 use crate::dispatch::{self, Dispatcher, Step};
 use crate::failure::Failure;
-use crate::proxy_liveness::{Change, Due, Link};
+use crate::proxy_liveness::{Change, Due, ProxyLiveness};
 
-/// Requests in work on one socket at most, unless tests want it smaller.
+/// Most requests in work on one socket.
 pub const CAPACITY: usize = 512;
 /// Messages taken before the thread looks at replies and heartbeats again.
 const TURN: usize = 64;
@@ -38,7 +38,7 @@ const LINGER: i32 = 500;
 
 /// What one thread needs. Cloneable parts are shared with the manager.
 #[derive(Clone)]
-pub(crate) struct Port {
+pub(crate) struct SocketThread {
     /// From 1; part of the thread's name.
     pub number: usize,
     pub context: Context,
@@ -50,11 +50,11 @@ pub(crate) struct Port {
     pub announcement: Announcement,
     /// Built-in modules that the configuration lists, for the log.
     pub modules: Vec<String>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<ThreadState>,
 }
 
-/// What the manager sees of a thread, and tells it.
-pub(crate) struct Shared {
+/// What the manager and the thread share: orders to the thread, and what the status document says of it.
+pub(crate) struct ThreadState {
     pub wake: Wake,
     /// Beats at every turn, which our heartbeats to the proxy keep from ever taking long.
     pub pulse: Pulse,
@@ -72,7 +72,7 @@ pub(crate) struct Shared {
     link: Mutex<&'static str>,
 }
 
-impl Shared {
+impl ThreadState {
     pub fn new(wake: Wake, pulse: Pulse) -> Self {
         Self {
             wake,
@@ -103,7 +103,7 @@ impl Shared {
         self.wake.wake();
     }
 
-    /// Notes that the thread begins, or has ended.
+    /// Records that the thread begins, or has ended.
     pub fn set_running(&self, running: bool) {
         self.running.store(running, Ordering::Relaxed);
     }
@@ -113,7 +113,7 @@ impl Shared {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// What the status page says.
+    /// The thread's members of the status document.
     pub fn status(&self) -> Map<String, Json> {
         let count = |counter: &AtomicU64| json!(counter.load(Ordering::Relaxed));
         let members = [
@@ -130,8 +130,8 @@ impl Shared {
     }
 }
 
-impl Port {
-    /// Serves until told to stop.
+impl SocketThread {
+    /// Serves until the manager orders the end.
     ///
     /// # Errors
     /// When the socket cannot be made or breaks.
@@ -141,55 +141,55 @@ impl Port {
         tracing::info!("Creating Worker sockets");
         // Answers that are in memory are computed on this thread.
         let _runtime = self.runtime.enter();
-        let mut line = Line::open(&self)?;
+        let mut connection = ProxyConnection::open(&self)?;
         if self.number == 1 {
             self.hosts.names().iter().for_each(|host| tracing::info!("Created vSphere Agent for {host}"));
         }
         tracing::info!("Worker process is ready and running");
-        line.announce();
+        connection.announce();
         while !self.shared.stop.load(Ordering::Relaxed) {
-            line.turn()?;
+            connection.turn()?;
         }
         tracing::info!("Worker process is shutting down");
-        line.drain()?;
+        connection.drain()?;
         tracing::info!("Closing Worker process sockets");
         Ok(())
     }
 }
 
 /// The open socket and what is under way on it.
-struct Line<'a> {
-    port: &'a Port,
-    wire: Wire,
-    link: Link,
+struct ProxyConnection<'a> {
+    thread: &'a SocketThread,
+    socket: BackendSocket,
+    liveness: ProxyLiveness,
     in_work: usize,
     outbox: Receiver<Vec<Vec<u8>>>,
     /// Cloned into each task; replies come back by it. Bounded by the requests in work.
     inbox: Sender<Vec<Vec<u8>>>,
 }
 
-impl<'a> Line<'a> {
-    fn open(port: &'a Port) -> Result<Self, SocketError> {
+impl<'a> ProxyConnection<'a> {
+    fn open(thread: &'a SocketThread) -> Result<Self, SocketError> {
         let (inbox, outbox) = channel();
-        let wire = Wire::open(port)?;
-        Ok(Self { port, wire, link: Link::new(Instant::now()), in_work: 0, outbox, inbox })
+        let socket = BackendSocket::open(thread)?;
+        Ok(Self { thread, socket, liveness: ProxyLiveness::new(Instant::now()), in_work: 0, outbox, inbox })
     }
 
     /// Waits for something to do, and does it.
     fn turn(&mut self) -> Result<(), SocketError> {
-        let timeout = poll_timeout(self.link.wait(Instant::now()));
-        let bell = zmq::PollItem::from_fd(self.port.shared.wake.fd(), zmq::POLLIN);
-        let mut items = [self.wire.socket.as_poll_item(zmq::POLLIN), self.wire.monitor.as_poll_item(zmq::POLLIN), bell];
+        let timeout = poll_timeout(self.liveness.wait(Instant::now()));
+        let bell = zmq::PollItem::from_fd(self.thread.shared.wake.fd(), zmq::POLLIN);
+        let mut items = [self.socket.socket.as_poll_item(zmq::POLLIN), self.socket.monitor.as_poll_item(zmq::POLLIN), bell];
         uninterrupted(|| zmq::poll(&mut items, timeout)).map_err(broken("wait for"))?;
-        self.port.shared.pulse.beat();
-        self.port.shared.wake.drain();
+        self.thread.shared.pulse.beat();
+        self.thread.shared.wake.drain();
         self.hand_over();
-        if self.port.shared.changed.swap(false, Ordering::Relaxed) {
+        if self.thread.shared.changed.swap(false, Ordering::Relaxed) {
             self.announce();
         }
         self.watch()?;
         for _ in 0..TURN {
-            let Some(frames) = sockets::receive(&self.wire.socket).map_err(broken("receive on"))? else { break };
+            let Some(frames) = sockets::receive(&self.socket.socket).map_err(broken("receive on"))? else { break };
             self.take(frames);
         }
         self.due()
@@ -201,15 +201,15 @@ impl<'a> Line<'a> {
             self.in_work = self.in_work.saturating_sub(1);
             self.send(frames);
         }
-        self.port.shared.in_work.store(self.in_work, Ordering::Relaxed);
+        self.thread.shared.in_work.store(self.in_work, Ordering::Relaxed);
     }
 
     /// Connection events of the transport.
     fn watch(&mut self) -> Result<(), SocketError> {
-        while let Some(frames) = sockets::receive(&self.wire.monitor).map_err(broken("watch"))? {
+        while let Some(frames) = sockets::receive(&self.socket.monitor).map_err(broken("watch"))? {
             match frames.first().and_then(|frame| frame.first_chunk()).map(|bytes| u16::from_ne_bytes(*bytes)) {
-                Some(CONNECTED) => self.link.connected(Instant::now()),
-                Some(DISCONNECTED) => self.link.disconnected(),
+                Some(CONNECTED) => self.liveness.connected(Instant::now()),
+                Some(DISCONNECTED) => self.liveness.disconnected(),
                 _ => {}
             }
         }
@@ -219,43 +219,43 @@ impl<'a> Line<'a> {
     /// One message from the proxy.
     fn take(&mut self, frames: Vec<Vec<u8>>) {
         let control = is_control(&frames);
-        match self.link.heard(Instant::now(), control) {
+        match self.liveness.heard(Instant::now(), control) {
             Change::None => {}
-            Change::Found => tracing::debug!("The proxy at {} sends heartbeats", self.port.endpoint),
-            Change::Back => tracing::info!("The proxy at {} is back", self.port.endpoint),
+            Change::Found => tracing::debug!("The proxy at {} sends heartbeats", self.thread.endpoint),
+            Change::Back => tracing::info!("The proxy at {} is back", self.thread.endpoint),
         }
         if control {
-            return self.obey(&frames);
+            return self.take_control(&frames);
         }
-        self.port.shared.requests.fetch_add(1, Ordering::Relaxed);
+        self.thread.shared.requests.fetch_add(1, Ordering::Relaxed);
         match Envelope::split(frames) {
             Some(envelope) => self.request(envelope),
             None => self.drop_message("a message without an empty frame before its body cannot be answered"),
         }
     }
 
-    fn obey(&mut self, frames: &[Vec<u8>]) {
+    fn take_control(&mut self, frames: &[Vec<u8>]) {
         match Control::decode(frames) {
             Ok(Control::Heartbeat) => {}
             Ok(Control::WhoAreYou) => self.announce(),
-            Ok(Control::Serve(hosts)) => self.port.hosts.want(&hosts),
+            Ok(Control::Serve(hosts)) => self.thread.hosts.want(&hosts),
             Ok(Control::Announce(_) | Control::Goodbye) => self.drop_message("a control message that only workers send"),
             Err(error) => self.drop_message(&error.to_string()),
         }
     }
 
     fn drop_message(&self, reason: &str) {
-        self.port.shared.dropped.fetch_add(1, Ordering::Relaxed);
+        self.thread.shared.dropped.fetch_add(1, Ordering::Relaxed);
         tracing::debug!("Dropped a message from the proxy: {reason}");
     }
 
     fn request(&mut self, envelope: Envelope) {
-        let dispatcher = &self.port.dispatcher;
+        let dispatcher = &self.thread.dispatcher;
         if envelope.trailing {
             return self.answer(envelope, dispatch::refuse(Failure::TrailingFrames));
         }
-        if self.in_work >= self.port.announcement.capacity {
-            self.port.shared.refused.fetch_add(1, Ordering::Relaxed);
+        if self.in_work >= self.thread.announcement.capacity {
+            self.thread.shared.refused.fetch_add(1, Ordering::Relaxed);
             let bytes = dispatcher.turn_away(&envelope.body, Failure::Busy(self.in_work));
             return self.answer(envelope, bytes);
         }
@@ -263,8 +263,8 @@ impl<'a> Line<'a> {
             Step::Now(bytes) => self.answer(envelope, bytes),
             Step::Later(reply) => {
                 self.in_work += 1;
-                let slot = Slot { envelope: Some(envelope), inbox: self.inbox.clone(), wake: self.port.shared.wake.clone() };
-                self.port.runtime.spawn(async move { slot.fill(reply.await) });
+                let pending = PendingReply { envelope: Some(envelope), inbox: self.inbox.clone(), wake: self.thread.shared.wake.clone() };
+                self.thread.runtime.spawn(async move { pending.fill(reply.await) });
             }
         }
     }
@@ -274,31 +274,31 @@ impl<'a> Line<'a> {
     }
 
     fn send(&self, frames: Vec<Vec<u8>>) {
-        let shared = &self.port.shared;
-        match sockets::send(&self.wire.socket, frames) {
+        let shared = &self.thread.shared;
+        match sockets::send(&self.socket.socket, frames) {
             Ok(()) => shared.replies.fetch_add(1, Ordering::Relaxed),
             Err(error) => {
-                tracing::warn!("A reply to the proxy at {} was lost: {error}", self.port.endpoint);
+                tracing::warn!("A reply to the proxy at {} was lost: {error}", self.thread.endpoint);
                 shared.unsent.fetch_add(1, Ordering::Relaxed)
             }
         };
     }
 
     fn announce(&self) {
-        let hosts = self.port.hosts.names();
-        self.say(&Control::Announce(Announcement { hosts, ..self.port.announcement.clone() }));
+        let hosts = self.thread.hosts.names();
+        self.say(&Control::Announce(Announcement { hosts, ..self.thread.announcement.clone() }));
     }
 
     /// Control messages may be lost: they are repeated, or asked for.
     fn say(&self, control: &Control) {
-        if let Err(error) = sockets::send(&self.wire.socket, control.encode()) {
-            tracing::debug!("Not said to the proxy at {}: {error}", self.port.endpoint);
+        if let Err(error) = sockets::send(&self.socket.socket, control.encode()) {
+            tracing::debug!("Not said to the proxy at {}: {error}", self.thread.endpoint);
         }
     }
 
     fn due(&mut self) -> Result<(), SocketError> {
-        let endpoint = &self.port.endpoint;
-        for due in self.link.due(Instant::now()) {
+        let endpoint = &self.thread.endpoint;
+        for due in self.liveness.due(Instant::now()) {
             match due {
                 Due::Beat => self.say(&Control::Heartbeat),
                 Due::Gone => {
@@ -306,17 +306,17 @@ impl<'a> Line<'a> {
                 }
                 Due::Mute => {
                     tracing::info!("The proxy at {endpoint} sends no heartbeats, as those before 1.0; connecting all agents");
-                    self.port.hosts.want_all();
+                    self.thread.hosts.want_all();
                 }
                 Due::Replace => {
                     tracing::debug!("Connecting to {endpoint} anew");
-                    self.port.shared.replaced.fetch_add(1, Ordering::Relaxed);
-                    self.wire = Wire::open(self.port)?;
+                    self.thread.shared.replaced.fetch_add(1, Ordering::Relaxed);
+                    self.socket = BackendSocket::open(self.thread)?;
                     self.announce();
                 }
             }
         }
-        *self.port.shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.link.word();
+        *self.thread.shared.link.lock().unwrap_or_else(PoisonError::into_inner) = self.liveness.word();
         Ok(())
     }
 
@@ -335,8 +335,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The DEALER to the proxy, and the socket that tells when it is connected.
-struct Wire {
+/// The DEALER to the proxy, and the socket on which libzmq reports that it is connected.
+struct BackendSocket {
     socket: Socket,
     monitor: Socket,
     /// A name that no monitor has.
@@ -347,29 +347,29 @@ const ROLE: &str = "backend";
 const CONNECTED: u16 = 0x0001;
 const DISCONNECTED: u16 = 0x0200;
 
-impl Wire {
-    fn open(port: &Port) -> Result<Self, SocketError> {
+impl BackendSocket {
+    fn open(thread: &SocketThread) -> Result<Self, SocketError> {
         // A name of its own for each monitor: the old one may still be closing.
-        let instance = port.shared.replaced.load(Ordering::Relaxed);
-        let name = format!("inproc://monitor-{}-{}-{instance}", port.announcement.process, port.number);
+        let instance = thread.shared.replaced.load(Ordering::Relaxed);
+        let name = format!("inproc://monitor-{}-{}-{instance}", thread.announcement.process, thread.number);
         // Room for every reply and then some, so that only a proxy that takes nothing for long loses any.
-        let room = i32::try_from(port.announcement.capacity * 2 + TURN).unwrap_or(i32::MAX);
-        let socket = sockets::connect(&port.context, zmq::DEALER, ROLE, &port.endpoint, |socket| {
+        let room = i32::try_from(thread.announcement.capacity * 2 + TURN).unwrap_or(i32::MAX);
+        let socket = sockets::connect(&thread.context, zmq::DEALER, ROLE, &thread.endpoint, |socket| {
             socket.set_linger(LINGER)?;
             socket.set_sndhwm(room)?;
             socket.set_rcvhwm(room)?;
             socket.monitor(&name, i32::from(CONNECTED | DISCONNECTED))
         })?;
-        let monitor = uninterrupted(|| port.context.socket(zmq::PAIR)).map_err(broken("watch"))?;
+        let monitor = uninterrupted(|| thread.context.socket(zmq::PAIR)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.set_linger(0)).map_err(broken("watch"))?;
         uninterrupted(|| monitor.connect(&name)).map_err(broken("watch"))?;
         Ok(Self { socket, monitor, unwatched: format!("{name}-over") })
     }
 }
 
-impl Drop for Wire {
-    /// A socket lingers, and may connect while it does. Its event would go to a monitor that nobody reads any more, and ZeroMQ's
-    /// own thread would wait for that for ever, with every socket of this process: so nothing is to be told from here on.
+impl Drop for BackendSocket {
+    /// A socket lingers, and may connect while it does. Its event would go to a monitor that is no longer read. ZeroMQ's own thread
+    /// would wait for that for ever, and with it every socket of this process. So the socket reports no events from here on.
     fn drop(&mut self) {
         if let Err(error) = uninterrupted(|| self.socket.monitor(&self.unwatched, 0)) {
             tracing::debug!("A socket that is closed could not be left unwatched: {error}");
@@ -382,27 +382,27 @@ fn broken(action: &'static str) -> impl FnOnce(zmq::Error) -> SocketError {
 }
 
 /// The place of one reply: whatever becomes of the task, something comes back.
-struct Slot {
+struct PendingReply {
     envelope: Option<Envelope>,
     inbox: Sender<Vec<Vec<u8>>>,
     wake: Wake,
 }
 
-impl Slot {
+impl PendingReply {
     fn fill(mut self, bytes: Vec<u8>) {
         self.hand_in(bytes);
     }
 
     fn hand_in(&mut self, bytes: Vec<u8>) {
         if let Some(envelope) = self.envelope.take() {
-            // The thread may have ended; then nobody waits for the reply.
+            // The thread may have ended; then the reply has no reader.
             let _ = self.inbox.send(envelope.reply(bytes));
             self.wake.wake();
         }
     }
 }
 
-impl Drop for Slot {
+impl Drop for PendingReply {
     fn drop(&mut self) {
         self.hand_in(dispatch::refuse(Failure::Stopping));
     }

@@ -1,4 +1,4 @@
-//! What a worker tells about itself: over management, over HTTP, and to clients that ask with the method for it.
+//! A worker's status: over management, over HTTP, and to clients that ask with the method for it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -11,16 +11,16 @@ use vpoller_daemon::status::Identity;
 use crate::config::Config;
 use crate::executors::Executors;
 use crate::helpers::external::Externals;
-use crate::socket::Shared;
+use crate::socket::ThreadState;
 
-/// What every thread needs that is to tell how the worker stands.
-pub(crate) struct Standing {
+/// The worker's status document, for every thread that shows it.
+pub(crate) struct WorkerStatus {
     pub identity: Identity,
     config: Config,
     executors: Arc<Executors>,
     externals: Arc<Externals>,
     /// The threads with a socket.
-    sockets: Vec<Arc<Shared>>,
+    sockets: Vec<Arc<ThreadState>>,
     /// Threads that ended and were started again.
     pub restarts: AtomicU64,
     /// Where management listens.
@@ -29,13 +29,13 @@ pub(crate) struct Standing {
     pub http: OnceLock<String>,
 }
 
-impl Standing {
+impl WorkerStatus {
     pub fn new(
         config: &Config,
         mgmt: &str,
         executors: Arc<Executors>,
         externals: Arc<Externals>,
-        sockets: Vec<Arc<Shared>>,
+        sockets: Vec<Arc<ThreadState>>,
     ) -> Self {
         Self {
             identity: Identity::now(),
@@ -50,11 +50,11 @@ impl Standing {
     }
 }
 
-impl Overview for Standing {
+impl Overview for WorkerStatus {
     fn document(&self) -> Map<String, Json> {
         let all = self.sockets.iter().all(|socket| socket.is_running());
         let mut members = self.identity.members(if all { "running" } else { "degraded" });
-        let numbered = |(number, socket): (usize, &Arc<Shared>)| {
+        let numbered = |(number, socket): (usize, &Arc<ThreadState>)| {
             let mut status = socket.status();
             status.insert("number".to_owned(), json!(number));
             Json::Object(status)
