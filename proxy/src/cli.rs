@@ -1,12 +1,14 @@
 //! The command line of `vpoller-proxy`.
 
-use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use vpoller_daemon::cli::{self, CommandLine, Options, PidFile, PidFileError};
-use vpoller_daemon::signal::Signals;
-use vpoller_daemon::{Program, config, critical, log, mgmt, notify};
+use vpoller_daemon::cli::{self, CommandLine, Options};
+use vpoller_daemon::config::{ConfigError, Loaded};
+use vpoller_daemon::frame::{self, Daemon, Frame, Task};
+use vpoller_daemon::log::Verbosity;
+use vpoller_daemon::{Program, mgmt};
 use vpoller_wire::endpoint::Endpoint;
 
 use crate::{Config, Manager, ProxyError};
@@ -66,72 +68,35 @@ impl CommandLine for Arguments {
 /// Does what the arguments say.
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
-    match (arguments.command, &arguments.endpoint) {
-        _ if arguments.options.check_config => check(&arguments.options),
-        (Some(DaemonCommand::Stop), Some(endpoint)) => ask(endpoint, mgmt::Command::Shutdown),
-        (Some(DaemonCommand::Status), Some(endpoint)) => ask(endpoint, mgmt::Command::Status),
-        _ => start(&arguments.options),
-    }
+    frame::main(&ProxyDaemon, &arguments.options, &arguments.task())
 }
 
-fn ask(endpoint: &Endpoint, command: mgmt::Command) -> ExitCode {
-    match mgmt::ask(endpoint, command) {
-        Ok(reply) => {
-            let mut out = io::stdout().lock();
-            let written = out.write_all(&reply).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
-            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+impl Arguments {
+    fn task(&self) -> Task {
+        match (self.command, &self.endpoint) {
+            _ if self.options.check_config => Task::Check,
+            (Some(DaemonCommand::Stop), Some(endpoint)) => Task::Ask(endpoint.clone(), mgmt::Command::Shutdown),
+            (Some(DaemonCommand::Status), Some(endpoint)) => Task::Ask(endpoint.clone(), mgmt::Command::Status),
+            _ => Task::Start,
         }
-        Err(error) => fail(&error),
     }
 }
 
-fn check(options: &Options) -> ExitCode {
-    match Config::load(&config::locate(Program::Proxy, options.file.as_deref())) {
-        Ok((_, checked)) => cli::tell(&checked.in_force, &checked.warnings),
-        Err(error) => fail(&error),
+struct ProxyDaemon;
+
+impl Daemon for ProxyDaemon {
+    type Config = Config;
+    type Error = ProxyError;
+    const PROGRAM: Program = Program::Proxy;
+
+    fn load(&self, path: &Path) -> Result<Loaded<Config>, ConfigError> {
+        Config::load(path)
     }
-}
 
-fn start(options: &Options) -> ExitCode {
-    match try_start(options) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(StartError::Config(error)) => fail(&error),
-        Err(StartError::Setup(error)) => fail(&error),
-        Err(StartError::PidFile(error)) => log_end(&error),
-        Err(StartError::Proxy(error)) => log_end(&error),
+    fn run(&self, mut config: Config, frame: &Frame) -> Result<(), ProxyError> {
+        config.rules.log_requests = frame.verbosity() == Verbosity::Debug;
+        let manager = Manager::start(&config)?;
+        let _pid_file = frame.ready()?;
+        manager.run(Some(frame))
     }
-}
-
-/// What can end a start: the first two come before there is a log.
-enum StartError {
-    Config(config::ConfigError),
-    Setup(String),
-    PidFile(PidFileError),
-    Proxy(ProxyError),
-}
-
-fn log_end(error: &impl std::fmt::Display) -> ExitCode {
-    critical!("{error}");
-    ExitCode::FAILURE
-}
-
-fn try_start(options: &Options) -> Result<(), StartError> {
-    // Before anything that could start a thread.
-    let signals = Signals::block().map_err(|error| StartError::Setup(format!("cannot take signals: {error}")))?;
-    let path = config::locate(Program::Proxy, options.file.as_deref());
-    let (mut config, checked) = Config::load(&path).map_err(StartError::Config)?;
-    let log = log::init(options.verbosity(), options.output.clone()).map_err(|error| StartError::Setup(error.to_string()))?;
-    config.rules.log_requests = options.verbosity() == log::Verbosity::Debug;
-    checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
-    let manager = Manager::start(&config).map_err(StartError::Proxy)?;
-    // Not before the sockets are ours: a second start must leave the first one's file alone.
-    let _pid_file = options.pidfile.as_deref().map(PidFile::write).transpose().map_err(StartError::PidFile)?;
-    notify::ready();
-    manager.run(Some(&signals), || log.reopen()).map_err(StartError::Proxy)
-}
-
-fn fail(error: &impl std::fmt::Display) -> ExitCode {
-    // Nobody to tell when even that fails.
-    let _ = writeln!(io::stderr(), "{error}");
-    ExitCode::FAILURE
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use vpoller_daemon::Program;
-use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
 use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
@@ -48,11 +48,11 @@ impl Config {
     ///
     /// # Errors
     /// When the file is missing or does not read, or a value makes no sense.
-    pub fn load(path: &Path) -> Result<(Self, Checked), ConfigError> {
+    pub fn load(path: &Path) -> Result<Loaded<Self>, ConfigError> {
         let settings = Settings::load(path, Program::Proxy)?;
         let config = Self::read(&settings)?;
         let warnings = settings.unknown(FOREIGN).iter().map(ToString::to_string).collect();
-        Ok((config, Checked { in_force: settings.in_force(), warnings }))
+        Ok(Loaded { config, checked: Checked { in_force: settings.in_force(), warnings } })
     }
 
     fn read(settings: &Settings) -> Result<Self, ConfigError> {
@@ -105,7 +105,7 @@ const FOREIGN: &[&str] = &["worker", "cache", "helper:"];
 mod tests {
     use super::*;
 
-    fn load(text: &str) -> Result<(Config, Checked), ConfigError> {
+    fn load(text: &str) -> Result<Loaded<Config>, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("vpoller.conf");
         std::fs::write(&path, text).unwrap();
@@ -113,7 +113,7 @@ mod tests {
     }
 
     fn check(text: &str, frontend: &str, backend: &str, mgmt: &str) {
-        let (config, checked) = load(text).unwrap();
+        let Loaded { config, checked } = load(text).unwrap();
         let endpoints = [config.frontend, config.backend, config.mgmt].map(|endpoint| endpoint.to_string());
         assert_eq!(endpoints, [frontend, backend, mgmt], "{text}");
         assert_eq!(checked.warnings, Vec::<String>::new(), "{text}");
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn settings_arrive_in_the_rules() {
         let text = "[proxy]\nrequest_ttl = 3\naffinity = 4\nqueue_per_host = 7\nmemory_total = 1\nmax_request = 2\n";
-        let (config, _) = load(text).unwrap();
+        let config = load(text).unwrap().config;
         let bounds = Bounds { host_requests: 7, total_bytes: MIB, ..Bounds::default() };
         let expect =
             Rules { affinity: 4, request_ttl: Duration::from_secs(3), bounds, max_request: 2 * MIB, log_requests: false };
@@ -145,7 +145,7 @@ mod tests {
     fn mistakes_are_named() {
         let error = load("[proxy]\nmgmt_allow = 10.0.0.1, all\n").unwrap_err().to_string();
         assert!(error.contains("line 2: [proxy] mgmt_allow") && error.contains("\"all\""), "{error}");
-        let warnings = load("[proxy]\nfrontent = tcp://*:1\n").unwrap().1.warnings;
+        let warnings = load("[proxy]\nfrontent = tcp://*:1\n").unwrap().checked.warnings;
         assert!(warnings.len() == 1 && warnings[0].contains("line 2: unknown key \"frontent\""), "{warnings:?}");
     }
 
@@ -156,7 +156,8 @@ mod tests {
         // Every setting is in it, if only as a comment, with the value that is built in.
         let shown = sample.split("[worker]").next().unwrap().split_once("[proxy]").unwrap().1.replace("# ", "");
         let lines: Vec<_> = shown.lines().filter(|line| line.contains("= ")).collect();
-        let (config, Checked { in_force, warnings }) = load(&format!("[proxy]\n{}\n", lines.join("\n"))).unwrap();
+        let Loaded { config, checked: Checked { in_force, warnings } } =
+            load(&format!("[proxy]\n{}\n", lines.join("\n"))).unwrap();
         assert_eq!((config.rules, warnings), (Rules::default(), Vec::new()));
         let missing: Vec<_> = in_force.lines().filter(|line| line.contains('=') && !line.contains(" ; line ")).collect();
         assert!(missing.is_empty(), "{missing:?}");

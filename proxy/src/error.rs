@@ -2,6 +2,7 @@
 
 use std::io;
 
+use vpoller_daemon::cli::PidFileError;
 use vpoller_daemon::http::HttpError;
 use vpoller_daemon::socket::SocketError;
 
@@ -14,6 +15,9 @@ pub enum ProxyError {
     /// The pages cannot be shown where the configuration wants them.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The file with the process id cannot be written.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
     /// The system refused something.
     #[error("cannot {action}: {source}")]
     System { action: &'static str, source: io::Error },

@@ -18,3 +18,4 @@ mod thread_command;
 pub use config::Config;
 pub use error::ProxyError;
 pub use manager::Manager;
+pub use status::DESCRIPTORS;

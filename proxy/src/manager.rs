@@ -6,18 +6,16 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use vpoller_daemon::Program;
+use vpoller_daemon::frame::{Frame, MainLoop};
 use vpoller_daemon::http::{Http, HttpError};
-use vpoller_daemon::log::LogError;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
-use vpoller_daemon::pages::Overview;
-use vpoller_daemon::signal::{Signal, Signals};
-use vpoller_daemon::status::VERSION;
+use vpoller_daemon::routes;
+use vpoller_daemon::status::{StatusDocument, VERSION};
 use vpoller_daemon::wake::Wake;
-use vpoller_wire::client::poll_timeout;
 
 use crate::broker_thread::{self, BrokerThread};
-use crate::status::{Endpoints, ProxyStatus};
+use crate::status::{DESCRIPTORS, Endpoints, METRIC_PREFIX, ProxyStatus};
 use crate::thread_command::{self, ThreadCommand};
 use crate::{Config, ProxyError};
 
@@ -30,7 +28,7 @@ pub struct Manager {
     management: Management,
     status: Arc<ProxyStatus>,
     /// Serves as long as the proxy lives.
-    _http: Option<Http>,
+    http: Option<Http>,
     /// Woken when the broker's thread ends.
     ended: Wake,
     watchdog: Watchdog,
@@ -84,12 +82,12 @@ impl Manager {
         // This is the only place that sets it.
         let _ = status.endpoints.set(endpoints.clone());
         tracing::info!("Proxy Manager is ready and running");
-        Ok(Self { endpoints, management, status, _http: http, ended, watchdog, thread })
+        Ok(Self { endpoints, management, status, http, ended, watchdog, thread })
     }
 
     fn open_pages(config: &Config, status: &Arc<ProxyStatus>) -> Result<Option<Http>, HttpError> {
-        let overview: Arc<dyn Overview> = Arc::<ProxyStatus>::clone(status);
-        let http = Http::start(&config.http, Program::Proxy.section(), &overview)?;
+        let routes = routes::of_status(status, METRIC_PREFIX, DESCRIPTORS);
+        let http = Http::start(&config.http, Program::Proxy.section(), routes)?;
         if let Some(http) = &http {
             tracing::info!("Metrics and status are at {}", http.url());
             // This is the only place that sets it.
@@ -116,60 +114,48 @@ impl Manager {
         &self.endpoints.mgmt
     }
 
-    /// Answers management until a shutdown is asked for or signalled, then ends everything in good order. `reload` is called
-    /// when SIGHUP asks for it.
+    /// Answers management until a shutdown is asked for or signalled, then ends everything in good order. Without a frame, as in
+    /// tests, no signal is heard.
     ///
     /// # Errors
     /// When the proxy ended by itself.
-    pub fn run(mut self, signals: Option<&Signals>, reload: impl Fn() -> Result<(), LogError>) -> Result<(), ProxyError> {
+    pub fn run(self, frame: Option<&Frame>) -> Result<(), ProxyError> {
+        let Self { management, status, ended, watchdog, thread, http, .. } = self;
+        let mut main_loop = MainLoop::new(management, ended, watchdog, frame);
         let mut stop_by: Option<Instant> = None;
-        while !self.wait(signals, stop_by)? {
-            let asked = self.management.serve(|| self.status.document()).map_err(ProxyError::failed("management"))?;
-            let mut stop = asked;
-            while let Some(signal) = signals.and_then(Signals::next) {
-                match signal {
-                    Signal::Stop => stop = true,
-                    Signal::Reload => {
-                        notify::reloading();
-                        reload().unwrap_or_else(|error| tracing::error!("{error}"));
-                        notify::ready();
-                    }
-                }
+        loop {
+            let limit = stop_by.map(|limit| limit.saturating_duration_since(Instant::now()));
+            let turn = main_loop.turn(limit, || status.document()).map_err(ProxyError::failed("management"))?;
+            if turn.woken {
+                break;
             }
-            self.watchdog.tend(Instant::now());
-            if stop && stop_by.is_none() {
-                stop_by = Some(self.begin_stop());
+            if let Some(frame) = frame.filter(|_| turn.reload) {
+                notify::reloading();
+                frame.reopen_log().unwrap_or_else(|error| tracing::error!("{error}"));
+                notify::ready();
+            }
+            if turn.stop && stop_by.is_none() {
+                stop_by = Some(begin_stop(&status));
             }
             if stop_by.is_some_and(|limit| limit <= Instant::now()) {
                 return Err(ProxyError::Thread("did not stop in time"));
             }
         }
         tracing::info!("Closing Proxy Manager sockets");
-        join(self.thread)
+        let result = join(thread);
+        drop(http);
+        result
     }
+}
 
-    /// Waits for something to happen; says whether the broker's thread ended.
-    fn wait(&self, signals: Option<&Signals>, limit: Option<Instant>) -> Result<bool, ProxyError> {
-        let mut items = vec![self.management.poll_item(), zmq::PollItem::from_fd(self.ended.fd(), zmq::POLLIN)];
-        items.extend(signals.map(|signals| zmq::PollItem::from_fd(signals.fd(), zmq::POLLIN)));
-        let now = Instant::now();
-        let until = limit.map(|limit| limit.saturating_duration_since(now));
-        let timeout = until.into_iter().chain(self.watchdog.wait(now)).min().map_or(-1, poll_timeout);
-        match zmq::poll(&mut items, timeout) {
-            Ok(_) | Err(zmq::Error::EINTR) => Ok(self.ended.drain()),
-            Err(source) => Err(ProxyError::Failed { role: "management", source }),
-        }
-    }
-
-    fn begin_stop(&self) -> Instant {
-        tracing::info!("Received shutdown signal");
-        tracing::info!("Proxy Manager is shutting down");
-        notify::stopping();
-        tracing::info!("Stopping Proxy process");
-        self.status.stopping.store(true, Ordering::Relaxed);
-        self.status.commander.send(ThreadCommand::Stop);
-        Instant::now() + broker_thread::STOP_LIMIT + MARGIN
-    }
+fn begin_stop(status: &ProxyStatus) -> Instant {
+    tracing::info!("Received shutdown signal");
+    tracing::info!("Proxy Manager is shutting down");
+    notify::stopping();
+    tracing::info!("Stopping Proxy process");
+    status.stopping.store(true, Ordering::Relaxed);
+    status.commander.send(ThreadCommand::Stop);
+    Instant::now() + broker_thread::STOP_LIMIT + MARGIN
 }
 
 fn join(thread: JoinHandle<Result<(), ProxyError>>) -> Result<(), ProxyError> {

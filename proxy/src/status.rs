@@ -7,9 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use vpoller_daemon::metrics::{Kind, Known};
-use vpoller_daemon::pages::{self, Overview};
-use vpoller_daemon::status::Identity;
+use vpoller_daemon::metrics::{MetricDescriptor, MetricKind};
+use vpoller_daemon::status::{self, Identity, Readiness, StatusDocument};
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request, append_outcome, json};
 
@@ -76,7 +75,7 @@ impl ProxyStatus {
             Ok(request) => request,
             Err(error) => return Reply::failure(error.to_string()).to_bytes(Style::Line),
         };
-        let reply = match pages::selection(self.with(Some(report)), request.properties.iter().map(String::as_str)) {
+        let reply = match status::selection(self.with(Some(report)), request.properties.iter().map(String::as_str)) {
             Ok(result) => Reply::success("vPoller Proxy status", result),
             Err(path) => Reply::failure(format!("The status of the proxy has no member {path}")),
         };
@@ -96,58 +95,60 @@ fn bare(request: &Request, reply: &Reply) -> Vec<u8> {
     bytes
 }
 
-impl Overview for ProxyStatus {
+impl StatusDocument for ProxyStatus {
     fn document(&self) -> Map<String, Value> {
         let (answer, answered) = mpsc::channel();
         self.commander.send(ThreadCommand::Report(answer));
         self.with(answered.recv_timeout(ANSWER_LIMIT).ok().as_ref())
     }
+}
 
+impl Readiness for ProxyStatus {
     fn readiness(&self, document: &Map<String, Value>) -> Result<String, String> {
-        pages::health(document)?;
+        status::health(document)?;
         let workers = document.get("workers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         match workers.iter().filter(|worker| worker.get("leaving") == Some(&Value::Bool(false))).count() {
             0 => Err("no worker is connected".to_owned()),
             count => Ok(format!("{count} worker connections")),
         }
     }
-
-    fn prefix(&self) -> &'static str {
-        "vpoller_proxy"
-    }
-
-    fn known(&self) -> &'static [Known] {
-        KNOWN
-    }
 }
 
-const fn known(name: &'static str, kind: Kind, label: &'static str, help: &'static str) -> Known {
-    Known { name, kind, label, help }
+/// What begins the name of every metric of the proxy.
+pub(crate) const METRIC_PREFIX: &str = "vpoller_proxy";
+
+const fn metric(name: &'static str, kind: MetricKind, label: &'static str, help: &'static str) -> MetricDescriptor {
+    MetricDescriptor { name, kind, label, help }
 }
 
-/// What is known of the proxy's metrics.
-const KNOWN: &[Known] = &[
-    known("vpoller_proxy_status", Kind::Word, "status", "What the proxy says of itself."),
-    known("vpoller_proxy_version", Kind::Word, "version", "Release of the proxy."),
-    known("vpoller_proxy_pid", Kind::Gauge, "", "Process id."),
-    known("vpoller_proxy_pending", Kind::Gauge, "", "Requests not answered yet."),
-    known("vpoller_proxy_waiting", Kind::Gauge, "", "Requests that wait for a worker."),
-    known("vpoller_proxy_bytes", Kind::Gauge, "", "Memory of all requests not answered yet."),
-    known("vpoller_proxy_queues", Kind::Gauge, "host", "Requests that wait for a worker, by vSphere host."),
-    known("vpoller_proxy_received", Kind::Counter, "", "Requests from clients."),
-    known("vpoller_proxy_answered", Kind::Counter, "", "Replies of workers handed to clients."),
-    known("vpoller_proxy_introduced", Kind::Counter, "", "Questions about the proxy itself."),
-    known("vpoller_proxy_redispatched", Kind::Counter, "", "Requests given to a further worker because theirs was lost."),
-    known("vpoller_proxy_workers_lost", Kind::Counter, "", "Workers that fell silent or whose connection broke."),
-    known("vpoller_proxy_refused", Kind::Counter, "reason", "Errors that the proxy answered with."),
-    known("vpoller_proxy_expired", Kind::Counter, "place", "Requests whose client gave up: still waiting, or at a worker."),
-    known("vpoller_proxy_dropped", Kind::Counter, "kind", "Messages that led to nothing."),
-    known("vpoller_proxy_worker_version", Kind::Word, "version", "Release of a worker."),
-    known("vpoller_proxy_worker_capacity", Kind::Gauge, "", "Requests a worker's connection takes at once."),
-    known("vpoller_proxy_worker_in_flight", Kind::Gauge, "", "Requests a worker's connection has."),
-    known("vpoller_proxy_worker_answered", Kind::Counter, "", "Requests a worker's connection answered."),
-    known("vpoller_proxy_worker_last_heard_seconds", Kind::Gauge, "", "Time since a worker was last heard."),
-    known("vpoller_proxy_worker_leaving", Kind::Gauge, "", "Whether a worker takes nothing more."),
+/// Types and descriptions of the proxy's metrics.
+pub const DESCRIPTORS: &[MetricDescriptor] = &[
+    metric("vpoller_proxy_status", MetricKind::Text, "status", "What the proxy says of itself."),
+    metric("vpoller_proxy_version", MetricKind::Text, "version", "Release of the proxy."),
+    metric("vpoller_proxy_pid", MetricKind::Gauge, "", "Process id."),
+    metric("vpoller_proxy_pending", MetricKind::Gauge, "", "Requests not answered yet."),
+    metric("vpoller_proxy_waiting", MetricKind::Gauge, "", "Requests that wait for a worker."),
+    metric("vpoller_proxy_bytes", MetricKind::Gauge, "", "Memory of all requests not answered yet."),
+    metric("vpoller_proxy_queues", MetricKind::Gauge, "host", "Requests that wait for a worker, by vSphere host."),
+    metric("vpoller_proxy_received", MetricKind::Counter, "", "Requests from clients."),
+    metric("vpoller_proxy_answered", MetricKind::Counter, "", "Replies of workers handed to clients."),
+    metric("vpoller_proxy_introduced", MetricKind::Counter, "", "Questions about the proxy itself."),
+    metric("vpoller_proxy_redispatched", MetricKind::Counter, "", "Requests given to a further worker because theirs was lost."),
+    metric("vpoller_proxy_workers_lost", MetricKind::Counter, "", "Workers that fell silent or whose connection broke."),
+    metric("vpoller_proxy_refused", MetricKind::Counter, "reason", "Errors that the proxy answered with."),
+    metric(
+        "vpoller_proxy_expired",
+        MetricKind::Counter,
+        "place",
+        "Requests whose client gave up: still waiting, or at a worker.",
+    ),
+    metric("vpoller_proxy_dropped", MetricKind::Counter, "kind", "Messages that led to nothing."),
+    metric("vpoller_proxy_worker_version", MetricKind::Text, "version", "Release of a worker."),
+    metric("vpoller_proxy_worker_capacity", MetricKind::Gauge, "", "Requests a worker's connection takes at once."),
+    metric("vpoller_proxy_worker_in_flight", MetricKind::Gauge, "", "Requests a worker's connection has."),
+    metric("vpoller_proxy_worker_answered", MetricKind::Counter, "", "Requests a worker's connection answered."),
+    metric("vpoller_proxy_worker_last_heard_seconds", MetricKind::Gauge, "", "Time since a worker was last heard."),
+    metric("vpoller_proxy_worker_leaving", MetricKind::Gauge, "", "Whether a worker takes nothing more."),
 ];
 
 #[cfg(test)]

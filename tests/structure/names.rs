@@ -13,9 +13,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 
 /// Crates whose types are being renamed. Their names are not judged.
-const NOT_YET: &[(&str, &str)] = &[
-    ("vpoller-worker", "Column and Line are two things each"),
-];
+const NOT_YET: &[(&str, &str)] = &[("vpoller-worker", "Column and Line are two things each")];
 
 /// Names of types that more than one module of a package has, with those modules.
 pub fn repeated(sources: &Sources, package: usize) -> BTreeMap<String, Vec<String>> {

@@ -2,14 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, ValueEnum};
 use vpoller_daemon::cli::{self, CommandLine, Options};
-use vpoller_daemon::config as daemon_config;
-use vpoller_daemon::mgmt::{self, Command};
-use vpoller_daemon::signal::Signals;
+use vpoller_daemon::config::{self as daemon_config, Checked, ConfigError, Loaded};
+use vpoller_daemon::frame::{self, Daemon, Frame, Task};
+use vpoller_daemon::mgmt::Command;
 use vpoller_daemon::{Program, log};
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Request, Secret, password};
@@ -17,6 +17,7 @@ use vpoller_wire::{Request, Secret, password};
 use crate::config::Config;
 use crate::helpers::external::Externals;
 use crate::local::Local;
+use crate::manager::WorkerError;
 use crate::{catalogue, host_files, manager};
 
 /// Answers vPoller requests from VMware vSphere.
@@ -99,53 +100,47 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(arguments) => arguments,
         Err(code) => return code,
     };
-    match arguments.command {
-        _ if arguments.list_methods => print(&catalogue::list()),
-        _ if arguments.methods_markdown => print(&catalogue::markdown()),
-        _ if arguments.options.check_config => check(&arguments.options).unwrap_or_else(report),
-        Some(DaemonCommand::Stop) => ask(&arguments, Command::Shutdown),
-        Some(DaemonCommand::Status) => ask(&arguments, Command::Status),
-        Some(DaemonCommand::Start) | None => start(&arguments).unwrap_or_else(report),
-    }
-}
-
-type AnyError = Box<dyn std::error::Error>;
-
-fn start(arguments: &Arguments) -> Result<ExitCode, AnyError> {
-    // Before any other thread exists, so that all of them leave signals to the main loop.
-    let signals = Signals::block()?;
-    let options = &arguments.options;
-    let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
-    let log = log::init(options.verbosity(), options.output.clone())?;
-    match manager::run(&config, manager::concurrency(arguments.concurrency), &signals, Some(&log), options.pidfile.as_deref()) {
-        Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => {
-            // From here on there is a log, perhaps in a file.
-            vpoller_daemon::critical!("{error}");
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-fn check(options: &Options) -> Result<ExitCode, AnyError> {
-    let config = Config::load(&daemon_config::locate(Program::Worker, options.file.as_deref()))?;
-    let found = match host_files::load(&config) {
-        Ok(found) => found,
-        Err(error) => {
-            let _ = cli::tell(&config.checked.in_force, &config.checked.warnings);
-            return Err(error.into());
-        }
+    let task = match (arguments.command, &arguments.endpoint) {
+        _ if arguments.list_methods => return print(&catalogue::list()),
+        _ if arguments.methods_markdown => return print(&catalogue::markdown()),
+        _ if arguments.options.check_config => Task::Check,
+        (Some(DaemonCommand::Stop), Some(endpoint)) => Task::Ask(endpoint.clone(), Command::Shutdown),
+        (Some(DaemonCommand::Status), Some(endpoint)) => Task::Ask(endpoint.clone(), Command::Status),
+        _ => Task::Start,
     };
-    let hosts: String = found.hosts.iter().map(|host| format!("# {}\n", host.describe())).collect();
-    let text = format!("{}\n# {} vSphere hosts in force\n{hosts}", config.checked.in_force, found.hosts.len());
-    Ok(cli::tell(&text, &[config.checked.warnings, found.complaints()].concat()))
+    let worker = WorkerDaemon { concurrency: manager::concurrency(arguments.concurrency) };
+    frame::main(&worker, &arguments.options, &task)
 }
 
-fn ask(arguments: &Arguments, command: Command) -> ExitCode {
-    let Some(endpoint) = &arguments.endpoint else { return ExitCode::FAILURE };
-    match mgmt::ask(endpoint, command) {
-        Ok(reply) => print(&String::from_utf8_lossy(&reply)),
-        Err(error) => report(error.into()),
+struct WorkerDaemon {
+    /// Threads with a socket.
+    concurrency: usize,
+}
+
+impl Daemon for WorkerDaemon {
+    type Config = Config;
+    type Error = WorkerError;
+    const PROGRAM: Program = Program::Worker;
+
+    fn load(&self, path: &Path) -> Result<Loaded<Config>, ConfigError> {
+        Config::load(path)
+    }
+
+    /// Adds the vSphere hosts.
+    fn check(&self, loaded: Loaded<Config>) -> (Checked, Option<WorkerError>) {
+        let Loaded { config, checked } = loaded;
+        let found = match host_files::load(&config) {
+            Ok(found) => found,
+            Err(error) => return (checked, Some(error.into())),
+        };
+        let hosts: String = found.hosts.iter().map(|host| format!("# {}\n", host.describe())).collect();
+        let in_force = format!("{}\n# {} vSphere hosts in force\n{hosts}", checked.in_force, found.hosts.len());
+        let warnings = [checked.warnings, found.complaints()].concat();
+        (Checked { in_force, warnings }, None)
+    }
+
+    fn run(&self, config: Config, frame: &Frame) -> Result<(), WorkerError> {
+        manager::run(&config, self.concurrency, frame)
     }
 }
 
@@ -211,15 +206,15 @@ fn run_one(arguments: Vec<OsString>) -> ExitCode {
     };
     match run.execute() {
         Ok(reply) => print(&String::from_utf8_lossy(&reply)),
-        Err(error) => report(error),
+        Err(error) => frame::fail(&error),
     }
 }
 
 impl Run {
-    fn execute(self) -> Result<Vec<u8>, AnyError> {
+    fn execute(self) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
         let verbosity = if self.debug { log::Verbosity::Debug } else { log::Verbosity::Warning };
         log::init(verbosity, None)?;
-        let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?;
+        let config = Config::load(&daemon_config::locate(Program::Worker, self.file.as_deref()))?.config;
         let request = self.request()?;
         let found = host_files::load(&config)?;
         found.complaints().iter().for_each(|complaint| tracing::warn!("{complaint}"));
@@ -233,7 +228,7 @@ impl Run {
         }))
     }
 
-    fn request(self) -> Result<Request, AnyError> {
+    fn request(self) -> Result<Request, String> {
         let mut request = Request::new(self.method, self.vsphere_host);
         request.password = guest_password(self.guest_password)?;
         request.name = self.name;
@@ -268,12 +263,6 @@ fn print(text: &str) -> ExitCode {
         // The reader has gone, and with it the place to report that.
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-fn report(error: AnyError) -> ExitCode {
-    // When stderr cannot be written there is no other place to report it.
-    let _ = writeln!(io::stderr(), "{error}");
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]

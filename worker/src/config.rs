@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vpoller_daemon::Program;
-use vpoller_daemon::config::{Checked, ConfigError, Settings};
+use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
 use vpoller_daemon::http::Listen;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_inventory::CacheSettings;
@@ -59,8 +59,6 @@ pub struct Config {
     pub policy: Policy,
     /// What may be remembered of vSphere.
     pub cache: CacheSettings,
-    /// What is worth a warning, and what is in force.
-    pub checked: Checked,
 }
 
 impl Config {
@@ -68,7 +66,7 @@ impl Config {
     ///
     /// # Errors
     /// When the file is missing, or a value makes no sense.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+    pub fn load(path: &Path) -> Result<Loaded<Self>, ConfigError> {
         Self::from_settings(&Settings::load(path, Program::Worker)?)
     }
 
@@ -79,7 +77,7 @@ impl Config {
         tasks.chain(self.helpers.iter().flatten().filter(known).map(|name| format!("helper module {name}"))).collect()
     }
 
-    fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+    fn from_settings(settings: &Settings) -> Result<Loaded<Self>, ConfigError> {
         settings.refuse_curve()?;
         let db = settings.has(SECTION, "db");
         let mut config = Self {
@@ -95,14 +93,12 @@ impl Config {
             tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
             policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
             cache: cache(settings)?,
-            checked: Checked::default(),
         };
         let mut warnings = config.take_helpers(settings)?;
         warnings.extend(renamed(settings));
         warnings.extend(config.tasks.iter().filter(|name| *name != TASKS).map(|name| unknown_tasks(name)));
         warnings.splice(0..0, settings.unknown(FOREIGN).iter().map(ToString::to_string));
-        config.checked = Checked { in_force: settings.in_force(), warnings };
-        Ok(config)
+        Ok(Loaded { config, checked: Checked { in_force: settings.in_force(), warnings } })
     }
 
     /// Reads the sections of helpers and keeps those that are listed; returns what is wrong with the rest, and with the list.
@@ -183,16 +179,20 @@ mod tests {
     use super::*;
 
     fn config(text: &str) -> Config {
+        loaded(text).config
+    }
+
+    fn loaded(text: &str) -> Loaded<Config> {
         let settings = Settings::parse(text, Path::new("/etc/vpoller/vpoller.conf"), Program::Worker).expect("syntax");
         Config::from_settings(&settings).expect("values")
     }
 
     #[test]
     fn nothing_given_means_the_documented_defaults() {
-        let config = config("");
+        let Loaded { config, checked } = loaded("");
         assert_eq!(config.db, Path::new("/var/lib/vconnector/vconnector.db"));
         assert_eq!((config.proxy.as_str(), config.mgmt.as_str()), ("tcp://localhost:10124", "tcp://*:10000"));
-        assert_eq!((config.helpers, config.tasks.len(), config.checked.warnings.len()), (None, 0, 0));
+        assert_eq!((config.helpers, config.tasks.len(), checked.warnings.len()), (None, 0, 0));
         assert!(config.cache.enabled && !config.policy.mask_session_keys);
         assert_eq!(config.cache.housekeeping, Duration::from_secs(480 * 60));
     }
@@ -203,12 +203,13 @@ mod tests {
             db = /x.db\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\n\
             helpers = vpoller.helpers.zabbix, vpoller.helpers.czabbix\ntasks = vpoller.vsphere.tasks\n\
             [cache]\nenabled = True\nmaxsize = 0\nttl = 3600\nhousekeeping = 480\n";
-        let newest = config(newest);
-        assert_eq!(newest.checked.warnings, Vec::<String>::new());
+        let Loaded { config: newest, checked } = loaded(newest);
+        assert_eq!(checked.warnings, Vec::<String>::new());
         assert_eq!(newest.helpers.as_deref(), Some(&["vpoller.helpers.zabbix".into(), "vpoller.helpers.czabbix".into()][..]));
         assert_eq!(newest.tasks, ["vpoller.vsphere.tasks"]);
-        let oldest = config("[Default]\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\nvsphere_hosts_dir = /etc/vpoller/vsphere\n");
-        assert_eq!(oldest.checked.warnings, Vec::<String>::new());
+        let Loaded { config: oldest, checked } =
+            loaded("[Default]\nproxy = tcp://p:10124\nmgmt = tcp://*:10000\nvsphere_hosts_dir = /etc/vpoller/vsphere\n");
+        assert_eq!(checked.warnings, Vec::<String>::new());
         assert_eq!((oldest.proxy.as_str(), oldest.db_given), ("tcp://p:10124", false));
         assert_eq!(oldest.hosts_dir.as_deref(), Some(Path::new("/etc/vpoller/vsphere")));
     }
@@ -223,20 +224,19 @@ mod tests {
 
     #[test]
     fn the_update_interval_is_taken_under_its_old_name_with_a_warning() {
-        let seconds = |config: &Config| config.cache.update_interval.as_secs();
-        let new = config("[cache]\nupdate_interval = 5\n");
-        assert_eq!((seconds(&new), new.checked.warnings.len()), (5, 0));
-        let old = config("[cache]\npace = 7\n");
-        assert_eq!(seconds(&old), 7);
-        assert_eq!(old.checked.warnings, ["[cache] pace is used; the setting is called update_interval now"]);
-        let both = config("[cache]\npace = 7\nupdate_interval = 5\n");
-        assert_eq!(seconds(&both), 5);
-        assert_eq!(both.checked.warnings, ["[cache] pace is ignored; the setting is called update_interval now"]);
+        let read = |text: &str| {
+            let Loaded { config, checked } = loaded(text);
+            (config.cache.update_interval.as_secs(), checked.warnings)
+        };
+        let warning = |fate: &str| vec![format!("[cache] pace is {fate}; the setting is called update_interval now")];
+        assert_eq!(read("[cache]\nupdate_interval = 5\n"), (5, Vec::new()));
+        assert_eq!(read("[cache]\npace = 7\n"), (7, warning("used")));
+        assert_eq!(read("[cache]\npace = 7\nupdate_interval = 5\n"), (5, warning("ignored")));
     }
 
     #[test]
     fn what_is_unknown_is_warned_about() {
-        let warnings = config("[worker]\nhelpers = vpoller.helpers.zabbix,mine\nproxi = x\n").checked.warnings;
+        let warnings = loaded("[worker]\nhelpers = vpoller.helpers.zabbix,mine\nproxi = x\n").checked.warnings;
         assert!(warnings.iter().any(|text| text.contains("unknown key \"proxi\"")), "{warnings:?}");
         assert!(warnings.iter().any(|text| text.starts_with("Unknown helper mine ")), "{warnings:?}");
         assert_eq!(warnings.len(), 2);

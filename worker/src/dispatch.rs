@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Map;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
-use vpoller_daemon::pages::{self, Overview};
+use vpoller_daemon::status::{self, StatusDocument};
 use vpoller_inventory::panic_message;
 use vpoller_wire::{Field, Reply, Request, append_outcome, text};
 
@@ -46,7 +46,7 @@ pub struct Dispatcher {
     /// Helpers that do not exist and were asked for.
     unknown_helpers: Arc<LogOnce>,
     /// What the worker tells about itself; where there is no worker, only the executors have something to tell.
-    overview: Option<Arc<dyn Overview>>,
+    status: Option<Arc<dyn StatusDocument>>,
     /// Of the lines that announce requests.
     lines: Arc<LogRate>,
 }
@@ -61,7 +61,7 @@ impl Dispatcher {
             policy: Policy::default(),
             externals: Arc::default(),
             unknown_helpers: Arc::default(),
-            overview: None,
+            status: None,
             lines,
         }
     }
@@ -74,8 +74,8 @@ impl Dispatcher {
 
     /// The same of a worker that tells about itself.
     #[must_use]
-    pub fn with_overview(self, overview: Arc<dyn Overview>) -> Self {
-        Self { overview: Some(overview), ..self }
+    pub fn with_status(self, status: Arc<dyn StatusDocument>) -> Self {
+        Self { status: Some(status), ..self }
     }
 
     /// The same with helpers of the user's own.
@@ -194,8 +194,8 @@ impl Dispatcher {
     /// What the worker tells about itself.
     fn introduce(&self, method: &Method, request: &Request) -> Result<Answer, Failure> {
         let agents = || Map::from_iter([("agents".to_owned(), self.executors.status())]);
-        let document = self.overview.as_ref().map_or_else(agents, |overview| overview.document());
-        let selected = pages::selection(document, request.properties.iter().map(String::as_str));
+        let document = self.status.as_ref().map_or_else(agents, |status| status.document());
+        let selected = status::selection(document, request.properties.iter().map(String::as_str));
         let members = selected.map_err(|path| Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()))?;
         Ok(Answer { msg: method.success, result: members })
     }

@@ -262,7 +262,7 @@ mod tests {
         let db = if db_given { format!("db = {}\n", db.display()) } else { String::new() };
         let file = tempfile::NamedTempFile::new().expect("file");
         fs::write(file.path(), format!("[worker]\n{path}{db}")).expect("written");
-        Config::load(file.path()).expect("configuration")
+        Config::load(file.path()).expect("configuration").config
     }
 
     #[test]

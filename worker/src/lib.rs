@@ -34,3 +34,4 @@ pub use host_files::{Found, HostsError, Registered};
 pub use local::Local;
 pub use method::{Answer, Perform, Task};
 pub use policy::Policy;
+pub use status::DESCRIPTORS;

@@ -4,7 +4,6 @@
 
 use std::io;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -12,18 +11,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
-use vpoller_daemon::cli::{PidFile, PidFileError};
+use vpoller_daemon::cli::PidFileError;
+use vpoller_daemon::frame::{Frame, MainLoop};
 use vpoller_daemon::http::{Http, HttpError};
-use vpoller_daemon::log::Log;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
-use vpoller_daemon::pages::Overview;
-use vpoller_daemon::signal::{Signal, Signals};
+use vpoller_daemon::routes;
 use vpoller_daemon::socket::SocketError;
-use vpoller_daemon::status::VERSION;
+use vpoller_daemon::status::{StatusDocument, VERSION};
 use vpoller_daemon::wake::Wake;
 use vpoller_inventory::{CacheSettings, Inventory};
-use vpoller_wire::client::{poll_timeout, uninterrupted};
 use vpoller_wire::control::Announcement;
 
 use crate::config::Config;
@@ -34,7 +31,7 @@ use crate::host_files::{self, Found, HostsError, Registered};
 use crate::methods;
 use crate::reread::Reread;
 use crate::socket::{CAPACITY, SocketThread, ThreadState};
-use crate::status::WorkerStatus;
+use crate::status::{DESCRIPTORS, METRIC_PREFIX, WorkerStatus};
 
 /// Why a worker does not start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -90,21 +87,14 @@ pub fn concurrency(asked: Option<i64>) -> usize {
     asked.filter(|number| *number > 0).and_then(|number| usize::try_from(number).ok()).unwrap_or_else(processors)
 }
 
-/// Runs a worker until a signal or management stops it. `log` is reopened on SIGHUP; `pidfile` is written once the management
-/// socket is ours, so that a second start leaves the first one's file alone.
+/// Runs a worker until a signal or management stops it.
 ///
 /// # Errors
 /// When it cannot start, or its management socket breaks.
-pub fn run(
-    config: &Config,
-    concurrency: usize,
-    signals: &Signals,
-    log: Option<&Log>,
-    pidfile: Option<&Path>,
-) -> Result<(), WorkerError> {
-    let mut manager = Manager::start(config, concurrency)?;
-    let _pidfile = pidfile.map(PidFile::write).transpose()?;
-    let result = manager.serve(signals, log);
+pub fn run(config: &Config, concurrency: usize, frame: &Frame) -> Result<(), WorkerError> {
+    let (mut manager, management) = Manager::start(config, concurrency)?;
+    let _pid_file = frame.ready()?;
+    let result = manager.serve(management, frame);
     manager.stop();
     result
 }
@@ -121,7 +111,6 @@ struct Manager {
     externals: Arc<Externals>,
     executors: Arc<Executors>,
     runtime: Runtime,
-    management: Option<Management>,
     threads: Vec<Thread>,
     wake: Wake,
     status: Arc<WorkerStatus>,
@@ -137,10 +126,9 @@ struct Thread {
 }
 
 impl Manager {
-    fn start(config: &Config, concurrency: usize) -> Result<Self, WorkerError> {
+    fn start(config: &Config, concurrency: usize) -> Result<(Self, Management), WorkerError> {
         tracing::info!("Starting Worker Manager");
         tracing::info!("vPoller Worker {VERSION}");
-        config.checked.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
         let wake = Wake::new().map_err(WorkerError::system("make a wake-up descriptor"))?;
         let reread = Reread::new(config, &wake, Instant::now());
         let found = host_files::load(config)?;
@@ -169,7 +157,6 @@ impl Manager {
             externals,
             executors,
             runtime,
-            management: Some(management),
             threads: Vec::new(),
             wake,
             status,
@@ -177,8 +164,7 @@ impl Manager {
         };
         manager.start_threads(&context, sockets)?;
         tracing::info!("Worker Manager is ready and running");
-        notify::ready();
-        Ok(manager)
+        Ok((manager, management))
     }
 
     fn start_threads(&mut self, context: &zmq::Context, sockets: Vec<Arc<ThreadState>>) -> Result<(), WorkerError> {
@@ -186,7 +172,7 @@ impl Manager {
         tracing::info!("Concurrency: {} (processes)", sockets.len());
         let announcement = self.announcement();
         for (number, shared) in (1..).zip(sockets) {
-            let overview: Arc<dyn Overview> = Arc::<WorkerStatus>::clone(&self.status);
+            let status: Arc<dyn StatusDocument> = Arc::<WorkerStatus>::clone(&self.status);
             let socket_thread = SocketThread {
                 number,
                 context: context.clone(),
@@ -194,7 +180,7 @@ impl Manager {
                 dispatcher: Dispatcher::new(Arc::clone(&self.executors))
                     .with_policy(self.config.policy)
                     .with_helpers(Arc::clone(&self.externals))
-                    .with_overview(overview),
+                    .with_status(status),
                 hosts: Arc::clone(self.executors.hosts()),
                 runtime: self.runtime.handle().clone(),
                 announcement: announcement.clone(),
@@ -219,30 +205,17 @@ impl Manager {
     }
 
     /// Serves until a signal or management asks for a stop.
-    fn serve(&mut self, signals: &Signals, log: Option<&Log>) -> Result<(), WorkerError> {
-        let mut watchdog = self.watchdog();
+    fn serve(&mut self, management: Management, frame: &Frame) -> Result<(), WorkerError> {
+        let mut main_loop = MainLoop::new(management, self.wake.clone(), self.watchdog(), Some(frame));
         loop {
-            let Some(management) = &self.management else { return Ok(()) };
-            let [signal, bell] = [signals.fd(), self.wake.fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
-            let mut items = [management.poll_item(), signal, bell];
-            let wait = watchdog.wait(Instant::now()).map_or(GLANCE, |wait| wait.min(GLANCE));
-            uninterrupted(|| zmq::poll(&mut items, poll_timeout(wait))).map_err(WorkerError::Management)?;
-            watchdog.tend(Instant::now());
-            self.wake.drain();
-            let mut reload = false;
-            while let Some(signal) = signals.next() {
-                match signal {
-                    Signal::Stop => return Ok(()),
-                    Signal::Reload => reload = true,
-                }
-            }
-            if management.serve(|| self.status.document()).map_err(WorkerError::Management)? {
+            let turn = main_loop.turn(Some(GLANCE), || self.status.document()).map_err(WorkerError::Management)?;
+            if turn.stop {
                 return Ok(());
             }
             let now = Instant::now();
-            if reload {
+            if turn.reload {
                 notify::reloading();
-                reopen(log);
+                reopen(frame);
                 self.reread.demand(now);
                 self.reloading = true;
             }
@@ -343,7 +316,6 @@ impl Manager {
         tracing::info!("Received shutdown signal");
         tracing::info!("Worker Manager is shutting down");
         tracing::info!("Closing Worker Manager sockets");
-        drop(self.management.take());
         drop(self.http.take());
         tracing::info!("Stopping Worker processes");
         self.threads.iter().for_each(|thread| thread.socket_thread.shared.finish());
@@ -367,8 +339,8 @@ fn shared(number: usize) -> Result<Arc<ThreadState>, WorkerError> {
 }
 
 fn open_pages(config: &Config, status: &Arc<WorkerStatus>) -> Result<Option<Http>, HttpError> {
-    let overview: Arc<dyn Overview> = Arc::<WorkerStatus>::clone(status);
-    let http = Http::start(&config.http, Program::Worker.section(), &overview)?;
+    let routes = routes::of_status(status, METRIC_PREFIX, DESCRIPTORS);
+    let http = Http::start(&config.http, Program::Worker.section(), routes)?;
     if let Some(http) = &http {
         tracing::info!("Metrics and status are at {}", http.url());
         // This is the only place that sets it.
@@ -414,9 +386,9 @@ impl Drop for WakeAtEnd {
     }
 }
 
-fn reopen(log: Option<&Log>) {
-    match log.map(Log::reopen) {
-        Some(Err(error)) => tracing::error!("{error}"),
-        _ => tracing::info!("Log reopened"),
+fn reopen(frame: &Frame) {
+    match frame.reopen_log() {
+        Ok(()) => tracing::info!("Log reopened"),
+        Err(error) => tracing::error!("{error}"),
     }
 }

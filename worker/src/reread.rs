@@ -161,7 +161,7 @@ mod tests {
             store.enable("vc01").expect("enabled");
             let file = folder.path().join("vpoller.conf");
             fs::write(&file, format!("[worker]\ndb = {}\n", db.display())).expect("written");
-            let config = Config::load(&file).expect("configuration");
+            let config = Config::load(&file).expect("configuration").config;
             let now = Instant::now();
             let mut reread = Reread::new(&config, &Wake::new().expect("eventfd"), now);
             assert_eq!(reread.due, Some(now + GRAIN), "the file is new");

@@ -263,7 +263,8 @@ impl<'a> ProxyConnection<'a> {
             Step::Now(bytes) => self.answer(envelope, bytes),
             Step::Later(reply) => {
                 self.in_work += 1;
-                let pending = PendingReply { envelope: Some(envelope), inbox: self.inbox.clone(), wake: self.thread.shared.wake.clone() };
+                let pending =
+                    PendingReply { envelope: Some(envelope), inbox: self.inbox.clone(), wake: self.thread.shared.wake.clone() };
                 self.thread.runtime.spawn(async move { pending.fill(reply.await) });
             }
         }

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser};
 
+use crate::config::Checked;
 use crate::log::Verbosity;
 use crate::status::VERSION;
 
@@ -115,13 +116,14 @@ pub fn explain<T: CommandFactory>(error: &clap::Error) -> ExitCode {
 /// Prints what `--check-config` found: what is in force on stdout, what is ignored on stderr, a line each. The exit code is 0, or
 /// [`IGNORED`] when there is something to complain about.
 #[must_use]
-pub fn tell(in_force: &str, complaints: &[String]) -> ExitCode {
+pub fn print_checked(checked: &Checked) -> ExitCode {
+    let Checked { in_force, warnings } = checked;
     let written = write!(io::stdout().lock(), "{in_force}");
     // When stderr cannot be written there is no other place to report it.
-    complaints.iter().for_each(|complaint| drop(writeln!(io::stderr(), "{complaint}")));
+    warnings.iter().for_each(|warning| drop(writeln!(io::stderr(), "{warning}")));
     match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ if complaints.is_empty() => ExitCode::SUCCESS,
+        _ if warnings.is_empty() => ExitCode::SUCCESS,
         _ => ExitCode::from(IGNORED),
     }
 }

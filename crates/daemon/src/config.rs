@@ -101,6 +101,13 @@ pub struct Checked {
     pub warnings: Vec<String>,
 }
 
+/// A configuration that can be used, and what `--check-config` prints of it.
+#[derive(Clone, Debug)]
+pub struct Loaded<C> {
+    pub config: C,
+    pub checked: Checked,
+}
+
 /// The file to read: the given one, else the usual one, else (if only that exists) the program's own from the first releases.
 #[must_use]
 pub fn locate(program: Program, given: Option<&Path>) -> PathBuf {

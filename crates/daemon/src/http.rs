@@ -15,7 +15,7 @@ use vpoller_wire::client::uninterrupted;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
 
 use crate::config::{ConfigError, Settings};
-use crate::pages::{self, Overview, Page};
+use crate::routes::{self, Response, Route};
 use crate::wake::Wake;
 
 /// Connections at the same time; further ones wait in the kernel's queue.
@@ -83,9 +83,9 @@ impl Http {
     ///
     /// # Errors
     /// When the place that the configuration names cannot be had.
-    pub fn start(listen: &Listen, section: &'static str, overview: &Arc<dyn Overview>) -> Result<Option<Self>, HttpError> {
+    pub fn start(listen: &Listen, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, HttpError> {
         let Some(endpoint) = &listen.endpoint else { return Ok(None) };
-        match Self::bind(endpoint, overview) {
+        match Self::bind(endpoint, routes) {
             Ok(http) => Ok(Some(http)),
             Err(source) => {
                 let error = HttpError { endpoint: endpoint.clone(), section, source };
@@ -98,15 +98,16 @@ impl Http {
         }
     }
 
-    fn bind(endpoint: &Endpoint, overview: &Arc<dyn Overview>) -> io::Result<Self> {
+    fn bind(endpoint: &Endpoint, routes: Vec<Route>) -> io::Result<Self> {
         let listener = TcpListener::bind(address(endpoint)?)?;
         // Every thread looks whether there is a connection; the one that comes too late must not wait for the next.
         listener.set_nonblocking(true)?;
         let http = Self { address: listener.local_addr()?, stop: Wake::new()? };
-        let listener = Arc::new(listener);
+        let shared = Arc::new((listener, routes));
         for _ in 0..THREADS {
-            let (listener, stop, overview) = (Arc::clone(&listener), http.stop.clone(), Arc::clone(overview));
-            thread::Builder::new().name("VPollerHttp".to_owned()).spawn(move || run(&listener, &stop, &*overview))?;
+            let shared = Arc::clone(&shared);
+            let stop = http.stop.clone();
+            thread::Builder::new().name("VPollerHttp".to_owned()).spawn(move || run(&shared.0, &stop, &shared.1))?;
         }
         Ok(http)
     }
@@ -132,14 +133,14 @@ fn address(endpoint: &Endpoint) -> io::Result<SocketAddr> {
     text.to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
 }
 
-fn run(listener: &TcpListener, stop: &Wake, overview: &dyn Overview) {
+fn run(listener: &TcpListener, stop: &Wake, routes: &[Route]) {
     loop {
         let mut items = [stop.fd(), listener.as_raw_fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
         if uninterrupted(|| zmq::poll(&mut items, -1)).is_err() || items[0].is_readable() {
             return;
         }
         match listener.accept() {
-            Ok((stream, _)) => serve(stream, overview),
+            Ok((stream, _)) => serve(stream, routes),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             // Out of descriptors, most likely; asking again at once would only burn time.
             Err(_) => thread::sleep(PAUSE),
@@ -148,21 +149,21 @@ fn run(listener: &TcpListener, stop: &Wake, overview: &dyn Overview) {
 }
 
 /// Answers one connection; a client that is gone needs no answer.
-fn serve(mut stream: TcpStream, overview: &dyn Overview) {
+fn serve(mut stream: TcpStream, routes: &[Route]) {
     let Some(asked) = ask(&mut stream, Instant::now() + ASKING) else { return };
-    let page = match &asked {
-        ParsedRequest::Page { path, .. } => catch_unwind(AssertUnwindSafe(|| pages::page(path, overview)))
-            .unwrap_or_else(|_| Page::line(500, "this page failed by a defect, see the log")),
-        ParsedRequest::Refused(status, text) => Page::line(*status, text),
+    let response = match &asked {
+        ParsedRequest::Page { path, .. } => catch_unwind(AssertUnwindSafe(|| routes::respond(routes, path)))
+            .unwrap_or_else(|_| Response::line(500, "this page failed by a defect, see the log")),
+        ParsedRequest::Refused(status, text) => Response::line(*status, text),
     };
+    let Response { content_type, answer } = response;
     let head = format!(
-        "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        page.status,
-        reason(page.status),
-        page.kind,
-        page.body.len()
+        "HTTP/1.1 {} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        answer.status,
+        reason(answer.status),
+        answer.body.len()
     );
-    let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { page.body.as_slice() };
+    let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { answer.body.as_slice() };
     let _ = write(&mut stream, &[head.as_bytes(), body].concat(), Instant::now() + READING);
 }
 
@@ -245,13 +246,12 @@ const fn reason(status: u16) -> &'static str {
 mod tests {
     use super::*;
     use crate::Program;
-    use crate::pages::tests::Daemon;
+    use crate::routes::tests::routes;
     use proptest::prelude::*;
     use std::path::Path;
 
     fn start() -> Http {
-        let overview: Arc<dyn Overview> = Arc::new(Daemon("running"));
-        Http::bind(&"tcp://127.0.0.1:*".parse().unwrap(), &overview).unwrap()
+        Http::bind(&"tcp://127.0.0.1:*".parse().unwrap(), routes("running")).unwrap()
     }
 
     fn talk(http: &Http, request: &[u8]) -> String {
@@ -322,12 +322,11 @@ mod tests {
     #[test]
     fn a_taken_port_matters_only_where_it_was_asked_for() {
         let http = start();
-        let overview: Arc<dyn Overview> = Arc::new(Daemon("running"));
         let mut listen = Listen { endpoint: Some(format!("tcp://{}", http.address).parse().unwrap()), given: true };
-        let error = Http::start(&listen, "proxy", &overview).err().unwrap().to_string();
+        let error = Http::start(&listen, "proxy", routes("running")).err().unwrap().to_string();
         assert!(error.contains("[proxy] http") && error.contains("in use"), "{error}");
         listen.given = false;
-        assert!(Http::start(&listen, "proxy", &overview).unwrap().is_none());
+        assert!(Http::start(&listen, "proxy", routes("running")).unwrap().is_none());
     }
 
     proptest! {

@@ -1,19 +1,21 @@
 //! What `vpoller-proxy` and `vpoller-worker` share.
 //!
-//! Log lines ([`log`]), the command line ([`cli`]), the configuration file ([`config`]), signals ([`signal`]), waking a thread
-//! that polls sockets ([`wake`]), the management socket and its client ([`mgmt`]), socket set-up ([`socket`]), what both say about
-//! themselves ([`status`]) and show over HTTP ([`http`], [`pages`], [`metrics`]). No method and no vSphere type is known here.
+//! The frame from command line to exit code ([`frame`]): log lines ([`log`]), the command line ([`cli`]), the configuration file
+//! ([`config`]), signals ([`signal`]), waking a thread that polls sockets ([`wake`]), the management socket and its client
+//! ([`mgmt`]), socket set-up ([`socket`]), the status document ([`status`]) and what is shown of it over HTTP ([`http`],
+//! [`routes`], [`metrics`]). No method and no vSphere type is known here.
 #![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "only vPoller's own programs use it: a comment that repeats a name helps no reader")]
 
 pub mod cli;
 pub mod config;
+pub mod frame;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod mgmt;
 pub mod notify;
-pub mod pages;
+pub mod routes;
 pub mod signal;
 pub mod socket;
 pub mod status;

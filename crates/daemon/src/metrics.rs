@@ -3,17 +3,16 @@
 //! A metric's name is its place in the document: `agents[0].requests` of a worker becomes `vpoller_worker_agent_requests_total`
 //! with a label for the agent's host. So whatever a part of the program adds to its status is a metric at once. The rules:
 //!
-//! * numbers and truth values are samples; texts are not, except those that [`Known`] lists as words;
+//! * numbers and truth values are samples; texts are not, except those that [`MetricDescriptor`] lists as words;
 //! * the identifying members of the elements of a list become labels;
 //! * `objects_by_type: {"VirtualMachine": 7}` is the metric `objects` with a label `type`;
 //! * `{"bounds": […], "counts": […], "sum": …}` is a histogram;
 //! * a member `counters` adds nothing to names, and everything in it is a counter;
 //! * times in `_ms` become `_seconds`, as Prometheus wants them.
 //!
-//! [`Known`] adds what a document cannot say: type, description, and a label for objects whose members are values of one.
+//! [`MetricDescriptor`] adds what a document cannot say: type, description, and a label for objects whose members are values of one.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -26,12 +25,12 @@ use serde_json::{Map, Value};
 /// The content type of [`text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// What is known of a metric beyond its place in the document.
+/// Type and description of a metric, which its place in the document does not say.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct MetricDescriptor {
     /// Its name, without `_total`.
     pub name: &'static str,
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Where its members are values of a label, or its text is one: that label. Empty otherwise.
     pub label: &'static str,
     /// Its description, for people.
@@ -40,13 +39,13 @@ pub struct Known {
 
 /// The types of metrics.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
     Gauge,
     /// A text: the sample is 1, the text is a label.
-    Word,
+    Text,
     /// Latencies by bucket.
     Histogram,
 }
@@ -58,9 +57,8 @@ const LONGEST_LABEL: usize = 200;
 
 /// The metrics of a document in Prometheus's text format; `prefix` begins every name.
 #[must_use]
-pub fn text(prefix: &str, document: &Map<String, Value>, known: &'static [Known]) -> String {
-    let mut families = Families { known, by_name: BTreeMap::new() };
-    families.members(prefix, &Vec::new(), document, false);
+pub fn text(prefix: &str, document: &Map<String, Value>, descriptors: &'static [MetricDescriptor]) -> String {
+    let families = Families::of(prefix, document, descriptors);
     let mut registry = Registry::default();
     registry.register_collector(Box::new(families));
     let mut out = String::new();
@@ -69,11 +67,31 @@ pub fn text(prefix: &str, document: &Map<String, Value>, known: &'static [Known]
     out
 }
 
+/// How a document and its descriptors disagree. A renamed member loses its type and description without an error, so tests ask.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub struct Mismatches {
+    /// Names of descriptors for which the document has no member.
+    pub without_member: Vec<&'static str>,
+    /// Metrics of the document whose type is not known.
+    pub untyped: Vec<String>,
+}
+
+/// Compares a document with its descriptors.
+#[must_use]
+pub fn mismatches(prefix: &str, document: &Map<String, Value>, descriptors: &'static [MetricDescriptor]) -> Mismatches {
+    let families = Families::of(prefix, document, descriptors);
+    let missing = descriptors.iter().map(|descriptor| descriptor.name).filter(|name| !families.visited.contains(*name));
+    let untyped = families.by_name.iter().filter(|(_, family)| family.kind == MetricType::Unknown);
+    Mismatches { without_member: missing.collect(), untyped: untyped.map(|(name, _)| name.clone()).collect() }
+}
+
 type Labels = Vec<(String, String)>;
 
 #[derive(Debug)]
 struct Families {
-    known: &'static [Known],
+    descriptors: &'static [MetricDescriptor],
+    /// Names of all members that were passed, those without a sample included.
+    visited: BTreeSet<String>,
     by_name: BTreeMap<String, Family>,
 }
 
@@ -91,6 +109,12 @@ enum Sample {
 }
 
 impl Families {
+    fn of(prefix: &str, document: &Map<String, Value>, descriptors: &'static [MetricDescriptor]) -> Self {
+        let mut families = Self { descriptors, visited: BTreeSet::new(), by_name: BTreeMap::new() };
+        families.members(prefix, &Vec::new(), document, false);
+        families
+    }
+
     fn members(&mut self, name: &str, labels: &Labels, members: &Map<String, Value>, counters: bool) {
         for (key, value) in members {
             match (key.as_str(), value, key.rsplit_once("_by_")) {
@@ -104,25 +128,29 @@ impl Families {
     }
 
     fn value(&mut self, name: &str, labels: &Labels, value: &Value, counters: bool) {
+        self.visit(name);
         match value {
             Value::Null => {}
             Value::Bool(truth) => self.number(name, labels, f64::from(u8::from(*truth)), counters),
             Value::Number(number) => self.number(name, labels, number.as_f64().unwrap_or(f64::NAN), counters),
             Value::String(text) => {
-                if let Some(known) = self.known(name).filter(|known| known.kind == Kind::Word) {
-                    self.number(name, &with(labels, known.label, text), 1.0, false);
+                if let Some(descriptor) = self.descriptor(name).filter(|descriptor| descriptor.kind == MetricKind::Text) {
+                    self.number(name, &with(labels, descriptor.label, text), 1.0, false);
                 }
             }
             Value::Array(elements) => self.elements(name, labels, elements, counters),
-            Value::Object(members) => match (histogram(members), self.known(name)) {
+            Value::Object(members) => match (histogram(members), self.descriptor(name)) {
                 (Some(histogram), _) => self.add(name, labels, histogram, counters),
-                (None, Some(known)) if !known.label.is_empty() => self.labelled(name, known.label, labels, members, counters),
+                (None, Some(descriptor)) if !descriptor.label.is_empty() => {
+                    self.labelled(name, descriptor.label, labels, members, counters)
+                }
                 _ => self.members(name, labels, members, counters),
             },
         }
     }
 
     fn labelled(&mut self, name: &str, label: &str, labels: &Labels, values: &Map<String, Value>, counters: bool) {
+        self.visit(name);
         for (text, value) in values {
             self.value(name, &with(labels, label, text), value, counters);
         }
@@ -144,25 +172,32 @@ impl Families {
         }
     }
 
+    fn visit(&mut self, name: &str) {
+        let name = tidy(&in_seconds(name).unwrap_or_else(|| name.to_owned()));
+        self.visited.insert(name);
+    }
+
     fn number(&mut self, name: &str, labels: &Labels, number: f64, counter: bool) {
-        match name.strip_suffix("_ms") {
-            Some(stem) => self.add(&format!("{stem}_seconds"), labels, Sample::Number(number / 1000.0), counter),
+        match in_seconds(name) {
+            Some(name) => self.add(&name, labels, Sample::Number(number / 1000.0), counter),
             None => self.add(name, labels, Sample::Number(number), counter),
         }
     }
 
     fn add(&mut self, name: &str, labels: &Labels, sample: Sample, counter: bool) {
         let name = tidy(name);
-        let known = self.known(&name);
-        let kind = match (&sample, known.map(|known| known.kind)) {
+        let descriptor = self.descriptor(&name);
+        let kind = match (&sample, descriptor.map(|descriptor| descriptor.kind)) {
             (Sample::Histogram { .. }, _) => MetricType::Histogram,
-            (_, Some(Kind::Counter)) => MetricType::Counter,
+            (_, Some(MetricKind::Counter)) => MetricType::Counter,
             (_, Some(_)) => MetricType::Gauge,
             (_, None) if counter => MetricType::Counter,
             (_, None) => MetricType::Unknown,
         };
-        let help =
-            known.map_or_else(|| format!("{} in the status document", name.replace('_', " ")), |known| known.help.to_owned());
+        let help = descriptor.map_or_else(
+            || format!("{} in the status document", name.replace('_', " ")),
+            |descriptor| descriptor.help.to_owned(),
+        );
         let family = self.by_name.entry(name).or_insert(Family { kind, help, samples: BTreeMap::new() });
         match (family.samples.get_mut(labels), sample) {
             // Elements with the same labels are summed up.
@@ -172,8 +207,8 @@ impl Families {
         }
     }
 
-    fn known(&self, name: &str) -> Option<&'static Known> {
-        self.known.iter().find(|known| known.name == name)
+    fn descriptor(&self, name: &str) -> Option<&'static MetricDescriptor> {
+        self.descriptors.iter().find(|descriptor| descriptor.name == name)
     }
 }
 
@@ -218,6 +253,11 @@ fn histogram(members: &Map<String, Value>) -> Option<Sample> {
     (bounds.len() == counts.len()).then(|| Sample::Histogram { sum, buckets: bounds.into_iter().zip(counts).collect() })
 }
 
+/// The name of a time in milliseconds as one in seconds.
+fn in_seconds(name: &str) -> Option<String> {
+    name.strip_suffix("_ms").map(|stem| format!("{stem}_seconds"))
+}
+
 fn join(name: &str, part: &str) -> String {
     format!("{name}_{part}")
 }
@@ -252,15 +292,15 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    const KNOWN: &[Known] = &[
-        Known { name: "t_agent_state", kind: Kind::Word, label: "state", help: "State of an agent." },
-        Known { name: "t_agent_requests", kind: Kind::Counter, label: "", help: "Requests." },
-        Known { name: "t_refused", kind: Kind::Counter, label: "reason", help: "Refusals." },
+    const DESCRIPTORS: &[MetricDescriptor] = &[
+        MetricDescriptor { name: "t_agent_state", kind: MetricKind::Text, label: "state", help: "State of an agent." },
+        MetricDescriptor { name: "t_agent_requests", kind: MetricKind::Counter, label: "", help: "Requests." },
+        MetricDescriptor { name: "t_refused", kind: MetricKind::Counter, label: "reason", help: "Refusals." },
     ];
 
     fn check(document: Value, expected: &[&str]) {
         let document = document.as_object().cloned().unwrap_or_default();
-        let text = text("t", &document, KNOWN);
+        let text = text("t", &document, DESCRIPTORS);
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# HELP")).collect();
         assert_eq!(lines, expected, "{text}");
     }
@@ -322,7 +362,17 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_summed_up() {
+    fn descriptors_without_member_and_metrics_without_type_are_found() {
+        let document = json!({"agents": [{"host": "a", "state": null, "age_ms": 1}], "counters": {"refused": {}, "lost": 1}});
+        let found = mismatches("t", document.as_object().unwrap_or(&Map::new()), DESCRIPTORS);
+        assert_eq!(
+            found,
+            Mismatches { without_member: vec!["t_agent_requests"], untyped: vec!["t_agent_age_seconds".to_owned()] }
+        );
+    }
+
+    #[test]
+    fn elements_with_the_same_labels_are_summed_up() {
         check(
             json!({"workers": [{"process": "a", "free": 1}, {"process": "a", "free": 2}]}),
             &["# TYPE t_worker_free untyped", "t_worker_free{process=\"a\"} 3.0"],

@@ -13,6 +13,32 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The `status` of a daemon that does its work; the word appears nowhere in the document of one that does not.
 pub(crate) const RUNNING: &str = "running";
 
+/// A daemon's status document. Management, `/status` and `vpoller.status` show it, and metrics are made from it.
+pub trait StatusDocument: Send + Sync {
+    /// The document as of now. Any thread may ask.
+    fn document(&self) -> Map<String, Value>;
+}
+
+/// Whether a daemon can answer requests.
+pub trait Readiness: StatusDocument {
+    /// Judges by a document that was just made; the text says how many connections there are.
+    ///
+    /// # Errors
+    /// Why requests cannot be answered.
+    fn readiness(&self, document: &Map<String, Value>) -> Result<String, String>;
+}
+
+/// Whether every part of the daemon works.
+///
+/// # Errors
+/// What the document says in the place of `running`.
+pub fn health(document: &Map<String, Value>) -> Result<String, String> {
+    match document.get("status").and_then(Value::as_str) {
+        Some(RUNNING) => Ok(RUNNING.to_owned()),
+        other => Err(other.unwrap_or("no status").to_owned()),
+    }
+}
+
 /// When this process started, and on which machine.
 #[derive(Clone, Debug)]
 pub struct Identity {
@@ -22,7 +48,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Notes the present moment as the start.
+    /// Takes the present moment for the start.
     #[must_use]
     pub fn now() -> Self {
         let hostname = kernel("hostname");
@@ -77,6 +103,19 @@ pub fn select<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     }
 }
 
+/// The members of a document that paths name, by path; the whole document when there is no path.
+///
+/// # Errors
+/// The path that names nothing.
+pub fn selection<'a>(document: Map<String, Value>, paths: impl IntoIterator<Item = &'a str>) -> Result<Value, &'a str> {
+    let whole = Value::Object(document);
+    let mut found = Map::new();
+    for path in paths {
+        found.insert(path.to_owned(), select(&whole, path).cloned().ok_or(path)?);
+    }
+    Ok(if found.is_empty() { whole } else { Value::Object(found) })
+}
+
 /// What the kernel says about itself; the word `unknown` where /proc is not mounted.
 fn kernel(name: &str) -> String {
     match fs::read_to_string(format!("/proc/sys/kernel/{name}")) {
@@ -116,5 +155,13 @@ mod tests {
         for nothing in ["x", "agents.2", "agents.vc01.", "queues.", "queues.vc01", ".", "agents..state"] {
             check(nothing, None);
         }
+    }
+
+    #[test]
+    fn members_are_selected_by_path() {
+        let document = json!({"status": "running", "workers": 0}).as_object().cloned().unwrap_or_default();
+        assert_eq!(selection(document.clone(), ["workers", "status"]), Ok(json!({"workers": 0, "status": "running"})));
+        assert_eq!(selection(document.clone(), []), Ok(Value::Object(document.clone())));
+        assert_eq!(selection(document, ["workers", "nobody"]), Err("nobody"));
     }
 }

@@ -51,7 +51,7 @@ impl Proxy {
         });
         let (frontend, backend) = (manager.frontend().to_owned(), manager.backend().to_owned());
         let mgmt = manager.mgmt().to_owned();
-        let thread = Some(thread::spawn(move || manager.run(None, || Ok(()))));
+        let thread = Some(thread::spawn(move || manager.run(None)));
         Self { frontend, backend, mgmt, thread }
     }
 

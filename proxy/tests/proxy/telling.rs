@@ -1,6 +1,8 @@
 //! What the proxy tells about itself besides management: over HTTP, and to clients on the frontend.
 
 use serde_json::{Value, json};
+use vpoller_daemon::metrics;
+use vpoller_proxy::DESCRIPTORS;
 use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{http, wait_until};
 use vpoller_wire::{Outcome, split_outcome};
@@ -38,6 +40,8 @@ fn pages_tell_what_is_true() {
     let (_, text) = http::get(&format!("{url}/status"));
     let status: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&status["status"], &status["counters"]["answered"]), (&json!("running"), &json!(1)));
+    let agree = metrics::mismatches("vpoller_proxy", status.as_object().unwrap(), DESCRIPTORS);
+    assert_eq!(agree, metrics::Mismatches::default(), "{status}");
     let (code, metrics) = http::get(&format!("{url}/metrics"));
     assert_eq!(code, 200);
     for line in [

@@ -5,9 +5,11 @@ use std::io::Write;
 use std::process::Stdio;
 
 use serde_json::{Value as Json, json};
+use vpoller_daemon::metrics;
 use vpoller_testkit::process::{Finished, run};
 use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Client, Process, SimOptions, Simulator, wait_until};
+use vpoller_worker::DESCRIPTORS;
 
 use crate::support::proxies::PlainProxy;
 use crate::support::worker::{Home, program};
@@ -87,6 +89,30 @@ fn interrupt_stops_it_too() {
     assert!(worker.stderr().contains("WARNING/MainProcess] No registered or enabled vSphere Agents found"));
     worker.signal(2);
     assert!(worker.wait_exit(SOON).success());
+}
+
+#[test]
+fn every_metric_has_a_member_and_a_type() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let proxy = PlainProxy::start();
+    let home = Home::new(&proxy.backend);
+    home.configure(&proxy.backend, "helpers = example.true\n[helper:example.true]\ncommand = /bin/true");
+    let host = home.register(simulator.address());
+    let _worker = home.start(1);
+    let mut client = Client::new(&proxy.frontend);
+    let vm = "vm01.example.org";
+    let property = json!({"method": "vm.get", "name": vm, "properties": ["runtime.powerState"]});
+    let unwatched = json!({"method": "vm.get", "name": vm, "properties": ["config.files.vmPathName"]});
+    let counter =
+        json!({"method": "vm.perf.metric.get", "name": vm, "counter-name": "cpu.usage.percent.average", "max-sample": 1});
+    let missing = json!({"method": "vm.get", "name": "no-such-vm", "properties": ["name"]});
+    for mut request in [property, unwatched.clone(), unwatched, counter, missing] {
+        request["hostname"] = json!(host);
+        let _ = client.ask(&request, SOON);
+    }
+    let status = home.status();
+    let found = metrics::mismatches("vpoller_worker", status.as_object().unwrap(), DESCRIPTORS);
+    assert_eq!(found, metrics::Mismatches::default(), "{status}");
 }
 
 #[test]
