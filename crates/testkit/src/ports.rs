@@ -28,13 +28,16 @@ pub fn free<const N: usize>() -> [u16; N] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wait::{SOON, wait_until};
 
     #[test]
     fn ports_differ_and_can_be_taken() {
         let ports: [u16; 8] = free();
         for (index, port) in ports.iter().enumerate() {
             assert!(!ports[..index].contains(port));
-            TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).unwrap();
+            // A program that another test starts right now has a copy of the listener that looked, until it executes.
+            let can_be_taken = || TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+            wait_until(SOON, "a port that can be taken", can_be_taken);
         }
     }
 }
