@@ -21,8 +21,8 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         let count = ask::samples(task.request)?;
         let catalogue = performance.counters().await.map_err(Failure::CounterInfo)?;
         let texts = ask::counters(task.request)?;
-        let column = |text| Column { text, counter: catalogue.find(text).map(|counter| counter.key) };
-        let columns: Vec<Column<'_>> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
+        let column = |text| CounterColumn { text, counter: catalogue.find(text).map(|counter| counter.key) };
+        let columns: Vec<CounterColumn<'_>> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
         if columns.iter().all(|column| column.counter.is_none()) {
             return Err(Failure::UnknownCounter);
         }
@@ -38,19 +38,20 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         let metrics = columns.iter().filter_map(|column| Some(Metric::new(column.counter?, instance))).collect();
         let query = SampleQuery { objects: rows.iter().map(|row| row.object.clone()).collect(), metrics, window };
         let found = performance.samples(query).await.map_err(failed)?;
-        // What fails fails by itself; it is told only when there is nothing else to tell.
+        // An object that fails costs no other one its samples; the error is answered only when every object failed.
         if found.iter().flatten().all(Result::is_err)
             && let Some(Err(error)) = found.iter().flatten().next()
         {
             return Err(failed(error.clone()));
         }
-        let lines = rows.iter().zip(&found).flat_map(|(row, found)| lines(row, &columns, found, window.samples > 1));
-        task.answer(lines.collect())
+        let moments = window.samples > 1;
+        let output = rows.iter().zip(&found).flat_map(|(row, found)| output_rows(row, &columns, found, moments));
+        task.answer(output.collect())
     })
 }
 
 /// A counter as it was asked for.
-struct Column<'t> {
+struct CounterColumn<'t> {
     text: &'t str,
     /// Its number, if it exists.
     counter: Option<i32>,
@@ -67,7 +68,7 @@ fn kind(task: &Task<'_>) -> Result<Kind, Failure> {
 }
 
 /// One row of the table.
-struct Line {
+struct OutputRow {
     at: DateTime,
     interval: i32,
     /// By column.
@@ -75,14 +76,14 @@ struct Line {
 }
 
 /// The rows of one object, by instance and, where moments are told apart, by moment.
-fn lines(object: &Row, columns: &[Column<'_>], found: &[SampleResult], moments: bool) -> Vec<Json> {
-    let mut table: BTreeMap<(&str, i64), Line> = BTreeMap::new();
+fn output_rows(object: &Row, columns: &[CounterColumn<'_>], found: &[SampleResult], moments: bool) -> Vec<Json> {
+    let mut table: BTreeMap<(&str, i64), OutputRow> = BTreeMap::new();
     let known = columns.iter().enumerate().filter(|(_, column)| column.counter.is_some());
     for ((column, _), found) in known.zip(found) {
         for Series { metric, samples } in found.iter().flatten() {
             for sample in samples {
                 let moment = if moments { sample.at.unix_micros() } else { 0 };
-                let new = || Line { at: sample.at, interval: sample.interval, values: BTreeMap::new() };
+                let new = || OutputRow { at: sample.at, interval: sample.interval, values: BTreeMap::new() };
                 let line = table.entry((&metric.instance, moment)).or_insert_with(new);
                 line.at = if sample.at.unix_micros() > line.at.unix_micros() { sample.at } else { line.at };
                 line.values.insert(column, sample.value);
@@ -92,8 +93,8 @@ fn lines(object: &Row, columns: &[Column<'_>], found: &[SampleResult], moments: 
     table.into_iter().map(|((instance, _), line)| line.to_json(object, instance, columns)).collect()
 }
 
-impl Line {
-    fn to_json(&self, object: &Row, instance: &str, columns: &[Column<'_>]) -> Json {
+impl OutputRow {
+    fn to_json(&self, object: &Row, instance: &str, columns: &[CounterColumn<'_>]) -> Json {
         let name = object.text(NAME).map_or(Json::Null, Json::from);
         let at = Json::from(self.at.to_string());
         let fixed = [name, Json::from(&*object.object.id), Json::from(instance), Json::from(self.interval), at];
