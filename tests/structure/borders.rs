@@ -29,7 +29,7 @@ const VALUES: [&str; 11] =
 
 /// Crates from elsewhere that an action may name: none that sends or stores. Of tokio it takes what waits for two answers at once, of
 /// secrecy the type of a guest's password.
-const TOOLS: [&str; 6] = ["ring", "secrecy", "serde_json", "std", "tokio", "wildmatch"];
+const TOOLS: [&str; 7] = ["futures_util", "ring", "secrecy", "serde_json", "std", "tokio", "wildmatch"];
 
 #[test]
 fn crates_use_only_what_the_table_of_the_architecture_allows() {
