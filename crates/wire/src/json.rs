@@ -45,7 +45,7 @@ pub fn line(value: &serde_json::Value) -> Vec<u8> {
     to_vec(value, Style::Line).unwrap_or_default()
 }
 
-/// A value as a helper prints it where one value is asked for: a text without quotes, nothing for `null`, all else as [`line`].
+/// A value as a helper prints it where one value is asked for: a text without quotes, nothing for `null`, all else as [`line()`].
 #[must_use]
 pub fn bare(value: &serde_json::Value) -> Vec<u8> {
     match value {

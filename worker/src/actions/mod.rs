@@ -1,4 +1,4 @@
-//! What methods do: from a request and an [`Inventory`] to the `result` of a reply.
+//! What methods do: from a request and an [`vpoller_inventory::Inventory`] to the `result` of a reply.
 //!
 //! One file per family. An action neither knows where a value comes from nor how the reply is printed.
 
