@@ -1,4 +1,5 @@
-//! One thread with one socket to the proxy: what users know as a worker process.
+//! One thread with one socket to the proxy. The log and the status call it a process, as the original did; to the proxy a
+//! process is the whole worker.
 //!
 //! The thread never waits for vSphere and renders nothing large: it takes messages, hands requests to the dispatcher, sends the
 //! replies that tasks hand back, and says that it is alive. So a slow vSphere host delays neither heartbeats nor requests for other hosts.

@@ -67,7 +67,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A connection that stood for this long is made again without a pause.
 const STEADY: Duration = Duration::from_secs(10);
-/// Longer than any logout should take; the process ends anyway.
+/// Shorter than the client's own limit for a logout, because the process has to end.
 const CLOSING: Duration = Duration::from_secs(3);
 
 impl Host {
@@ -210,7 +210,7 @@ impl Host {
         }
     }
 
-    /// Gives up the login for good.
+    /// Ends the task that keeps the login, and logs out. A request that is still under way may log in once more.
     pub async fn close(&self) {
         if let Some(keeper) = lock(&self.keeper).take() {
             keeper.abort();

@@ -44,7 +44,7 @@ use requests::Verdict;
 /// A request that no worker can serve is held this long after the start or the last worker's end, or for half its patience if
 /// that is less.
 const HOLD: Duration = Duration::from_secs(2);
-/// A request that outlived this many workers is not given to another one.
+/// How often a request is sent again. When the next worker is lost over it, the client gets an error.
 const MAX_REDISPATCHES: u32 = 2;
 /// Unknown workers that are asked who they are, between two heartbeats.
 const MAX_ASKED: usize = 1024;

@@ -21,26 +21,26 @@ const GROUPS: usize = 6;
 const LEARNED_BYTES: usize = 128 << 20;
 
 impl Follower {
-    /// WatchFilters everything that is to be, from the start.
+    /// Watches everything that is to be watched, from the start.
     pub(super) async fn watch_all(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         self.watch_base(stream).await?;
         self.watch(stream, self.viewed()).await?;
         self.watch_individual(stream).await
     }
 
-    /// WatchFilters what is to be watched and is not yet: a change may have been given up before it was made.
+    /// Watches what is to be watched and is not yet: a change may have been given up before it was made.
     pub(super) async fn complete(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         self.watch(stream, self.unwatched(stream)).await?;
         self.watch_individual(stream).await
     }
 
-    /// WatchFilters the base set of everything in the view.
+    /// Watches the base set of everything in the view.
     async fn watch_base(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         let kinds = VIEW_TYPES.map(|family| (Arc::from(family), shared(&base::paths(family))));
         self.add(stream, WatchFilter { paths: kinds.to_vec(), role: FilterRole::View }, &BTreeSet::new()).await.map(drop)
     }
 
-    /// WatchFilters the objects that are watched one by one: the root folder, which is in no view, and those that were asked for.
+    /// Watches the objects that are watched one by one: the root folder, which is in no view, and those that were asked for.
     async fn watch_individual(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         let root = stream.collector.session().content.root_folder.clone();
         let keys: Vec<PathKey> =
@@ -70,7 +70,7 @@ impl Follower {
         Ok(())
     }
 
-    /// WatchFilters learned paths of what is in the view by one more filter.
+    /// Watches learned paths of what is in the view by one more filter.
     async fn watch(&self, stream: &mut UpdateStream, keys: Vec<PathKey>) -> Result<(), Error> {
         let made = self.add(stream, WatchFilter { paths: by_kind(&keys), role: FilterRole::Values }, &BTreeSet::new()).await?;
         stream.groups.extend(made);
@@ -125,7 +125,7 @@ impl Follower {
         if watch.len() == before { Err(error) } else { Ok(()) }
     }
 
-    /// WatchFilters what was asked for again.
+    /// Watches what was asked for again.
     pub(super) async fn widen(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         self.admit(stream);
         if stream.groups.len() >= GROUPS {
@@ -196,7 +196,7 @@ impl Follower {
     }
 }
 
-/// LearnedRoom for learned values.
+/// How many more learned values fit.
 struct LearnedRoom {
     values: Option<usize>,
     bytes: usize,

@@ -9,13 +9,13 @@ pub struct CacheSettings {
     pub enabled: bool,
     /// Learned values held at most; 0 = the built-in bound.
     pub maxsize: usize,
-    /// A learned path that nobody asks for is dropped after this time.
+    /// A learned path that no request asked for during this time is dropped at the next housekeeping.
     pub ttl: Duration,
-    /// How often that is looked after.
+    /// How often idle paths are dropped; zero is never.
     pub housekeeping: Duration,
     /// How old an answer may be while vSphere cannot be reached.
     pub max_stale: Duration,
-    /// How long changes are let accumulate before the next ones are fetched.
+    /// The shortest time between two fetches of changes.
     pub update_interval: Duration,
 }
 

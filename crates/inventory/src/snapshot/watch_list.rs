@@ -22,10 +22,10 @@ pub(crate) struct PathKey {
     pub path: Arc<str>,
 }
 
-/// Every path that was asked for and is not always watched.
+/// The paths that were asked for, once or more, and how far each has come. Those of the base set are not among them.
 #[derive(Debug)]
 pub(crate) struct WatchList {
-    /// How long a path that nobody asks for is remembered.
+    /// How long a path that no request asks for is remembered.
     ttl: Duration,
     state: Mutex<WatchListState>,
     wanted: Notify,
