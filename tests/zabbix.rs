@@ -24,7 +24,7 @@ fn power_state(host: &str) -> String {
 }
 
 /// A vSphere host and vPoller, for the module in a Zabbix program to ask.
-pub struct Monitored {
+pub(crate) struct Monitored {
     pub stack: Stack,
     pub host: String,
     _simulator: Simulator,
@@ -32,7 +32,7 @@ pub struct Monitored {
 
 impl Monitored {
     /// `vms` are virtual machines beside those of the documents.
-    pub fn start(vms: usize, workers: usize) -> Self {
+    pub(crate) fn start(vms: usize, workers: usize) -> Self {
         let simulator = Simulator::start(&SimOptions { vms, ..SimOptions::default() });
         let host = Host::at(simulator.address());
         Self { stack: Stack::start(std::slice::from_ref(&host), workers), host: host.name, _simulator: simulator }

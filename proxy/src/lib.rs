@@ -4,7 +4,6 @@
 //! thread that owns the two sockets and feeds it; `thread_command` is how other threads reach it. [`manager`] starts that thread,
 //! answers management and ends everything. Bodies pass as they came; no method name is known here.
 #![forbid(unsafe_code)]
-#![allow(missing_docs, reason = "only vPoller's own programs use it: a comment that repeats a name helps no reader")]
 
 pub mod broker;
 mod broker_thread;

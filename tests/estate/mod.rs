@@ -11,7 +11,7 @@ use vpoller_testkit::{Host, SimOptions, Simulator, Stack, wait_for, workspace};
 /// Between two looks, of which each asks for values again.
 const PACE: Duration = Duration::from_millis(1500);
 
-pub struct Estate {
+pub(crate) struct Estate {
     pub server: Server,
     pub simulator: Simulator,
     pub stack: Stack,
@@ -21,7 +21,7 @@ pub struct Estate {
 
 /// An item as the API shows it.
 #[derive(Debug)]
-pub struct Item {
+pub(crate) struct Item {
     id: String,
     /// Technical name of its host.
     pub host: String,
@@ -38,7 +38,7 @@ pub struct Item {
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum ValueType {
+pub(crate) enum ValueType {
     Float,
     Unsigned,
     Text,
@@ -46,7 +46,7 @@ pub enum ValueType {
 
 impl Estate {
     /// Starts everything with so many more machines beside those of the documents, and imports nothing.
-    pub fn start(series: Series, vms: usize) -> Self {
+    pub(crate) fn start(series: Series, vms: usize) -> Self {
         let simulator = Simulator::start(&SimOptions { vms, churn: 5, ..SimOptions::default() });
         let host = Host::at(simulator.address());
         let stack = Stack::start(std::slice::from_ref(&host), 1);
@@ -56,19 +56,19 @@ impl Estate {
     }
 
     /// As [`Estate::start`], with the templates imported.
-    pub fn with_templates(series: Series, vms: usize) -> Self {
+    pub(crate) fn with_templates(series: Series, vms: usize) -> Self {
         let estate = Self::start(series, vms);
         estate.import("vpoller-all.yaml");
         estate
     }
 
     #[track_caller]
-    pub fn import(&self, file: &str) {
+    pub(crate) fn import(&self, file: &str) {
         self.server.api.import(&template_file(file)).unwrap_or_else(|error| panic!("{:?} {file}: {error}", self.server.series()));
     }
 
     /// Properties that a vCenter sets and the simulator does not, so that every item has something to show.
-    pub fn complete(&self) {
+    pub(crate) fn complete(&self) {
         let set = |kind: &str, name: &str, path: &str, value: Value| self.simulator.set(kind, name, path, &value);
         set(
             "ClusterComputeResource",
@@ -102,22 +102,22 @@ impl Estate {
 
     /// Makes a host with an interface and these templates; returns its id.
     #[track_caller]
-    pub fn add_host(&self, name: &str, templates: &[&str], macros: &[(&str, &str)]) -> String {
+    pub(crate) fn add_host(&self, name: &str, templates: &[&str], macros: &[(&str, &str)]) -> String {
         self.server.api.add_host(name, "vSphere", templates, macros)
     }
 
     /// The host of the documents: the vCenter with its one macro.
-    pub fn add_vcenter(&self) -> String {
+    pub(crate) fn add_vcenter(&self) -> String {
         self.add_host("vCenter", &["VMware vSphere by vPoller"], &[("{$VSPHERE.HOST}", &self.vsphere)])
     }
 
     /// The technical name of a host made by discovery.
-    pub fn discovered(&self, moid: &str) -> String {
+    pub(crate) fn discovered(&self, moid: &str) -> String {
         format!("{} {moid}", self.vsphere)
     }
 
     /// All hosts that simple checks or discovery brought along: technical and visible names.
-    pub fn hosts(&self) -> Vec<(String, String)> {
+    pub(crate) fn hosts(&self) -> Vec<(String, String)> {
         let own = json!({"output": ["host", "name"], "tags": [{"tag": "vsphere", "value": self.vsphere, "operator": 1}]});
         let text = |host: &Value, field: &str| host[field].as_str().unwrap_or_default().to_owned();
         self.server.api.get("host", &own).iter().map(|host| (text(host, "host"), text(host, "name"))).collect()
@@ -125,19 +125,19 @@ impl Estate {
 
     /// The technical name of the host that discovery made for the object of this name.
     #[track_caller]
-    pub fn host_of(&self, name: &str) -> String {
+    pub(crate) fn host_of(&self, name: &str) -> String {
         let hosts = self.hosts();
         let found = hosts.iter().find(|(_, visible)| visible.starts_with(&format!("{name} ("))).map(|(host, _)| host.clone());
         found.unwrap_or_else(|| panic!("no host for {name} among {hosts:?}"))
     }
 
     /// The id that the API knows a host by, of its technical name.
-    pub fn host_id(&self, host: &str) -> Value {
+    pub(crate) fn host_id(&self, host: &str) -> Value {
         self.server.api.get("host", &json!({"filter": {"host": [host]}, "output": ["hostid"]}))[0]["hostid"].clone()
     }
 
     /// The enabled items of hosts with this technical name, or of all hosts.
-    pub fn items(&self, host: Option<&str>) -> Vec<Item> {
+    pub(crate) fn items(&self, host: Option<&str>) -> Vec<Item> {
         let mut question = json!({
             "output": ["itemid", "key_", "state", "error", "lastvalue", "lastclock", "value_type", "history", "type"],
             "monitored": true, "selectHosts": ["host"],
@@ -161,7 +161,7 @@ impl Estate {
 
     /// Executes the checks of hosts again and again until the condition yields something.
     #[track_caller]
-    pub fn check_until<T>(&self, hosts: &BTreeSet<&str>, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    pub(crate) fn check_until<T>(&self, hosts: &BTreeSet<&str>, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
         let mut next = Instant::now();
         wait_for(ZABBIX, what, || {
             if Instant::now() < next {
@@ -175,7 +175,7 @@ impl Estate {
 
     /// Executes the checks of the hosts that the condition names, until it names none; returns all items.
     #[track_caller]
-    pub fn settle(&self, what: &str, mut unsettled: impl FnMut(&[Item]) -> BTreeSet<String>) -> Vec<Item> {
+    pub(crate) fn settle(&self, what: &str, mut unsettled: impl FnMut(&[Item]) -> BTreeSet<String>) -> Vec<Item> {
         let mut next = Instant::now();
         wait_for(ZABBIX, what, || {
             if Instant::now() < next {
@@ -194,7 +194,7 @@ impl Estate {
     }
 
     /// What discovery rules of hosts complain about: key and message.
-    pub fn complaints(&self) -> Vec<(String, String)> {
+    pub(crate) fn complaints(&self) -> Vec<(String, String)> {
         let question = json!({"output": ["key_", "error"], "monitored": true});
         let text = |rule: &Value, field: &str| rule[field].as_str().unwrap_or_default().to_owned();
         let rules = self.server.api.get("discoveryrule", &question);
@@ -202,7 +202,7 @@ impl Estate {
     }
 
     /// Names of the problems of a host that are not resolved.
-    pub fn problems(&self, host: &str) -> Vec<String> {
+    pub(crate) fn problems(&self, host: &str) -> Vec<String> {
         let hosts = self.server.api.get("host", &json!({"filter": {"host": [host]}, "output": ["hostid"]}));
         let question = json!({"hostids": hosts.iter().map(|host| &host["hostid"]).collect::<Vec<_>>(), "output": ["name"]});
         let problems = self.server.api.get("problem", &question);
@@ -211,7 +211,7 @@ impl Estate {
 
     /// Waits until problems, given as host and name, are raised or, with `there` false, resolved.
     #[track_caller]
-    pub fn wait_for_problems(&self, problems: &[(&str, &str)], there: bool) {
+    pub(crate) fn wait_for_problems(&self, problems: &[(&str, &str)], there: bool) {
         let hosts: BTreeSet<&str> = problems.iter().map(|(host, _)| *host).collect();
         let mut open = Vec::new();
         let what = format!("problems {}: {problems:?}", if there { "raised" } else { "resolved" });
@@ -230,13 +230,13 @@ impl Estate {
     /// A server of 7.0 checks a new item as soon as it has read it, and preprocesses its values only when it has read the rest of
     /// its configuration (`findings/zabbix-unprocessed-first-values.sh`). On a machine under load the first value of such
     /// an item is the list itself, until the next check.
-    pub fn names(&self, host: &str, method: &str) -> Option<String> {
+    pub(crate) fn names(&self, host: &str, method: &str) -> Option<String> {
         let key = format!(r#"vpoller.json["{method}","{{$VSPHERE.HOST}}","{{$VSPHERE.NAME}}","name"]"#);
         self.value(host, &key).filter(|value| !value.starts_with(['[', '{']))
     }
 
     /// The last value of an item.
-    pub fn value(&self, host: &str, key: &str) -> Option<String> {
+    pub(crate) fn value(&self, host: &str, key: &str) -> Option<String> {
         self.items(Some(host)).into_iter().find(|item| item.key == key)?.value
     }
 }
@@ -261,7 +261,7 @@ fn item(item: &Value) -> Item {
 
 /// A file of the templates as it is committed.
 #[track_caller]
-pub fn template_file(name: &str) -> String {
+pub(crate) fn template_file(name: &str) -> String {
     let path = workspace::root().join("templates/zabbix").join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 const POLL_MS: i64 = 20;
 
 /// Ends with the test. Methods: see [`reply`].
-pub struct Peer {
+pub(super) struct Peer {
     /// Where it listens.
     pub endpoint: String,
     received: Arc<Mutex<Vec<Value>>>,
@@ -21,7 +21,7 @@ pub struct Peer {
 
 impl Peer {
     /// Starts to listen on a free port.
-    pub fn start() -> Self {
+    pub(super) fn start() -> Self {
         let context = zmq::Context::new();
         let socket = context.socket(zmq::ROUTER).unwrap();
         socket.set_linger(0).unwrap();
@@ -36,7 +36,7 @@ impl Peer {
     }
 
     /// The bodies of all requests so far.
-    pub fn received(&self) -> Vec<Value> {
+    pub(super) fn received(&self) -> Vec<Value> {
         self.received.lock().unwrap().clone()
     }
 }

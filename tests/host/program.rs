@@ -12,10 +12,10 @@ use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::workspace;
 
 /// Every generation, see `host.c`; all but X load the module.
-pub const PROFILES: [char; 7] = ['A', 'B', 'O', 'C', 'P', 'D', 'E'];
+pub(super) const PROFILES: [char; 7] = ['A', 'B', 'O', 'C', 'P', 'D', 'E'];
 
 /// One run of the host, put together step by step.
-pub struct Host {
+pub(super) struct Host {
     folder: TempDir,
     profile: char,
     program: &'static str,
@@ -26,7 +26,7 @@ pub struct Host {
 
 impl Host {
     /// A host of that generation, with the module of this build and no configuration file of the machine.
-    pub fn new(profile: char) -> Self {
+    pub(super) fn new(profile: char) -> Self {
         let host = Self {
             folder: TempDir::new().unwrap(),
             profile,
@@ -39,51 +39,51 @@ impl Host {
     }
 
     /// The lines of the module's configuration file.
-    pub fn config(self, text: &str) -> Self {
+    pub(super) fn config(self, text: &str) -> Self {
         let path = self.folder.path().join("module.conf");
         fs::write(&path, text).unwrap();
         self.variable("VPOLLER_MODULE_CONF", path.to_string_lossy())
     }
 
     /// The address of a proxy (or a list) as the only line of the configuration file.
-    pub fn proxy(self, endpoints: &str) -> Self {
+    pub(super) fn proxy(self, endpoints: &str) -> Self {
         self.config(&format!("vPollerProxy={endpoints}\n"))
     }
 
     /// The name of the host's program.
-    pub fn program(self, name: &'static str) -> Self {
+    pub(super) fn program(self, name: &'static str) -> Self {
         Self { program: name, ..self }
     }
 
     /// Another file to load.
-    pub fn library(self, path: &Path) -> Self {
+    pub(super) fn library(self, path: &Path) -> Self {
         Self { library: path.to_owned(), ..self }
     }
 
     /// `Timeout` of the host, in seconds.
-    pub fn timeout(self, seconds: u32) -> Self {
+    pub(super) fn timeout(self, seconds: u32) -> Self {
         self.variable("HOST_TIMEOUT", seconds.to_string())
     }
 
     /// `DebugLevel` of the host.
-    pub fn log_level(self, level: u32) -> Self {
+    pub(super) fn log_level(self, level: u32) -> Self {
         self.variable("HOST_LEVEL", level.to_string())
     }
 
     /// A variable of the host's environment.
-    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub(super) fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.environment.insert(name, value.into());
         self
     }
 
     /// A command that runs the host, with its options.
-    pub fn under(mut self, wrapper: &[&str]) -> Self {
+    pub(super) fn under(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(ToString::to_string).collect();
         self
     }
 
     /// Runs the commands and returns what the host printed, whatever became of it.
-    pub fn finish(&self, commands: &[&str]) -> Finished {
+    pub(super) fn finish(&self, commands: &[&str]) -> Finished {
         // A copy, so that the module sees the program under its name.
         let program = self.folder.path().join(self.program);
         fs::copy(compiled(self.profile), &program).unwrap();
@@ -95,12 +95,12 @@ impl Host {
     }
 
     /// As [`Host::finish`] for a run that must end well; the lines after `loaded`, log lines left out.
-    pub fn run(&self, commands: &[&str]) -> Vec<String> {
+    pub(super) fn run(&self, commands: &[&str]) -> Vec<String> {
         self.run_with_log(commands).into_iter().filter(|line| !line.starts_with("log ")).collect()
     }
 
     /// As [`Host::run`] with the log lines.
-    pub fn run_with_log(&self, commands: &[&str]) -> Vec<String> {
+    pub(super) fn run_with_log(&self, commands: &[&str]) -> Vec<String> {
         let finished = self.finish(commands);
         assert_eq!(finished.code, 0, "profile {}: {}\n{}", self.profile, finished.stdout, finished.stderr);
         let lines = finished.stdout.lines().map(str::to_owned);
@@ -108,7 +108,7 @@ impl Host {
     }
 
     /// The one line that one item gives.
-    pub fn item(&self, item: &str) -> String {
+    pub(super) fn item(&self, item: &str) -> String {
         let mut lines = self.run(&[&format!("item:{item}")]);
         assert_eq!(lines.len(), 1, "{lines:?}");
         lines.remove(0)

@@ -16,7 +16,7 @@ const INSIDE: &str = "VPOLLER_TEST_MACHINE";
 /// Runs the body of the test called `test` on a machine of its own: this program runs that one test again, inside
 /// `tools/netns-run`.
 #[track_caller]
-pub fn on_own_machine(test: &str, body: impl FnOnce()) {
+pub(crate) fn on_own_machine(test: &str, body: impl FnOnce()) {
     if env::var_os(INSIDE).is_some() {
         return body();
     }
@@ -28,7 +28,7 @@ pub fn on_own_machine(test: &str, body: impl FnOnce()) {
 }
 
 /// `vc01.example.org`, a proxy and a worker, everything where the documents have it.
-pub struct Machine {
+pub(crate) struct Machine {
     /// The worker.
     pub worker: Process,
     _proxy: Process,
@@ -40,7 +40,7 @@ pub struct Machine {
 impl Machine {
     /// Starts everything; only inside [`on_own_machine`].
     #[track_caller]
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let authority = Authority::new();
         let certificate = authority.server(&["vc01.example.org"]);
         let listen = "127.0.0.2:443".parse().expect("the address that tools/netns-run gives vc01.example.org");
@@ -67,7 +67,7 @@ impl Machine {
 
     /// Waits until the proxy counts so many workers.
     #[track_caller]
-    pub fn wait_for_workers(&self, count: usize) {
+    pub(crate) fn wait_for_workers(&self, count: usize) {
         wait_until(SOON, "the proxy's count of workers", || {
             let status = Client::new("tcp://localhost:9999").ask(&json!({"method": "status"}), SOON);
             status["result"]["workers"].as_array().is_some_and(|workers| workers.len() == count)
@@ -76,7 +76,7 @@ impl Machine {
 
     /// Stops the worker, as an operator does.
     #[track_caller]
-    pub fn stop_worker(&mut self) {
+    pub(crate) fn stop_worker(&mut self) {
         self.worker.signal(libc::SIGTERM);
         self.worker.wait_exit(SOON);
         self.wait_for_workers(0);
@@ -84,7 +84,7 @@ impl Machine {
 
     /// Sends bytes to the proxy and returns the reply with the bytes 0 and 1 as `\0` and `\1`, as docs/protocol.md shows them.
     #[track_caller]
-    pub fn exchange(&self, request: &str) -> String {
+    pub(crate) fn exchange(&self, request: &str) -> String {
         let reply = Client::new("tcp://localhost:10123").exchange(request.as_bytes(), SOON);
         let reply = reply.unwrap_or_else(|| panic!("no reply to {request}"));
         String::from_utf8_lossy(&reply).replace('\0', "\\0").replace('\u{1}', "\\1")
@@ -93,7 +93,7 @@ impl Machine {
     /// Runs a program text on this machine and returns what it printed. vPoller's programs are on its path, and the
     /// machine trusts the vCenter's authority.
     #[track_caller]
-    pub fn run(&self, interpreter: &str, text: &str) -> String {
+    pub(crate) fn run(&self, interpreter: &str, text: &str) -> String {
         let mut command = Command::new(interpreter);
         command.args([if interpreter == RUBY { "-e" } else { "-c" }, text]);
         let path = env::var("PATH").unwrap_or_default();
@@ -106,18 +106,18 @@ impl Machine {
 }
 
 /// Debian's interpreters, which find Debian's ZeroMQ packages.
-pub const RUBY: &str = "/usr/bin/ruby";
-pub const PYTHON: &str = "/usr/bin/python3";
+pub(crate) const RUBY: &str = "/usr/bin/ruby";
+pub(crate) const PYTHON: &str = "/usr/bin/python3";
 
 /// Lets Python find our package, and leave no compiled files in the source tree.
-pub fn with_package(mut command: Command) -> Command {
+pub(crate) fn with_package(mut command: Command) -> Command {
     command.env("PYTHONPATH", workspace::root().join("contrib/python")).env("PYTHONDONTWRITEBYTECODE", "1");
     command
 }
 
 /// The last line of an output as JSON.
 #[track_caller]
-pub fn last_json(output: &str) -> Value {
+pub(crate) fn last_json(output: &str) -> Value {
     let line = output.lines().last().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use vpoller_testkit::workspace;
 
 /// A fenced block.
-pub struct Block {
+pub(crate) struct Block {
     /// The words behind the fence, such as `json request`.
     pub kind: String,
     /// What stands between the fences, without the last line break.
@@ -14,7 +14,7 @@ pub struct Block {
 
 /// The fenced blocks of a page of the source tree, in order.
 #[track_caller]
-pub fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let text = fs::read_to_string(workspace::root().join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
     let mut parts = text.split("\n```");
     parts.next();
@@ -28,7 +28,7 @@ pub fn blocks(page: &str) -> Vec<Block> {
 
 /// The texts of the blocks of one kind.
 #[track_caller]
-pub fn programs(page: &str, language: &str) -> Vec<String> {
+pub(crate) fn programs(page: &str, language: &str) -> Vec<String> {
     blocks(page).into_iter().filter(|block| block.kind == language).map(|block| block.text).collect()
 }
 

@@ -12,7 +12,7 @@ use super::{files, make, output, programs, release};
 const UNITS: [&str; 3] = ["vpoller-proxy.service", "vpoller-worker.service", "vpoller-worker@one.service"];
 
 /// Installed as a package would.
-pub fn installed() -> tempfile::TempDir {
+pub(super) fn installed() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     make("install", &[("RELEASE", release()), ("DESTDIR", root.path()), ("PREFIX", Path::new("/usr"))]);
     root

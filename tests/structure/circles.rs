@@ -23,15 +23,15 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
 ];
 
 /// Which node points to which.
-pub type Graph = BTreeMap<String, BTreeSet<String>>;
+pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
 
 /// The top modules of a package's library by what they name of each other. What stands in the root itself is `lib`.
-pub fn top_modules(sources: &Sources, package: usize) -> Graph {
+pub(super) fn top_modules(sources: &Sources, package: usize) -> Graph {
     graph(sources, package, |number| sources.modules[number].path.first().cloned().unwrap_or_else(|| "lib".to_owned()))
 }
 
 /// The files of a package's library by what they name of each other.
-pub fn files(sources: &Sources, package: usize) -> Graph {
+pub(super) fn files(sources: &Sources, package: usize) -> Graph {
     graph(sources, package, |number| sources.modules[number].file.display().to_string())
 }
 
@@ -50,7 +50,7 @@ fn graph(sources: &Sources, package: usize, node: impl Fn(usize) -> String) -> G
 }
 
 /// Sets of nodes of which each reaches each other, the biggest first.
-pub fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
+pub(super) fn circles(graph: &Graph) -> Vec<BTreeSet<String>> {
     let reached: BTreeMap<&String, BTreeSet<&String>> = graph.keys().map(|node| (node, reach(graph, node))).collect();
     let mut circles: BTreeSet<BTreeSet<String>> = BTreeSet::new();
     for (node, others) in &reached {

@@ -13,7 +13,7 @@ const EVERYWHERE: &[(&str, &str)] = &[
 ];
 
 /// Names of types that more than one module of a package has, with those modules.
-pub fn repeated(sources: &Sources, package: usize) -> BTreeMap<String, Vec<String>> {
+pub(super) fn repeated(sources: &Sources, package: usize) -> BTreeMap<String, Vec<String>> {
     let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (number, module) in sources.modules_of(package) {
         for name in &module.types {

@@ -19,7 +19,7 @@ const MOST_STEPS: usize = 16;
 
 /// A package of the workspace, with its library and its programs.
 #[derive(Debug)]
-pub struct Package {
+pub(super) struct Package {
     pub name: String,
     /// Packages of the workspace that it uses outside of tests and build scripts.
     pub uses: BTreeSet<String>,
@@ -31,7 +31,7 @@ pub struct Package {
 
 /// Where something stands: a module by its number, and the item's name, if it is no module.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Target {
+pub(super) enum Target {
     Item(usize, Option<String>),
     External(String),
 }
@@ -45,7 +45,7 @@ struct Import {
 }
 
 #[derive(Debug)]
-pub struct Module {
+pub(super) struct Module {
     /// Number of its package.
     pub package: usize,
     /// Whether it belongs to the library, not to a program.
@@ -64,7 +64,7 @@ pub struct Module {
 
 /// A whole workspace.
 #[derive(Debug)]
-pub struct Sources {
+pub(super) struct Sources {
     pub packages: Vec<Package>,
     pub modules: Vec<Module>,
     /// Roots of libraries by the name that sources use.
@@ -73,7 +73,7 @@ pub struct Sources {
 
 impl Sources {
     /// Reads the workspace at `top`.
-    pub fn read(top: &Path) -> Self {
+    pub(super) fn read(top: &Path) -> Self {
         let metadata = metadata(top);
         let packages = metadata["packages"].as_array().unwrap();
         let members: BTreeSet<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
@@ -139,7 +139,7 @@ impl Sources {
     }
 
     /// What a module names outside of itself. Re-exports of a library's root are its face and no use of anything.
-    pub fn named_by(&self, number: usize) -> BTreeSet<Target> {
+    pub(super) fn named_by(&self, number: usize) -> BTreeSet<Target> {
         let module = &self.modules[number];
         let is_face = module.path.is_empty();
         let imports = module.imports.iter().filter(|import| !(is_face && import.is_public));
@@ -225,18 +225,18 @@ impl Sources {
     }
 
     /// `worker::snapshot::table`, for messages.
-    pub fn title(&self, number: usize) -> String {
+    pub(super) fn title(&self, number: usize) -> String {
         let module = &self.modules[number];
         let package = &self.packages[module.package].name;
         [std::slice::from_ref(package), &module.path].concat().join("::")
     }
 
-    pub fn package(&self, name: &str) -> Option<usize> {
+    pub(super) fn package(&self, name: &str) -> Option<usize> {
         self.packages.iter().position(|package| package.name == name)
     }
 
     /// The modules of a package, with their numbers.
-    pub fn modules_of(&self, package: usize) -> impl Iterator<Item = (usize, &Module)> {
+    pub(super) fn modules_of(&self, package: usize) -> impl Iterator<Item = (usize, &Module)> {
         self.modules.iter().enumerate().filter(move |(_, module)| module.package == package)
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::estate::Estate;
 
 /// What is asked for is the object, whatever it or its host is called; a new one gets its host, one that is gone is marked.
-pub fn discovery_follows_vsphere(estate: &Estate) {
+pub(super) fn discovery_follows_vsphere(estate: &Estate) {
     let (api, series) = (&estate.server.api, estate.server.series());
     let vcenter = BTreeSet::from(["vCenter"]);
     let made = estate.simulator.page("POST", "/vm/create", &json!({"name": "born-late"}).to_string());

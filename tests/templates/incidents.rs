@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 /// What the simulator is told, on which object, and the problem that follows.
-pub struct Incident {
+pub(super) struct Incident {
     pub kind: &'static str,
     pub name: &'static str,
     /// Property, value that raises the problem, value that resolves it.
@@ -11,7 +11,7 @@ pub struct Incident {
     pub problem: &'static str,
 }
 
-pub fn incidents() -> Vec<Incident> {
+pub(super) fn incidents() -> Vec<Incident> {
     let incident = |kind, name, path, bad, good, problem| Incident { kind, name, change: (path, bad, good), problem };
     let machine =
         |path, bad: Value, good: Value, problem| incident("VirtualMachine", "ns01.example.org", path, bad, good, problem);
@@ -146,7 +146,7 @@ pub fn incidents() -> Vec<Incident> {
 }
 
 /// A threshold that any value is beyond.
-pub struct Threshold {
+pub(super) struct Threshold {
     /// The macro, without its braces.
     pub name: &'static str,
     pub beyond: &'static str,
@@ -158,7 +158,7 @@ pub struct Threshold {
 }
 
 /// Triggers of what the simulator cannot make high or low: the threshold moves instead.
-pub const THRESHOLDS: [Threshold; 14] = [
+pub(super) const THRESHOLDS: [Threshold; 14] = [
     above("VSPHERE.VM.CPU.WARN", "vm01.example.org", "CPU usage is high"),
     above("VSPHERE.VM.MEMORY.WARN", "vm01.example.org", "Guest memory usage is high"),
     above("VSPHERE.VM.LATENCY.WARN", "vm01.example.org", "Disk latency is high"),

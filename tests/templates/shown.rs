@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::estate::{Estate, Item};
 
 /// For every type of object, one attribute.
-pub fn ask_for_attributes(estate: &Estate) {
+pub(super) fn ask_for_attributes(estate: &Estate) {
     let value = json!([{"_type": "CustomFieldStringValue", "key": 101, "value": "storage team"}]);
     for (kind, name) in [("Datastore", "datastore1"), ("ClusterComputeResource", "cluster01"), ("Datacenter", "datacenter01")] {
         estate.simulator.set(kind, name, "customValue", &value);
@@ -20,7 +20,7 @@ pub fn ask_for_attributes(estate: &Estate) {
     }
 }
 
-pub fn attributes_have_items(estate: &Estate) {
+pub(super) fn attributes_have_items(estate: &Estate) {
     for (name, owner) in [
         ("vm01.example.org", "Größe & Söhne"),
         ("esxi01.example.org", "operations"),
@@ -38,7 +38,7 @@ pub fn attributes_have_items(estate: &Estate) {
 }
 
 /// What is related to an object, in one text.
-pub fn lists_name_what_is_there(estate: &Estate) {
+pub(super) fn lists_name_what_is_there(estate: &Estate) {
     let shown = |name: &str, method: &str| {
         let host = estate.host_of(name);
         estate.check_until(&BTreeSet::from([host.as_str()]), &format!("{method} of {name}"), || estate.names(&host, method))
@@ -62,7 +62,7 @@ pub fn lists_name_what_is_there(estate: &Estate) {
 }
 
 /// Values of the machine with snapshots that another one says as well.
-pub fn values_of_a_machine_agree(estate: &Estate) {
+pub(super) fn values_of_a_machine_agree(estate: &Estate) {
     let (series, host) = (estate.server.series(), estate.discovered("vm-101"));
     // 2015-02-13 09:16:50, the third of four.
     assert_eq!(estate.value(&host, "vpoller.vm[snapshot.newest]").as_deref(), Some("1423819010"), "{series:?}");
@@ -77,7 +77,7 @@ pub fn values_of_a_machine_agree(estate: &Estate) {
     assert!(used > 0 && used + free == size, "{series:?}: {parts:?}");
 }
 
-pub fn enable_sessions(estate: &Estate, vcenter: &str) {
+pub(super) fn enable_sessions(estate: &Estate, vcenter: &str) {
     let api = &estate.server.api;
     let disabled = api.get("item", &json!({"hostids": vcenter, "filter": {"status": 1}, "output": ["itemid"]}));
     assert_eq!(disabled.len(), 3);
@@ -86,7 +86,7 @@ pub fn enable_sessions(estate: &Estate, vcenter: &str) {
     }
 }
 
-pub fn sessions_are_listed_without_their_keys(estate: &Estate) {
+pub(super) fn sessions_are_listed_without_their_keys(estate: &Estate) {
     let listed = estate.value("vCenter", "vpoller.vsphere[sessions.list]").unwrap_or_default();
     let sessions = estate.simulator.sessions();
     assert!(!sessions.is_empty());

@@ -1,10 +1,6 @@
 //! What a check costs that memory answers, from the bytes of the request to the bytes of the reply; sockets and log lines aside.
 
-#![allow(
-    missing_docs,
-    clippy::expect_used,
-    reason = "criterion's macros make undocumented items; a panic is a bench's error report"
-)]
+#![allow(clippy::expect_used, reason = "a panic is a bench's error report")]
 
 use std::hint::black_box;
 use std::sync::Arc;

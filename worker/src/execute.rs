@@ -24,7 +24,7 @@ use crate::method::{Action, Answer, Method, Object, Task};
 use crate::policy::Policy;
 
 /// Executes the requests for one vSphere host.
-pub struct Executor {
+pub(crate) struct Executor {
     host: Arc<Host>,
     /// Requests in work or waiting at most; further ones are refused at once.
     limit: AtomicUsize,

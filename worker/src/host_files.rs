@@ -78,7 +78,7 @@ const FOLDER_SECTION: &str = "Default";
 ///
 /// # Errors
 /// When the database or the folder cannot be read, or every file in it is broken and there is no database.
-pub fn load(config: &Config) -> Result<Found, HostsError> {
+pub(crate) fn load(config: &Config) -> Result<Found, HostsError> {
     // The first releases had no database; it is read along when there is one.
     let database = config.db_given || config.db.exists();
     let mut found = match &config.hosts_dir {

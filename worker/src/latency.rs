@@ -30,7 +30,7 @@ impl Default for Latencies {
 
 impl Latencies {
     /// Counts one request that was answered.
-    pub fn count(&self, method: &'static Method, time: Duration, success: bool) {
+    pub(crate) fn count(&self, method: &'static Method, time: Duration, success: bool) {
         let Some(histogram) = self.0.get(method.index) else { return };
         let microseconds = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let bucket = BOUNDS.partition_point(|bound| *bound < microseconds);
@@ -44,7 +44,7 @@ impl Latencies {
     }
 
     /// The members of the status document: latencies and failures of the methods that were asked for, by method.
-    pub fn status(&self) -> [(&'static str, Json); 2] {
+    pub(crate) fn status(&self) -> [(&'static str, Json); 2] {
         let (mut latencies, mut failures) = (Map::new(), Map::new());
         for (method, histogram) in METHODS.iter().zip(&self.0) {
             let counts = histogram.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed));

@@ -44,7 +44,7 @@ pub(crate) struct Reread {
 
 impl Reread {
     /// To be made before the hosts are read for the first time.
-    pub fn new(config: &Config, wake: &Wake, now: Instant) -> Self {
+    pub(crate) fn new(config: &Config, wake: &Wake, now: Instant) -> Self {
         let stamp = stamp(config);
         let due = is_fresh(&stamp).then_some(now + GRAIN);
         let (config, wake) = (config.clone(), wake.clone());
@@ -52,17 +52,17 @@ impl Reread {
     }
 
     /// Has the hosts read at the next opportunity.
-    pub fn demand(&mut self, now: Instant) {
+    pub(crate) fn demand(&mut self, now: Instant) {
         self.due = Some(now);
     }
 
     /// Whether a reading goes on, or is due now.
-    pub fn is_busy(&self, now: Instant) -> bool {
+    pub(crate) fn is_busy(&self, now: Instant) -> bool {
         self.reading.is_some() || self.due.is_some_and(|due| due <= now)
     }
 
     /// Looks, reads, and returns what a reading that is done has found.
-    pub fn tend(&mut self, now: Instant) -> Option<Result> {
+    pub(crate) fn tend(&mut self, now: Instant) -> Option<Result> {
         let done = self.reading.as_ref().and_then(|reading| match reading.try_recv() {
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => Some(Err(HostsError::Reader(io::ErrorKind::Other.into()))),

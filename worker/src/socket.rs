@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::proxy_liveness::{Change, Due, ProxyLiveness};
 
 /// Most requests in work on one socket.
-pub const CAPACITY: usize = 512;
+pub(crate) const CAPACITY: usize = 512;
 /// Messages taken before the thread looks at replies and heartbeats again.
 const TURN: usize = 64;
 /// How long requests in work may take when the worker stops.
@@ -74,7 +74,7 @@ pub(crate) struct ThreadState {
 }
 
 impl ThreadState {
-    pub fn new(wake: Wake, pulse: Pulse) -> Self {
+    pub(crate) fn new(wake: Wake, pulse: Pulse) -> Self {
         Self {
             wake,
             pulse,
@@ -93,29 +93,29 @@ impl ThreadState {
     }
 
     /// Asks the thread to finish.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.wake.wake();
     }
 
     /// Has the hosts announced again.
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         self.changed.store(true, Ordering::Relaxed);
         self.wake.wake();
     }
 
     /// Records that the thread begins, or has ended.
-    pub fn set_running(&self, running: bool) {
+    pub(crate) fn set_running(&self, running: bool) {
         self.running.store(running, Ordering::Relaxed);
     }
 
     /// Whether there is a thread.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.running.load(Ordering::Relaxed)
     }
 
     /// The thread's members of the status document.
-    pub fn status(&self) -> Map<String, Json> {
+    pub(crate) fn status(&self) -> Map<String, Json> {
         let count = |counter: &AtomicU64| json!(counter.load(Ordering::Relaxed));
         let members = [
             ("link", json!(*self.link.lock().unwrap_or_else(PoisonError::into_inner))),
@@ -136,7 +136,7 @@ impl SocketThread {
     ///
     /// # Errors
     /// When the socket cannot be made or breaks.
-    pub fn run(self) -> Result<(), SocketError> {
+    pub(crate) fn run(self) -> Result<(), SocketError> {
         tracing::info!("Worker process is starting");
         self.modules.iter().for_each(|module| tracing::info!("Loading {module}"));
         tracing::info!("Creating Worker sockets");

@@ -29,7 +29,7 @@ pub(crate) struct WorkerStatus {
 }
 
 impl WorkerStatus {
-    pub fn new(
+    pub(crate) fn new(
         config: &Config,
         mgmt: &str,
         executors: Arc<Executors>,

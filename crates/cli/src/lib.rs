@@ -5,7 +5,6 @@
 //!
 //! The frame of a tool is for `zabbix-vsphere-import`, too: [`main`], [`ask`], [`log`] and [`output`].
 #![forbid(unsafe_code)]
-#![allow(missing_docs, reason = "only the workspace itself uses this crate")]
 
 mod args;
 pub mod ask;

@@ -5,7 +5,6 @@
 //! ([`mgmt`]), socket set-up ([`socket`]), the status document ([`status`]) and what is shown of it over HTTP ([`http`],
 //! [`routes`], [`metrics`]). No method and no vSphere type is known here.
 #![forbid(unsafe_code)]
-#![allow(missing_docs, reason = "only vPoller's own programs use it: a comment that repeats a name helps no reader")]
 
 pub mod cli;
 pub mod config;

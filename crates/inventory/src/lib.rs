@@ -7,6 +7,7 @@
 //! Nothing here knows requests, methods or sockets: programs that answer requests and programs that read everything now and then
 //! are two kinds of readers of the same.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod border;
 mod host;

@@ -1,7 +1,5 @@
 //! How fast answers become values: five thousand virtual machines with ten properties each, as one answer.
 
-#![allow(missing_docs, reason = "criterion's macros make undocumented items")]
-
 use std::fmt::Write as _;
 use std::hint::black_box;
 

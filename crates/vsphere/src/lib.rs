@@ -5,6 +5,7 @@
 //! host: it logs in when needed (one login at a time, with pauses after failures), repeats a call once after a lost session,
 //! bounds concurrency and answers, and gives every call a deadline. Nothing of vPoller is known here.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 mod arg;
 mod backoff;

@@ -4,6 +4,7 @@
 //! worker ([`control`]), the configuration file syntax ([`ini`]), endpoint syntax ([`endpoint`]), the bounds that all programs
 //! keep to ([`limits`]) and the blocking REQ client ([`client`]) that the Zabbix module and the command line tools share. No vSphere type is known here.
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod client;
 pub mod control;

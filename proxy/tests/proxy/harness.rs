@@ -18,7 +18,7 @@ use vpoller_wire::control::{Announcement, Control, is_control};
 const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
 /// A running proxy. Dropping it stops it.
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub frontend: String,
     pub backend: String,
     pub mgmt: String,
@@ -26,19 +26,19 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(Rules::default())
     }
 
-    pub fn with(rules: Rules) -> Self {
+    pub(crate) fn with(rules: Rules) -> Self {
         Self::at(ANY_PORT, ANY_PORT, rules)
     }
 
-    pub fn at(frontend: &str, backend: &str, rules: Rules) -> Self {
+    pub(crate) fn at(frontend: &str, backend: &str, rules: Rules) -> Self {
         Self::of(&Config { rules, ..Config::at(frontend, backend, ANY_PORT).unwrap() })
     }
 
-    pub fn with_pages() -> Self {
+    pub(crate) fn with_pages() -> Self {
         let http = Listen { endpoint: Some(ANY_PORT.parse().unwrap()), given: true };
         Self::of(&Config { http, ..Config::at(ANY_PORT, ANY_PORT, ANY_PORT).unwrap() })
     }
@@ -55,28 +55,28 @@ impl Proxy {
         Self { frontend, backend, mgmt, thread }
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(&self.frontend)
     }
 
     /// The `result` of its status.
-    pub fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let reply = mgmt::ask(&self.mgmt.parse().unwrap(), Command::Status).unwrap();
         serde_json::from_slice::<Value>(&reply).unwrap()["result"].take()
     }
 
     /// A counter of its status, for example `/dropped/late_replies`; one that is not there is 0.
-    pub fn counter(&self, path: &str) -> u64 {
+    pub(crate) fn counter(&self, path: &str) -> u64 {
         self.status()["counters"].pointer(path).and_then(Value::as_u64).unwrap_or_default()
     }
 
     /// Asks it to stop and waits for its end.
-    pub fn stop(mut self) -> Result<(), ProxyError> {
+    pub(crate) fn stop(mut self) -> Result<(), ProxyError> {
         self.ask_to_stop();
         self.thread.take().unwrap().join().unwrap()
     }
 
-    pub fn ask_to_stop(&self) {
+    pub(crate) fn ask_to_stop(&self) {
         mgmt::ask(&self.mgmt.parse().unwrap(), Command::Shutdown).unwrap();
     }
 }
@@ -92,12 +92,12 @@ impl Drop for Proxy {
 }
 
 /// A request as a client writes it.
-pub fn request(host: &str) -> Vec<u8> {
+pub(crate) fn request(host: &str) -> Vec<u8> {
     format!(r#"{{"method": "get", "hostname": "{host}"}}"#).into_bytes()
 }
 
 /// A worker's socket in the hands of a test. It says only what it is told to, so it is silent unless somebody waits on it.
-pub struct Worker {
+pub(crate) struct Worker {
     socket: zmq::Socket,
     _context: zmq::Context,
     process: String,
@@ -109,7 +109,7 @@ pub struct Worker {
 
 impl Worker {
     /// Connects and announces itself; `once` must not be repeated.
-    pub fn join(backend: &str, process: &str, hosts: &[&str]) -> Self {
+    pub(crate) fn join(backend: &str, process: &str, hosts: &[&str]) -> Self {
         let context = zmq::Context::new();
         let socket = context.socket(zmq::DEALER).unwrap();
         socket.set_linger(0).unwrap();
@@ -121,7 +121,7 @@ impl Worker {
         worker
     }
 
-    pub fn announce(&self) {
+    pub(crate) fn announce(&self) {
         self.say(&Control::Announce(Announcement {
             process: self.process.clone(),
             version: "test".into(),
@@ -131,11 +131,11 @@ impl Worker {
         }));
     }
 
-    pub fn say(&self, message: &Control) {
+    pub(crate) fn say(&self, message: &Control) {
         self.socket.send_multipart(message.encode(), 0).unwrap();
     }
 
-    pub fn send(&self, frames: &[&[u8]]) {
+    pub(crate) fn send(&self, frames: &[&[u8]]) {
         self.socket.send_multipart(frames, 0).unwrap();
     }
 
@@ -157,7 +157,7 @@ impl Worker {
     }
 
     /// The next request within the time, as it came.
-    pub fn poll_request(&mut self, limit: Duration) -> Option<Vec<Vec<u8>>> {
+    pub(crate) fn poll_request(&mut self, limit: Duration) -> Option<Vec<Vec<u8>>> {
         let deadline = Instant::now() + limit;
         while let Some(frames) = self.receive(deadline.saturating_duration_since(Instant::now())) {
             if !is_control(&frames) {
@@ -173,18 +173,18 @@ impl Worker {
     }
 
     #[track_caller]
-    pub fn request(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn request(&mut self) -> Vec<Vec<u8>> {
         self.poll_request(SOON).expect("a request")
     }
 
     /// Answers a request as it came.
-    pub fn reply(&self, mut request: Vec<Vec<u8>>, body: &[u8]) {
+    pub(crate) fn reply(&self, mut request: Vec<Vec<u8>>, body: &[u8]) {
         *request.last_mut().unwrap() = body.to_vec();
         self.socket.send_multipart(request, 0).unwrap();
     }
 
     /// Answers one request after the other with its own body and the process's name, until the result is dropped.
-    pub fn serve(mut self) -> Serving {
+    pub(crate) fn serve(mut self) -> Serving {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
@@ -200,7 +200,7 @@ impl Worker {
 }
 
 /// A worker that answers on a thread.
-pub struct Serving {
+pub(crate) struct Serving {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -214,7 +214,7 @@ impl Drop for Serving {
 }
 
 /// Asks on a thread, so that the test can play the worker meanwhile. Gives the answer and how long it took.
-pub fn ask(proxy: &Proxy, body: Vec<u8>) -> JoinHandle<(String, Duration)> {
+pub(crate) fn ask(proxy: &Proxy, body: Vec<u8>) -> JoinHandle<(String, Duration)> {
     let mut client = proxy.client();
     thread::spawn(move || {
         let start = Instant::now();

@@ -41,7 +41,7 @@ const HOSTNAME: &str = "hostname";
 
 impl<'a> Columns<'a> {
     /// Looks the attributes up.
-    pub async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
+    pub(super) async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
         let mut columns =
             Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
         for name in asked {
@@ -58,12 +58,12 @@ impl<'a> Columns<'a> {
     }
 
     /// What is set of it, in the order in which it was asked for.
-    pub fn fields(&self, row: &Row) -> Map<String, Json> {
+    pub(super) fn fields(&self, row: &Row) -> Map<String, Json> {
         self.fields_with(row, |_, value| value.to_json())
     }
 
     /// As [`Columns::fields`], with one's own way from a path and its value to JSON.
-    pub fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
+    pub(super) fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
         let value = |column: &Column<'_>| match &column.source {
             Source::Property => row.get(column.name).map(|value| print(column.name, value)),
             Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),

@@ -18,7 +18,7 @@ pub(super) struct Discovery<'r> {
 }
 
 impl<'r> Discovery<'r> {
-    pub fn new(prefix: String, rows: &'r [Json], flat: bool) -> Self {
+    pub(super) fn new(prefix: String, rows: &'r [Json], flat: bool) -> Self {
         Self { prefix, rows, flat, macros: RefCell::default() }
     }
 

@@ -25,7 +25,7 @@ use vpoller_worker::methods::METHODS;
 use crate::support::host::{Followed, answer, direct, dispatcher, quick, registered};
 use crate::support::inventory::MemoryInventory;
 
-pub struct Case {
+pub(crate) struct Case {
     path: PathBuf,
     pub content: Json,
 }
@@ -43,7 +43,7 @@ fn folder() -> PathBuf {
 }
 
 /// Every case by the folder it lies in, which is the name of a method.
-pub fn cases() -> Vec<(String, Case)> {
+pub(crate) fn cases() -> Vec<(String, Case)> {
     let mut found = Vec::new();
     for method in fs::read_dir(folder()).unwrap() {
         let method = method.unwrap().path();

@@ -18,7 +18,7 @@ const VM: Option<&str> = Some("vm01.example.org");
 const POWER: &str = "runtime.powerState";
 
 /// What stands in the place of a simulator, under the name of the documents.
-pub fn at(address: std::net::SocketAddr) -> Registered {
+pub(crate) fn at(address: std::net::SocketAddr) -> Registered {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     (config.address, config.tls) = (Some(address), Tls::Off);
     Registered::new(HOST, config)
@@ -169,12 +169,12 @@ async fn without_the_cache_every_answer_is_read() {
 }
 
 /// A virtual machine that enters, as `objectSet`.
-pub fn enter(id: &str, name: &str, power: &str) -> String {
+pub(crate) fn enter(id: &str, name: &str, power: &str) -> String {
     changed("enter", id, &[("name", Some(name)), (POWER, Some(power))])
 }
 
 /// Changes of a virtual machine, as `objectSet`; without a value a path is unset.
-pub fn changed(kind: &str, id: &str, values: &[(&str, Option<&str>)]) -> String {
+pub(crate) fn changed(kind: &str, id: &str, values: &[(&str, Option<&str>)]) -> String {
     let change = |(path, value): &(&str, Option<&str>)| {
         let value = value.map_or_else(String::new, |value| format!(r#"<val xsi:type="xsd:string">{value}</val>"#));
         format!("<changeSet><name>{path}</name><op>assign</op>{value}</changeSet>")
@@ -193,7 +193,7 @@ fn telling(sets: Vec<(bool, String)>) -> Responder {
 }
 
 /// The same answer of another filter.
-pub fn of_filter(filter: &str, act: Act) -> Act {
+pub(crate) fn of_filter(filter: &str, act: Act) -> Act {
     match act {
         Act::Answer(status, headers, body) => Act::Answer(status, headers, body.replace("filter-0", filter)),
         other => other,

@@ -38,7 +38,7 @@ impl Refusal {
 pub(crate) struct Refusals(Vec<Arc<Refusal>>);
 
 impl Refusals {
-    pub fn keep(&mut self, refusal: Refusal) -> Arc<Refusal> {
+    pub(crate) fn keep(&mut self, refusal: Refusal) -> Arc<Refusal> {
         if let Some(kept) = self.0.iter().find(|kept| ***kept == refusal) {
             return Arc::clone(kept);
         }

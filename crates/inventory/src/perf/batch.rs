@@ -43,23 +43,23 @@ pub(super) enum SplitBy {
 const TRIES: u32 = 64;
 
 impl BatchEntry {
-    pub fn metrics(&self) -> impl Iterator<Item = &Arc<Metric>> {
+    pub(super) fn metrics(&self) -> impl Iterator<Item = &Arc<Metric>> {
         self.wanted.iter().chain(&self.prefetched)
     }
 }
 
 impl Batch {
-    pub fn new(key: GroupKey, entries: Vec<BatchEntry>) -> Self {
+    pub(super) fn new(key: GroupKey, entries: Vec<BatchEntry>) -> Self {
         Self { key, entries, isolating: false, isolated: false, tries: Arc::new(AtomicU32::new(TRIES)) }
     }
 
     /// Number of series.
-    pub fn series(&self) -> usize {
+    pub(super) fn series(&self) -> usize {
         self.entries.iter().map(|entry| entry.metrics().count()).sum()
     }
 
     /// The questions, one for each object.
-    pub fn queries(&self, now: DateTime) -> Vec<PerfQuery> {
+    pub(super) fn queries(&self, now: DateTime) -> Vec<PerfQuery> {
         let query = |entry: &BatchEntry| {
             let metrics = entry.metrics().map(|metric| (**metric).clone()).collect();
             self.key.window.query(&entry.object, metrics, now)
@@ -68,28 +68,28 @@ impl Batch {
     }
 
     /// Takes an object out.
-    pub fn take_out(&mut self, object: &MoRef) -> Option<BatchEntry> {
+    pub(super) fn take_out(&mut self, object: &MoRef) -> Option<BatchEntry> {
         let at = self.entries.iter().position(|entry| entry.object == *object)?;
         Some(self.entries.remove(at))
     }
 
     /// For one object that is kept apart.
-    pub fn isolated(key: GroupKey, entry: BatchEntry) -> Self {
+    pub(super) fn isolated(key: GroupKey, entry: BatchEntry) -> Self {
         Self { isolated: true, ..Self::new(key, vec![entry]) }
     }
 
     /// Uses up one of the tries; false when none is left.
-    pub fn try_again(&self) -> bool {
+    pub(super) fn try_again(&self) -> bool {
         self.tries.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tries| tries.checked_sub(1)).is_ok()
     }
 
     /// The call once more, for these of its parts.
-    pub fn again(&self, entries: Vec<BatchEntry>) -> Self {
+    pub(super) fn again(&self, entries: Vec<BatchEntry>) -> Self {
         Self { key: self.key.clone(), entries, isolating: true, isolated: self.isolated, tries: self.tries.clone() }
     }
 
     /// The call in two halves, divided by objects or by series, whatever still can be; nothing when neither can.
-    pub fn halves(&self, first: SplitBy) -> Option<[Vec<BatchEntry>; 2]> {
+    pub(super) fn halves(&self, first: SplitBy) -> Option<[Vec<BatchEntry>; 2]> {
         match first {
             SplitBy::Objects => self.by_objects().or_else(|| self.by_series()),
             SplitBy::Series => self.by_series().or_else(|| self.by_objects()),

@@ -44,12 +44,12 @@ impl Default for BatchLimits {
 
 impl BatchLimits {
     /// Another server, about which nothing is known.
-    pub fn start_anew(&mut self) {
+    pub(super) fn start_anew(&mut self) {
         *self = Self { halvings: self.halvings, ..Self::default() };
     }
 
     /// The server's own limit on the series of a historical call.
-    pub fn limit(&mut self, most: Option<usize>) {
+    pub(super) fn limit(&mut self, most: Option<usize>) {
         let most = most.map_or(MOST_UNLIMITED, |most| most.max(1));
         if most != self.historical_most {
             (self.historical, self.historical_most) = (most, most);
@@ -57,19 +57,19 @@ impl BatchLimits {
     }
 
     /// Series that a call may have.
-    pub fn series(&self, real_time: bool) -> usize {
+    pub(super) fn series(&self, real_time: bool) -> usize {
         if real_time { MOST_SERIES } else { self.historical }
     }
 
     /// The server was slow, or too slow.
-    pub fn halve(&mut self) {
+    pub(super) fn halve(&mut self) {
         self.objects = (self.objects / 2).max(1);
         self.calls = (self.calls / 2).max(1);
         self.changed();
     }
 
     /// The server refused a call of so many objects and series as too large.
-    pub fn refused(&mut self, real_time: bool, objects: usize, series: usize) {
+    pub(super) fn refused(&mut self, real_time: bool, objects: usize, series: usize) {
         // Several refusals of one size, as of calls made at the same time, say no more than the first.
         let (most, asked) = if real_time { (&mut self.objects, objects) } else { (&mut self.historical, series) };
         let half = (asked / 2).max(1);
@@ -80,7 +80,7 @@ impl BatchLimits {
     }
 
     /// A call was answered in this time.
-    pub fn answered(&mut self, took: Duration) {
+    pub(super) fn answered(&mut self, took: Duration) {
         if took > SLOW {
             return self.halve();
         }

@@ -70,7 +70,7 @@ const ROUNDS: u32 = 3;
 
 impl CachedSeries {
     /// A series that nobody has asked for yet.
-    pub fn new(metric: Arc<Metric>, made: Instant) -> Self {
+    pub(super) fn new(metric: Arc<Metric>, made: Instant) -> Self {
         Self {
             metric,
             stage: SeriesStage::Idle,
@@ -83,12 +83,12 @@ impl CachedSeries {
         }
     }
 
-    pub fn is_fresh(&self, now: Instant) -> bool {
+    pub(super) fn is_fresh(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| until > now)
     }
 
     /// Whether a guess may yet come true.
-    pub fn is_promising(&self, now: Instant) -> bool {
+    pub(super) fn is_promising(&self, now: Instant) -> bool {
         self.is_fresh(now) || now.saturating_duration_since(self.made) < GUESS
     }
 
@@ -97,16 +97,16 @@ impl CachedSeries {
     }
 
     /// Whether nobody ever asked for it.
-    pub fn is_guess(&self) -> bool {
+    pub(super) fn is_guess(&self) -> bool {
         self.asked.is_none()
     }
 
-    pub fn asked(&self) -> Option<Instant> {
+    pub(super) fn asked(&self) -> Option<Instant> {
         self.asked
     }
 
     /// Somebody asks.
-    pub fn ask(&mut self, now: Instant) -> AskOutcome {
+    pub(super) fn ask(&mut self, now: Instant) -> AskOutcome {
         if let Some(since) = self.asked.map(|asked| now.saturating_duration_since(asked)).filter(|since| *since >= SAME) {
             // Two who ask in turn make uneven gaps; the shorter one counts, and is soon forgotten when it does not come back.
             self.gap = Some(self.gap.map_or(since, |gap| since.min(2 * gap)));
@@ -125,7 +125,7 @@ impl CachedSeries {
     }
 
     /// When it will be asked for, if that is worth asking ahead: nothing holds that long, and an answer got now would.
-    pub fn due(&self, now: Instant, horizon: Instant) -> Option<Instant> {
+    pub(super) fn due(&self, now: Instant, horizon: Instant) -> Option<Instant> {
         if self.stage != SeriesStage::Idle || self.is_fresh(now) {
             return None;
         }
@@ -141,7 +141,7 @@ impl CachedSeries {
     }
 
     /// Takes in what a call found: the newest samples of the series, oldest first.
-    pub fn settle(&mut self, series: Vec<Series>, samples: usize, until: Instant, prefetched: bool) {
+    pub(super) fn settle(&mut self, series: Vec<Series>, samples: usize, until: Instant, prefetched: bool) {
         let mut series = series;
         for one in &mut series {
             let surplus = one.samples.len().saturating_sub(samples);
@@ -159,19 +159,19 @@ impl CachedSeries {
     }
 
     /// It cannot be had.
-    pub fn fail(&mut self, error: Arc<ReadError>, until: Instant) {
+    pub(super) fn fail(&mut self, error: Arc<ReadError>, until: Instant) {
         (self.samples, self.stage, self.until, self.prefetched) =
             (CachedSamples::Failed(error), SeriesStage::Idle, Some(until), false);
     }
 
     /// Its newest sample's moment.
-    pub fn newest(series: &[Series]) -> Option<DateTime> {
+    pub(super) fn newest(series: &[Series]) -> Option<DateTime> {
         let newest = series.iter().filter_map(|one| one.samples.last()).map(|sample| sample.at);
         newest.max_by_key(|at| at.unix_micros())
     }
 
     /// What is kept.
-    pub fn found(&self) -> SampleResult {
+    pub(super) fn found(&self) -> SampleResult {
         match &self.samples {
             CachedSamples::Nothing => Ok(Vec::new()),
             CachedSamples::One(sample) => Ok(vec![Series { metric: (*self.metric).clone(), samples: vec![*sample] }]),

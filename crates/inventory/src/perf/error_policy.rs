@@ -23,7 +23,7 @@ pub(super) enum Reaction {
 }
 
 impl Reaction {
-    pub fn to(error: &Error) -> Self {
+    pub(super) fn to(error: &Error) -> Self {
         let fault = error.fault();
         if let Some(fault) = fault {
             let object = fault.object().filter(|_| fault.is_a("ManagedObjectNotFound") || fault.is_a("NoPermission"));

@@ -62,7 +62,7 @@ pub(super) const REFUSED: Duration = Duration::from_secs(600);
 
 impl Group {
     /// A request asks for series of an object. The waiter is told when something has to be waited for.
-    pub fn ask(
+    pub(super) fn ask(
         &mut self,
         object: &MoRef,
         place: usize,
@@ -124,18 +124,18 @@ impl Group {
     }
 
     /// Whether any object waits for a call; `apart` says whether one that is kept apart could have it.
-    pub fn wants(&self, apart: bool) -> bool {
+    pub(super) fn wants(&self, apart: bool) -> bool {
         !self.first.is_empty() || !self.bulk.is_empty() || (apart && !self.isolated.is_empty())
     }
 
     /// Objects that wait for a call.
-    pub fn waiting(&self) -> usize {
+    pub(super) fn waiting(&self) -> usize {
         self.first.len() + self.bulk.len() + self.isolated.len()
     }
 
     /// The next call: objects for which somebody waits, then, as room is left, what will be asked for before `horizon`, if there
     /// is one.
-    pub fn batch(&mut self, key: &GroupKey, room: BatchRoom, now: Instant, horizon: Option<Instant>) -> Option<Batch> {
+    pub(super) fn batch(&mut self, key: &GroupKey, room: BatchRoom, now: Instant, horizon: Option<Instant>) -> Option<Batch> {
         let mut left = room.series;
         let mut entries = self.take_wanted(room.objects, &mut left, now);
         if entries.is_empty() {
@@ -156,7 +156,7 @@ impl Group {
     }
 
     /// The call for the next object that is kept apart.
-    pub fn isolated_batch(&mut self, key: &GroupKey, room: BatchRoom) -> Option<Batch> {
+    pub(super) fn isolated_batch(&mut self, key: &GroupKey, room: BatchRoom) -> Option<Batch> {
         while let Some(id) = self.isolated.pop_front() {
             let Some(entity) = self.entities.get_mut(&id) else { continue };
             entity.queued = Queue::Nowhere;
@@ -225,7 +225,7 @@ impl Group {
     }
 
     /// A call was refused that asked for this one series of one object.
-    pub fn refuse(&mut self, metric: &Metric, error: &Arc<ReadError>, now: Instant) {
+    pub(super) fn refuse(&mut self, metric: &Metric, error: &Arc<ReadError>, now: Instant) {
         let refused = || RefusedSeries { error: error.clone(), objects: 0, until: None };
         let refused = self.refused.entry(metric.clone()).or_insert_with(refused);
         refused.objects += 1;
@@ -235,12 +235,12 @@ impl Group {
     }
 
     /// A series was given for some object after all.
-    pub fn given(&mut self, metric: &Metric) {
+    pub(super) fn given(&mut self, metric: &Metric) {
         self.refused.remove(metric);
     }
 
     /// Leaves out of a part what is refused for the type by now, and says whether anything is left.
-    pub fn without_refused(&mut self, entry: &mut BatchEntry, now: Instant) -> bool {
+    pub(super) fn without_refused(&mut self, entry: &mut BatchEntry, now: Instant) -> bool {
         let Some(entity) = self.entities.get_mut(&entry.object.id) else { return false };
         for metrics in [&mut entry.wanted, &mut entry.prefetched] {
             metrics.retain(|metric| match standing(&self.refused, metric, now) {
@@ -256,7 +256,7 @@ impl Group {
     }
 
     /// Forgets what nobody asked for in this time; how many series are kept afterwards.
-    pub fn sweep(&mut self, now: Instant, after: Duration) -> usize {
+    pub(super) fn sweep(&mut self, now: Instant, after: Duration) -> usize {
         self.entities.retain(|_, entity| {
             entity.forget(now, after);
             !(entity.series.is_empty() && entity.is_at_rest())
@@ -275,12 +275,12 @@ impl Group {
     }
 
     /// Series that are kept.
-    pub fn kept(&self) -> usize {
+    pub(super) fn kept(&self) -> usize {
         self.entities.values().map(|entity| entity.series.len()).sum()
     }
 
     /// Fails whatever waits for a call.
-    pub fn fail_waiting(&mut self, error: &Arc<ReadError>, until: Instant) {
+    pub(super) fn fail_waiting(&mut self, error: &Arc<ReadError>, until: Instant) {
         [&mut self.first, &mut self.bulk, &mut self.isolated].into_iter().for_each(VecDeque::clear);
         for entity in self.entities.values_mut().filter(|entity| entity.queued != Queue::Nowhere) {
             entity.queued = Queue::Nowhere;

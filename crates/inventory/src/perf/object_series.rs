@@ -46,12 +46,12 @@ const ACTIVE: Duration = Duration::from_secs(300);
 const APART: Duration = Duration::from_secs(600);
 
 impl ObjectSeries {
-    pub fn new(object: MoRef) -> Self {
+    pub(super) fn new(object: MoRef) -> Self {
         Self { object, series: Vec::new(), waiting: Vec::new(), queued: Queue::Nowhere, considered: 0, isolated_until: None }
     }
 
     /// The place of a series, made when it is new.
-    pub fn series_of(&mut self, metric: &Arc<Metric>, now: Instant) -> &mut CachedSeries {
+    pub(super) fn series_of(&mut self, metric: &Arc<Metric>, now: Instant) -> &mut CachedSeries {
         let at = self.series.iter().position(|series| series.metric == *metric).unwrap_or_else(|| {
             self.series.push(CachedSeries::new(metric.clone(), now));
             self.series.len() - 1
@@ -64,12 +64,12 @@ impl ObjectSeries {
     }
 
     /// A request waits for series that were asked for and are not there.
-    pub fn wait(&mut self, request: &Arc<PendingRequest>, place: usize) {
+    pub(super) fn wait(&mut self, request: &Arc<PendingRequest>, place: usize) {
         self.waiting.push((Arc::downgrade(request), place));
     }
 
     /// Tells those who wait for nothing more, and forgets those who gave up.
-    pub fn answer_waiting(&mut self) {
+    pub(super) fn answer_waiting(&mut self) {
         let mut waiting = std::mem::take(&mut self.waiting);
         waiting.retain(|(request, place)| {
             let Some(request) = request.upgrade() else { return false };
@@ -80,7 +80,7 @@ impl ObjectSeries {
     }
 
     /// What is known of these series, unless some are on their way.
-    pub fn answer(&self, metrics: &[Metric]) -> Option<Vec<SampleResult>> {
+    pub(super) fn answer(&self, metrics: &[Metric]) -> Option<Vec<SampleResult>> {
         let answer = |metric| match self.known(metric) {
             Some(series) if series.stage != SeriesStage::Idle => None,
             Some(series) => Some(series.found()),
@@ -90,27 +90,27 @@ impl ObjectSeries {
     }
 
     /// Whether a call has yet to be made for it.
-    pub fn wants(&self) -> bool {
+    pub(super) fn wants(&self) -> bool {
         self.series.iter().any(|series| series.stage == SeriesStage::Wanted)
     }
 
     /// Whether it may share a call with others.
-    pub fn is_isolated(&self, now: Instant) -> bool {
+    pub(super) fn is_isolated(&self, now: Instant) -> bool {
         self.isolated_until.is_some_and(|until| until > now)
     }
 
     /// It made a call fail.
-    pub fn isolate(&mut self, now: Instant) {
+    pub(super) fn isolate(&mut self, now: Instant) {
         self.isolated_until = Some(now + APART);
     }
 
     /// It was answered.
-    pub fn release(&mut self) {
+    pub(super) fn release(&mut self) {
         self.isolated_until = None;
     }
 
     /// Up to so many series that somebody waits for; a call has them from now on. None when all who waited gave up.
-    pub fn take_wanted(&mut self, most: usize) -> Vec<Arc<Metric>> {
+    pub(super) fn take_wanted(&mut self, most: usize) -> Vec<Arc<Metric>> {
         self.waiting.retain(|(request, _)| request.strong_count() > 0);
         if self.waiting.is_empty() {
             self.series
@@ -123,7 +123,13 @@ impl ObjectSeries {
     }
 
     /// Up to so many series that will be asked for soon, or that others are asked for; a call has them from now on.
-    pub fn take_prefetched(&mut self, now: Instant, horizon: Instant, popular: &[Arc<Metric>], most: usize) -> Vec<Arc<Metric>> {
+    pub(super) fn take_prefetched(
+        &mut self,
+        now: Instant,
+        horizon: Instant,
+        popular: &[Arc<Metric>],
+        most: usize,
+    ) -> Vec<Arc<Metric>> {
         let due = self.series.iter_mut().filter(|series| series.due(now, horizon).is_some()).take(most);
         let mut prefetched: Vec<Arc<Metric>> = due.map(taken).collect();
         for metric in popular.iter().skip(self.considered) {
@@ -139,7 +145,7 @@ impl ObjectSeries {
     }
 
     /// When its next series will be asked for, if it has a place in a call now.
-    pub fn due(&self, now: Instant, horizon: Instant, popular: usize) -> Option<Instant> {
+    pub(super) fn due(&self, now: Instant, horizon: Instant, popular: usize) -> Option<Instant> {
         let due = self.series.iter().filter_map(|series| series.due(now, horizon)).min();
         let guess = || {
             let asked = self.asked()?;
@@ -149,17 +155,17 @@ impl ObjectSeries {
     }
 
     /// When anything of it was last asked for.
-    pub fn asked(&self) -> Option<Instant> {
+    pub(super) fn asked(&self) -> Option<Instant> {
         self.series.iter().filter_map(CachedSeries::asked).max()
     }
 
     /// Whether it can be forgotten without anybody missing an answer.
-    pub fn is_at_rest(&self) -> bool {
+    pub(super) fn is_at_rest(&self) -> bool {
         self.queued == Queue::Nowhere && self.series.iter().all(|series| series.stage == SeriesStage::Idle)
     }
 
     /// Forgets the series that nobody asked for in this time; earlier, what was only guessed.
-    pub fn forget(&mut self, now: Instant, after: Duration) {
+    pub(super) fn forget(&mut self, now: Instant, after: Duration) {
         self.series.retain(|series| {
             let known = match series.asked() {
                 Some(asked) => now.saturating_duration_since(asked) < after,
@@ -170,7 +176,7 @@ impl ObjectSeries {
     }
 
     /// Somebody asks for a series; says as well whether it is the first time.
-    pub fn ask(&mut self, metric: &Arc<Metric>, now: Instant) -> (AskOutcome, bool) {
+    pub(super) fn ask(&mut self, metric: &Arc<Metric>, now: Instant) -> (AskOutcome, bool) {
         let series = self.series_of(metric, now);
         let first = series.is_guess();
         (series.ask(now), first)

@@ -26,13 +26,13 @@ struct PendingAnswers {
 
 impl PendingRequest {
     /// For so many objects.
-    pub fn new(metrics: Vec<Metric>, objects: usize) -> Self {
+    pub(super) fn new(metrics: Vec<Metric>, objects: usize) -> Self {
         let answers = PendingAnswers { found: vec![Vec::new(); objects], missing: objects };
         Self { metrics, answers: Mutex::new(answers), complete: Notify::new() }
     }
 
     /// The answer for one object, by its place; each comes once.
-    pub fn fill(&self, place: usize, found: Vec<SampleResult>) {
+    pub(super) fn fill(&self, place: usize, found: Vec<SampleResult>) {
         let mut answers = self.answers();
         if let Some(slot) = answers.found.get_mut(place) {
             *slot = found;
@@ -44,7 +44,7 @@ impl PendingRequest {
     }
 
     /// Waits for all answers.
-    pub async fn wait(&self) -> Vec<Vec<SampleResult>> {
+    pub(super) async fn wait(&self) -> Vec<Vec<SampleResult>> {
         while self.answers().missing > 0 {
             self.complete.notified().await;
         }

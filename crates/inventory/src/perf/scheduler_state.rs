@@ -54,7 +54,13 @@ const MOST_SERIES: usize = 250_000;
 impl SchedulerState {
     /// A request asks for its objects at these places. Those whose samples are all there are answered
     /// at once, the others when calls have been made.
-    pub fn ask(&mut self, query: &SampleQuery, request: &Arc<PendingRequest>, places: std::ops::Range<usize>, now: Instant) {
+    pub(super) fn ask(
+        &mut self,
+        query: &SampleQuery,
+        request: &Arc<PendingRequest>,
+        places: std::ops::Range<usize>,
+        now: Instant,
+    ) {
         let queue = if query.objects.len() > MANY { Queue::Bulk } else { Queue::First };
         let objects = query.objects.iter().enumerate().skip(places.start).take(places.len());
         for (place, object) in objects {
@@ -82,13 +88,13 @@ impl SchedulerState {
     }
 
     /// Whether a call could be made now.
-    pub fn has_batches(&self) -> bool {
+    pub(super) fn has_batches(&self) -> bool {
         let waiting = |key| self.groups.get(key).is_some_and(|group: &Group| group.wants(!self.isolated_in_flight));
         self.in_flight < self.limits.calls && (!self.again.is_empty() || self.turn.iter().any(waiting))
     }
 
     /// The next call, if one is to be made now.
-    pub fn next_batch(&mut self, now: Moment) -> Option<Batch> {
+    pub(super) fn next_batch(&mut self, now: Moment) -> Option<Batch> {
         if self.in_flight >= self.limits.calls {
             return None;
         }
@@ -139,7 +145,7 @@ impl SchedulerState {
     }
 
     /// A call came back.
-    pub fn finish(&mut self, batch: Batch, outcome: Result<Vec<EntitySeries>, Error>, took: Duration, now: Moment) {
+    pub(super) fn finish(&mut self, batch: Batch, outcome: Result<Vec<EntitySeries>, Error>, took: Duration, now: Moment) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.isolated_in_flight &= !batch.isolated;
         match outcome {
@@ -179,7 +185,7 @@ impl SchedulerState {
     }
 
     /// A call was lost on its way: those who wait for it are told.
-    pub fn lose(&mut self, batch: &Batch, now: Instant) {
+    pub(super) fn lose(&mut self, batch: &Batch, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.isolated_in_flight &= !batch.isolated;
         let error = Error::Config(format!("a call about {} was given up; ask again", printed_type(&batch.key.kind)));
@@ -187,7 +193,7 @@ impl SchedulerState {
     }
 
     /// No call can be made: those who wait for one are told.
-    pub fn fail_waiting(&mut self, subject: &str, error: &Error, now: Instant) {
+    pub(super) fn fail_waiting(&mut self, subject: &str, error: &Error, now: Instant) {
         let told = Arc::new(ReadError::of(subject, error));
         self.turn.clear();
         self.groups.values_mut().for_each(|group| group.fail_waiting(&told, now + error_lifetime(error)));
@@ -197,13 +203,13 @@ impl SchedulerState {
     }
 
     /// Another server: nothing that is known holds for it. Who waits for a call under way is told when it comes back.
-    pub fn forget(&mut self, now: Instant) {
+    pub(super) fn forget(&mut self, now: Instant) {
         self.sweep(now, Duration::ZERO);
         self.limits.start_anew();
     }
 
     /// Forgets what nobody has asked for in a while. Says whether anything is left.
-    pub fn tidy(&mut self, now: Instant) -> bool {
+    pub(super) fn tidy(&mut self, now: Instant) -> bool {
         self.sweep(now, FORGET) > 0
     }
 
@@ -220,7 +226,7 @@ impl SchedulerState {
     ///
     /// # Errors
     /// When more series are in demand than can be kept.
-    pub fn make_room(&mut self, query: &SampleQuery, now: Instant) -> Result<(), ReadError> {
+    pub(super) fn make_room(&mut self, query: &SampleQuery, now: Instant) -> Result<(), ReadError> {
         let series = query.objects.len().saturating_mul(query.metrics.len());
         self.at_most = self.at_most.saturating_add(series);
         let mut after = FORGET;
@@ -241,7 +247,7 @@ impl SchedulerState {
     }
 
     /// What was done so far, and where things stand.
-    pub fn status(&self) -> SamplingStatus {
+    pub(super) fn status(&self) -> SamplingStatus {
         SamplingStatus {
             halvings: self.limits.halvings,
             kept: count(self.kept()),

@@ -59,17 +59,17 @@ impl WatchFilter {
     }
 
     /// Whether it has the path of the type.
-    pub fn has(&self, kind: &str, path: &str) -> bool {
+    pub(super) fn has(&self, kind: &str, path: &str) -> bool {
         self.paths.iter().any(|(watched, paths)| **watched == *kind && paths.iter().any(|watched| **watched == *path))
     }
 
     /// How many paths it has.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.paths.iter().map(|(_, paths)| paths.len()).sum()
     }
 
     /// The paths that the filter has of objects of a type.
-    pub fn of<'w>(&'w self, kind: &'w str) -> impl Iterator<Item = &'w Arc<str>> {
+    pub(super) fn of<'w>(&'w self, kind: &'w str) -> impl Iterator<Item = &'w Arc<str>> {
         let family = base::family(kind);
         let of_kind = move |(watched, _): &&(Arc<str>, Vec<Arc<str>>)| **watched == *kind || **watched == *family;
         self.paths.iter().filter(of_kind).flat_map(|(_, paths)| paths)
@@ -78,12 +78,12 @@ impl WatchFilter {
 
 impl Draft {
     /// Begins with what is known, or with nothing.
-    pub fn new(snapshot: Snapshot) -> Self {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
         Self { snapshot, unclear: HashMap::new(), unknown_filters: Vec::new(), objects: 0, refusals: Refusals::default() }
     }
 
     /// Applies what was told.
-    pub fn apply(&mut self, watches: &WatchFilters, set: UpdateSet) {
+    pub(super) fn apply(&mut self, watches: &WatchFilters, set: UpdateSet) {
         for FilterUpdate { filter, objects, missing } in set.filters {
             let Some(watch) = watches.get(&filter.id) else {
                 self.unknown_filters.push(filter);

@@ -23,7 +23,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    pub fn new(retriever: Retriever, store: Arc<SnapshotStore>, settings: CacheSettings) -> Self {
+    pub(crate) fn new(retriever: Retriever, store: Arc<SnapshotStore>, settings: CacheSettings) -> Self {
         Self { retriever, store, settings, stream: Mutex::default() }
     }
 
@@ -32,7 +32,7 @@ impl Follower {
     }
 
     /// Logs in. A stream that stood before is used again if vSphere still knows it.
-    pub async fn connect(&self) -> Result<(), ReadError> {
+    pub(crate) async fn connect(&self) -> Result<(), ReadError> {
         let session = self.retriever.session().await?;
         let mut stream = self.stream.lock().await;
         let same = |stream: &&mut UpdateStream| stream.sound && stream.collector.session().generation == session.generation;
@@ -53,7 +53,7 @@ impl Follower {
     }
 
     /// Follows until that fails.
-    pub async fn follow(&self) -> Result<Infallible, ReadError> {
+    pub(crate) async fn follow(&self) -> Result<Infallible, ReadError> {
         let mut stream = self.stream.lock().await;
         let Err(error) = match &mut *stream {
             Some(standing) => self.turns(standing).await,

@@ -29,30 +29,30 @@ struct Confirmation {
 }
 
 impl Freshness {
-    pub fn new(start: Instant, max_stale: Duration, wait: Duration) -> Self {
+    pub(crate) fn new(start: Instant, max_stale: Duration, wait: Duration) -> Self {
         let patience = max_stale.max(2 * wait);
         Self { start, max_stale, patience, good_until: AtomicU64::new(0), state: Mutex::default() }
     }
 
     /// The snapshot's clock, in whole seconds.
-    pub fn seconds(&self, now: Instant) -> u32 {
+    pub(crate) fn seconds(&self, now: Instant) -> u32 {
         u32::try_from(now.saturating_duration_since(self.start).as_secs()).unwrap_or(u32::MAX)
     }
 
     /// Whether answers from memory are good.
-    pub fn is_good(&self, now: Instant) -> bool {
+    pub(crate) fn is_good(&self, now: Instant) -> bool {
         self.millis(now) < self.good_until.load(Ordering::Acquire)
     }
 
     /// vSphere told its state, or that it has not changed.
-    pub fn confirm(&self, now: Instant) {
+    pub(crate) fn confirm(&self, now: Instant) {
         let mut state = self.state();
         *state = Confirmation { confirmed: Some(now), stale: false, lost: None };
         self.good_until.store(self.millis(now + self.patience).max(1), Ordering::Release);
     }
 
     /// vSphere cannot be reached any more.
-    pub fn lose(&self, error: ReadError) {
+    pub(crate) fn lose(&self, error: ReadError) {
         let mut state = self.state();
         (state.stale, state.lost) = (true, Some(error));
         if let Some(confirmed) = state.confirmed {
@@ -61,34 +61,34 @@ impl Freshness {
     }
 
     /// vSphere can be reached again; what changed meanwhile is not known yet.
-    pub fn found(&self) {
+    pub(crate) fn found(&self) {
         self.state().lost = None;
     }
 
     /// Whether what is known may be out of date.
-    pub fn is_stale(&self) -> bool {
+    pub(crate) fn is_stale(&self) -> bool {
         self.state().stale
     }
 
     /// What was known is void.
-    pub fn void(&self) {
+    pub(crate) fn void(&self) {
         let mut state = self.state();
         state.confirmed = None;
         self.good_until.store(0, Ordering::Release);
     }
 
     /// Why vSphere cannot be reached, while that is so.
-    pub fn lost(&self) -> Option<ReadError> {
+    pub(crate) fn lost(&self) -> Option<ReadError> {
         self.state().lost.clone()
     }
 
     /// When vSphere last confirmed.
-    pub fn confirmed(&self) -> Option<Instant> {
+    pub(crate) fn confirmed(&self) -> Option<Instant> {
         self.state().confirmed
     }
 
     /// How long ago vSphere last confirmed.
-    pub fn age(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn age(&self, now: Instant) -> Option<Duration> {
         self.state().confirmed.map(|confirmed| now.saturating_duration_since(confirmed))
     }
 

@@ -34,7 +34,7 @@ impl<K, T> Default for KeptAnswers<K, T> {
 
 impl<K: Eq + Hash, T: Clone> KeptAnswers<K, T> {
     /// The answer to a question, while it is good.
-    pub fn get(&self, key: &K, now: Instant) -> Option<T> {
+    pub(crate) fn get(&self, key: &K, now: Instant) -> Option<T> {
         let answers = lock(&self.answers);
         let kept = answers.get(key).filter(|kept| now < kept.until)?;
         self.used.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +42,7 @@ impl<K: Eq + Hash, T: Clone> KeptAnswers<K, T> {
     }
 
     /// Keeps an answer for this time, unless there are too many already.
-    pub fn keep(&self, key: K, answer: T, weight: usize, now: Instant, time: Duration) {
+    pub(crate) fn keep(&self, key: K, answer: T, weight: usize, now: Instant, time: Duration) {
         let mut answers = lock(&self.answers);
         answers.retain(|_, kept| now < kept.until);
         let others = answers.iter().filter(|(other, _)| **other != key).map(|(_, kept)| kept.weight);
@@ -52,7 +52,7 @@ impl<K: Eq + Hash, T: Clone> KeptAnswers<K, T> {
     }
 
     /// How often a kept answer was given.
-    pub fn used(&self) -> u64 {
+    pub(crate) fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
     }
 }

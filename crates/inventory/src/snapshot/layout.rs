@@ -21,7 +21,7 @@ pub(crate) struct PathColumn {
 
 impl PathColumn {
     /// Notes that it is part of an answer.
-    pub fn hit(&self, now: u32) {
+    pub(crate) fn hit(&self, now: u32) {
         self.hits.fetch_add(1, Ordering::Relaxed);
         // Written only when it changes: every check on every thread comes by here.
         if self.asked.load(Ordering::Relaxed) != now {
@@ -29,11 +29,11 @@ impl PathColumn {
         }
     }
 
-    pub fn hits(&self) -> u64 {
+    pub(crate) fn hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    pub fn asked(&self) -> u32 {
+    pub(crate) fn asked(&self) -> u32 {
         self.asked.load(Ordering::Relaxed)
     }
 }
@@ -47,26 +47,26 @@ pub(crate) struct Layout {
 
 impl Layout {
     /// The number of a path's column.
-    pub fn find(&self, path: &str) -> Option<usize> {
+    pub(crate) fn find(&self, path: &str) -> Option<usize> {
         self.by_path.get(path).copied()
     }
 
-    pub fn column(&self, number: usize) -> Option<&Arc<PathColumn>> {
+    pub(crate) fn column(&self, number: usize) -> Option<&Arc<PathColumn>> {
         self.columns.get(number)?.as_ref()
     }
 
     /// Every column with its number.
-    pub fn columns(&self) -> impl Iterator<Item = (usize, &Arc<PathColumn>)> {
+    pub(crate) fn columns(&self) -> impl Iterator<Item = (usize, &Arc<PathColumn>)> {
         self.columns.iter().enumerate().filter_map(|(number, column)| Some((number, column.as_ref()?)))
     }
 
     /// Columns whose path is a part of this one, or contains it.
-    pub fn touched_by<'s>(&'s self, path: &'s str) -> impl Iterator<Item = (usize, &'s Arc<PathColumn>)> {
+    pub(crate) fn touched_by<'s>(&'s self, path: &'s str) -> impl Iterator<Item = (usize, &'s Arc<PathColumn>)> {
         self.columns().filter(move |(_, column)| is_within(path, &column.path) || is_within(&column.path, path))
     }
 
     /// The number of a path's column, which is made if there is none.
-    pub fn add(&mut self, path: &str, base: bool, now: u32) -> usize {
+    pub(crate) fn add(&mut self, path: &str, base: bool, now: u32) -> usize {
         if let Some(number) = self.find(path) {
             return number;
         }
@@ -84,7 +84,7 @@ impl Layout {
     }
 
     /// Forgets a column.
-    pub fn remove(&mut self, number: usize) {
+    pub(crate) fn remove(&mut self, number: usize) {
         if let Some(column) = self.columns.get_mut(number).and_then(Option::take) {
             self.by_path.remove(&column.path);
         }

@@ -95,7 +95,7 @@ const MOST_INVALID: usize = 10_000;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl SnapshotStore {
-    pub fn new(settings: &CacheSettings) -> Self {
+    pub(crate) fn new(settings: &CacheSettings) -> Self {
         Self {
             current: ArcSwapOption::empty(),
             fresh: Freshness::new(Instant::now(), settings.max_stale, wait(settings)),
@@ -107,12 +107,12 @@ impl SnapshotStore {
     }
 
     /// The version that answers may come from.
-    pub fn current(&self, now: Instant) -> Option<Arc<Snapshot>> {
+    pub(crate) fn current(&self, now: Instant) -> Option<Arc<Snapshot>> {
         if self.fresh.is_good(now) { self.current.load_full() } else { None }
     }
 
     /// The version that answers may come from, for readers that go through many objects.
-    pub fn view(&self, now: Instant) -> Option<View> {
+    pub(crate) fn view(&self, now: Instant) -> Option<View> {
         // In this order: what is confirmed later holds for an earlier version no less than what was then.
         let confirmed = self.fresh.confirmed()?;
         let version = self.current(now)?;
@@ -120,13 +120,13 @@ impl SnapshotStore {
     }
 
     /// Whether the path is known not to exist.
-    pub fn is_invalid(&self, kind: &str, path: &str) -> bool {
+    pub(crate) fn is_invalid(&self, kind: &str, path: &str) -> bool {
         let invalid = self.invalid();
         !invalid.paths.is_empty() && invalid.paths.contains(&PathKey::new(kind, path))
     }
 
     /// Remembers a path that does not exist. One that names an element of a list may exist for another object.
-    pub fn note_invalid(&self, kind: &str, path: &str) {
+    pub(crate) fn note_invalid(&self, kind: &str, path: &str) {
         let mut invalid = self.invalid();
         if !path.contains('[') && invalid.paths.len() < MOST_INVALID {
             invalid.paths.insert(PathKey::new(kind, path));

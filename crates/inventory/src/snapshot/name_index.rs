@@ -10,7 +10,7 @@ use crate::border::{Index, Kind, ObjectName};
 
 impl Snapshot {
     /// The objects that a name means, the preferred one first.
-    pub fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
+    pub(crate) fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
         wanted.resolve(kind, &KindIndex { snapshot: self, kind })
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct PathPin {
 
 impl PathPin {
     /// Pins these paths of a type.
-    pub fn new(store: Arc<SnapshotStore>, kind: Kind, paths: &[&str]) -> Self {
+    pub(crate) fn new(store: Arc<SnapshotStore>, kind: Kind, paths: &[&str]) -> Self {
         let keys: Vec<PathKey> = paths.iter().map(|path| PathKey::new(kind.wire(), path)).collect();
         store.watch_list.pin(&keys, Instant::now());
         Self { store, keys }

@@ -25,7 +25,7 @@ const AT_ONCE: usize = 100;
 const SHORTEST: Duration = Duration::from_secs(1);
 
 impl RefusalProbe {
-    pub const fn new(last: Instant) -> Self {
+    pub(super) const fn new(last: Instant) -> Self {
         Self { last, passed: 0 }
     }
 
@@ -39,7 +39,7 @@ impl RefusalProbe {
     }
 
     /// Begins anew.
-    pub const fn start_over(&mut self) {
+    pub(super) const fn start_over(&mut self) {
         self.passed = 0;
     }
 

@@ -11,7 +11,7 @@ use super::{Counters, SnapshotStore};
 
 impl SnapshotStore {
     /// The snapshot as a document. `shared` counts questions that were answered along with another one.
-    pub fn report(&self, now: Instant, shared: u64) -> Json {
+    pub(crate) fn report(&self, now: Instant, shared: u64) -> Json {
         let version = self.current.load();
         let tables = || version.iter().flat_map(|version| version.tables());
         let objects: Map<String, Json> = tables().map(|(family, table)| (family.to_owned(), json!(table.len()))).collect();

@@ -27,12 +27,12 @@ pub(crate) enum Lookup<'l> {
 }
 
 impl<'l> RowReader<'l> {
-    pub fn new(snapshot: &'l Snapshot, paths: &'l [&'l str]) -> Self {
+    pub(crate) fn new(snapshot: &'l Snapshot, paths: &'l [&'l str]) -> Self {
         Self { snapshot, paths, last: None }
     }
 
     /// What is known of a named object.
-    pub fn at(&mut self, reference: &MoRef) -> Lookup<'l> {
+    pub(crate) fn at(&mut self, reference: &MoRef) -> Lookup<'l> {
         match self.snapshot.object(reference) {
             Some(object) => self.of(object),
             None => Lookup::Nothing,
@@ -40,7 +40,7 @@ impl<'l> RowReader<'l> {
     }
 
     /// What is known of an object of the version.
-    pub fn of(&mut self, object: &'l Arc<Object>) -> Lookup<'l> {
+    pub(crate) fn of(&mut self, object: &'l Arc<Object>) -> Lookup<'l> {
         let paths = self.paths;
         let Some((table, columns)) = self.columns(&object.reference.kind) else { return Lookup::Nothing };
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
@@ -54,7 +54,7 @@ impl<'l> RowReader<'l> {
     }
 
     /// The row of an object with gaps, which are filled from another row with the paths in the same order.
-    pub fn filled(&mut self, object: &Object, other: &Row) -> Row {
+    pub(crate) fn filled(&mut self, object: &Object, other: &Row) -> Row {
         let paths = self.paths;
         let mut others = other.values.iter().peekable();
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
@@ -70,7 +70,7 @@ impl<'l> RowReader<'l> {
     }
 
     /// Notes that memory answered all paths of a type.
-    pub fn hit(&mut self, kind: &str, now: u32) {
+    pub(crate) fn hit(&mut self, kind: &str, now: u32) {
         if let Some((table, columns)) = self.columns(kind) {
             columns.iter().flatten().filter_map(|number| table.layout.column(*number)).for_each(|column| column.hit(now));
         }

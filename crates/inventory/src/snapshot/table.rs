@@ -63,25 +63,25 @@ enum ObjectNumbers {
 static UNKNOWN: PropertyState = PropertyState::Unknown;
 
 impl Object {
-    pub fn new(reference: MoRef) -> Self {
+    pub(crate) fn new(reference: MoRef) -> Self {
         Self { reference, viewed: false, individual: false, states: Vec::new() }
     }
 
     /// Whether vSphere has told that it is there. Values alone do not: filters tell one after the other.
-    pub fn exists(&self) -> bool {
+    pub(crate) fn exists(&self) -> bool {
         self.viewed || self.individual
     }
 
-    pub fn state(&self, column: usize) -> &PropertyState {
+    pub(crate) fn state(&self, column: usize) -> &PropertyState {
         self.states.get(column).unwrap_or(&UNKNOWN)
     }
 
     /// The object for readers of a whole version.
-    pub fn view(&self) -> ObjectView<'_> {
+    pub(crate) fn view(&self) -> ObjectView<'_> {
         ObjectView::new(&self.reference, &self.states)
     }
 
-    pub fn set(&mut self, column: usize, slot: PropertyState) {
+    pub(crate) fn set(&mut self, column: usize, slot: PropertyState) {
         if self.states.len() <= column {
             // Exactly as long as it must be: there are ten thousand of these.
             self.states.reserve_exact(column + 1 - self.states.len());
@@ -92,7 +92,7 @@ impl Object {
         }
     }
 
-    pub fn value(&self, column: usize) -> Option<&Value> {
+    pub(crate) fn value(&self, column: usize) -> Option<&Value> {
         match self.state(column) {
             PropertyState::Set(value) => Some(value),
             PropertyState::Unknown | PropertyState::Unset | PropertyState::Refused(_) => None,
@@ -102,7 +102,7 @@ impl Object {
 
 impl Table {
     /// An empty table for a family; what is always watched has its columns.
-    pub fn new(family: &str) -> Self {
+    pub(crate) fn new(family: &str) -> Self {
         let mut layout = Layout::default();
         for path in base::paths(family).into_iter().filter(|_| base::is_viewed(family)) {
             layout.add(path, true, 0);
@@ -111,7 +111,7 @@ impl Table {
     }
 
     /// An empty table with the columns of another one of the family.
-    pub fn with(family: &str, layout: Arc<Layout>) -> Self {
+    pub(crate) fn with(family: &str, layout: Arc<Layout>) -> Self {
         let kind = Kind::ALL.iter().copied().find(|kind| kind.wire() == family);
         let texts = kind.map(indexed).unwrap_or_default().into_iter();
         let texts = texts.filter_map(|path| Some(TextIndex { path, column: layout.find(path)?, numbers: HashMap::new() }));
@@ -119,33 +119,33 @@ impl Table {
     }
 
     /// Objects in the view, in the order in which vSphere told of them.
-    pub fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.objects.values().filter(|object| object.viewed)
     }
 
     /// How many objects are known.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.objects.len()
     }
 
-    pub fn get(&self, id: &str) -> Option<(ObjectNumber, &Arc<Object>)> {
+    pub(crate) fn get(&self, id: &str) -> Option<(ObjectNumber, &Arc<Object>)> {
         let number = *self.by_id.get(id)?;
         Some((number, self.objects.get(&number)?))
     }
 
-    pub fn numbered(&self, number: ObjectNumber) -> Option<&Arc<Object>> {
+    pub(crate) fn numbered(&self, number: ObjectNumber) -> Option<&Arc<Object>> {
         self.objects.get(&number)
     }
 
     /// The objects whose text at this path is this one; the text as [`comparable`] makes it.
-    pub fn by_text(&self, path: &str, text: &str) -> impl Iterator<Item = &Arc<Object>> {
+    pub(crate) fn by_text(&self, path: &str, text: &str) -> impl Iterator<Item = &Arc<Object>> {
         let texts = self.texts.iter().find(|texts| texts.path == path);
         let numbers = texts.and_then(|texts| texts.numbers.get(text)).map_or(&[][..], ObjectNumbers::as_slice);
         numbers.iter().filter_map(|number| self.objects.get(number)).filter(|object| object.viewed)
     }
 
     /// Puts an object in the place of its former state.
-    pub fn put(&mut self, object: Object) -> Replaced {
+    pub(crate) fn put(&mut self, object: Object) -> Replaced {
         let number = self.by_id.get(&object.reference.id).copied().unwrap_or(self.next);
         let after = Arc::new(object);
         let before = self.objects.insert(number, Arc::clone(&after));
@@ -160,7 +160,7 @@ impl Table {
     }
 
     /// Takes an object out.
-    pub fn remove(&mut self, id: &str) -> Option<(ObjectNumber, Arc<Object>)> {
+    pub(crate) fn remove(&mut self, id: &str) -> Option<(ObjectNumber, Arc<Object>)> {
         let number = self.by_id.remove(id)?;
         let object = self.objects.remove(&number)?;
         for texts in &mut self.texts {
@@ -170,14 +170,14 @@ impl Table {
     }
 
     /// How many learned values there are, and the bytes they take.
-    pub fn learned(&self) -> (usize, usize) {
+    pub(crate) fn learned(&self) -> (usize, usize) {
         let columns: Vec<usize> = self.layout.columns().filter(|(_, column)| !column.base).map(|(number, _)| number).collect();
         let values = self.objects.values().flat_map(|object| columns.iter().filter_map(|column| object.value(*column)));
         values.fold((0, 0), |(count, bytes), value| (count + 1, bytes + weight(value)))
     }
 
     /// Forgets the values of a column, and the column.
-    pub fn drop_column(&mut self, column: usize) {
+    pub(crate) fn drop_column(&mut self, column: usize) {
         Arc::make_mut(&mut self.layout).remove(column);
         let holding = self.objects.iter().filter(|(_, object)| *object.state(column) != PropertyState::Unknown);
         let holding: Vec<_> = holding.map(|(number, object)| (*number, Arc::clone(object))).collect();

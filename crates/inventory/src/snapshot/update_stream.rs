@@ -36,7 +36,7 @@ pub(crate) struct UpdateStream {
 
 impl UpdateStream {
     /// A stream over which nothing has been told yet.
-    pub fn new(collector: Collector, view: MoRef, latest: Snapshot, opened: Instant) -> Self {
+    pub(super) fn new(collector: Collector, view: MoRef, latest: Snapshot, opened: Instant) -> Self {
         Self {
             collector,
             view,
@@ -55,7 +55,7 @@ impl UpdateStream {
 
     /// Takes in what was told. The task that follows may be given up wherever it waits, so nothing here does: what the
     /// collector counts as told must not get lost.
-    pub fn take(&mut self, told: Option<Updates>, store: &SnapshotStore) {
+    pub(super) fn take(&mut self, told: Option<Updates>, store: &SnapshotStore) {
         let Some(Updates { set, first, full }) = told else {
             return store.fresh.confirm(Instant::now());
         };

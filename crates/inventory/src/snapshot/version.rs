@@ -31,7 +31,7 @@ impl Default for Snapshot {
 
 impl Snapshot {
     /// A version without objects, with the columns of the base set and of these paths.
-    pub fn emptied_to(&self, watched: &[PathKey]) -> Self {
+    pub(crate) fn emptied_to(&self, watched: &[PathKey]) -> Self {
         let mut emptied = self.emptied();
         let learned = |(family, table): (&str, &Table)| {
             let learned = table.layout.columns().filter(|(_, column)| !column.base);
@@ -43,7 +43,7 @@ impl Snapshot {
     }
 
     /// A version without objects, with the same columns.
-    pub fn emptied(&self) -> Self {
+    pub(crate) fn emptied(&self) -> Self {
         let table = |(family, table): (&Arc<str>, &Arc<Table>)| {
             (Arc::clone(family), Arc::new(Table::with(family, Arc::clone(&table.layout))))
         };
@@ -51,17 +51,17 @@ impl Snapshot {
     }
 
     /// The table of a type's family.
-    pub fn table(&self, kind: &str) -> Option<&Table> {
+    pub(crate) fn table(&self, kind: &str) -> Option<&Table> {
         self.tables.get(base::family(kind)).map(|table| &**table)
     }
 
     /// The table of a type's family, to change it.
-    pub fn table_mut(&mut self, kind: &str) -> Option<&mut Table> {
+    pub(crate) fn table_mut(&mut self, kind: &str) -> Option<&mut Table> {
         self.tables.get_mut(base::family(kind)).map(Arc::make_mut)
     }
 
     /// Has a table for the type's family.
-    pub fn ensure_table(&mut self, kind: &str) {
+    pub(crate) fn ensure_table(&mut self, kind: &str) {
         let family = base::family(kind);
         if !self.tables.contains_key(family) {
             self.tables.insert(family.into(), Arc::new(Table::new(family)));
@@ -69,23 +69,23 @@ impl Snapshot {
     }
 
     /// Every family with its table.
-    pub fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&str, &Table)> {
         self.tables.iter().map(|(family, table)| (&**family, &**table))
     }
 
     /// An object, if it exists.
-    pub fn object(&self, reference: &MoRef) -> Option<&Arc<Object>> {
+    pub(crate) fn object(&self, reference: &MoRef) -> Option<&Arc<Object>> {
         self.table(&reference.kind)?.get(&reference.id).map(|(_, object)| object).filter(|object| object.exists())
     }
 
     /// The objects of a type, subtypes included.
-    pub fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
+    pub(crate) fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
         let of_kind = move |object: &&Arc<Object>| is_of(kind, &object.reference.kind);
         self.table(kind.wire()).into_iter().flat_map(Table::objects).filter(of_kind)
     }
 
     /// The objects in a list of an object's, if it is one that is known from the other side.
-    pub fn referring(&self, object: &MoRef, via: &str) -> Option<Vec<MoRef>> {
+    pub(crate) fn referring(&self, object: &MoRef, via: &str) -> Option<Vec<MoRef>> {
         let place = base::relation(base::family(&object.kind), via)?;
         let (relation, by_id) = (RELATIONS.get(place)?, self.referring.get(place)?);
         let table = self.table(relation.from)?;
@@ -95,7 +95,7 @@ impl Snapshot {
     }
 
     /// Makes columns for paths that are watched from now on, of which nothing is known yet.
-    pub fn watch(&mut self, kinds: &[(Arc<str>, Vec<Arc<str>>)], now: u32) {
+    pub(crate) fn watch(&mut self, kinds: &[(Arc<str>, Vec<Arc<str>>)], now: u32) {
         for (kind, paths) in kinds {
             self.ensure_table(kind);
             let Some(table) = self.table_mut(kind) else { continue };
@@ -107,7 +107,7 @@ impl Snapshot {
     }
 
     /// Forgets the columns of paths, except where another type of the family still needs one.
-    pub fn unwatch(&mut self, keys: &[PathKey], kept: &[PathKey]) {
+    pub(crate) fn unwatch(&mut self, keys: &[PathKey], kept: &[PathKey]) {
         for PathKey { kind, path } in keys {
             let family = base::family(kind);
             let needed = kept.iter().any(|other| other.path == *path && base::family(&other.kind) == family);
@@ -120,13 +120,13 @@ impl Snapshot {
     }
 
     /// How many learned values there are, and the bytes they take.
-    pub fn learned(&self) -> (usize, usize) {
+    pub(crate) fn learned(&self) -> (usize, usize) {
         let tables = self.tables.values().map(|table| table.learned());
         tables.fold((0, 0), |(values, bytes), (more, weight)| (values + more, bytes + weight))
     }
 
     /// Puts an object in the place of its former state.
-    pub fn put(&mut self, object: Object) {
+    pub(crate) fn put(&mut self, object: Object) {
         let kind = Arc::clone(&object.reference.kind);
         self.ensure_table(&kind);
         let Some(table) = self.table_mut(&kind) else { return };
@@ -135,7 +135,7 @@ impl Snapshot {
     }
 
     /// Takes an object out; one that is not there is none of ours.
-    pub fn remove(&mut self, reference: &MoRef) {
+    pub(crate) fn remove(&mut self, reference: &MoRef) {
         // Looked up first, so that a table is not copied for nothing.
         if self.table(&reference.kind).is_none_or(|table| table.get(&reference.id).is_none()) {
             return;

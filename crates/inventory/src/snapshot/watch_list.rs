@@ -81,18 +81,18 @@ const MOST: usize = 10_000;
 pub(crate) const GATHER: Duration = Duration::from_secs(2);
 
 impl PathKey {
-    pub fn new(kind: &str, path: &str) -> Self {
+    pub(crate) fn new(kind: &str, path: &str) -> Self {
         Self { kind: kind.into(), path: path.into() }
     }
 }
 
 impl WatchList {
-    pub fn new(ttl: Duration) -> Self {
+    pub(crate) fn new(ttl: Duration) -> Self {
         Self { ttl, state: Mutex::default(), wanted: Notify::new(), misses: AtomicU64::new(0) }
     }
 
     /// Notes that vSphere had to be asked for a path.
-    pub fn missed(&self, kind: &str, path: &str, now: Instant) {
+    pub(crate) fn missed(&self, kind: &str, path: &str, now: Instant) {
         self.misses.fetch_add(1, Ordering::Relaxed);
         let (key, mut state) = (PathKey::new(kind, path), self.state());
         // A check that comes every hour must not find the path forgotten each time.
@@ -123,7 +123,7 @@ impl WatchList {
     }
 
     /// Notes objects that were asked for. Those that are watched one by one are from now on.
-    pub fn named(&self, objects: &[MoRef], now: Instant) {
+    pub(crate) fn named(&self, objects: &[MoRef], now: Instant) {
         let new = objects.iter().filter(|object| base::is_watched_individually(&object.kind));
         let mut new = new.peekable();
         if new.peek().is_none() {
@@ -143,24 +143,24 @@ impl WatchList {
     }
 
     /// The objects that are watched one by one.
-    pub fn individual(&self) -> BTreeSet<MoRef> {
+    pub(crate) fn individual(&self) -> BTreeSet<MoRef> {
         self.state().individual.clone()
     }
 
     /// Forgets an object that is no more.
-    pub fn gone(&self, object: &MoRef) {
+    pub(crate) fn gone(&self, object: &MoRef) {
         self.state().individual.remove(object);
     }
 
     /// Notes how large a value of a path is.
-    pub fn weighed(&self, kind: &str, path: &str, weight: usize) {
+    pub(crate) fn weighed(&self, kind: &str, path: &str, weight: usize) {
         if let Some(entry) = self.state().paths.get_mut(&PathKey::new(kind, path)) {
             entry.weight = entry.weight.max(weight);
         }
     }
 
     /// Waits until a group is due.
-    pub async fn due(&self) {
+    pub(crate) async fn due(&self) {
         loop {
             let due = self.state().due;
             let Some(due) = due else {
@@ -176,7 +176,7 @@ impl WatchList {
     }
 
     /// Takes the wanted paths, each with the bytes that one value has. They count as watched from now on.
-    pub fn take_wanted(&self) -> Vec<(PathKey, usize)> {
+    pub(crate) fn take_wanted(&self) -> Vec<(PathKey, usize)> {
         let mut state = self.state();
         state.due = None;
         let wanted = state.paths.iter_mut().filter(|(_, entry)| entry.stage == WatchStage::Wanted);
@@ -192,7 +192,7 @@ impl WatchList {
 
     /// Has these paths watched from now on, until each is unpinned as often as it was pinned. What must never be watched is not,
     /// and what is always watched needs no pin.
-    pub fn pin(&self, keys: &[PathKey], now: Instant) {
+    pub(crate) fn pin(&self, keys: &[PathKey], now: Instant) {
         let mut state = self.state();
         let mut is_new = false;
         for key in keys.iter().filter(|key| is_worth_a_pin(key)) {
@@ -212,7 +212,7 @@ impl WatchList {
     }
 
     /// Takes back a pin of each of these paths. From now on they are forgotten like others.
-    pub fn unpin(&self, keys: &[PathKey], now: Instant) {
+    pub(crate) fn unpin(&self, keys: &[PathKey], now: Instant) {
         let mut state = self.state();
         for key in keys {
             if let Some(entry) = state.paths.get_mut(key).filter(|entry| entry.pins > 0) {
@@ -223,14 +223,14 @@ impl WatchList {
     }
 
     /// Notes that a path is not watched after all.
-    pub fn refuse(&self, key: &PathKey, stage: WatchStage) {
+    pub(crate) fn refuse(&self, key: &PathKey, stage: WatchStage) {
         if let Some(entry) = self.state().paths.get_mut(key) {
             entry.stage = stage;
         }
     }
 
     /// The paths that are watched.
-    pub fn watched(&self) -> Vec<PathKey> {
+    pub(crate) fn watched(&self) -> Vec<PathKey> {
         let state = self.state();
         let watched = state.paths.iter().filter(|(_, entry)| entry.stage == WatchStage::Watched);
         let mut watched: Vec<PathKey> = watched.map(|(key, _)| key.clone()).collect();
@@ -240,7 +240,7 @@ impl WatchList {
 
     /// Forgets what nobody asked for lately; returns those that were watched. `idle` tells for how long nobody was answered
     /// from a watched path.
-    pub fn sweep(&self, now: Instant, idle: impl Fn(&PathKey) -> Option<Duration>) -> Vec<PathKey> {
+    pub(crate) fn sweep(&self, now: Instant, idle: impl Fn(&PathKey) -> Option<Duration>) -> Vec<PathKey> {
         let (ttl, mut dropped) = (self.ttl, Vec::new());
         self.state().paths.retain(|key, entry| {
             let asked = now.saturating_duration_since(entry.asked);
@@ -260,12 +260,12 @@ impl WatchList {
     }
 
     /// Questions that vSphere had to be asked.
-    pub fn misses(&self) -> u64 {
+    pub(crate) fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }
 
     /// Every path that is remembered.
-    pub fn all(&self) -> Vec<PathReport> {
+    pub(crate) fn all(&self) -> Vec<PathReport> {
         let state = self.state();
         let asked =
             |(key, entry): (&PathKey, &PathEntry)| PathReport { key: key.clone(), stage: entry.stage, misses: entry.misses };

@@ -5,7 +5,7 @@ use vpoller_wire::control::Announcement;
 use vpoller_wire::split_outcome;
 
 /// A broker, its clock, and everything it sent.
-pub struct World {
+pub(super) struct World {
     pub broker: Broker,
     pub now: Instant,
     /// Answers: client and body.
@@ -24,7 +24,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 impl World {
-    pub fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
         let now = Instant::now();
         Self {
             broker: Broker::new(rules, 1000, now),
@@ -44,7 +44,7 @@ impl World {
         world
     }
 
-    pub fn act(&mut self) {
+    pub(super) fn act(&mut self) {
         while let Some(action) = self.broker.next_action() {
             match action {
                 Action::ToClient(mut frames) => {
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// Lets time pass without anybody speaking, the broker's clock ticking as it wants.
-    pub fn pass(&mut self, milliseconds: u64) {
+    pub(super) fn pass(&mut self, milliseconds: u64) {
         let end = self.now + Duration::from_millis(milliseconds);
         while self.now < end {
             self.now = self.broker.next_due().max(self.now + Duration::from_millis(1)).min(end);
@@ -100,7 +100,7 @@ impl World {
         }
     }
 
-    pub fn control(&mut self, worker: &str, message: &Control) {
+    pub(super) fn control(&mut self, worker: &str, message: &Control) {
         let mut frames = vec![worker.as_bytes().to_vec()];
         frames.extend(message.encode());
         self.broker.worker(frames, self.now);
@@ -132,7 +132,7 @@ impl World {
         self.raw(client, &format!(r#"{{"method": "get", "hostname": "{host}"}}"#));
     }
 
-    pub fn reply(&mut self, worker: &str, number: u64, body: &str) {
+    pub(super) fn reply(&mut self, worker: &str, number: u64, body: &str) {
         self.broker.worker(vec![worker.into(), number.to_be_bytes().to_vec(), vec![], body.into()], self.now);
         self.act();
     }
@@ -157,7 +157,7 @@ impl World {
         self.takes_answer(client, part);
     }
 
-    pub fn check_books(&self) {
+    pub(super) fn check_books(&self) {
         let counters = self.broker.counters();
         let expired = counters.expired.waiting + counters.expired.in_flight;
         let accounted = counters.answered + counters.refused_total() + expired + self.broker.pending() as u64;

@@ -19,10 +19,10 @@ use vpoller_vsphere::{
 };
 
 /// The server's time in all tests that stop it; five seconds after a real-time sample.
-pub const TIME: &str = "2015-02-10T15:48:45Z";
+pub(crate) const TIME: &str = "2015-02-10T15:48:45Z";
 
 /// One vSphere host's statistics.
-pub struct Statistics {
+pub(crate) struct Statistics {
     catalogue: Arc<Catalogue>,
     intervals: Arc<[Interval]>,
     /// The series of each type.
@@ -50,11 +50,11 @@ pub struct Statistics {
 }
 
 /// Looks at a call and may fail it.
-pub type Trouble = dyn FnMut(&[PerfQuery]) -> Option<Error> + Send;
+pub(crate) type Trouble = dyn FnMut(&[PerfQuery]) -> Option<Error> + Send;
 
 impl Statistics {
     /// Of these objects; a clock of ours moves the server's.
-    pub fn new(names: HashMap<MoRef, String>, clock: Option<Clock>) -> Self {
+    pub(crate) fn new(names: HashMap<MoRef, String>, clock: Option<Clock>) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/statistics.json");
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let list = |name: &str, kind| file[name].as_array().unwrap().iter().map(move |json| data(kind, json)).collect::<Vec<_>>();
@@ -85,25 +85,25 @@ impl Statistics {
         }
     }
 
-    pub fn set_down(&self, objects: Vec<MoRef>) {
+    pub(crate) fn set_down(&self, objects: Vec<MoRef>) {
         *self.down.lock().unwrap() = objects;
     }
 
-    pub fn remove(&self, object: &MoRef) {
+    pub(crate) fn remove(&self, object: &MoRef) {
         self.names.lock().unwrap().remove(object);
     }
 
-    pub fn set_trouble(&self, trouble: impl FnMut(&[PerfQuery]) -> Option<Error> + Send + 'static) {
+    pub(crate) fn set_trouble(&self, trouble: impl FnMut(&[PerfQuery]) -> Option<Error> + Send + 'static) {
         *self.trouble.lock().unwrap() = Box::new(trouble);
     }
 
     /// As the simulator's page `/perf`.
-    pub fn spoil(&self, rule: &Json) {
+    pub(crate) fn spoil(&self, rule: &Json) {
         self.rules.lock().unwrap().push(rule.clone());
     }
 
     /// The account may not see the counters.
-    pub fn deny(&self) {
+    pub(crate) fn deny(&self) {
         *self.denied.lock().unwrap() = true;
     }
 
@@ -136,12 +136,12 @@ impl Statistics {
     }
 
     /// The calls for samples since the last time this was asked.
-    pub fn calls(&self) -> Vec<Vec<PerfQuery>> {
+    pub(crate) fn calls(&self) -> Vec<Vec<PerfQuery>> {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
     /// How often anything else was asked.
-    pub fn asked(&self, what: &str) -> usize {
+    pub(crate) fn asked(&self, what: &str) -> usize {
         self.others.lock().unwrap().get(what).copied().unwrap_or(0)
     }
 
@@ -213,7 +213,7 @@ fn metrics(counters: &Json) -> Vec<Metric> {
 }
 
 /// A fault of the server.
-pub fn fault(kind: &str, object: Option<&MoRef>) -> Error {
+pub(crate) fn fault(kind: &str, object: Option<&MoRef>) -> Error {
     let fields = object.map(|object| ("obj".into(), Value::Ref(object.clone()))).into_iter().collect();
     let fault = Box::new(Fault::new(Struct { kind: kind.into(), fields }, format!("words for {kind}")));
     Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault }

@@ -12,26 +12,26 @@ use vpoller_vsphere::{Config, SecretString, Tls};
 use vpoller_worker::{Dispatcher, Executors, Policy, Registered, Step};
 
 /// The vSphere host of the documents.
-pub const HOST: &str = "vc01.example.org";
+pub(crate) const HOST: &str = "vc01.example.org";
 
 /// No answer from memory.
-pub fn direct() -> CacheSettings {
+pub(crate) fn direct() -> CacheSettings {
     CacheSettings { enabled: false, ..CacheSettings::default() }
 }
 
 /// The simulator under the name of the documents.
-pub fn registered(simulator: &Simulator) -> Registered {
+pub(crate) fn registered(simulator: &Simulator) -> Registered {
     let mut config = Config::new(HOST, "root", SecretString::from("p4ssw0rd"));
     config.address = Some(simulator.address());
     config.tls = Tls::Off;
     Registered::new(HOST, config)
 }
 
-pub fn dispatcher(inventory: Arc<dyn Inventory>) -> Dispatcher {
+pub(crate) fn dispatcher(inventory: Arc<dyn Inventory>) -> Dispatcher {
     Dispatcher::new(Arc::new(Executors::new([(HOST.to_owned(), inventory)], 64)))
 }
 
-pub async fn answer(dispatcher: &Dispatcher, body: &[u8]) -> Vec<u8> {
+pub(crate) async fn answer(dispatcher: &Dispatcher, body: &[u8]) -> Vec<u8> {
     match dispatcher.dispatch(body) {
         Step::Now(bytes) => bytes,
         Step::Later(reply) => reply.await,
@@ -39,19 +39,19 @@ pub async fn answer(dispatcher: &Dispatcher, body: &[u8]) -> Vec<u8> {
 }
 
 /// An agent that follows a vSphere host.
-pub struct Followed {
+pub(crate) struct Followed {
     pub executors: Arc<Executors>,
     pub dispatcher: Dispatcher,
 }
 
 /// Settings that let a test see the next change soon.
-pub fn quick() -> CacheSettings {
+pub(crate) fn quick() -> CacheSettings {
     CacheSettings { update_interval: Duration::from_millis(20), ..CacheSettings::default() }
 }
 
 impl Followed {
     /// Follows, and waits until the first load is done.
-    pub async fn start(host: &Registered, cache: CacheSettings) -> Self {
+    pub(crate) async fn start(host: &Registered, cache: CacheSettings) -> Self {
         let followed = Self::begin(host, cache);
         if cache.enabled {
             followed.until("the first load", |cache| cache["state"] == "live").await;
@@ -60,7 +60,7 @@ impl Followed {
     }
 
     /// Follows; nothing is known yet.
-    pub fn begin(host: &Registered, cache: CacheSettings) -> Self {
+    pub(crate) fn begin(host: &Registered, cache: CacheSettings) -> Self {
         let executors = Arc::new(Executors::new([(HOST.to_owned(), host.inventory(&cache))], 4096));
         executors.hosts().start(&Handle::current());
         executors.hosts().want_all();
@@ -68,12 +68,12 @@ impl Followed {
     }
 
     /// What the status page says of the snapshot.
-    pub fn cache(&self) -> Json {
+    pub(crate) fn cache(&self) -> Json {
         self.executors.status()[0]["vsphere"]["cache"].clone()
     }
 
     /// Waits until the status page says so.
-    pub async fn until(&self, what: &str, mut is_so: impl FnMut(&Json) -> bool) {
+    pub(crate) async fn until(&self, what: &str, mut is_so: impl FnMut(&Json) -> bool) {
         let end = tokio::time::Instant::now() + SOON;
         loop {
             let cache = self.cache();
@@ -86,18 +86,24 @@ impl Followed {
     }
 
     /// The reply to a request.
-    pub async fn ask(&self, method: &str, name: Option<&str>, properties: &[&str]) -> Json {
+    pub(crate) async fn ask(&self, method: &str, name: Option<&str>, properties: &[&str]) -> Json {
         let request = json!({"method": method, "hostname": HOST, "name": name, "properties": properties});
         serde_json::from_slice(&answer(&self.dispatcher, request.to_string().as_bytes()).await).unwrap()
     }
 
     /// The value of a property of a virtual machine.
-    pub async fn vm(&self, name: &str, path: &str) -> Json {
+    pub(crate) async fn vm(&self, name: &str, path: &str) -> Json {
         self.ask("vm.get", Some(name), &[path]).await["result"][0][path].clone()
     }
 
     /// Waits until a request is answered like this.
-    pub async fn until_answered(&self, method: &str, name: Option<&str>, properties: &[&str], is_so: impl Fn(&Json) -> bool) {
+    pub(crate) async fn until_answered(
+        &self,
+        method: &str,
+        name: Option<&str>,
+        properties: &[&str],
+        is_so: impl Fn(&Json) -> bool,
+    ) {
         let end = tokio::time::Instant::now() + SOON;
         loop {
             let reply = self.ask(method, name, properties).await;
@@ -110,7 +116,7 @@ impl Followed {
     }
 
     /// Asks for paths often enough that they are watched, and waits until they are.
-    pub async fn learn(&self, method: &str, name: Option<&str>, properties: &[&str]) {
+    pub(crate) async fn learn(&self, method: &str, name: Option<&str>, properties: &[&str]) {
         for _ in 0..2 {
             assert_eq!(self.ask(method, name, properties).await["success"], 0);
         }
@@ -127,19 +133,19 @@ impl Followed {
         }
     }
 
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.executors.hosts().stop().await;
     }
 }
 
 /// Calls besides the wait for changes.
-pub fn calls(simulator: &Simulator) -> u64 {
+pub(crate) fn calls(simulator: &Simulator) -> u64 {
     let calls = simulator.calls();
     calls.total - calls.methods.get("WaitForUpdatesEx").copied().unwrap_or(0)
 }
 
 /// A simulator and what asks it, in this process.
-pub struct CountedHost {
+pub(crate) struct CountedHost {
     pub simulator: Simulator,
     pub executors: Arc<Executors>,
     dispatcher: Dispatcher,
@@ -147,37 +153,37 @@ pub struct CountedHost {
 }
 
 impl CountedHost {
-    pub fn start(options: &SimOptions<'_>) -> Self {
+    pub(crate) fn start(options: &SimOptions<'_>) -> Self {
         let simulator = Simulator::start(options);
         let registered = registered(&simulator);
         Self::of(simulator, registered)
     }
 
     /// The simulator, asked by another way than the straight one.
-    pub fn of(simulator: Simulator, registered: vpoller_worker::Registered) -> Self {
+    pub(crate) fn of(simulator: Simulator, registered: vpoller_worker::Registered) -> Self {
         let executors = Arc::new(Executors::new([(registered.name.clone(), registered.inventory(&direct()))], 64));
         Self { simulator, dispatcher: Dispatcher::new(Arc::clone(&executors)), executors, host: registered.name }
     }
 
-    pub fn masking_keys(self) -> Self {
+    pub(crate) fn masking_keys(self) -> Self {
         Self { dispatcher: self.dispatcher.with_policy(Policy { mask_session_keys: true }), ..self }
     }
 
-    pub async fn reply(&self, method: &str, fields: Json) -> Json {
+    pub(crate) async fn reply(&self, method: &str, fields: Json) -> Json {
         let mut request = fields;
         (request["method"], request["hostname"]) = (json!(method), json!(self.host));
         serde_json::from_slice(&answer(&self.dispatcher, request.to_string().as_bytes()).await).unwrap()
     }
 
     /// The result of a request that succeeds.
-    pub async fn result(&self, method: &str, fields: Json) -> Json {
+    pub(crate) async fn result(&self, method: &str, fields: Json) -> Json {
         let reply = self.reply(method, fields).await;
         assert_eq!(reply["success"], 0, "{method}: {reply}");
         reply["result"].clone()
     }
 
     /// The calls that a request that succeeds costs, by name.
-    pub async fn cost(&self, method: &str, fields: Json) -> Vec<(String, u64)> {
+    pub(crate) async fn cost(&self, method: &str, fields: Json) -> Vec<(String, u64)> {
         self.simulator.reset_calls();
         self.result(method, fields).await;
         self.simulator.calls().methods.into_iter().collect()

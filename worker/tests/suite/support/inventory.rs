@@ -18,7 +18,7 @@ use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 use crate::support::counters::{Statistics, TIME};
 
 /// Objects with their values, in the order of the file.
-pub struct MemoryInventory {
+pub(crate) struct MemoryInventory {
     rows: Vec<Row>,
     /// Paths that exist for a type, set or not.
     declared: BTreeMap<String, BTreeSet<String>>,
@@ -35,7 +35,7 @@ pub struct MemoryInventory {
 
 impl MemoryInventory {
     /// The objects of the documents.
-    pub fn documents() -> Self {
+    pub(crate) fn documents() -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/inventory.json");
         let file: Json = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
         let list = |name: &str| file[name].as_array().unwrap().iter();
@@ -64,7 +64,7 @@ impl MemoryInventory {
     }
 
     /// Removes a property from every object that has it.
-    pub fn without(mut self, path: &str) -> Self {
+    pub(crate) fn without(mut self, path: &str) -> Self {
         for row in &mut self.rows {
             row.values.retain(|(name, _)| &**name != path);
         }
@@ -72,7 +72,7 @@ impl MemoryInventory {
     }
 
     /// Does what a case says about the state of the vSphere host, in the words of the simulator's pages.
-    pub fn change(&mut self, page: &str, body: &Json) {
+    pub(crate) fn change(&mut self, page: &str, body: &Json) {
         match page {
             "/set" => {
                 let (kind, name, path) = (&body["type"], body["name"].as_str(), body["path"].as_str().unwrap());

@@ -9,7 +9,7 @@ use vpoller_wire::control::{Announcement, Control, is_control};
 use zmq::{Context, Socket};
 
 /// A ROUTER for clients and a DEALER for workers, whole messages from one to the other.
-pub struct PlainProxy {
+pub(crate) struct PlainProxy {
     pub frontend: String,
     pub backend: String,
     stop: Socket,
@@ -17,7 +17,7 @@ pub struct PlainProxy {
 }
 
 impl PlainProxy {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let context = Context::new();
         let [(front, frontend), (back, backend)] = [zmq::ROUTER, zmq::DEALER].map(|kind| bound(&context, kind));
         let stop = context.socket(zmq::PAIR).unwrap();
@@ -52,14 +52,14 @@ impl Drop for PlainProxy {
 }
 
 /// The backend of a proxy that knows announcements, heartbeats and numbers; single steps under the test's control.
-pub struct Backend {
+pub(crate) struct Backend {
     pub endpoint: String,
     socket: Socket,
     _context: Context,
 }
 
 impl Backend {
-    pub fn bind() -> Self {
+    pub(crate) fn bind() -> Self {
         let context = Context::new();
         let (socket, endpoint) = bound(&context, zmq::ROUTER);
         socket.set_router_mandatory(true).unwrap();
@@ -67,7 +67,7 @@ impl Backend {
     }
 
     /// The next message for which `pick` has an answer, heartbeating to every worker heard meanwhile if `alive`.
-    pub fn wait<T>(&self, what: &str, alive: bool, mut pick: impl FnMut(&[u8], &[Vec<u8>]) -> Option<T>) -> T {
+    pub(crate) fn wait<T>(&self, what: &str, alive: bool, mut pick: impl FnMut(&[u8], &[Vec<u8>]) -> Option<T>) -> T {
         let end = Instant::now() + SOON;
         while Instant::now() < end {
             if self.socket.poll(zmq::POLLIN, 100).unwrap_or(0) == 0 {
@@ -86,7 +86,7 @@ impl Backend {
     }
 
     /// The identity and content of the next announcement.
-    pub fn announcement(&self, alive: bool) -> (Vec<u8>, Announcement) {
+    pub(crate) fn announcement(&self, alive: bool) -> (Vec<u8>, Announcement) {
         self.wait("an announcement", alive, |worker, frames| match Control::decode(frames) {
             Ok(Control::Announce(announcement)) => Some((worker.to_vec(), announcement)),
             _ => None,
@@ -94,11 +94,11 @@ impl Backend {
     }
 
     /// The next message that is no control message.
-    pub fn reply(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn reply(&self) -> Vec<Vec<u8>> {
         self.wait("a reply", true, |_, frames| (!is_control(frames)).then(|| frames.to_vec()))
     }
 
-    pub fn send(&self, worker: &[u8], frames: Vec<Vec<u8>>) {
+    pub(crate) fn send(&self, worker: &[u8], frames: Vec<Vec<u8>>) {
         let _ = self.socket.send_multipart([vec![worker.to_vec()], frames].concat(), 0);
     }
 }

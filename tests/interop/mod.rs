@@ -44,7 +44,7 @@ fn assert_discovered(reply: &Value) {
 fn the_documents_ruby_example_runs_word_for_word() {
     on_own_machine("interop::the_documents_ruby_example_runs_word_for_word", || {
         let machine = Machine::start();
-        let output = machine.run(RUBY, include_str!("interop/discover.rb"));
+        let output = machine.run(RUBY, include_str!("discover.rb"));
         let lines: Vec<&str> = output.lines().collect();
         assert_eq!(lines[..2], ["Connecting to vPoller ...", "Sending task request to vPoller ..."]);
         let reply = lines[2].strip_prefix("Received reply from vPoller: ").unwrap();
@@ -110,7 +110,7 @@ fn the_protocols_page_has_programs_that_run() {
         let [ask]: [String; 1] = programs("docs/protocol.md", "ruby").try_into().unwrap();
         assert_eq!(machine.run(RUBY, &ask), "VirtualCenter\n");
         let [ask]: [String; 1] = programs("docs/protocol.md", "rust").try_into().unwrap();
-        let example = include_str!("../examples/power_state.rs");
+        let example = include_str!("../../examples/power_state.rs");
         assert!(example.trim_end().ends_with(ask.trim_end()), "the page shows another program than there is");
         // Tests of the whole package build it; a single one needs `cargo build --examples` before.
         let reply = process::run(Command::new(workspace::binary("examples/power_state")), SOON).stdout;
