@@ -101,7 +101,6 @@ const MIB: usize = 1024 * 1024;
 const FOREIGN: &[&str] = &["worker", "cache", "helper:"];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

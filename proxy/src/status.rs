@@ -152,7 +152,6 @@ pub const DESCRIPTORS: &[MetricDescriptor] = &[
 ];
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::broker::{Broker, Rules};

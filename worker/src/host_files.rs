@@ -98,7 +98,7 @@ pub(crate) fn load(config: &Config) -> Result<Found, HostsError> {
 }
 
 impl Found {
-    /// Everything worth a warning, for somebody who has no hosts from before.
+    /// Everything worth a warning, for a caller that had no hosts before.
     #[must_use]
     pub fn complaints(&self) -> Vec<String> {
         let broken = self.broken.iter().map(|(_, error)| format!("{error}; its vSphere host is not served"));
@@ -189,7 +189,7 @@ fn registered(host: Host, timeout: Option<Duration>) -> Registered {
 /// What a file in the folder says, and what is worth a warning about it.
 type FromFile = Result<(Registered, Vec<String>), HostsError>;
 
-/// One broken file costs its own host. When nothing is left to serve, the first mistake is told.
+/// One broken file costs its own host. When nothing is left to serve, the first mistake is the error.
 fn keep_readable(files: Vec<(PathBuf, FromFile)>, database: bool) -> Result<Found, HostsError> {
     let mut found = Found::default();
     for (path, file) in files {

@@ -37,7 +37,7 @@ impl LogOnce {
     }
 }
 
-/// Lets so many lines a second through, and counts the others.
+/// Lets a number of lines a second through, and counts the others.
 pub(crate) struct LogRate {
     start: Instant,
     /// The second that is counted, from 1; 0 before the first line.
@@ -48,7 +48,7 @@ pub(crate) struct LogRate {
 /// A line's way into the log.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) enum Pass {
-    /// It is logged; so many were not since the last one.
+    /// It is logged; this number of lines were not since the last one.
     Through(u64),
     /// There were enough in this second.
     Held,

@@ -1,4 +1,4 @@
-//! Session keys: whoever knows one is logged in. They are shown, as they always were, unless the configuration masks them.
+//! Session keys: a client that knows one is logged in. They are shown, as they always were, unless the configuration masks them.
 
 use std::fmt::Write;
 

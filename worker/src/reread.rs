@@ -27,7 +27,7 @@ type State = Option<[i64; 7]>;
 type Stamp = Vec<(PathBuf, State)>;
 type Result = std::result::Result<Found, HostsError>;
 
-/// Reads the hosts again when their files changed, or somebody says so.
+/// Reads the hosts again when their files changed, or an operator says so.
 pub(crate) struct Reread {
     config: Config,
     /// Rung when a reading is done.

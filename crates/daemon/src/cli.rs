@@ -169,7 +169,6 @@ impl Drop for PidFile {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

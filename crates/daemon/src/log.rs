@@ -199,7 +199,6 @@ fn process_name() -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::thread;

@@ -284,7 +284,6 @@ pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Vec<u8>, ClientError
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -119,7 +119,6 @@ pub fn of_status<S: Readiness + 'static>(
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 pub(crate) mod tests {
     use super::*;
     use crate::status::StatusDocument;

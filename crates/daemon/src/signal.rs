@@ -53,7 +53,6 @@ impl Signals {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::thread;

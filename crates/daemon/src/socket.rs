@@ -158,7 +158,6 @@ pub fn send(socket: &Socket, frames: Vec<Vec<u8>>) -> zmq::Result<()> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

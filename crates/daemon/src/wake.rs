@@ -43,7 +43,6 @@ impl Wake {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::thread;

@@ -115,7 +115,6 @@ fn absolute(path: &std::path::Path) -> Result<String, Error> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -199,7 +199,6 @@ impl VPollerClient {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::thread;

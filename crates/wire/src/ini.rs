@@ -207,7 +207,7 @@ fn line_of_header(text: &str, section: &str) -> usize {
     text.lines().position(|line| header(line) == Some(section)).map_or(0, |index| index + 1)
 }
 
-/// rust-ini does not say where an entry stood: find the line of the section that begins with the key, after so many earlier ones.
+/// rust-ini does not say where an entry stood: find the line of the section that begins with the key, after the given number of earlier ones.
 fn line_of(text: &str, section: &str, key: &str, earlier: usize) -> usize {
     let (mut current, mut left) = ("", earlier);
     for (number, line) in text.lines().enumerate() {
@@ -224,7 +224,6 @@ fn line_of(text: &str, section: &str, key: &str, earlier: usize) -> usize {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

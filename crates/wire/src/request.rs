@@ -423,7 +423,6 @@ impl<'de> Deserialize<'de> for Lenient {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use proptest::prelude::*;

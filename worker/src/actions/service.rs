@@ -30,7 +30,7 @@ pub(crate) fn sessions<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
 }
 
 const KEY: &str = "key";
-/// What is told of a session.
+/// What a reply says of a session.
 pub(crate) const SESSION: &[&str] =
     &[KEY, "userName", "fullName", "loginTime", "lastActiveTime", "ipAddress", "userAgent", "callCount"];
 

@@ -162,7 +162,7 @@ impl External {
     async fn run(&self, input: Vec<u8>, deadline: Instant) -> Result<Vec<u8>, Trouble> {
         let crowded = |_| Trouble::Crowded(self.spec.at_once);
         let Ok(_place) = timeout_at(deadline, self.places.acquire()).await.map_err(crowded)? else {
-            return Err(Trouble::Crowded(0)); // nobody closes the semaphore
+            return Err(Trouble::Crowded(0)); // the semaphore is never closed
         };
         let start = Instant::now();
         let limit = self.spec.timeout.min(deadline.saturating_duration_since(start));
@@ -231,7 +231,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // As long as nobody has waited for it, its number is nobody else's.
+        // Until it is waited for, the system gives its number to no other process.
         let id = self.child.id().filter(|_| !self.ended).and_then(|id| i32::try_from(id).ok());
         if let Some(group) = id.and_then(Pid::from_raw) {
             // All of it may have ended just now.

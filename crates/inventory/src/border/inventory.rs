@@ -2,7 +2,7 @@
 //!
 //! Methods see [`Inventory`] only. [`crate::Direct`] answers each question by calls to vSphere, [`crate::Cached`] from memory where it can; no
 //! method notices the difference. Questions that are no property reads of inventory objects are those of [`Services`]: they
-//! always go to vSphere, so whoever wraps an inventory forwards one method for all of them.
+//! always go to vSphere, so a wrapper of an inventory forwards one method for all of them.
 
 use std::convert::Infallible;
 

@@ -23,7 +23,7 @@ pub enum Kind {
     HostSystem,
     /// Networks of every sort.
     Network,
-    /// Networks that somebody else manages.
+    /// Networks that another product manages.
     OpaqueNetwork,
     /// Resource pools and vApps.
     ResourcePool,

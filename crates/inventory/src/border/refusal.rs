@@ -22,7 +22,7 @@ impl Refusal {
         (!gone).then(|| Self { fault: fault.kind.clone(), privilege: fault.privilege().map(str::to_owned) })
     }
 
-    /// The failure of whoever needs the property.
+    /// The failure of a request that needs the property.
     #[must_use]
     pub fn error(&self, path: &str, object: &MoRef) -> ReadError {
         let lacking = match &self.privilege {

@@ -18,7 +18,7 @@ use super::{Kind, Refusal};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let config = Config::new("vc01.example.org", "root", SecretString::from("p4ssw0rd"));
 /// # let inventory = Cached::new(Client::new(config)?, &CacheSettings::default());
-/// // Nothing before vSphere has told everything for the first time.
+/// // None before vSphere has reported everything for the first time.
 /// let Some(view) = inventory.view() else { return Ok(()) };
 /// let power = view.column(Kind::VirtualMachine, "runtime.powerState");
 /// for vm in view.objects(Kind::VirtualMachine) {
@@ -96,7 +96,7 @@ impl View {
         self.confirmed
     }
 
-    /// The objects of a type, subtypes included, in the order in which vSphere told of them.
+    /// The objects of a type, subtypes included, in the order in which vSphere reported them.
     pub fn objects(&self, kind: Kind) -> impl Iterator<Item = ObjectView<'_>> {
         self.version.objects(kind)
     }

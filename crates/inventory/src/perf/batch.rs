@@ -26,7 +26,7 @@ pub(super) struct Batch {
 #[derive(Clone, Debug)]
 pub(super) struct BatchEntry {
     pub object: MoRef,
-    /// Series that somebody waits for.
+    /// Series that a request waits for.
     pub wanted: Vec<Arc<Metric>>,
     /// Series asked along.
     pub prefetched: Vec<Arc<Metric>>,

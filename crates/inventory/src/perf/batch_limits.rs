@@ -68,7 +68,7 @@ impl BatchLimits {
         self.changed();
     }
 
-    /// The server refused a call of so many objects and series as too large.
+    /// The server refused a call of this size as too large.
     pub(super) fn refused(&mut self, real_time: bool, objects: usize, series: usize) {
         // Several refusals of one size, as of calls made at the same time, say no more than the first.
         let (most, asked) = if real_time { (&mut self.objects, objects) } else { (&mut self.historical, series) };

@@ -18,11 +18,11 @@ pub(super) struct CachedSeries {
     until: Option<Instant>,
     /// When it was first thought of.
     made: Instant,
-    /// When somebody last asked; nobody has asked for a series that was only guessed.
+    /// When a request last asked; none for a series that was only guessed.
     asked: Option<Instant>,
     /// The time between two questions, once there were two.
     gap: Option<Duration>,
-    /// It was asked along in a call, and nobody has used that yet.
+    /// It was prefetched, and no request has used that yet.
     prefetched: bool,
 }
 
@@ -64,12 +64,12 @@ const SAME: Duration = Duration::from_secs(1);
 /// A series that was asked for once may be asked for again within this time, and one that was guessed within that.
 const NEWCOMER: Duration = Duration::from_secs(300);
 const GUESS: Duration = Duration::from_secs(120);
-/// One that comes round is waited for at least this long, or so many of its rounds.
+/// One that comes round is waited for at least this long, or this number of its rounds.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ROUNDS: u32 = 3;
 
 impl CachedSeries {
-    /// A series that nobody has asked for yet.
+    /// A series that was not asked for yet.
     pub(super) fn new(metric: Arc<Metric>, made: Instant) -> Self {
         Self {
             metric,
@@ -96,7 +96,7 @@ impl CachedSeries {
         matches!(self.samples, CachedSamples::Nothing)
     }
 
-    /// Whether nobody ever asked for it.
+    /// Whether no request ever asked for it.
     pub(super) fn is_guess(&self) -> bool {
         self.asked.is_none()
     }

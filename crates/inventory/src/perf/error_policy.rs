@@ -18,7 +18,7 @@ pub(super) enum Reaction {
     TooSlow,
     /// Ask in halves until it is known what is to blame.
     Isolate(SplitBy),
-    /// It is not the question; all who wait are told.
+    /// It is not the question; every request that waits gets the error.
     GiveUp,
 }
 

@@ -53,15 +53,15 @@ pub(super) struct BatchRoom {
     pub series: usize,
 }
 
-/// A series that was asked of so many objects is guessed for others; at most so many series are.
+/// From how many objects on a series is guessed for others, and how many series are guessed at most.
 const POPULAR: usize = 2;
 const MOST_POPULAR: usize = 64;
-/// A series that was refused for so many objects and given for none is refused for all, for this time.
+/// From how many objects on a series that was refused for each of them is refused for all, and for how long.
 const REFUSALS: usize = 3;
 pub(super) const REFUSED: Duration = Duration::from_secs(600);
 
 impl Group {
-    /// A request asks for series of an object. The waiter is told when something has to be waited for.
+    /// A request asks for series of an object. The pending request learns what it has to wait for.
     pub(super) fn ask(
         &mut self,
         object: &MoRef,
@@ -133,7 +133,7 @@ impl Group {
         self.first.len() + self.bulk.len() + self.isolated.len()
     }
 
-    /// The next call: objects for which somebody waits, then, as room is left, what will be asked for before `horizon`, if there
+    /// The next call: objects for which a request waits, then, as room is left, what will be asked for before `horizon`, if there
     /// is one.
     pub(super) fn batch(&mut self, key: &GroupKey, room: BatchRoom, now: Instant, horizon: Option<Instant>) -> Option<Batch> {
         let mut left = room.series;
@@ -255,7 +255,7 @@ impl Group {
         entry.metrics().next().is_some()
     }
 
-    /// Forgets what nobody asked for in this time; how many series are kept afterwards.
+    /// Forgets what was not asked for in this time; how many series are kept afterwards.
     pub(super) fn sweep(&mut self, now: Instant, after: Duration) -> usize {
         self.entities.retain(|_, entity| {
             entity.forget(now, after);

@@ -2,11 +2,11 @@
 //!
 //! vCenter answers a few large questions about statistics well and many small ones badly. So requests are collected for a few
 //! milliseconds and asked in calls of up to 50 objects, a few at a time; a sample is kept until the next one is due; and what a
-//! call has room for is filled with what will be asked next: items come round, so when a series will be asked again can be told
+//! call has room for is filled with what will be asked next: items come round, so when a series will be asked for again is known
 //! from when it was asked before. One round of items then costs one call for every 50 objects.
 //!
 //! [`Scheduler`] does the waiting and calling. What to ask, what to keep and whom to tell is decided by `SchedulerState`, which knows no
-//! clock and no vSphere. An object or counter that makes calls fail is found by asking in halves, so it fails nobody else; a
+//! clock and no vSphere. An object or counter that makes calls fail is found by asking in halves, so it costs no other request its answer; a
 //! server that refuses or is slow is asked less at a time, and slowly more again.
 
 mod batch;

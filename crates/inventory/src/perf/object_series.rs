@@ -109,7 +109,7 @@ impl ObjectSeries {
         self.isolated_until = None;
     }
 
-    /// Up to so many series that somebody waits for; a call has them from now on. None when all who waited gave up.
+    /// Up to `most` series that a request waits for; a call has them from now on. None when all who waited gave up.
     pub(super) fn take_wanted(&mut self, most: usize) -> Vec<Arc<Metric>> {
         self.waiting.retain(|(request, _)| request.strong_count() > 0);
         if self.waiting.is_empty() {
@@ -122,7 +122,7 @@ impl ObjectSeries {
         wanted.map(taken).collect()
     }
 
-    /// Up to so many series that will be asked for soon, or that others are asked for; a call has them from now on.
+    /// Up to `most` series that will be asked for soon, or that others are asked for; a call has them from now on.
     pub(super) fn take_prefetched(
         &mut self,
         now: Instant,
@@ -164,7 +164,7 @@ impl ObjectSeries {
         self.queued == Queue::Nowhere && self.series.iter().all(|series| series.stage == SeriesStage::Idle)
     }
 
-    /// Forgets the series that nobody asked for in this time; earlier, what was only guessed.
+    /// Forgets the series that were not asked for in this time; earlier, what was only guessed.
     pub(super) fn forget(&mut self, now: Instant, after: Duration) {
         self.series.retain(|series| {
             let known = match series.asked() {

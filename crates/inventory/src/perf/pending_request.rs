@@ -8,7 +8,7 @@ use vpoller_vsphere::Metric;
 use crate::border::SampleResult;
 use crate::lock::lock;
 
-/// The answers of a request, as they come in. When nobody holds it any more the request was given up.
+/// The answers of a request, as they come in. When it is dropped, its request was given up.
 #[derive(Debug)]
 pub(super) struct PendingRequest {
     /// The series wanted of each object.
@@ -25,7 +25,7 @@ struct PendingAnswers {
 }
 
 impl PendingRequest {
-    /// For so many objects.
+    /// For this number of objects.
     pub(super) fn new(metrics: Vec<Metric>, objects: usize) -> Self {
         let answers = PendingAnswers { found: vec![Vec::new(); objects], missing: objects };
         Self { metrics, answers: Mutex::new(answers), complete: Notify::new() }

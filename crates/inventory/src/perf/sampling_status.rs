@@ -42,7 +42,7 @@ pub struct SamplingStatus {
 }
 
 impl SamplingStatus {
-    /// The share of prefetched series that somebody asked for; nothing before the first.
+    /// The share of prefetched series that a request used; none before the first.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share needs no more than a few digits")]
     pub fn prefetch_efficiency(&self) -> Option<f64> {

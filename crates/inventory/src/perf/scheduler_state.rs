@@ -19,7 +19,7 @@ use super::pending_request::PendingRequest;
 use super::sampling_status::SamplingStatus;
 use crate::border::{ReadError, SampleQuery};
 
-/// Every series of one vSphere host that somebody asks for.
+/// Every series of one vSphere host that requests ask for.
 #[derive(Debug, Default)]
 pub(super) struct SchedulerState {
     /// Nothing is kept: every question is asked.
@@ -184,7 +184,7 @@ impl SchedulerState {
         }
     }
 
-    /// A call was lost on its way: those who wait for it are told.
+    /// A call was lost on its way: the requests that wait for it get an error.
     pub(super) fn lose(&mut self, batch: &Batch, now: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.isolated_in_flight &= !batch.isolated;
@@ -192,7 +192,7 @@ impl SchedulerState {
         batch.entries.iter().for_each(|entry| self.fail(&batch.key, entry, &error, now));
     }
 
-    /// No call can be made: those who wait for one are told.
+    /// No call can be made: the requests that wait for one get the error.
     pub(super) fn fail_waiting(&mut self, subject: &str, error: &Error, now: Instant) {
         let told = Arc::new(ReadError::of(subject, error));
         self.turn.clear();
@@ -202,13 +202,13 @@ impl SchedulerState {
         }
     }
 
-    /// Another server: nothing that is known holds for it. Who waits for a call under way is told when it comes back.
+    /// Another server: nothing that is known holds for it. A request that waits for a call under way is answered when it comes back.
     pub(super) fn forget(&mut self, now: Instant) {
         self.sweep(now, Duration::ZERO);
         self.limits.start_anew();
     }
 
-    /// Forgets what nobody has asked for in a while. Says whether anything is left.
+    /// Forgets what was not asked for in a while. Says whether anything is left.
     pub(super) fn tidy(&mut self, now: Instant) -> bool {
         self.sweep(now, FORGET) > 0
     }

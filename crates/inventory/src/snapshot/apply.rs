@@ -1,4 +1,4 @@
-//! From one version to the next: what vSphere told, applied.
+//! From one version to the next: what vSphere reported, applied.
 //!
 //! Tolerant of everything that may come in an unexpected order: changes of objects that are not known, objects that enter twice
 //! or leave without having been there, changes of a part of what is watched.
@@ -29,14 +29,14 @@ pub(crate) enum FilterRole {
     View,
     /// It is one of those that are watched for themselves.
     Individual,
-    /// Some more values of it are told.
+    /// Some more values of it are reported.
     Values,
 }
 
 /// The filters of a collector, by their managed object id.
 pub(crate) type WatchFilters = HashMap<Arc<str>, WatchFilter>;
 
-/// Paths, by object, of which only a part was told and which have to be read again.
+/// Paths, by object, of which only a part was reported and which have to be read again.
 pub(crate) type UnclearPaths = HashMap<MoRef, HashSet<Arc<str>>>;
 
 /// A version that is being made.
@@ -44,9 +44,9 @@ pub(crate) type UnclearPaths = HashMap<MoRef, HashSet<Arc<str>>>;
 pub(crate) struct Draft {
     pub snapshot: Snapshot,
     pub unclear: UnclearPaths,
-    /// Filters that nobody knows.
+    /// Filters that this worker did not make.
     pub unknown_filters: Vec<MoRef>,
-    /// Objects that were told of.
+    /// How many objects were reported.
     pub objects: u64,
     refusals: Refusals,
 }
@@ -82,7 +82,7 @@ impl Draft {
         Self { snapshot, unclear: HashMap::new(), unknown_filters: Vec::new(), objects: 0, refusals: Refusals::default() }
     }
 
-    /// Applies what was told.
+    /// Applies what was reported.
     pub(super) fn apply(&mut self, watches: &WatchFilters, set: UpdateSet) {
         for FilterUpdate { filter, objects, missing } in set.filters {
             let Some(watch) = watches.get(&filter.id) else {
@@ -106,7 +106,7 @@ impl Draft {
         let layout = Arc::clone(&table.layout);
         let mut object = match table.get(&update.obj.id) {
             Some((_, known)) => Object::clone(known),
-            // What was never told in full is not known.
+            // What was never reported in full is not known.
             None if update.kind == UpdateKind::Enter => Object::new(update.obj.clone()),
             None => return,
         };

@@ -22,7 +22,7 @@ pub(crate) fn is_viewed(family: &str) -> bool {
     VIEW_TYPES.contains(&family)
 }
 
-/// Whether objects of a type are watched one by one, when somebody asks for them: they are in no view, they are few, and they
+/// Whether objects of a type are watched one by one, when a request names them: they are in no view, they are few, and they
 /// rarely change.
 pub(crate) fn is_watched_individually(kind: &str) -> bool {
     kind == "Alarm"

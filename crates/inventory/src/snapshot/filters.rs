@@ -174,7 +174,7 @@ impl Follower {
         }
     }
 
-    /// Drops learned paths that nobody asks for any more.
+    /// Drops learned paths that no request asks for any more.
     pub(super) async fn sweep(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         let now = Instant::now();
         let idle = |key: &PathKey| {
@@ -210,7 +210,7 @@ impl LearnedRoom {
         Self { values, bytes: LEARNED_BYTES.saturating_sub(bytes) }
     }
 
-    /// Takes room for one value of so many objects, if there is enough.
+    /// Takes room for one value of each of `objects` objects, if there is enough.
     fn take(&mut self, objects: usize, weight: usize) -> bool {
         let bytes = objects.saturating_mul(weight);
         if let Some(values) = &mut self.values {

@@ -71,7 +71,7 @@ impl Follower {
         Err(error)
     }
 
-    /// A stream with everything watched that is to be; nothing has been told yet.
+    /// A stream with everything watched that is to be; vSphere has reported nothing yet.
     async fn begin(&self) -> Result<UpdateStream, Error> {
         let opened = Instant::now();
         let session = self.client().session().await?;
@@ -84,7 +84,7 @@ impl Follower {
         Ok(stream)
     }
 
-    /// What was known holds only for the vCenter that told it: a restored one goes by another identity.
+    /// What was known holds only for the vCenter that reported it: a restored one goes by another identity.
     fn identify(&self, session: &Session) {
         let uuid = session.content.about.get("instanceUuid").and_then(Value::as_str);
         if self.store.identify(uuid) {
@@ -124,8 +124,8 @@ impl Follower {
         }
     }
 
-    /// Ends filters that nobody knows, and reads again what was told in part only. What cannot be read stays unknown and is
-    /// asked for when somebody wants it.
+    /// Ends filters that this worker did not make, and reads again what was reported in part only. What cannot be read stays unknown and is
+    /// read when a request wants it.
     async fn tidy(&self, stream: &mut UpdateStream) {
         while let Some(unknown) = stream.unknown_filters.pop() {
             // Made by a call of ours that was given up; the session ends it in any case.

@@ -44,7 +44,7 @@ impl Freshness {
         self.millis(now) < self.good_until.load(Ordering::Acquire)
     }
 
-    /// vSphere told its state, or that it has not changed.
+    /// vSphere reported its state, or that it has not changed.
     pub(crate) fn confirm(&self, now: Instant) {
         let mut state = self.state();
         *state = Confirmation { confirmed: Some(now), stale: false, lost: None };

@@ -11,7 +11,7 @@ use crate::border::is_within;
 pub(crate) struct PathColumn {
     /// The property path.
     pub path: Arc<str>,
-    /// Whether it is always watched; else somebody asked for it.
+    /// Whether it is always watched; else it was asked for.
     pub base: bool,
     /// Answers that it was part of.
     hits: AtomicU64,

@@ -1,8 +1,8 @@
 //! vSphere's inventory in memory, kept true by vSphere itself.
 //!
-//! [`follow`] has vSphere push ([`filters`]): a base set of paths of every object, and those paths that somebody asked for twice
+//! [`follow`] has vSphere push ([`filters`]): a base set of paths of every object, and those paths that were asked for twice
 //! ([`watch_list`]). What comes over the [`update_stream`] it applies ([`apply`]) to a copy of the last version ([`version`], [`table`],
-//! [`layout`]), and publishes the copy when vSphere has told a state to its end. Readers take the published version without a lock and never see half a state.
+//! [`layout`]), and publishes the copy when vSphere has reported a state to its end. Readers take the published version without a lock and never see half a state.
 //! [`refusal_probe`] looks now and then whether what the account might not read may be read by now.
 //! [`freshness`] says for how long a version is good, [`kept_answers`] keeps some answers of vSphere for a moment.
 
@@ -57,7 +57,7 @@ pub(crate) struct SnapshotStore {
     counters: Counters,
 }
 
-/// Which vCenter told what is known.
+/// Which vCenter reported what is known.
 #[derive(Debug, Default)]
 enum VcenterIdentity {
     #[default]
@@ -79,7 +79,7 @@ struct Counters {
     updates: AtomicU64,
     /// Objects in those.
     objects: AtomicU64,
-    /// Times that everything was told anew.
+    /// How often everything was reported anew.
     loads: AtomicU64,
     /// How long that took the last time, in milliseconds.
     load_ms: AtomicU64,

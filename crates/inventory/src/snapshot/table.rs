@@ -24,7 +24,7 @@ pub(crate) struct Object {
     states: Vec<PropertyState>,
 }
 
-/// Names an object within its family; grows in the order in which vSphere told of them.
+/// Names an object within its family; grows in the order in which vSphere reported them.
 pub(crate) type ObjectNumber = u32;
 
 /// The objects of one family.
@@ -67,7 +67,7 @@ impl Object {
         Self { reference, viewed: false, individual: false, states: Vec::new() }
     }
 
-    /// Whether vSphere has told that it is there. Values alone do not: filters tell one after the other.
+    /// Whether vSphere has reported that it is there. Values alone do not say so: filters report one after the other.
     pub(crate) fn exists(&self) -> bool {
         self.viewed || self.individual
     }
@@ -118,7 +118,7 @@ impl Table {
         Self { texts: texts.collect(), layout, objects: OrdMap::new(), by_id: HashMap::new(), next: 0 }
     }
 
-    /// Objects in the view, in the order in which vSphere told of them.
+    /// Objects in the view, in the order in which vSphere reported them.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.objects.values().filter(|object| object.viewed)
     }

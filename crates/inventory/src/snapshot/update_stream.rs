@@ -21,21 +21,21 @@ pub(crate) struct UpdateStream {
     pub groups: Vec<MoRef>,
     /// The filter of objects that are watched one by one, and what it has: never more than some hundred small values.
     pub individual: Option<(MoRef, BTreeSet<MoRef>, Vec<PathKey>)>,
-    /// The last state that was told to its end, with the columns of what is watched by now.
+    /// The last state that was reported to its end, with the columns of what is watched by now.
     pub latest: Snapshot,
-    /// The state that is being told.
+    /// The state that is being reported.
     pub draft: Option<Draft>,
     /// Of [`Draft`], for when there is time.
     pub unknown_filters: Vec<MoRef>,
     pub unclear: UnclearPaths,
     pub probe: RefusalProbe,
-    /// Whether all that was told is taken in. A defect amid that leaves it false: what is left is not to be trusted.
+    /// Whether everything that was reported is taken in. A panic on the way leaves it false: what is left is not to be trusted.
     pub sound: bool,
     opened: Instant,
 }
 
 impl UpdateStream {
-    /// A stream over which nothing has been told yet.
+    /// A stream over which vSphere has reported nothing yet.
     pub(super) fn new(collector: Collector, view: MoRef, latest: Snapshot, opened: Instant) -> Self {
         Self {
             collector,
@@ -53,8 +53,8 @@ impl UpdateStream {
         }
     }
 
-    /// Takes in what was told. The task that follows may be given up wherever it waits, so nothing here does: what the
-    /// collector counts as told must not get lost.
+    /// Takes in what was reported. The task that follows may be given up wherever it waits, so nothing here does: what the
+    /// collector counts as reported must not get lost.
     pub(super) fn take(&mut self, told: Option<Updates>, store: &SnapshotStore) {
         let Some(Updates { set, first, full }) = told else {
             return store.fresh.confirm(Instant::now());
@@ -72,7 +72,7 @@ impl UpdateStream {
         self.sound = true;
     }
 
-    /// A state was told to its end.
+    /// A state was reported to its end.
     fn finish(&mut self, mut draft: Draft, full: bool, store: &SnapshotStore) {
         let counters = &store.counters;
         counters.updates.fetch_add(1, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! One version of the inventory: what vSphere's objects were like at one moment.
 //!
 //! A version never changes once it is published. The next one is a copy, which costs next to nothing, changed where vSphere
-//! told of changes; both share the rest.
+//! reported changes; both share the rest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

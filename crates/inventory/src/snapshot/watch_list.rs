@@ -1,8 +1,8 @@
-//! Which paths are worth watching: those that somebody asked for twice.
+//! Which paths are worth watching: those that were asked for twice.
 //!
 //! The first question about a path that is not watched is answered by vSphere, and so is every other one until the path is
 //! watched. Asked again within a while, by whichever object, it is put among the wanted ones; a moment later these go to vSphere
-//! as one group. What nobody asks for any more is dropped.
+//! as one group. What no request asks for any more is dropped.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -238,7 +238,7 @@ impl WatchList {
         watched
     }
 
-    /// Forgets what nobody asked for lately; returns those that were watched. `idle` tells for how long nobody was answered
+    /// Forgets what was not asked for lately; returns those that were watched. `idle` says for how long no request was answered
     /// from a watched path.
     pub(crate) fn sweep(&self, now: Instant, idle: impl Fn(&PathKey) -> Option<Duration>) -> Vec<PathKey> {
         let (ttl, mut dropped) = (self.ttl, Vec::new());

@@ -37,7 +37,7 @@ enum Question {
 
 type SharedRows = Result<Arc<Vec<Row>>, ReadError>;
 
-/// More objects than this are not read at once: whoever asks is made to wait a turn, so that nobody else is kept.
+/// More objects than this are not read at once: the request yields once, so that other requests go first.
 const AT_ONCE: usize = 16;
 /// Objects of which something is missing are asked for one by one, up to this share of all: one in this many.
 const FEW: usize = 10;
@@ -45,7 +45,7 @@ const FEW: usize = 10;
 const MOMENT: Duration = Duration::from_secs(5);
 
 impl Cached {
-    /// Asks through this client, and follows what it is told once it is wanted.
+    /// Asks through this client, and follows what vSphere reports once it is wanted.
     #[must_use]
     pub fn new(client: Client, settings: &CacheSettings) -> Self {
         let retriever = Retriever::new(client.clone());
@@ -156,7 +156,7 @@ impl Cached {
         invalid.map_or(Ok(()), |path| Err(ReadError::invalid_property(path, subject)))
     }
 
-    /// The answer of vSphere, shared with whoever asks the same at this moment.
+    /// The answer of vSphere, shared with every request that asks the same at this moment.
     async fn answer<F>(
         &self,
         question: Question,

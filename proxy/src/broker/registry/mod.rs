@@ -377,5 +377,4 @@ impl WorkerRegistry {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests;

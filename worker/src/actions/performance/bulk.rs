@@ -75,7 +75,7 @@ struct OutputRow {
     values: BTreeMap<usize, i64>,
 }
 
-/// The rows of one object, by instance and, where moments are told apart, by moment.
+/// The rows of one object, by instance and, where each moment is its own row, by moment.
 fn output_rows(object: &Row, columns: &[CounterColumn<'_>], found: &[SampleResult], moments: bool) -> Vec<Json> {
     let mut table: BTreeMap<(&str, i64), OutputRow> = BTreeMap::new();
     let known = columns.iter().enumerate().filter(|(_, column)| column.counter.is_some());

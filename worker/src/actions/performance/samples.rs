@@ -36,7 +36,7 @@ pub(crate) fn of_group<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
     samples(task, Rules { powered: None, chooses: false })
 }
 
-/// In the order in which failures have always been told: state, number of samples, interval, counter.
+/// In the order in which failures have always been reported: state, number of samples, interval, counter.
 fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let performance = task.inventory.performance();

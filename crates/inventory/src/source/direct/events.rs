@@ -84,7 +84,7 @@ impl Direct {
             collectors.open.push(used);
             return Ok((collectors, collector));
         }
-        // On its own: a requester that gives up meanwhile must not leave a collector behind that nobody knows.
+        // On its own: a requester that gives up meanwhile must not leave a collector behind that no task ends.
         let making = open(self.client.clone(), Arc::clone(session), manager.clone(), collector_key, collectors);
         let made = tokio::spawn(making).await.map_err(|error| ReadError::new(&error.to_string()))?;
         made.map_err(|error| self.error(&error))
@@ -191,7 +191,7 @@ fn filter((kinds, severities): &CollectorKey) -> Arg {
     Arg::object("filter", fields)
 }
 
-/// Keys ascend for ever, unless somebody replaces the database: then a requester would wait for a key that may never come.
+/// Keys ascend for ever, unless the database is replaced: then a requester would wait for a key that may never come.
 fn check(after: Option<i64>, newest: Option<i64>) -> Result<(), ReadError> {
     match (after, newest) {
         (Some(after), Some(newest)) if after > newest => Err(ReadError::new(&format!(

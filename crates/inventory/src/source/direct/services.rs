@@ -21,7 +21,7 @@ pub(super) struct ServiceCache {
 /// A value and when it was read.
 struct Expiring<T>(Mutex<Option<(Instant, T)>>);
 
-/// A custom attribute that somebody renames is known by its old name for so long at most.
+/// A custom attribute that is renamed is known by its old name for this time at most.
 const ATTRIBUTES: Duration = Duration::from_secs(60);
 /// Clocks drift less than a second meanwhile.
 const CLOCK: Duration = Duration::from_secs(3600);
