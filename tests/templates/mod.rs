@@ -289,8 +289,9 @@ fn a_missing_privilege_is_said(estate: &mut Estate) {
         estate.check_until(&own, "the message", || Some(error(estate)).filter(|error| error.contains("NoPermission")));
     assert!(error_now.contains("(privilege System.Read)"), "{error_now}");
     permit(estate, None);
-    estate.check_until(&own, "its space", || estate.value(&datastore, "vpoller.datastore[free]"));
-    assert_eq!(error(estate), "");
+    // A value alone may be one from before the account lost its privilege.
+    let recovered = || estate.value(&datastore, "vpoller.datastore[free]").filter(|_| error(estate).is_empty());
+    estate.check_until(&own, "its space, and no error", recovered);
 }
 
 /// Values and paths that are longer than anybody expects: the machine's other items have values.
