@@ -52,7 +52,8 @@ impl BatchLimits {
     pub(super) fn limit(&mut self, most: Option<usize>) {
         let most = most.map_or(MOST_UNLIMITED, |most| most.max(1));
         if most != self.historical_most {
-            (self.historical, self.historical_most) = (most, most);
+            self.historical = most;
+            self.historical_most = most;
         }
     }
 
@@ -99,7 +100,8 @@ impl BatchLimits {
     }
 
     fn changed(&mut self) {
-        (self.good, self.tried) = (0, 0);
+        self.good = 0;
+        self.tried = 0;
         self.halvings += 1;
     }
 }

@@ -155,7 +155,9 @@ impl CachedSeries {
             }
             _ => CachedSamples::Some(series.into()),
         };
-        (self.stage, self.until, self.prefetched) = (SeriesStage::Idle, Some(until), prefetched);
+        self.stage = SeriesStage::Idle;
+        self.until = Some(until);
+        self.prefetched = prefetched;
     }
 
     /// It cannot be had.
