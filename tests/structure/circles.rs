@@ -8,7 +8,7 @@ use super::sources;
 /// Crates in which no circle is allowed.
 const WITHOUT: [&str; 4] = ["vpoller", "vpoller-importer", "vpoller-inventory", "vpoller-worker"];
 
-/// Circles that harm nobody: the crate, the top modules in the circle, and why it may stay.
+/// Circles that may stay: the crate, the top modules in the circle, and the reason.
 const HARMLESS: &[(&str, &[&str], &str)] = &[
     (
         "vpoller-vsphere",

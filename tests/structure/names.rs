@@ -1,4 +1,4 @@
-//! A type's name is used once in a crate: whoever reads it knows which one is meant.
+//! A type's name is used once in a crate, so that a reader knows which one is meant.
 
 use std::collections::BTreeMap;
 

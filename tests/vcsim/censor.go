@@ -80,7 +80,7 @@ func censorUpdates(ctx *simulator.Context, updates []types.PropertyFilterUpdate)
 // have, and tells whether anything is left.
 func censorUpdate(ctx *simulator.Context, spec types.PropertyFilterSpec, update *types.ObjectUpdate) bool {
 	if update.Kind == types.ObjectUpdateKindLeave {
-		return true // nothing can be told about what is gone
+		return true // that an object is gone gives away nothing of it
 	}
 	content := types.ObjectContent{Obj: update.Obj, MissingSet: update.MissingSet}
 	var paths []string

@@ -37,7 +37,7 @@ func (a *admin) setPages(body []byte) (interface{}, error) {
 }
 
 // pageSize is how many objects go into a page of an answer to a client that
-// wants at most so many, or (0) does not say.
+// names its maxObjects; 0 is none.
 func pageSize(wanted int) int {
 	pageRules.Lock()
 	defer pageRules.Unlock()

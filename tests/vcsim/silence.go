@@ -19,7 +19,7 @@ var silence struct {
 
 // silenceRequest is the body of POST /filters/silence.
 type silenceRequest struct {
-	// Next is how many filters are meant: the next so many.
+	// Next is how many of the filters made next are silent.
 	Next int `json:"next"`
 	// Type counts only filters that ask for properties of this type.
 	Type string `json:"type"`

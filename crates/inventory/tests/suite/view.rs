@@ -18,7 +18,7 @@ const VM: Kind = Kind::VirtualMachine;
 const POWER: &str = "runtime.powerState";
 const GUEST: &str = "config.guestId";
 
-/// A vSphere host that is followed, and nobody asks.
+/// A vSphere host that is followed, and that no request asks about.
 struct Followed {
     simulator: Simulator,
     hosts: Hosts,
