@@ -86,7 +86,7 @@ fn addresses<'v>(view: &'v View, path: &str) -> BTreeMap<&'v str, *const Value> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_view_has_what_vsphere_has_and_never_changes() {
-    let followed = Followed::start(200, quick()).await;
+    let followed = Followed::start(10_000, quick()).await;
     let view = followed.until("the first load", |_| true).await;
     let direct = Direct::new(client(&followed.simulator)).forgetful();
     for kind in [VM, Kind::HostSystem, Kind::ClusterComputeResource, Kind::Datastore, Kind::Folder] {
@@ -101,7 +101,7 @@ async fn a_view_has_what_vsphere_has_and_never_changes() {
             rows.into_iter().map(|row| (row.object.clone(), row.get("name").unwrap().clone())).collect();
         assert_eq!(seen, expected, "{kind:?}");
     }
-    assert!(view.column(VM, GUEST).is_none(), "nobody asked for it");
+    assert!(view.column(VM, GUEST).is_none(), "no request asked for it");
     let before = view.objects(VM).count();
     followed.simulator.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
     let later = followed.until("the new machine", |view| view.objects(VM).count() > before).await;
