@@ -25,7 +25,10 @@ import tempfile
 import time
 
 VALUE_TYPES = {"float": 0, "character": 1, "unsigned": 3, "text": 4}
-STEPS = {"multiplier": 1, "xpath": 11, "jsonpath": 12, "discard unchanged": 19, "csv to json": 24}
+STEPS = {
+    "multiplier": 1, "xpath": 11, "jsonpath": 12, "error in json": 16, "discard unchanged": 19,
+    "prometheus pattern": 22, "csv to json": 24, "xml to json": 27,
+}
 TRAPPER_ITEM = 2
 STATE_NOT_SUPPORTED = 1
 FLAG_NO_VALUE = 2
