@@ -71,11 +71,11 @@ rust_program() {
     program=$work/target/debug/program
 }
 
-# zabbix_packages FOLDER VERSION SUITE PACKAGE...: Debian packages of one
-# version, unpacked and not installed. The mirror is the machine's own.
-zabbix_packages() {
-    local folder=$1 version=$2 suite=$3 mirror apt=$work/apt-$3 lib
-    shift 3
+# debian_packages FOLDER SUITE PACKAGE=VERSION...: Debian packages, unpacked and
+# not installed. The mirror is the machine's own.
+debian_packages() {
+    local folder=$1 suite=$2 mirror apt=$work/apt-$2 package
+    shift 2
     mkdir -p "$folder" "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/debs"
     mirror=$(apt-get indextargets --format "\$(REPO_URI)" 'Created-By: Packages' 'Component: main' | grep -m 1 '/debian/$') ||
         no_setup "apt knows no Debian mirror"
@@ -84,14 +84,22 @@ zabbix_packages() {
         -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt/cache" -o APT::Sandbox::User=root -q)
     timeout 180 apt-get "${options[@]}" update >"$work/log" 2>&1 ||
         no_setup "apt-get update for $suite: $(tail -n 1 "$work/log")"
-    (cd "$apt/debs" && timeout 180 apt-get "${options[@]}" download "${@/%/=$version}") >"$work/log" 2>&1 ||
-        no_setup "apt-get download $* of $version: $(tail -n 1 "$work/log")"
-    for lib in "$apt/debs"/*.deb; do
-        dpkg-deb -x "$lib" "$folder"
+    (cd "$apt/debs" && timeout 180 apt-get "${options[@]}" download "$@") >"$work/log" 2>&1 ||
+        no_setup "apt-get download $*: $(tail -n 1 "$work/log")"
+    for package in "$apt/debs"/*.deb; do
+        dpkg-deb -x "$package" "$folder"
     done
-    for lib in "$folder"/usr/bin/* "$folder"/usr/sbin/*; do
-        if ldd "$lib" 2>/dev/null | grep -q 'not found'; then
-            no_setup "$(basename "$lib") lacks libraries: $(ldd "$lib" | awk '/not found/ {printf "%s ", $1}')"
+}
+
+# zabbix_packages FOLDER VERSION SUITE PACKAGE...: Debian packages of one
+# version, which have to run with the machine's own libraries.
+zabbix_packages() {
+    local folder=$1 version=$2 suite=$3 program
+    shift 3
+    debian_packages "$folder" "$suite" "${@/%/=$version}"
+    for program in "$folder"/usr/bin/* "$folder"/usr/sbin/*; do
+        if ldd "$program" 2>/dev/null | grep -q 'not found'; then
+            no_setup "$(basename "$program") lacks libraries: $(ldd "$program" | awk '/not found/ {printf "%s ", $1}')"
         fi
     done
 }
