@@ -75,6 +75,18 @@ pub static METHODS: &[Method] = &numbered([
         ..VALUE
     },
     Method {
+        name: "privilege.missing.get",
+        reads: actions::privileges::MISSING,
+        action: custom(actions::privileges::missing),
+        zabbix_format: LLD,
+        success: "Successfully retrieved missing privileges",
+        intent: "missing privileges",
+        doc: "The privileges that the account of vPoller lacks, with the number of objects that each of them hides something of, their \
+              types and the properties. From memory: a call that asks for a property that is not watched says itself what is missing. \
+              Nothing when all that is remembered could be read.",
+        ..VALUE
+    },
+    Method {
         name: "perf.counter.info",
         intent: "performance counters",
         doc: "Every performance counter of the vSphere host.",

@@ -3,10 +3,10 @@
 //! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
 
 use serde_json::{Map, Value as Json};
-use vpoller_inventory::{ReadError, Row};
+use vpoller_inventory::{ReadError, Refusal, Row};
 use vpoller_vsphere::Value;
 
-use super::Task;
+use super::{Task, refused};
 use crate::failure::Failure;
 
 /// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
@@ -70,7 +70,25 @@ impl<'a> Columns<'a> {
             Source::Reference => Some(Json::from(&*row.object.id)),
             Source::Host => Some(Json::from(self.host)),
         };
-        self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?))).collect()
+        let set = self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?)));
+        let mut fields: Map<String, Json> = set.collect();
+        if !row.refused.is_empty() {
+            refused::note(&mut fields, self.refused(row));
+        }
+        fields
+    }
+
+    /// What could not be read of it: the name as it was asked for, and why.
+    fn refused<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r str, &'r Refusal)> {
+        self.asked.iter().filter_map(|column| {
+            let path = match column.source {
+                Source::Property => column.name,
+                Source::Attribute(_) => VALUES,
+                Source::Reference | Source::Host => return None,
+            };
+            let (_, refusal) = row.refused.iter().find(|(refused, _)| **refused == *path)?;
+            Some((column.name, &**refusal))
+        })
     }
 }
 

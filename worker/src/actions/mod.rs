@@ -11,6 +11,8 @@ mod get;
 pub(crate) mod guest;
 pub(crate) mod object;
 pub(crate) mod performance;
+pub(crate) mod privileges;
+mod refused;
 pub(crate) mod related;
 pub(crate) mod service;
 pub(crate) mod snapshots;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
-use super::{Helper, Rendered, outcome, rows};
+use super::{Helper, Rendered, is_refused, outcome, rows};
 use crate::method::Method;
 
 pub(super) struct Csv;
@@ -38,13 +38,15 @@ impl Helper for Csv {
 /// The rows that one element of the result stands for.
 fn expand(row: &Json, inner: Option<&str>) -> Vec<Row> {
     let Json::Object(fields) = row else { return Vec::new() };
-    let Some((field, items)) = inner.and_then(|field| Some((field, fields.get(field)?))) else { return vec![fields.clone()] };
-    let outer = fields.iter().filter(|(name, _)| *name != field).map(|(name, value)| (name.clone(), value.clone()));
-    let outer: Row = outer.collect();
+    let shown =
+        || fields.iter().filter(|(name, value)| !is_refused(name, value)).map(|(name, value)| (name.clone(), value.clone()));
+    let Some((field, items)) = inner.and_then(|field| Some((field, fields.get(field)?))) else { return vec![shown().collect()] };
+    let outer: Row = shown().filter(|(name, _)| *name != field).collect();
     let items = rows(items).iter().filter_map(Json::as_object);
     let with_outer = |item: &Row| {
         let mut row = outer.clone();
-        row.extend(item.iter().map(|(name, value)| (format!("{field}.{name}"), value.clone())));
+        let inner = item.iter().filter(|(name, value)| !is_refused(name, value));
+        row.extend(inner.map(|(name, value)| (format!("{field}.{name}"), value.clone())));
         row
     };
     items.map(with_outer).collect()

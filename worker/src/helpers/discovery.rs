@@ -7,6 +7,8 @@ use std::rc::Rc;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value as Json};
 
+use super::is_refused;
+
 /// `{"data": [{"{#VSPHERE.…}": …}, …]}`.
 pub(super) struct Discovery<'r> {
     prefix: String,
@@ -38,7 +40,7 @@ impl<'r> Discovery<'r> {
             Some((_, known)) => *known = value,
             None => macros.push((name, value)),
         };
-        for (field, value) in fields {
+        for (field, value) in fields.iter().filter(|(field, value)| !is_refused(field, value)) {
             match value {
                 Json::Object(members) if self.flat => {
                     members.iter().for_each(|(member, value)| add(self.spelt(&format!("{field}.{member}")).into(), value));

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request};
 
-use crate::method::Method;
+use crate::method::{Method, REFUSED};
 
 /// One way to print replies.
 pub trait Helper: Sync {
@@ -75,6 +75,11 @@ fn rows(result: &Json) -> &[Json] {
         Json::Array(rows) => rows,
         other => std::slice::from_ref(other),
     }
+}
+
+/// Whether a field says what could not be read of its row. Tables, discovery objects and single values have no place for that.
+fn is_refused(field: &str, value: &Json) -> bool {
+    field == REFUSED && value.is_object()
 }
 
 #[cfg(test)]

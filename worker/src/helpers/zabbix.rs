@@ -5,13 +5,17 @@
 //! for master items. `vpoller.helpers.czabbix` is the first one ended by a NUL, for clients written in C. A failed request
 //! prints its bare `msg` in all of them, unless it only says that there is nothing, which is an empty list to Zabbix.
 
-use serde_json::Value as Json;
+use std::borrow::Cow;
+
+use serde_json::{Map, Value as Json};
+use vpoller_inventory::Refusal;
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
-use super::{Helper, Rendered, rows};
-use crate::method::{Method, Prefix, Rows, ZabbixFormat};
+use super::{Helper, Rendered, is_refused, rows};
+use crate::failure::Failure;
+use crate::method::{Method, Prefix, REFUSED, Rows, ZabbixFormat};
 
 pub(super) enum Mode {
     Quoted,
@@ -44,7 +48,7 @@ impl Helper for Zabbix {
         let (Some(method), Mode::Quoted | Mode::Raw) = (method, &self.0) else { return Rendered::value(json::line(result)) };
         match shape(method, request, result) {
             Ok(shown) => Rendered::value(self.print(&shown)),
-            Err(text) => Rendered::failure(text),
+            Err(text) => Rendered::failure(&text),
         }
     }
 }
@@ -89,7 +93,7 @@ const NO_DATA: &str = "No data";
 const NO_KEY: &str = "No key given to choose a disk by";
 
 /// What is printed of a result, or the text that says why nothing is.
-fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Shown<'r>, &'static str> {
+fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Shown<'r>, Cow<'static, str>> {
     match method.zabbix_format {
         ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
         ZabbixFormat::Lld { prefix, rows } => {
@@ -98,23 +102,37 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
         }
         ZabbixFormat::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
             Some(disk @ Json::Object(_)) => value(request, None, disk).map(Shown::Value),
-            _ => Err(NO_KEY),
+            _ => Err(NO_KEY.into()),
         },
         ZabbixFormat::Count => Ok(Shown::Count(count(request, result))),
     }
 }
 
 /// The first requested property of the last row, else the field that the method is about.
-fn value<'r>(request: &Request, default_field: Option<&str>, result: &'r Json) -> Result<&'r Json, &'static str> {
-    let Some(Json::Object(row)) = rows(result).last() else { return Err(NO_DATA) };
+fn value<'r>(request: &Request, default_field: Option<&str>, result: &'r Json) -> Result<&'r Json, Cow<'static, str>> {
+    let Some(Json::Object(row)) = rows(result).last() else { return Err(NO_DATA.into()) };
     let field = request.properties.first().map(String::as_str).or(default_field);
     let value = match field {
         Some(field) => row.get(field),
         None => {
-            row.iter().find(|(name, _)| !NAMES.contains(&name.as_str())).or_else(|| row.iter().next()).map(|(_, value)| value)
+            let mut shown = row.iter().filter(|(name, value)| !is_refused(name, value));
+            let named = shown.clone().find(|(name, _)| !NAMES.contains(&name.as_str()));
+            named.or_else(|| shown.next()).map(|(_, value)| value)
         }
     };
-    Ok(value.unwrap_or(&Json::Null))
+    match value {
+        Some(value) => Ok(value),
+        None => field.and_then(|field| refusal(request, row, field)).map_or(Ok(&Json::Null), Err),
+    }
+}
+
+/// Why a field has no value, when that is because vSphere does not tell it.
+fn refusal(request: &Request, row: &Map<String, Json>, field: &str) -> Option<Cow<'static, str>> {
+    let refused = row.get(REFUSED)?.get(field)?;
+    let text = |member: &str| refused.get(member).and_then(Json::as_str);
+    let refusal = Refusal::new(text("fault")?, text("privilege"));
+    let object = request.name.as_deref().unwrap_or("None");
+    Some(Failure::from(refusal.error(field, &object)).to_string().into())
 }
 
 /// Fields that say which row it is, and are meant only when there is nothing else.

@@ -12,6 +12,8 @@ use crate::failure::Failure;
 
 /// The field with the disk in answers about one.
 pub(crate) const DISK: &str = "disk";
+/// The field of an object with the paths that could not be read, each with the fault and the privilege that is missing.
+pub(crate) const REFUSED: &str = "refused";
 /// The success text of every method that lists objects.
 pub(crate) const DISCOVERED: &str = "Successfully discovered objects";
 

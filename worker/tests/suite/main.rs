@@ -16,6 +16,7 @@ mod loss;
 mod model;
 mod program;
 mod request_costs;
+mod rights;
 mod sockets;
 mod support;
 mod table;

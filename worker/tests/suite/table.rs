@@ -14,6 +14,7 @@ const CONTRACT: &[(&str, &str, &str)] = &[
     ("event.get", "", "lld"),
     ("alarm.get", "", "lld"),
     ("session.get", "", "lld"),
+    ("privilege.missing.get", "", "lld"),
     ("perf.counter.info", "", "lld flat"),
     ("perf.metric.info", "", "lld flat"),
     ("perf.interval.info", "", "lld"),

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{Kind, ObjectName, Performance, Pinned, ReadError, Row, Services, View};
+use super::{Kind, MissingPrivilege, ObjectName, Performance, Pinned, ReadError, Row, Services, View};
 
 /// What can be asked about one vSphere host.
 pub trait Inventory: Send + Sync {
@@ -45,6 +45,16 @@ pub trait Inventory: Send + Sync {
     /// there is no room for: in a view they are unknown, and [`Inventory::read`] gives them.
     fn pin(&self, _kind: Kind, _paths: &[&str]) -> Pinned {
         Pinned::default()
+    }
+
+    /// What the account may not read of all that is remembered, by privilege. Never asks vSphere.
+    ///
+    /// # Errors
+    /// Where answers do not come from memory, or what is remembered is not good enough to be given out: that nothing is missing
+    /// cannot be said then.
+    fn missing_privileges(&self) -> BoxFuture<'_, Result<Vec<MissingPrivilege>, ReadError>> {
+        let text = "NotSupported: what may not be read is known only of an inventory that is followed, and the cache is off";
+        Box::pin(std::future::ready(Err(ReadError::new(text))))
     }
 
     /// What the host says about itself.

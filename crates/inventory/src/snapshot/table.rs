@@ -11,7 +11,7 @@ use vpoller_vsphere::{MoRef, Value};
 use super::base;
 use super::layout::Layout;
 use crate::border::Kind;
-use crate::border::{ObjectView, PropertyState, comparable, indexed};
+use crate::border::{ObjectView, PropertyState, Refusal, comparable, indexed};
 
 /// One managed object.
 #[derive(Clone, Debug)]
@@ -121,6 +121,16 @@ impl Table {
     /// Objects in the view, in the order in which vSphere reported them.
     pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
         self.objects.values().filter(|object| object.viewed)
+    }
+
+    /// What cannot be read of the objects that exist, and why.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&MoRef, &Arc<str>, &Refusal)> {
+        self.objects.values().filter(|object| object.exists()).flat_map(|object| {
+            object.states.iter().enumerate().filter_map(|(number, state)| match state {
+                PropertyState::Refused(refusal) => Some((&object.reference, &self.layout.column(number)?.path, &**refusal)),
+                PropertyState::Unknown | PropertyState::Unset | PropertyState::Set(_) => None,
+            })
+        })
     }
 
     /// How many objects are known.

@@ -12,7 +12,7 @@ use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 use super::base::{self, RELATIONS};
 use super::table::{Object, ObjectNumber, Table};
 use super::watch_list::PathKey;
-use crate::border::{Kind, ObjectView, Version};
+use crate::border::{Kind, ObjectView, Refusal, Version};
 
 /// One version.
 #[derive(Clone, Debug)]
@@ -82,6 +82,11 @@ impl Snapshot {
     pub(crate) fn objects(&self, kind: Kind) -> impl Iterator<Item = &Arc<Object>> {
         let of_kind = move |object: &&Arc<Object>| is_of(kind, &object.reference.kind);
         self.table(kind.wire()).into_iter().flat_map(Table::objects).filter(of_kind)
+    }
+
+    /// What cannot be read, and why: the properties of an object follow each other.
+    pub(crate) fn refused(&self) -> impl Iterator<Item = (&MoRef, &Arc<str>, &Refusal)> {
+        self.tables.values().flat_map(|table| table.refused())
     }
 
     /// The objects in a list of an object's, if it is one that is known from the other side.

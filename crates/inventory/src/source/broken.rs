@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
 
 use crate::border::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Row, SampleQuery, SampleResult,
-    Services,
+    Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Row, SampleQuery,
+    SampleResult, Services,
 };
 
 /// Answers everything with the same error.
@@ -35,6 +35,10 @@ impl Inventory for Broken {
     }
 
     fn read<'a>(&'a self, _: &'a [MoRef], _: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
+        self.answer()
+    }
+
+    fn missing_privileges(&self) -> BoxFuture<'_, Result<Vec<MissingPrivilege>, ReadError>> {
         self.answer()
     }
 

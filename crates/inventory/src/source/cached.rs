@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use vpoller_vsphere::{Class, Client, Flight, MoRef, SingleFlight, Struct};
 
 use super::Direct;
-use crate::border::{Inventory, Kind, ObjectName, Performance, Pinned, Reached, ReadError, Row, Services, View};
+use crate::border::{
+    Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, Row, Services, View,
+};
 use crate::retrieve::{Retriever, subject};
 use crate::snapshot::{
     CacheSettings, Follower, KeptAnswers, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
@@ -258,6 +260,18 @@ impl Inventory for Cached {
 
     fn pin(&self, kind: Kind, paths: &[&str]) -> Pinned {
         Pinned::new(PathPin::new(Arc::clone(&self.store), kind, paths))
+    }
+
+    fn missing_privileges(&self) -> BoxFuture<'_, Result<Vec<MissingPrivilege>, ReadError>> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            match self.store.current(Instant::now()) {
+                Some(version) => Ok(MissingPrivilege::sum(version.refused())),
+                None => {
+                    Err(self.store.fresh.lost().unwrap_or_else(|| ReadError::new("the inventory is being read; ask again later")))
+                }
+            }
+        })
     }
 
     fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {

@@ -11,7 +11,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::perf::{Clock, Scheduler};
 use vpoller_inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, ObjectName, Performance, ReadError, Refusal, Row, Services, Severity,
+    Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Refusal, Row,
+    Services, Severity,
 };
 use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
@@ -143,6 +144,11 @@ impl Inventory for MemoryInventory {
             let found = objects.iter().filter_map(|object| self.rows.iter().find(|row| row.object == *object));
             found.map(|row| self.select(row, paths, &row.object.to_string())).collect()
         })
+    }
+
+    fn missing_privileges(&self) -> BoxFuture<'_, Result<Vec<MissingPrivilege>, ReadError>> {
+        let refused = self.rows.iter().flat_map(|row| row.refused.iter().map(|(path, refusal)| (&row.object, path, &**refusal)));
+        Box::pin(std::future::ready(Ok(MissingPrivilege::sum(refused))))
     }
 
     fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
