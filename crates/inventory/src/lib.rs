@@ -22,7 +22,7 @@ mod source;
 pub use border::{
     Ancestors, Column, Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, ObjectView, Performance,
     Pinned, Property, Reached, ReadError, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window,
-    find_by_name, is_within, property, upward,
+    decoded_name, find_by_name, is_within, property, upward,
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};

@@ -1,44 +1,71 @@
 //! The way from an object up to the root folder, and inventory paths: that way written down, `/datacenter01/vm/vm01`.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use vpoller_vsphere::{MoRef, Value};
 
 use super::lookup::sort;
 use super::property::{NAME, PARENT, PARENT_VAPP};
+use super::spelling::decoded_name;
 use super::{Inventory, Kind, ReadError, Row};
 
 /// The names from below the root folder to an object.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct InventoryPath {
-    above: Vec<String>,
-    name: String,
+    /// As it was written, without slashes at its ends.
+    text: String,
 }
 
 /// No inventory is nested deeper; a circle, which a changing inventory may show, ends here.
 const DEPTH: usize = 64;
 
 impl InventoryPath {
-    /// Reads a path. vSphere writes a slash within a name as `%2f`, so a text that starts with one is no name.
+    /// Reads a path. vSphere writes a slash within a name as `%2f`, so no stored name starts with one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let mut parts = text.strip_prefix('/')?.trim_end_matches('/').split('/').map(str::to_owned);
-        let name = parts.next_back()?;
-        Some(Self { above: parts.collect(), name })
+        Some(Self { text: text.strip_prefix('/')?.trim_end_matches('/').to_owned() })
+    }
+
+    /// The name at its end, if the names in it are written as vSphere stores them.
+    fn name(&self) -> &str {
+        self.text.rsplit('/').next().unwrap_or_default()
     }
 }
 
 /// The objects of the type at the path; names are unique in a folder, so usually one.
+///
+/// Names are compared as vSphere stores them. Where that finds nothing they are compared as people see them, so that a slash
+/// within a name may be typed as it is.
 pub(super) async fn find(inventory: &dyn Inventory, kind: Kind, path: &InventoryPath) -> Result<Vec<MoRef>, ReadError> {
-    let mut rows = inventory.list(kind, upward(kind)).await?;
-    rows.retain(|row| row.text(NAME) == Some(&path.name));
-    let ancestors = Ancestors::of(inventory, &rows).await?;
-    let here = |row: &&Row| {
+    let rows = inventory.list(kind, upward(kind)).await?;
+    let exact: Vec<Row> = rows.iter().filter(|row| row.text(NAME) == Some(path.name())).cloned().collect();
+    let found = at(inventory, &exact, &path.text, |name| Cow::Borrowed(name)).await?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let seen = decoded_name(&path.text);
+    let at_the_end =
+        |name: &str| seen.strip_suffix(&*decoded_name(name)).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
+    let near: Vec<Row> = rows.into_iter().filter(|row| row.text(NAME).is_some_and(at_the_end)).collect();
+    at(inventory, &near, &seen, decoded_name).await
+}
+
+/// Those of the rows whose way from below the root folder is this one.
+async fn at(
+    inventory: &dyn Inventory,
+    rows: &[Row],
+    path: &str,
+    spelt: for<'n> fn(&'n str) -> Cow<'n, str>,
+) -> Result<Vec<MoRef>, ReadError> {
+    let ancestors = Ancestors::of(inventory, rows).await?;
+    let is_here = |row: &&Row| {
         // The last one is the root folder, which no path names.
         let mut names: Vec<_> = ancestors.above(row).map(|ancestor| ancestor.text(NAME)).collect();
         names.pop();
-        names.into_iter().rev().eq(path.above.iter().map(|part| Some(part.as_str())))
+        let way: Option<Vec<_>> = names.into_iter().rev().chain([row.text(NAME)]).map(|name| name.map(spelt)).collect();
+        way.is_some_and(|way| way.join("/") == path)
     };
-    let mut found: Vec<MoRef> = rows.iter().filter(here).map(|row| row.object.clone()).collect();
+    let mut found: Vec<MoRef> = rows.iter().filter(is_here).map(|row| row.object.clone()).collect();
     sort(&mut found);
     Ok(found)
 }
@@ -104,8 +131,8 @@ mod tests {
     #[test]
     fn a_path_starts_with_a_slash() {
         let path = InventoryPath::parse("/datacenter01/vm/vm%2fslash/").expect("a path");
-        assert_eq!((path.above, path.name), (vec!["datacenter01".to_owned(), "vm".to_owned()], "vm%2fslash".to_owned()));
-        assert_eq!(InventoryPath::parse("/").map(|path| path.name).as_deref(), Some(""));
+        assert_eq!((path.text.as_str(), path.name()), ("datacenter01/vm/vm%2fslash", "vm%2fslash"));
+        assert_eq!(InventoryPath::parse("/").map(|path| path.text).as_deref(), Some(""));
         assert_eq!(InventoryPath::parse("datacenter01/vm"), None);
         assert_eq!(InventoryPath::parse(""), None);
     }

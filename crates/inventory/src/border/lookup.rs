@@ -1,8 +1,9 @@
 //! What a request's `name` can mean, and which object it means.
 //!
-//! A name is compared exactly, as vSphere stores it (`/`, `\` and `%` are `%2f`, `%5c`, `%25` there). Beyond names:
-//! `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID; also written `uuid:…`) for virtual machines and ESXi
-//! hosts, a URL `ds://…` for datastores, a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
+//! A name is compared exactly, as vSphere stores it, and then in the other spellings of `/`, `\` and `%`, which vSphere stores as
+//! `%2f`, `%5c`, `%25` ([`super::spelling`]). Beyond names: `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID;
+//! also written `uuid:…`) for virtual machines and ESXi hosts, a URL for datastores (`ds:///vmfs/volumes/…/` of a vCenter,
+//! `/vmfs/volumes/…` of an ESXi host), a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
 //! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
 //! object id is preferred, because it does not change from one request to the next.
 //!
@@ -17,6 +18,7 @@ use vpoller_vsphere::MoRef;
 
 use super::inventory_path::{self, InventoryPath};
 use super::property::NAME;
+use super::spelling::spellings;
 use super::{Inventory, Kind, ReadError, Row};
 
 /// The objects that a request's `name` means, the preferred one first.
@@ -24,10 +26,19 @@ use super::{Inventory, Kind, ReadError, Row};
 /// # Errors
 /// When the inventory cannot be read.
 pub async fn find_by_name(inventory: &dyn Inventory, kind: Kind, name: &str) -> Result<Vec<MoRef>, ReadError> {
-    match InventoryPath::parse(name) {
-        Some(path) => inventory_path::find(inventory, kind, &path).await,
-        None => inventory.find(kind, &ObjectName::parse(kind, name)).await,
+    let wanted = ObjectName::parse(kind, name);
+    let Some(path) = InventoryPath::parse(name) else { return inventory.find(kind, &wanted).await };
+    // The URL of a datastore of an ESXi host looks like a path.
+    let is_url = matches!(wanted, ObjectName::Url(_));
+    if is_url {
+        let found = inventory.find(kind, &wanted).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
     }
+    let found = inventory_path::find(inventory, kind, &path).await?;
+    // A name may begin with a slash, as people type it.
+    if found.is_empty() && !is_url { inventory.find(kind, &wanted).await } else { Ok(found) }
 }
 
 /// A name, read.
@@ -39,11 +50,16 @@ pub enum ObjectName {
     Uuid(String),
     /// A managed object id.
     Moid(String),
-    /// A datastore's URL.
+    /// A datastore's URL, or its name where it is no URL after all.
     Url(String),
 }
 
+/// What a vCenter puts in front of a datastore's URL.
 const DATASTORE_SCHEME: &str = "ds://";
+/// Where ESXi mounts datastores: the beginning of their URLs.
+const VOLUMES: &str = "/vmfs/volumes/";
+/// In URLs that old servers write, `netfs://…` and `sanfs://…`.
+const SCHEME_END: &str = "://";
 
 impl ObjectName {
     /// Reads a request's `name`.
@@ -57,7 +73,7 @@ impl ObjectName {
         }
         match text.strip_prefix("uuid:") {
             Some(uuid) if !kind.uuids().is_empty() => Self::Uuid(uuid.trim().to_owned()),
-            _ if kind == Kind::Datastore && text.starts_with(DATASTORE_SCHEME) => Self::Url(text.to_owned()),
+            _ if kind == Kind::Datastore && is_url(text) => Self::Url(text.to_owned()),
             _ => Self::Name(text.to_owned()),
         }
     }
@@ -67,7 +83,7 @@ impl ObjectName {
     pub fn paths(&self, kind: Kind) -> Vec<&'static str> {
         match self {
             Self::Moid(_) => vec![NAME],
-            Self::Url(_) => URLS.to_vec(),
+            Self::Url(_) => [&URLS[..], &[NAME]].concat(),
             Self::Uuid(_) => kind.uuids().to_vec(),
             Self::Name(text) if is_uuid(text) => [&[NAME], kind.uuids()].concat(),
             Self::Name(_) => vec![NAME],
@@ -88,11 +104,19 @@ impl ObjectName {
             sort(&mut found);
             found
         };
+        let by_name = |typed: &str| {
+            let found = by(&[NAME], typed);
+            let otherwise = || spellings(typed).map(|name| by(&[NAME], &name)).find(|found| !found.is_empty());
+            if found.is_empty() { otherwise().unwrap_or_default() } else { found }
+        };
         match self {
             Self::Moid(id) => index.by_id(id),
-            Self::Url(url) => by(&URLS, url),
+            Self::Url(url) => match by(&URLS, url) {
+                found if found.is_empty() => by_name(url),
+                found => found,
+            },
             Self::Uuid(uuid) => by(kind.uuids(), uuid),
-            Self::Name(name) => match by(&[NAME], name) {
+            Self::Name(name) => match by_name(name) {
                 found if found.is_empty() && is_uuid(name) => by(kind.uuids(), name),
                 found => found,
             },
@@ -132,11 +156,14 @@ pub(crate) fn indexed(kind: Kind) -> Vec<&'static str> {
     [&[NAME], kind.uuids(), urls].concat()
 }
 
-/// A text as it is compared: names as they are, UUIDs in any case, URLs with or without a slash at their end.
+/// A text as it is compared: names as they are, UUIDs in any case, URLs without `ds://` in front and slashes at their end.
 pub(crate) fn comparable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
     match path {
         NAME => Cow::Borrowed(text),
-        _ if URLS.contains(&path) => Cow::Borrowed(text.trim_end_matches('/')),
+        _ if URLS.contains(&path) => {
+            let url = text.trim_end_matches('/');
+            Cow::Borrowed(url.strip_prefix(DATASTORE_SCHEME).unwrap_or(url))
+        }
         _ if text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(text.to_ascii_lowercase()),
         _ => Cow::Borrowed(text),
     }
@@ -157,6 +184,11 @@ fn numbered(id: &str) -> (&str, Option<u64>, &str) {
     let digits = id.len() - id.bytes().rev().take_while(u8::is_ascii_digit).count();
     let (prefix, number) = id.split_at(digits);
     (prefix, number.parse().ok(), number)
+}
+
+/// Whether a text can be a datastore's URL.
+fn is_url(text: &str) -> bool {
+    text.starts_with(VOLUMES) || text.contains(SCHEME_END)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -230,12 +262,65 @@ mod tests {
     }
 
     #[test]
+    fn a_url_is_found_in_every_spelling() {
+        let own = [
+            row("ds-1", &[("info.url", "/vmfs/volumes/5190e2a7-d2b7c58e")]),
+            row("ds-2", &[("info.url", "ds:///vmfs/volumes/vsan:52e1-01/")]),
+            row("ds-3", &[("summary.url", "/vmfs/volumes/192.168.0.1:_export")]),
+            row("ds-4", &[("info.url", "netfs://192.168.0.1//export/")]),
+            row("ds-5", &[("name", "nfs:%2f%2fserver"), ("info.url", "ds:///vmfs/volumes/nfs/")]),
+        ];
+        let check = |text: &str, id: &str| {
+            let found = ObjectName::parse(Kind::Datastore, text).choose(Kind::Datastore, &own);
+            assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), [id], "{text}");
+        };
+        for (volume, id) in [("5190e2a7-d2b7c58e", "ds-1"), ("vsan:52e1-01", "ds-2"), ("192.168.0.1:_export", "ds-3")] {
+            for form in ["ds:///vmfs/volumes/{}/", "ds:///vmfs/volumes/{}", "/vmfs/volumes/{}/", "/vmfs/volumes/{}"] {
+                check(&form.replace("{}", volume), id);
+            }
+        }
+        check("netfs://192.168.0.1//export", "ds-4");
+        check("nfs://server", "ds-5");
+    }
+
+    #[test]
+    fn a_name_is_found_by_either_spelling_and_the_exact_one_goes_first() {
+        let own = [
+            row("vm-1", &[("name", "a%2fb")]),
+            row("vm-2", &[("name", "c%5cd")]),
+            row("vm-3", &[("name", "100%25 sure")]),
+            row("vm-4", &[("name", "a%252fb")]),
+            row("vm-5", &[("name", "x%2fy%25")]),
+        ];
+        let check = |text: &str, ids: &[&str]| {
+            let found = ObjectName::parse(Kind::VirtualMachine, text).choose(Kind::VirtualMachine, &own);
+            assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), ids, "{text}");
+        };
+        for (text, id) in [
+            ("a/b", "vm-1"),
+            ("a%2fb", "vm-1"),
+            ("a%2Fb", "vm-1"),
+            ("c\\d", "vm-2"),
+            ("c%5Cd", "vm-2"),
+            ("100% sure", "vm-3"),
+            ("100%25 sure", "vm-3"),
+            ("a%252fb", "vm-4"),
+            ("x/y%", "vm-5"),
+            ("x%2fy%", "vm-5"),
+        ] {
+            check(text, &[id]);
+        }
+        check("a%b", &[]);
+    }
+
+    #[test]
     fn the_paths_read_are_those_that_decide() {
         let paths = |kind, text| ObjectName::parse(kind, text).paths(kind);
         assert_eq!(paths(Kind::VirtualMachine, "vm01"), ["name"]);
         assert_eq!(paths(Kind::VirtualMachine, UUID), ["name", "config.instanceUuid", "config.uuid"]);
         assert_eq!(paths(Kind::Datacenter, UUID), ["name"]);
-        assert_eq!(paths(Kind::Datastore, "ds:///x/"), ["info.url", "summary.url"]);
+        assert_eq!(paths(Kind::Datastore, "ds:///x/"), ["info.url", "summary.url", "name"]);
+        assert_eq!(paths(Kind::VirtualMachine, "ds:///x/"), ["name"]);
     }
 
     proptest! {

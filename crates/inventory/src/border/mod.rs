@@ -15,6 +15,7 @@ mod property_path;
 mod refusal;
 mod row;
 mod services;
+mod spelling;
 mod view;
 
 pub use error::ReadError;
@@ -30,5 +31,6 @@ pub(crate) use refusal::Refusals;
 pub use refusal::{MissingPrivilege, Refusal};
 pub use row::Row;
 pub use services::{Event, EventFilter, GuestAccount, Services, Severity};
+pub use spelling::decoded_name;
 pub use view::{Column, ObjectView, Property, View};
 pub(crate) use view::{PropertyState, Version};
