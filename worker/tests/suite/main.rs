@@ -14,6 +14,7 @@ mod limits;
 mod local;
 mod loss;
 mod model;
+mod names;
 mod program;
 mod request_costs;
 mod rights;

@@ -10,8 +10,9 @@ use crate::failure::Failure;
 const REFRESH_RATE: i32 = 20;
 /// Real-time samples are kept for an hour.
 const REAL_TIME_KEPT: i32 = 3600;
-/// A datastore is known in statistics by the last part of its URL.
-const DATASTORES: &str = "ds:///vmfs/volumes/";
+/// A datastore is known in statistics by the last part of its URL, which a vCenter writes with a scheme and an ESXi host without.
+const SCHEME: &str = "ds://";
+const VOLUMES: &str = "/vmfs/volumes/";
 /// No counter and no instance has a longer name.
 const LONGEST: usize = 500;
 /// Counters in one request: more than any type of object has.
@@ -27,7 +28,8 @@ pub(super) fn counter<'c>(request: &Request, catalogue: &'c Catalogue) -> Result
 /// The instance that a request names, the aggregate when it names none.
 pub(super) fn instance(request: &Request) -> Result<&str, Failure> {
     let text = request.instance.as_deref().unwrap_or_default();
-    let id = text.strip_prefix(DATASTORES).map_or(text, |id| id.trim_end_matches('/'));
+    let path = text.strip_prefix(SCHEME).unwrap_or(text);
+    let id = path.strip_prefix(VOLUMES).map_or(text, |id| id.trim_end_matches('/'));
     if id.len() > LONGEST { Err(Failure::InvalidSamples) } else { Ok(id) }
 }
 
@@ -171,6 +173,11 @@ mod tests {
             assert_eq!(instance(&request).ok(), expected, "{text}");
         };
         check("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/", Some("5190e2a7-d2b7c58e-b1e2-90b11c29079d"));
+        for volume in ["5190e2a7-d2b7c58e", "vsan:52e1-01", "vvol:16bytes-01"] {
+            for form in ["ds:///vmfs/volumes/{}/", "ds:///vmfs/volumes/{}", "/vmfs/volumes/{}/", "/vmfs/volumes/{}", "{}"] {
+                check(&form.replace("{}", volume), Some(volume));
+            }
+        }
         check("vmnic0", Some("vmnic0"));
         check("*", Some("*"));
         check(&"x".repeat(LONGEST + 1), None);

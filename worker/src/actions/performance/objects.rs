@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use vpoller_inventory::property::{CONNECTION_STATE, HOST, NAME, PARENT, POWER_STATE};
-use vpoller_inventory::{Ancestors, Kind, Row, upward};
+use vpoller_inventory::{Ancestors, Kind, Row, decoded_name, upward};
 use vpoller_vsphere::{MoRef, Value};
 use wildmatch::WildMatch;
 
@@ -45,24 +45,33 @@ impl<'r> Which<'r> {
 }
 
 /// The objects of the type that the request's `name` means, each with its name; with `up`, only those that are up.
+///
+/// The exact name of an object goes before what it means as a pattern or a place: `vm0*` and `cluster:2` may be names.
 pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Row>, Failure> {
     let inventory = task.inventory;
     let has_state = matches!(kind, Kind::VirtualMachine | Kind::HostSystem);
     let states: &[&str] = if up && has_state { &[POWER_STATE, CONNECTION_STATE] } else { &[] };
+    let paths = [&[NAME], states].concat();
     let which = Which::read(task.request.name.as_deref());
-    let mut rows = match which {
-        Which::One(name) => {
-            let found = vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().take(1).collect::<Vec<_>>();
-            if found.is_empty() {
-                return Err(Failure::NoSuchObject(Some(name.to_owned())));
-            }
-            inventory.read(&found, &[&[NAME], states].concat()).await?
+    let exact = match (which, task.request.name.as_deref()) {
+        (Which::Like(_) | Which::In(..), Some(name)) => {
+            vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().next()
         }
-        Which::All => inventory.list(kind, &[&[NAME], states].concat()).await?,
+        _ => None,
+    };
+    let mut rows = match which {
+        _ if exact.is_some() => inventory.read(exact.as_slice(), &paths).await?,
+        Which::One(name) => {
+            let found = vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().next();
+            let found = found.ok_or_else(|| Failure::NoSuchObject(Some(name.to_owned())))?;
+            inventory.read(&[found], &paths).await?
+        }
+        Which::All => inventory.list(kind, &paths).await?,
         Which::Like(pattern) => {
             let pattern = WildMatch::new(pattern);
-            let mut rows = inventory.list(kind, &[&[NAME], states].concat()).await?;
-            rows.retain(|row| row.text(NAME).is_some_and(|name| pattern.matches(name)));
+            let fits = |name: &str| pattern.matches(name) || (name.contains('%') && pattern.matches(&decoded_name(name)));
+            let mut rows = inventory.list(kind, &paths).await?;
+            rows.retain(|row| row.text(NAME).is_some_and(fits));
             rows
         }
         Which::In(place, name) => {
