@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use secrecy::SecretString;
-use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate, X509Name};
 
-use crate::tls::{Verifier, fingerprint};
+use crate::tls::{Offer, Verifier, fingerprint};
 use crate::transport::Transport;
 use crate::{Config, DateTime, Error, Sha256Fingerprint, error};
 
@@ -25,6 +25,8 @@ pub struct Certificate {
     pub not_after: Option<DateTime>,
     /// Host names and addresses it is made for.
     pub names: Vec<String>,
+    /// Why a connection can never come about while the certificate is checked in any way, pinned or not: its key, mostly.
+    pub unusable: Option<String>,
 }
 
 /// Fetches the certificate a server presents, without judging it. The server has to prove that it owns the key; nothing but
@@ -36,17 +38,33 @@ pub async fn fetch_fingerprint(host: &str, port: u16, timeout: Duration) -> Resu
     let mut config = Config::new(host, "", SecretString::default());
     config.port = port;
     config.connect_timeout = timeout;
-    let transport = Transport::with_verifier(&config, Verifier::looking(host))?;
-    // The verifier ends the handshake on purpose, so this always fails; what matters is whether it got that far.
-    let failure = transport.get("/", timeout).await.err();
-    match (transport.verifier().presented(), failure) {
-        (Some(certificate), Some(Error::Certificate { .. })) => Ok(describe(&certificate)),
-        (_, Some(failure)) => Err(failure),
-        (_, None) => Err(error::config(format!("{host} ended no TLS handshake as it should"))),
+    let failure = match look(&config, Offer::Checked).await {
+        Err(failure @ Error::Certificate { .. }) => failure,
+        done => return done,
+    };
+    // A server whose only key cannot be checked agrees with us when we pretend that it can.
+    match look(&config, Offer::Every).await {
+        Ok(mut certificate) => {
+            certificate.unusable.get_or_insert_with(|| failure.to_string());
+            Ok(certificate)
+        }
+        Err(_) => Err(failure),
     }
 }
 
-fn describe(der: &CertificateDer<'_>) -> Certificate {
+async fn look(config: &Config, offer: Offer) -> Result<Certificate, Error> {
+    let transport = Transport::with_verifier(config, Verifier::looking(&config.host, offer))?;
+    // The verifier ends the handshake on purpose, so this always fails; what matters is whether it got that far.
+    let failure = transport.get("/", config.connect_timeout).await.err();
+    let verifier = transport.verifier();
+    match (verifier.presented(), verifier.looked(), failure) {
+        (Some(certificate), Some(verdict), _) => Ok(describe(&certificate, verdict.err())),
+        (_, _, Some(failure)) => Err(failure),
+        (_, _, None) => Err(error::config(format!("{} ended no TLS handshake as it should", config.host))),
+    }
+}
+
+fn describe(der: &CertificateDer<'_>, unusable: Option<String>) -> Certificate {
     let sha256 = fingerprint(der);
     let Ok((_, parsed)) = X509Certificate::from_der(der) else {
         return Certificate {
@@ -56,6 +74,7 @@ fn describe(der: &CertificateDer<'_>) -> Certificate {
             not_before: None,
             not_after: None,
             names: Vec::new(),
+            unusable,
         };
     };
     Certificate {
@@ -65,6 +84,7 @@ fn describe(der: &CertificateDer<'_>) -> Certificate {
         not_before: moment(parsed.validity().not_before),
         not_after: moment(parsed.validity().not_after),
         names: names(&parsed),
+        unusable,
     }
 }
 
@@ -72,12 +92,24 @@ fn moment(time: ASN1Time) -> Option<DateTime> {
     time.timestamp().checked_mul(1_000_000).map(DateTime::from_unix_micros)
 }
 
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+/// A name of a certificate on one line, for an error's text: it comes from a server that is not trusted.
+pub(crate) fn printed(name: &X509Name<'_>) -> String {
+    const LONGEST: usize = 120;
+    plain(&name.to_string()).chars().take(LONGEST).collect()
+}
+
+/// Without control characters.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
+}
+
+/// The host names and addresses in a certificate.
+pub(crate) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
     let names = extension.value.general_names.iter();
     names
         .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::DNSName(name) => Some(plain(name)),
             GeneralName::IPAddress(bytes) => match **bytes {
                 [a, b, c, d] => Some(std::net::Ipv4Addr::new(a, b, c, d).to_string()),
                 _ => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),

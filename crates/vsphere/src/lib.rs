@@ -20,6 +20,7 @@ mod error;
 mod fault;
 mod filter_spec;
 mod guest;
+mod host_name;
 mod intern;
 mod names;
 mod object_content;
@@ -48,6 +49,7 @@ pub use datetime::DateTime;
 pub use error::{Class, Error};
 pub use fault::Fault;
 pub use filter_spec::{FilterSpec, ObjectSpec, PropertySpec, Traversal};
+pub use host_name::check_host_name;
 pub use names::printed_type;
 pub use object_content::ObjectContent;
 pub use perf::{

@@ -10,7 +10,7 @@ use reqwest::{Client, RequestBuilder, Response, redirect};
 use rustls_pki_types::ServerName;
 
 use crate::tls::Verifier;
-use crate::{Config, Error, error};
+use crate::{Config, Error, error, host_name};
 
 /// Name of the cookie that carries the session.
 const COOKIE_NAME: &str = "vmware_soap_session";
@@ -58,7 +58,7 @@ impl Transport {
 
     pub(crate) fn with_verifier(config: &Config, verifier: Arc<Verifier>) -> Result<Self, Error> {
         if ServerName::try_from(config.host.as_str()).is_err() {
-            return Err(error::config(format!("{:?} is neither a host name nor an address", config.host)));
+            return Err(host_name::refused(&config.host));
         }
         let mut builder = Client::builder()
             .tls_backend_preconfigured(verifier.client_config()?)
