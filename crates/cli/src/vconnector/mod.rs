@@ -142,6 +142,9 @@ const ORIGINAL_COLUMNS: usize = 4;
 fn update(args: &VconnectorArgs, command: Command, log: &Log) -> anyhow::Result<()> {
     // A wrong command line is reported before the database is opened.
     let host = args.host()?;
+    if command == Command::Add {
+        vpoller_vsphere::check_host_name(host)?;
+    }
     let credentials = match command {
         Command::Update if args.port.is_some() && args.user.is_none() && args.pwd.is_none() && !args.pwd_stdin => None,
         Command::Add | Command::Update => Some((args.user()?, args.password()?)),

@@ -62,6 +62,13 @@ pub(super) fn run(args: &VconnectorArgs, name: &str, log: &Log) -> anyhow::Resul
     let host = find(&store, args, name).context("Cannot read database")?;
     let certificate = fetch(&host)?;
     output::text(&describe(&host, &certificate));
+    if let Some(reason) = &certificate.unusable {
+        bail!(
+            "this certificate can never be used: {}; nothing was changed. Give the host another certificate, or accept any with \
+             `vconnector-cli -H {name} trust --off`: whoever sits in between can then read the password",
+            plain(reason)
+        );
+    }
     let pin = TlsChoice::Pin(certificate.sha256.to_string());
     if host.tls == pin {
         output::text("It is pinned already.\n");
