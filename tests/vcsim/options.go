@@ -83,7 +83,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&opts.sparseCapacity, "sparse-capacity", "",
 		"sample capacity counters every 30 minutes; what lies between is `lost` (-1) or absent")
 	flags.BoolVar(&opts.unsetRemoved, "unset-removed", false, "let unset first values of an object come as indirectRemove")
-	flags.BoolVar(&opts.strictPaths, "strict-paths", false, "take property paths along declared types only")
+	flags.BoolVar(&opts.strictPaths, "strict-paths", true, "take property paths along declared types only, as a vCenter does")
 	flags.BoolVar(&opts.missingPrivs, "missing-privileges", false,
 		"name missing privileges in NoPermission, as from API version 8.0.1.0 on")
 	flags.BoolVar(&opts.exitOnStdinClose, "exit-on-stdin-close", false, "end when standard input is closed")

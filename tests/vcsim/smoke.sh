@@ -185,7 +185,7 @@ expect "update of the churn" 'summary.quickStats.overallCpuUsage' "$(wait_for_up
 expect "churn below nothing" 'must not be negative' "$(admin POST /churn '{"rate":-1}')"
 
 echo "declared types"
-start -strict-paths -library-updates=false
+start -library-updates=false
 login p4ssw0rd >/dev/null
 cluster=$(every ClusterComputeResource name | sed -n 's/.*type="ClusterComputeResource">\([^<]*\)<.*/\1/p')
 expect "member of the base type" '<name>summary.numHosts</name>' "$(props ClusterComputeResource "$cluster" summary.numHosts)"
@@ -356,7 +356,7 @@ count "first values" 0 '>vm01.example.org<' "$first"
 expect "unset first value" '<name>guest.disk</name><op>indirectRemove</op>' "$first"
 
 echo "odd things"
-start -fixtures odd -strict-paths
+start -fixtures odd
 login p4ssw0rd >/dev/null
 odd=$(every VirtualMachine name)
 count "VMs" 33 '<obj type="VirtualMachine">' "$odd"

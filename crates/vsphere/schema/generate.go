@@ -37,6 +37,7 @@ type model struct {
 	aliases  map[string]string // type A B
 	results  map[string]member // method name -> result
 	declared []string          // kinds of properties of managed objects
+	managed  map[string]*dataType
 }
 
 func main() {
@@ -45,12 +46,13 @@ func main() {
 		os.Exit(2)
 	}
 	folder, version := os.Args[1], os.Args[2]
-	m := &model{types: map[string]*dataType{}, texts: map[string]bool{}, bases: map[string]bool{}, aliases: map[string]string{}, results: map[string]member{}}
+	m := &model{types: map[string]*dataType{}, texts: map[string]bool{}, bases: map[string]bool{}, aliases: map[string]string{}, results: map[string]member{}, managed: map[string]*dataType{}}
 	structs := m.declarations(filepath.Join(folder, "vim25", "types"))
 	for name, fields := range structs {
 		m.add(name, fields)
 	}
-	for _, fields := range m.declarations(filepath.Join(folder, "vim25", "mo")) {
+	for name, fields := range m.declarations(filepath.Join(folder, "vim25", "mo")) {
+		m.managed[name] = m.managedType(fields)
 		for _, field := range fields.List {
 			if kind, _ := m.kind(field.Type); kind != "" && len(field.Names) > 0 {
 				m.declared = append(m.declared, kind)
@@ -125,6 +127,26 @@ func (m *model) add(name string, fields *ast.FieldList) {
 	default:
 		m.types[name] = described
 	}
+}
+
+// managedType gives the properties of a managed object type and the type that it extends.
+func (m *model) managedType(fields *ast.FieldList) *dataType {
+	described := &dataType{}
+	for _, field := range fields.List {
+		kind, array := m.kind(field.Type)
+		if len(field.Names) == 0 {
+			described.base = kind
+			continue
+		}
+		if field.Tag == nil || kind == "" {
+			continue
+		}
+		name := strings.Split(reflect.StructTag(strings.Trim(field.Tag.Value, "`")).Get("json"), ",")[0]
+		if name != "" && name != "-" && name != "self" {
+			described.members = append(described.members, member{name, kind, array})
+		}
+	}
+	return described
 }
 
 // kind gives the letter or name of a Go type, and whether it is an array.
@@ -220,15 +242,16 @@ func (m *model) print(names []string, api, version string) {
 	fmt.Fprintf(out, "# (https://github.com/vmware/govmomi, Apache License 2.0); do not edit. The form is explained in src/schema.rs.\n")
 	fmt.Fprintf(out, "!%s\n", api)
 	for _, name := range names {
-		described := m.types[name]
-		fmt.Fprint(out, name)
-		if described.base != "" && described.base != "DynamicData" {
-			fmt.Fprint(out, "<", described.base)
+		printType(out, name, m.types[name])
+	}
+	managed := map[string]bool{}
+	for name, described := range m.managed {
+		if described.base != "" || len(described.members) > 0 {
+			managed[name] = true
 		}
-		for _, part := range described.members {
-			fmt.Fprint(out, " ", part.name, suffix(part))
-		}
-		fmt.Fprintln(out)
+	}
+	for _, name := range sorted(managed) {
+		printType(out, "="+name, m.managed[name])
 	}
 	results := map[string]bool{}
 	for name, result := range m.results {
@@ -240,6 +263,18 @@ func (m *model) print(names []string, api, version string) {
 	for _, name := range sorted(results) {
 		fmt.Fprintln(out, "@"+name+suffix(m.results[name]))
 	}
+}
+
+// printType prints a type, the one that it extends, and its own members.
+func printType(out *bufio.Writer, name string, described *dataType) {
+	fmt.Fprint(out, name)
+	if described.base != "" && described.base != "DynamicData" {
+		fmt.Fprint(out, "<", described.base)
+	}
+	for _, part := range described.members {
+		fmt.Fprint(out, " ", part.name, suffix(part))
+	}
+	fmt.Fprintln(out)
 }
 
 // suffix is nothing for a string, `:kind` for the rest, with a `*` for arrays.

@@ -60,6 +60,14 @@ struct Table {
     types: Vec<DataType>,
     by_name: HashMap<&'static str, TypeId>,
     results: HashMap<&'static str, Member>,
+    managed: HashMap<&'static str, ManagedType>,
+}
+
+/// A type of managed object.
+#[derive(Debug)]
+struct ManagedType {
+    base: Option<&'static str>,
+    properties: Vec<Member>,
 }
 
 /// What an element says of itself.
@@ -85,6 +93,17 @@ pub(crate) enum Origin {
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(include_str!("schema_table.txt")));
 
+/// For each type those that extend it directly.
+static BELOW: LazyLock<Vec<Vec<TypeId>>> = LazyLock::new(|| {
+    let mut below = vec![Vec::new(); TABLE.types.len()];
+    for (at, data) in TABLE.types.iter().enumerate() {
+        if let Some(extended) = data.base.and_then(|base| below.get_mut(base.0)) {
+            extended.push(TypeId(at));
+        }
+    }
+    below
+});
+
 /// Version of the API that the table describes: the newest one we speak.
 pub(crate) fn version() -> &'static str {
     TABLE.version
@@ -105,6 +124,12 @@ pub(crate) fn member(kind: &str, name: &str) -> Option<&'static Member> {
     find(kind).and_then(|id| id.member(name))
 }
 
+/// A property of a managed object type, inherited ones included.
+pub(crate) fn property(kind: &str, name: &str) -> Option<&'static Member> {
+    let lineage = std::iter::successors(TABLE.managed.get(kind), |managed| TABLE.managed.get(managed.base?));
+    lineage.flat_map(|managed| &managed.properties).find(|property| &*property.name == name)
+}
+
 /// Whether a type is, or extends, another.
 pub(crate) fn is_a(kind: &str, base: &str) -> bool {
     kind == base || find(kind).is_some_and(|id| id.lineage().any(|data| &*data.name == base))
@@ -119,6 +144,14 @@ impl TypeId {
     /// A member, inherited ones included.
     pub(crate) fn member(self, name: &str) -> Option<&'static Member> {
         self.lineage().find_map(|data| data.members.iter().find(|member| &*member.name == name))
+    }
+
+    /// A member of a type that extends this one, directly or not.
+    pub(crate) fn extended_member(self, name: &str) -> Option<&'static Member> {
+        BELOW.get(self.0)?.iter().find_map(|id| {
+            let own = TABLE.types.get(id.0)?.members.iter().find(|member| &*member.name == name);
+            own.or_else(|| id.extended_member(name))
+        })
     }
 
     /// The type itself, its base, the base's base.
@@ -180,7 +213,7 @@ fn element_kind(element: &str) -> Kind {
 impl Table {
     fn read(text: &'static str) -> Self {
         let mut table = Self::default();
-        let lines = || text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '!', '@']));
+        let lines = || text.lines().filter(|line| !line.is_empty() && !line.starts_with(['#', '!', '@', '=']));
         // Members name types that come later: the names are collected first.
         for (at, line) in lines().enumerate() {
             table.by_name.insert(type_name(line), TypeId(at));
@@ -189,7 +222,15 @@ impl Table {
         table.version = text.lines().find_map(|line| line.strip_prefix('!')).unwrap_or("4.1");
         let results = text.lines().filter_map(|line| line.strip_prefix('@'));
         table.results = results.map(|line| (line.split(':').next().unwrap_or(line), table.member(line))).collect();
+        let managed = text.lines().filter_map(|line| line.strip_prefix('='));
+        table.managed = managed.map(|line| (type_name(line), table.managed_type(line))).collect();
         table
+    }
+
+    fn managed_type(&self, line: &'static str) -> ManagedType {
+        let mut words = line.split(' ');
+        let base = words.next().and_then(|head| head.split_once('<')).map(|(_, base)| base);
+        ManagedType { base, properties: words.map(|word| self.member(word)).collect() }
     }
 
     fn data_type(&self, line: &'static str) -> DataType {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Kind, Refusal};
+use super::{Kind, Refusal, part_below};
 
 /// One version of the inventory. It never changes, reading it takes no lock and copies nothing, and it lives as long as a reader
 /// holds it: a reader that goes through everything sees one moment.
@@ -40,14 +40,17 @@ pub(crate) trait Version: Send + Sync {
     /// The objects of a type, subtypes included.
     fn objects(&self, kind: Kind) -> Box<dyn Iterator<Item = ObjectView<'_>> + '_>;
 
-    /// The number of a path's column.
-    fn column(&self, kind: Kind, path: &str) -> Option<usize>;
+    /// The number of the column that has a path's value, and the path that the column is for: this one or one that contains it.
+    fn column<'p>(&self, kind: Kind, path: &'p str) -> Option<(usize, &'p str)>;
 }
 
 /// Where the values of one path stand among the values of each object; holds for the [`View`] and the type it was asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'v> {
     number: usize,
+    path: &'v str,
+    /// What is kept: the path, or what contains it.
+    whole: &'v str,
     view: PhantomData<&'v View>,
 }
 
@@ -103,8 +106,9 @@ impl View {
 
     /// Where the values of a path stand; nothing when the path is not watched. To be looked up once, not for each object.
     #[must_use]
-    pub fn column(&self, kind: Kind, path: &str) -> Option<Column<'_>> {
-        Some(Column { number: self.version.column(kind, path)?, view: PhantomData })
+    pub fn column<'v>(&'v self, kind: Kind, path: &'v str) -> Option<Column<'v>> {
+        let (number, whole) = self.version.column(kind, path)?;
+        Some(Column { number, path, whole, view: PhantomData })
     }
 }
 
@@ -129,7 +133,9 @@ impl<'v> ObjectView<'v> {
     #[must_use]
     pub fn get(&self, column: Column<'v>) -> Property<'v> {
         match self.states.get(column.number) {
-            Some(PropertyState::Set(value)) => Property::Set(value),
+            Some(PropertyState::Set(value)) => {
+                part_below(value, column.path, column.whole).map_or(Property::Unset, Property::Set)
+            }
             Some(PropertyState::Unset) => Property::Unset,
             Some(PropertyState::Refused(refusal)) => Property::Refused(refusal),
             Some(PropertyState::Unknown) | None => Property::Unknown,

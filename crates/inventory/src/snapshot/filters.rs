@@ -127,8 +127,10 @@ impl Follower {
 
     /// Watches what was asked for again.
     pub(super) async fn widen(&self, stream: &mut UpdateStream) -> Result<(), Error> {
+        let covered = self.store.watch_list.drop_covered();
         self.admit(stream);
-        if stream.groups.len() >= GROUPS {
+        stream.latest.unwatch(&covered, &self.store.watch_list.watched());
+        if stream.groups.len() >= GROUPS || !covered.is_empty() {
             self.regroup(stream).await?;
         }
         self.complete(stream).await?;

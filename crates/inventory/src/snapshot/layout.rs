@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use crate::border::is_within;
+use crate::border::{is_picked, is_within};
 
 /// One path that is watched of a family. Versions of the snapshot share it, so its counters go on.
 #[derive(Debug)]
@@ -49,6 +49,17 @@ impl Layout {
     /// The number of a path's column.
     pub(crate) fn find(&self, path: &str) -> Option<usize> {
         self.by_path.get(path).copied()
+    }
+
+    /// The number of the column that has the value of a path of a type, and the path of that column: this one, or one that
+    /// contains it and that it is picked from.
+    pub(crate) fn containing<'p>(&self, kind: &str, path: &'p str) -> Option<(usize, &'p str)> {
+        if let Some(number) = self.find(path) {
+            return Some((number, path));
+        }
+        let wholes = path.rmatch_indices('.').filter_map(|(dot, _)| path.get(..dot));
+        let mut known = wholes.filter_map(|whole| Some((self.find(whole)?, whole)));
+        known.find(|(_, whole)| is_picked(kind, path, whole))
     }
 
     pub(crate) fn column(&self, number: usize) -> Option<&Arc<PathColumn>> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::SnapshotStore;
 use super::watch_list::PathKey;
-use crate::border::Kind;
+use crate::border::{Kind, declared_part};
 
 /// Pins paths while it lives.
 pub(crate) struct PathPin {
@@ -16,10 +16,15 @@ pub(crate) struct PathPin {
 impl PathPin {
     /// Pins these paths of a type.
     pub(crate) fn new(store: Arc<SnapshotStore>, kind: Kind, paths: &[&str]) -> Self {
-        let keys: Vec<PathKey> = paths.iter().map(|path| PathKey::new(kind.wire(), path)).collect();
+        let keys: Vec<PathKey> = paths.iter().map(|path| key(kind, path)).collect();
         store.watch_list.pin(&keys, Instant::now());
         Self { store, keys }
     }
+}
+
+/// What is watched so that a path is known.
+fn key(kind: Kind, path: &str) -> PathKey {
+    PathKey::new(kind.wire(), declared_part(std::iter::once(kind.wire()), path))
 }
 
 impl Drop for PathPin {

@@ -6,14 +6,21 @@ use vpoller_vsphere::MoRef;
 
 use super::table::{Object, Table};
 use super::version::Snapshot;
-use crate::border::{PropertyState, Row};
+use crate::border::{PropertyState, Row, part_below};
 
 /// Reads the same paths of many objects.
 pub(crate) struct RowReader<'l> {
     snapshot: &'l Snapshot,
     paths: &'l [&'l str],
-    /// The table of the object that was looked at last, and where the paths stand in it.
-    last: Option<(&'l Table, Vec<Option<usize>>)>,
+    /// The table and the type of the object that was looked at last, and where the paths stand in it.
+    last: Option<(&'l Table, Arc<str>, Vec<Option<Place>>)>,
+}
+
+/// Where the value of a path stands.
+struct Place {
+    column: usize,
+    /// The path, and the length of what of it the column is for, where that contains it.
+    picked: Option<(Arc<str>, usize)>,
 }
 
 /// The values of one object, one place for each path.
@@ -45,9 +52,9 @@ impl<'l> RowReader<'l> {
         let Some((table, columns)) = self.columns(&object.reference.kind) else { return Lookup::Nothing };
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
         let mut gaps = Vec::new();
-        for (place, column) in columns.iter().enumerate() {
-            if !enter(&mut row, table, *column, object) {
-                gaps.push(place);
+        for (number, place) in columns.iter().enumerate() {
+            if !enter(&mut row, table, place.as_ref(), object) {
+                gaps.push(number);
             }
         }
         if gaps.is_empty() { Lookup::Whole(row) } else { Lookup::Gaps(object, gaps) }
@@ -59,9 +66,9 @@ impl<'l> RowReader<'l> {
         let mut others = other.values.iter().peekable();
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
         let Some((table, columns)) = self.columns(&object.reference.kind) else { return row };
-        for (path, column) in paths.iter().zip(columns) {
+        for (path, place) in paths.iter().zip(columns) {
             let next = others.next_if(|(name, _)| **name == **path);
-            if !enter(&mut row, table, *column, object) {
+            if !enter(&mut row, table, place.as_ref(), object) {
                 row.values.extend(next.cloned());
                 row.refused.extend(other.refused.iter().find(|(name, _)| **name == **path).cloned());
             }
@@ -70,27 +77,45 @@ impl<'l> RowReader<'l> {
     }
 
     /// Notes that memory answered all paths of a type.
-    pub(crate) fn hit(&mut self, kind: &str, now: u32) {
+    pub(crate) fn hit(&mut self, kind: &Arc<str>, now: u32) {
         if let Some((table, columns)) = self.columns(kind) {
-            columns.iter().flatten().filter_map(|number| table.layout.column(*number)).for_each(|column| column.hit(now));
+            let columns = columns.iter().flatten().filter_map(|place| table.layout.column(place.column));
+            columns.for_each(|column| column.hit(now));
         }
     }
 
-    fn columns(&mut self, kind: &str) -> Option<(&'l Table, &[Option<usize>])> {
+    fn columns(&mut self, kind: &Arc<str>) -> Option<(&'l Table, &[Option<Place>])> {
         let table = self.snapshot.table(kind)?;
-        if self.last.as_ref().is_none_or(|(last, _)| !std::ptr::eq(*last, table)) {
-            self.last = Some((table, self.paths.iter().map(|path| table.layout.find(path)).collect()));
+        if self.last.as_ref().is_none_or(|(last, of, _)| !std::ptr::eq(*last, table) || *of != *kind) {
+            let places = self.paths.iter().map(|path| Place::of(table, kind, path));
+            self.last = Some((table, Arc::clone(kind), places.collect()));
         }
-        self.last.as_ref().map(|(table, columns)| (*table, columns.as_slice()))
+        self.last.as_ref().map(|(table, _, places)| (*table, places.as_slice()))
     }
 }
 
-/// Enters what is known of a column into a row. Says whether anything is.
-fn enter(row: &mut Row, table: &Table, column: Option<usize>, object: &Object) -> bool {
-    let Some(number) = column else { return false };
-    let path = || table.layout.column(number).map(|column| Arc::clone(&column.path));
-    match object.state(number) {
-        PropertyState::Set(value) => row.values.extend(path().map(|path| (path, value.clone()))),
+impl Place {
+    fn of(table: &Table, kind: &str, path: &str) -> Option<Self> {
+        let (column, whole) = table.layout.containing(kind, path)?;
+        Some(Self { column, picked: (whole.len() < path.len()).then(|| (path.into(), whole.len())) })
+    }
+}
+
+/// Enters what is known of a path into a row. Says whether anything is.
+fn enter(row: &mut Row, table: &Table, place: Option<&Place>, object: &Object) -> bool {
+    let Some(Place { column, picked }) = place else { return false };
+    let path = || match picked {
+        Some((path, _)) => Some(Arc::clone(path)),
+        None => table.layout.column(*column).map(|column| Arc::clone(&column.path)),
+    };
+    match object.state(*column) {
+        PropertyState::Set(value) => {
+            let part = match picked {
+                Some((path, whole)) => path.get(..*whole).and_then(|whole| part_below(value, path, whole)),
+                None => Some(value),
+            };
+            row.values.extend(part.and_then(|part| Some((path()?, part.clone()))));
+        }
         PropertyState::Refused(refusal) => row.refused.extend(path().map(|path| (path, Arc::clone(refusal)))),
         PropertyState::Unset => {}
         PropertyState::Unknown => return false,

@@ -174,8 +174,8 @@ impl Version for Snapshot {
         Box::new(Self::objects(self, kind).map(|object| object.view()))
     }
 
-    fn column(&self, kind: Kind, path: &str) -> Option<usize> {
-        self.table(kind.wire())?.layout.find(path)
+    fn column<'p>(&self, kind: Kind, path: &'p str) -> Option<(usize, &'p str)> {
+        self.table(kind.wire())?.layout.containing(kind.wire(), path)
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     /// A version with this many virtual machines that are on.
     fn version(machines: usize) -> Snapshot {
         let mut version = Snapshot::default();
-        let columns = ["name", "runtime.powerState"].map(|path| version.column(VM, path).expect("it is always watched"));
+        let columns = ["name", "runtime.powerState"].map(|path| version.column(VM, path).expect("it is always watched").0);
         for number in 0..machines {
             let mut object = Object::new(MoRef::new("VirtualMachine", format!("vm-{number}")));
             object.viewed = true;
@@ -249,7 +249,7 @@ mod tests {
         let mut second = Snapshot::clone(&first);
         let changed = MoRef::new("VirtualMachine", "vm-7");
         let mut object = Object::clone(second.object(&changed).expect("a machine"));
-        object.set(second.column(VM, "name").expect("a column"), PropertyState::Set(Value::string("renamed")));
+        object.set(second.column(VM, "name").expect("a column").0, PropertyState::Set(Value::string("renamed")));
         second.put(object);
         let later = addresses(&View::new(Arc::new(second), Instant::now()), "name");
         assert_eq!(before.iter().zip(&later).filter(|(before, later)| before != later).count(), 1);

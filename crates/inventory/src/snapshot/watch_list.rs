@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use vpoller_vsphere::MoRef;
 
 use super::base;
+use crate::border::is_picked;
 use crate::lock::lock;
 
 /// A path of a type.
@@ -94,23 +95,24 @@ impl WatchList {
     /// Notes that vSphere had to be asked for a path.
     pub(crate) fn missed(&self, kind: &str, path: &str, now: Instant) {
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let (key, mut state) = (PathKey::new(kind, path), self.state());
+        let mut state = self.state();
+        let key = state.covering(kind, path).unwrap_or_else(|| PathKey::new(kind, path));
         // A check that comes every hour must not find the path forgotten each time.
         let window = 2 * self.ttl;
         if !state.paths.contains_key(&key) && !state.make_room(window, now) {
             return;
         }
         let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0 };
-        let entry = state.paths.entry(key).or_insert(first);
+        let entry = state.paths.entry(key.clone()).or_insert(first);
         let before = std::mem::replace(&mut entry.asked, now);
         entry.misses += 1;
         let again = entry.misses > 1 && now.saturating_duration_since(before) <= window;
-        if base::is_never_watched(kind, path) {
+        if base::is_never_watched(kind, &key.path) {
             entry.stage = WatchStage::Never;
             return;
         }
         let ready = match entry.stage {
-            WatchStage::Asked => again && !base::is_always_watched(kind, path),
+            WatchStage::Asked => again && !base::is_always_watched(kind, &key.path),
             // Things may have got smaller meanwhile.
             WatchStage::Full(at) => now.saturating_duration_since(at) > self.ttl,
             WatchStage::Wanted | WatchStage::Watched | WatchStage::Never => false,
@@ -173,6 +175,22 @@ impl WatchList {
                 () = self.wanted.notified() => {}
             }
         }
+    }
+
+    /// Forgets paths that are part of another one that is watched or wanted; returns those that were watched themselves.
+    pub(crate) fn drop_covered(&self) -> Vec<PathKey> {
+        let mut state = self.state();
+        let covered: Vec<PathKey> = state
+            .paths
+            .iter()
+            .filter(|(key, entry)| entry.pins == 0 && entry.stage.is_chosen() && state.covering(&key.kind, &key.path).is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
+        let forgotten = covered.into_iter().filter_map(|key| state.paths.remove_entry(&key));
+        let mut watched: Vec<PathKey> =
+            forgotten.filter(|(_, entry)| entry.stage == WatchStage::Watched).map(|(key, _)| key).collect();
+        watched.sort();
+        watched
     }
 
     /// Takes the wanted paths, each with the bytes that one value has. They count as watched from now on.
@@ -279,7 +297,24 @@ impl WatchList {
     }
 }
 
+impl WatchStage {
+    /// Whether the path is watched, or will be in a moment.
+    const fn is_chosen(self) -> bool {
+        matches!(self, Self::Wanted | Self::Watched)
+    }
+}
+
 impl WatchListState {
+    /// The path, watched or wanted, that a path of a type is part of and picked from.
+    fn covering(&self, kind: &str, path: &str) -> Option<PathKey> {
+        let mut wholes = path.rmatch_indices('.').filter_map(|(dot, _)| path.get(..dot));
+        wholes.find_map(|whole| {
+            let key = PathKey::new(kind, whole);
+            let is_chosen = self.paths.get(&key).is_some_and(|entry| entry.stage.is_chosen());
+            (is_chosen && is_picked(kind, path, whole)).then_some(key)
+        })
+    }
+
     /// Makes room for one more path, if need be and possible.
     fn make_room(&mut self, window: Duration, now: Instant) -> bool {
         if self.paths.len() >= MOST {
@@ -342,6 +377,21 @@ mod tests {
             watch_list.missed("HostSystem", "config.storageDevice", now);
             watch_list.missed("HostSystem", "runtime.powerState", now);
         }
+        assert_eq!(wanted(&watch_list), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_part_of_a_watched_path_is_not_watched_beside_it() {
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
+        let asked = |path: &str| (0..2).for_each(|_| watch_list.missed("ClusterComputeResource", path, now));
+        asked("summary.numHosts");
+        assert_eq!(watch_list.drop_covered(), []);
+        watch_list.take_wanted();
+        asked("summary");
+        asked("summary.totalCpu");
+        assert_eq!(watch_list.drop_covered(), [PathKey::new("ClusterComputeResource", "summary.numHosts")]);
+        assert_eq!(wanted(&watch_list), ["ClusterComputeResource.summary"]);
+        asked("summary.numHosts");
         assert_eq!(wanted(&watch_list), [""; 0]);
     }
 

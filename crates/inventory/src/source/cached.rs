@@ -11,7 +11,7 @@ use vpoller_vsphere::{Class, Client, Flight, MoRef, SingleFlight, Struct};
 
 use super::Direct;
 use crate::border::{
-    Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, Row, Services, View,
+    Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, ReadPlan, Row, Services, View,
 };
 use crate::retrieve::{Retriever, subject};
 use crate::snapshot::{
@@ -73,7 +73,7 @@ impl Cached {
             let Lookup::Whole(row) = reader.at(object) else { return None };
             rows.push(row);
         }
-        let mut kinds: Vec<&str> = objects.iter().map(|object| &*object.kind).collect();
+        let mut kinds: Vec<&Arc<str>> = objects.iter().map(|object| &object.kind).collect();
         kinds.dedup();
         kinds.into_iter().for_each(|kind| reader.hit(kind, self.store.fresh.seconds(now)));
         Some(rows)
@@ -118,7 +118,7 @@ impl Cached {
     fn count<'o>(&self, reader: &mut RowReader<'_>, objects: impl Iterator<Item = &'o MoRef>, missing: &Missing) {
         if missing.objects.is_empty() {
             let now = self.store.fresh.seconds(Instant::now());
-            let kinds: BTreeSet<&str> = objects.map(|object| &*object.kind).collect();
+            let kinds: BTreeSet<&Arc<str>> = objects.map(|object| &object.kind).collect();
             kinds.into_iter().for_each(|kind| reader.hit(kind, now));
         }
     }
@@ -126,6 +126,8 @@ impl Cached {
     /// Reads objects from vSphere.
     async fn ask_for(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
+        let plan = ReadPlan::new(kinds.iter().copied(), paths);
+        let paths = &*plan.paths();
         self.admit(&kinds, paths, &subject(objects))?;
         self.store.watch_list.named(objects, Instant::now());
         let (retriever, objects) = (self.retriever.clone(), objects.to_vec());
@@ -135,12 +137,14 @@ impl Cached {
             retriever.read(&objects, &paths).await
         };
         let question = Question::Read(objects.clone(), asked.clone());
-        self.answer(question, &kinds, paths, || ask(asked, objects)).await
+        self.answer(question, &kinds, paths, || ask(asked, objects)).await.map(|rows| plan.pick(rows))
     }
 
     /// Reads every object of a type from vSphere.
     async fn ask_for_all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds = BTreeSet::from([kind.wire()]);
+        let plan = ReadPlan::new(kinds.iter().copied(), paths);
+        let paths = &*plan.paths();
         self.admit(&kinds, paths, &kind.printed())?;
         let retriever = self.retriever.clone();
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
@@ -149,7 +153,7 @@ impl Cached {
             retriever.list(kind, &paths).await
         };
         let question = Question::List(kind, asked.clone());
-        self.answer(question, &kinds, paths, || ask(asked)).await
+        self.answer(question, &kinds, paths, || ask(asked)).await.map(|rows| plan.pick(rows))
     }
 
     /// Refuses what is known not to exist.

@@ -3,6 +3,7 @@
 mod events;
 mod services;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
@@ -14,7 +15,7 @@ use self::events::EventCollectors;
 use self::services::ServiceCache;
 
 use super::health;
-use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, Row, Services};
+use crate::border::{Inventory, Kind, ObjectName, Performance, ReadError, ReadPlan, Row, Services};
 use crate::perf::{Clock, SamplingStatus, Scheduler};
 use crate::retrieve::Retriever;
 
@@ -65,11 +66,18 @@ impl Inventory for Direct {
     }
 
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
-        Box::pin(self.retriever.list(kind, paths))
+        Box::pin(async move {
+            let plan = ReadPlan::new(std::iter::once(kind.wire()), paths);
+            Ok(plan.pick(self.retriever.list(kind, &plan.paths()).await?))
+        })
     }
 
     fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
-        Box::pin(self.retriever.read(objects, paths))
+        Box::pin(async move {
+            let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
+            let plan = ReadPlan::new(kinds.iter().copied(), paths);
+            Ok(plan.pick(self.retriever.read(objects, &plan.paths()).await?))
+        })
     }
 
     fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
