@@ -5,7 +5,9 @@
  *
  * cc -DPROFILE="'A'" -rdynamic host.c; then: host LIBRARY COMMAND...
  *
- *   A  2.2, 2.4      B  3.0      O  3.2, 3.4      C  4.0 to 6.0      P  6.4      D  7.0 and later
+ *   A  2.2, 2.4      B  3.0      O  3.2, 3.4      C  4.0 to 6.0      P  6.4      D  7.0 to 7.4
+ *   N  8.0, from its development sources: names and members are those of 7.0. Both structures have one member more at their end,
+ *      as a release may get; the module may not touch it.
  *   E  a build that exports nothing      X  3.0 or before, but which of them cannot be told
  *
  * Commands: see main. What the host sees is printed, one line each; the test reads it. A line "BROKEN ..." and exit status 3
@@ -67,6 +69,17 @@ typedef struct {
 } request_7_0;
 
 typedef struct {
+    char *key;
+    int nparam;
+    char **params;
+    uint64_t lastlogsize;
+    int mtime;
+    int *types;
+    int timeout;
+    void *later;
+} request_8_0;
+
+typedef struct {
     int type;
     uint64_t ui64;
     double dbl;
@@ -101,6 +114,20 @@ typedef struct {
     char *bin;
 } result_7_0;
 
+typedef struct {
+    uint64_t lastlogsize;
+    uint64_t ui64;
+    double dbl;
+    char *str;
+    char *text;
+    char *msg;
+    void *log;
+    int type;
+    int mtime;
+    char *bin;
+    uint64_t later;
+} result_8_0;
+
 #define SAME(ours, member, theirs, field) _Static_assert(offsetof(ours, member) == offsetof(struct theirs, field), #ours " " #member)
 #define SIZE(what, bytes) _Static_assert(sizeof(what) == (bytes), #what)
 
@@ -121,6 +148,8 @@ SAME(request_5_0, params, vpoller_request, params);
 SAME(request_7_0, params, vpoller_request_7_0, head.params);
 SAME(request_7_0, types, vpoller_request_7_0, types);
 SAME(request_7_0, timeout, vpoller_request_7_0, timeout);
+SAME(request_8_0, params, vpoller_request_7_0, head.params);
+SAME(request_8_0, timeout, vpoller_request_7_0, timeout);
 SIZE(result_2_2, 56);
 SIZE(struct vpoller_result_2_2, 56);
 SAME(result_2_2, type, vpoller_result_2_2, kind);
@@ -136,13 +165,21 @@ SIZE(struct vpoller_result_7_0, 72);
 SAME(result_7_0, type, vpoller_result_7_0, head.kind);
 SAME(result_7_0, msg, vpoller_result_7_0, head.msg);
 SAME(result_7_0, bin, vpoller_result_7_0, bin);
+SAME(result_8_0, type, vpoller_result_7_0, head.kind);
+SAME(result_8_0, msg, vpoller_result_7_0, head.msg);
+SAME(result_8_0, bin, vpoller_result_7_0, bin);
 
 #define IS(profile) (PROFILE == profile)
 #define API_1 (IS('A') || IS('B') || IS('X'))
 
+#define HAS_TIMEOUT (IS('D') || IS('N'))
+
 #if IS('D')
 typedef request_7_0 request_t;
 typedef result_7_0 result_t;
+#elif IS('N')
+typedef request_8_0 request_t;
+typedef result_8_0 result_t;
 #elif IS('A') || IS('X')
 typedef request_2_2 request_t;
 typedef result_2_2 result_t;
@@ -199,7 +236,7 @@ LOG_FUNCTION(__zbx_zabbix_log, 0)
 #elif IS('P')
 __thread int *zbx_plog_level = &level;
 LOG_FUNCTION(__zbx_zabbix_log, 0)
-#elif IS('D')
+#elif HAS_TIMEOUT
 int zbx_get_log_level(void) { return level; }
 LOG_FUNCTION(zbx_log_handle, 0)
 #endif
@@ -343,6 +380,10 @@ static char *run(const char *item)
     if (result->lastlogsize != 0xA5A5A5A5A5A5A5A5 || result->mtime != (int)0xA5A5A5A5)
         broken("wrote to a field that is not the module's");
 #endif
+#if IS('N')
+    if (result->later != 0xA5A5A5A5A5A5A5A5 || result->bin != (char *)0xA5A5A5A5A5A5A5A5)
+        broken("wrote to a field that is not the module's");
+#endif
     if (result->text != NULL || result->ui64 != 0)
         broken("wrote a second value");
     if (code == 0 && (type != 0x04 || result->str == NULL || result->msg != NULL))
@@ -481,7 +522,7 @@ int main(int count, char **arguments)
         HOST_LEVEL = atoi(verbose);
     request = at_the_edge(sizeof *request, &request_page);
     result = at_the_edge(sizeof *result, &result_page);
-#if IS('D')
+#if HAS_TIMEOUT
     request->timeout = item_timeout;
 #endif
     load(arguments[1]);

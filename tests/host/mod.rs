@@ -154,6 +154,7 @@ fn the_time_an_item_takes_is_limited_as_its_host_wants() {
         // A server waits as long as the file says, even beyond its Timeout.
         ('C', "zabbix_proxy_sqlite3", &configured, 1, 1000),
         ('D', "zabbix_server", &configured, 1, 800),
+        ('N', "zabbix_server", &configured, 1, 800),
     ];
     for (profile, program, config, timeout, wanted) in cases {
         let host = Host::new(profile).program(program).config(config).timeout(timeout);
@@ -212,7 +213,7 @@ fn the_next_proxy_answers_for_a_dead_one_which_is_then_left_out() {
 #[test]
 fn workers_forked_before_and_after_the_first_item_have_connections_of_their_own() {
     let peer = Peer::start();
-    for profile in ['A', 'C', 'D'] {
+    for profile in ['A', 'C', 'D', 'N'] {
         let lines = Host::new(profile).proxy(&peer.endpoint).timeout(30).run(&[
             "fork:4:50:vpoller|name|vc01|%|p",
             "item:vpoller|name|vc01|parent|p",
@@ -345,7 +346,7 @@ fn a_mistake_in_the_file_stops_no_host_and_every_item_names_it() {
 #[test]
 fn the_log_has_the_documented_lines_at_the_level_the_host_wants_and_no_password() {
     let peer = Peer::start();
-    for profile in ['A', 'O', 'C', 'P', 'D'] {
+    for profile in ['A', 'O', 'C', 'P', 'D', 'N'] {
         let commands = ["item:vpoller|name|vc01|ns01|p|key|user|hunter2", "item:vpoller|never|vc01|ns01|p|key|user|hunter2"];
         let host = Host::new(profile).proxy(&peer.endpoint).timeout(1);
         let output = host.log_level(4).finish(&commands).stdout;

@@ -12,7 +12,7 @@ use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::workspace;
 
 /// Every generation, see `host.c`; all but X load the module.
-pub(super) const PROFILES: [char; 7] = ['A', 'B', 'O', 'C', 'P', 'D', 'E'];
+pub(super) const PROFILES: [char; 8] = ['A', 'B', 'O', 'C', 'P', 'D', 'N', 'E'];
 
 /// One run of the host, put together step by step.
 pub(super) struct Host {

@@ -1,4 +1,4 @@
-"""Zabbix templates as Python objects, written as an export file of format 6.0, which Zabbix 6.0 to 7.x import.
+"""Zabbix templates as Python objects, written as an export file of format 6.0, which Zabbix 6.0 and later import.
 
 Defaults are left out and lists are sorted as Zabbix itself writes them, so that importing a file again changes nothing.
 

@@ -59,6 +59,12 @@ impl<'c> ApiSession<'c> {
         let mut api = Self { transport, dialect, token: None, logged_in: false, console, calls: 0 };
         let version = api.call("apiinfo.version", json!([])).map_err(|error| error.to_string())?;
         api.dialect = Dialect::new(version.as_str().unwrap_or_default())?;
+        if api.dialect.is_newer_than_known() {
+            console.warning(format_args!(
+                "Zabbix {} is newer than the versions that this program knows; it is asked in the way of the newest known one",
+                api.dialect
+            ));
+        }
         match &access.login {
             Credentials::Token(token) => api.token = Some(Secret::new(token.expose())),
             Credentials::Password { username, password } => {

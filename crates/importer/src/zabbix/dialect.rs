@@ -16,6 +16,10 @@ pub(crate) struct Dialect {
 /// The oldest version that this program supports.
 const OLDEST: Dialect = Dialect { major: 6, minor: 0 };
 
+/// The newest version whose API was compared with what this program calls. 7.2, 7.4 and 8.0 took away none of it: what 7.2 removed
+/// (the session in the body, `selectGroups`, `proxy_hostid`) is not sent to versions that have its successor.
+const NEWEST: Dialect = Dialect { major: 8, minor: 0 };
+
 impl Dialect {
     /// Reads what `apiinfo.version` answers, such as `6.0.14` or `7.0.0rc1`.
     ///
@@ -28,6 +32,11 @@ impl Dialect {
         };
         let dialect = Self { major, minor };
         if dialect < OLDEST { Err(format!("Zabbix {version} is too old, {OLDEST} is needed")) } else { Ok(dialect) }
+    }
+
+    /// Whether the API may have changed in a way that this program does not know.
+    pub(crate) fn is_newer_than_known(self) -> bool {
+        self > NEWEST
     }
 
     /// Whether the session goes into the `Authorization` header (since 6.4; before, only into the body).
@@ -99,6 +108,21 @@ mod tests {
         assert_eq!(dialect("7.0.0rc1").to_string(), "7.0");
         for version in ["5.0.40", "x", "", "7"] {
             Dialect::new(version).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn versions_up_to_8_0_are_known_and_later_ones_get_its_calls() {
+        for version in ["6.0.14", "7.0.22", "7.2.0", "7.4.6", "8.0.0", "8.0.0rc1"] {
+            assert!(!dialect(version).is_newer_than_known(), "{version}");
+        }
+        for version in ["8.2.0", "9.0.1", "10.0.0"] {
+            assert!(dialect(version).is_newer_than_known(), "{version}");
+        }
+        for version in ["7.2.0", "7.4.6", "8.0.0", "10.0.0"] {
+            let later = dialect(version);
+            assert!(later.authorizes_by_header() && later.has_proxy_groups(), "{version}");
+            assert_eq!(later.host_groups(), ("selectHostGroups", "hostgroups"), "{version}");
         }
     }
 
