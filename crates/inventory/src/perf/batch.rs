@@ -30,6 +30,8 @@ pub(super) struct BatchEntry {
     pub wanted: Vec<Arc<Metric>>,
     /// Series asked along.
     pub prefetched: Vec<Arc<Metric>>,
+    /// Those of either that need a look further back than usual, and how many intervals; nearly always none.
+    pub deeper: Vec<(Arc<Metric>, usize)>,
 }
 
 /// Along which line a call is divided first.
@@ -43,6 +45,11 @@ pub(super) enum SplitBy {
 const TRIES: u32 = 64;
 
 impl BatchEntry {
+    /// Of these series, for which a request waits.
+    pub(super) fn wanted(object: MoRef, wanted: Vec<Arc<Metric>>) -> Self {
+        Self { object, wanted, prefetched: Vec::new(), deeper: Vec::new() }
+    }
+
     pub(super) fn metrics(&self) -> impl Iterator<Item = &Arc<Metric>> {
         self.wanted.iter().chain(&self.prefetched)
     }
@@ -58,13 +65,25 @@ impl Batch {
         self.entries.iter().map(|entry| entry.metrics().count()).sum()
     }
 
-    /// The questions, one for each object.
+    /// The questions: one for each object, and one more for each further look back of its series.
     pub(super) fn queries(&self, now: DateTime) -> Vec<PerfQuery> {
-        let query = |entry: &BatchEntry| {
-            let metrics = entry.metrics().map(|metric| (**metric).clone()).collect();
-            self.key.window.query(&entry.object, metrics, now)
-        };
-        self.entries.iter().map(query).collect()
+        let window = self.key.window;
+        let mut queries = Vec::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let deeper = |metric: &Metric| entry.deeper.iter().any(|(deeper, _)| **deeper == *metric);
+            let usual: Vec<Metric> = entry.metrics().filter(|metric| !deeper(metric)).map(|metric| (**metric).clone()).collect();
+            if !usual.is_empty() {
+                queries.push(window.query(&entry.object, usual, window.usual_reach(), now));
+            }
+            let mut reaches: Vec<usize> = entry.deeper.iter().map(|(_, reach)| *reach).collect();
+            reaches.sort_unstable();
+            reaches.dedup();
+            for reach in reaches {
+                let metrics = entry.deeper.iter().filter(|(_, own)| *own == reach).map(|(metric, _)| (**metric).clone());
+                queries.push(window.query(&entry.object, metrics.collect(), reach, now));
+            }
+        }
+        queries
     }
 
     /// Takes an object out.
@@ -115,6 +134,8 @@ impl Batch {
                 object: entry.object.clone(),
                 wanted: on_side(&entry.wanted),
                 prefetched: on_side(&entry.prefetched),
+                // Found anew when the call is made.
+                deeper: Vec::new(),
             });
             entries.filter(|entry| entry.metrics().next().is_some()).collect()
         };
@@ -130,8 +151,7 @@ mod tests {
     fn batch(objects: &[&str], counters: &[i32]) -> Batch {
         let key = GroupKey { kind: "VirtualMachine".into(), window: Window { interval: 20, real_time: true, samples: 1 } };
         let metrics: Vec<_> = counters.iter().map(|counter| Arc::new(Metric::new(*counter, ""))).collect();
-        let entry =
-            |id: &&str| BatchEntry { object: MoRef::new("VirtualMachine", *id), wanted: metrics.clone(), prefetched: Vec::new() };
+        let entry = |id: &&str| BatchEntry::wanted(MoRef::new("VirtualMachine", *id), metrics.clone());
         Batch::new(key, objects.iter().map(entry).collect())
     }
 

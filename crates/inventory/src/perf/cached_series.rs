@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, Metric, Sample, Series};
 
+use super::rhythm::Rhythm;
 use crate::border::{ReadError, SampleResult};
 
 /// What is known of a series.
@@ -24,6 +25,7 @@ pub(super) struct CachedSeries {
     gap: Option<Duration>,
     /// It was prefetched, and no request has used that yet.
     prefetched: bool,
+    pub rhythm: Rhythm,
 }
 
 /// Where a series is on its way.
@@ -80,6 +82,7 @@ impl CachedSeries {
             asked: None,
             gap: None,
             prefetched: false,
+            rhythm: Rhythm::default(),
         }
     }
 
@@ -158,6 +161,11 @@ impl CachedSeries {
         self.stage = SeriesStage::Idle;
         self.until = Some(until);
         self.prefetched = prefetched;
+    }
+
+    /// It has to be asked for once more: by a call to come, if a request waits for it, else when it is asked for.
+    pub(super) fn ask_again(&mut self, waited_for: bool) {
+        self.stage = if waited_for { SeriesStage::Wanted } else { SeriesStage::Idle };
     }
 
     /// It cannot be had.

@@ -109,7 +109,7 @@ impl Group {
     }
 
     /// Puts an object that waits for a call into a queue.
-    fn enqueue(&mut self, id: &Arc<str>, queue: Queue, now: Instant) {
+    pub(super) fn enqueue(&mut self, id: &Arc<str>, queue: Queue, now: Instant) {
         let Some(entity) = self.entities.get_mut(id).filter(|entity| entity.wants()) else { return };
         let queue = if entity.is_isolated(now) { Queue::Isolated } else { queue };
         // One that waits behind may go ahead, not the other way round.
@@ -146,7 +146,7 @@ impl Group {
             self.take_prefetched(entry, &mut left, now, horizon);
         }
         for object in self.next(&entries, room.objects.saturating_sub(entries.len()), now, horizon) {
-            let mut entry = BatchEntry { object, wanted: Vec::new(), prefetched: Vec::new() };
+            let mut entry = BatchEntry::wanted(object, Vec::new());
             self.take_prefetched(&mut entry, &mut left, now, horizon);
             if !entry.prefetched.is_empty() {
                 entries.push(entry);
@@ -166,7 +166,7 @@ impl Group {
                 self.isolated.push_front(id);
             }
             if !wanted.is_empty() {
-                let entry = BatchEntry { object: entity.object.clone(), wanted, prefetched: Vec::new() };
+                let entry = BatchEntry::wanted(entity.object.clone(), wanted);
                 return Some(Batch::isolated(key.clone(), entry));
             }
         }
@@ -187,7 +187,7 @@ impl Group {
             let wanted = entity.take_wanted(*left);
             *left -= wanted.len();
             if !wanted.is_empty() {
-                entries.push(BatchEntry { object: entity.object.clone(), wanted, prefetched: Vec::new() });
+                entries.push(BatchEntry::wanted(entity.object.clone(), wanted));
             }
             if entity.wants() {
                 entity.queued = Queue::First;

@@ -7,7 +7,8 @@
 //!
 //! [`Scheduler`] does the waiting and calling. What to ask, what to keep and whom to tell is decided by `SchedulerState`, which knows no
 //! clock and no vSphere. An object or counter that makes calls fail is found by asking in halves, so it costs no other request its answer; a
-//! server that refuses or is slow is asked less at a time, and slowly more again.
+//! server that refuses or is slow is asked less at a time, and slowly more again. Series whose samples are rarer than their interval are
+//! found out, and only they are asked further back.
 
 mod batch;
 mod batch_limits;
@@ -18,6 +19,8 @@ mod group;
 mod isolation;
 mod object_series;
 mod pending_request;
+mod rhythm;
+mod rhythms;
 mod sampling_status;
 mod scheduler;
 mod scheduler_state;

@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 use vpoller_vsphere::{Metric, MoRef};
 
+use super::batch::BatchEntry;
 use super::cached_series::{AskOutcome, CachedSeries, SeriesStage};
 use super::pending_request::PendingRequest;
-use crate::border::SampleResult;
+use super::rhythms::CounterRhythms;
+use crate::border::{SampleResult, Window};
 
 /// An object with its series, in one window of time.
 #[derive(Debug)]
@@ -120,6 +122,16 @@ impl ObjectSeries {
         }
         let wanted = self.series.iter_mut().filter(|series| series.stage == SeriesStage::Wanted).take(most);
         wanted.map(taken).collect()
+    }
+
+    /// Of the series in a call, those to be asked further back than usual, and how many intervals.
+    pub(super) fn deeper(&self, entry: &BatchEntry, window: Window, counters: &CounterRhythms) -> Vec<(Arc<Metric>, usize)> {
+        let called = self.series.iter().filter(|series| series.stage == SeriesStage::Called);
+        let deeper = called.filter_map(|series| {
+            let reach = series.rhythm.reach(window, counters.sparse(series.metric.counter))?;
+            Some((series.metric.clone(), reach))
+        });
+        deeper.filter(|(metric, _)| entry.metrics().any(|asked| asked == metric)).collect()
     }
 
     /// Up to `most` series that will be asked for soon, or that others are asked for; a call has them from now on.

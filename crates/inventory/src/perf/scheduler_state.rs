@@ -16,6 +16,8 @@ use super::error_policy::error_lifetime;
 use super::group::{BatchRoom, Group, GroupKey};
 use super::object_series::{FORGET, Queue};
 use super::pending_request::PendingRequest;
+use super::rhythm::Finding;
+use super::rhythms::Rhythms;
 use super::sampling_status::SamplingStatus;
 use crate::border::{ReadError, SampleQuery};
 
@@ -36,6 +38,10 @@ pub(super) struct SchedulerState {
     /// A call for an object that is kept apart is under way: one at a time, as such calls tend to hang.
     isolated_in_flight: bool,
     done: SamplingStatus,
+    /// How often counters really have samples.
+    rhythms: Rhythms,
+    /// When counters without a rhythm last got another chance.
+    forgiven: Option<Instant>,
 }
 
 /// When it is, here and there.
@@ -50,6 +56,8 @@ pub(super) struct Moment {
 const MANY: usize = 50;
 /// Series kept at most: some 40 MB.
 const MOST_SERIES: usize = 250_000;
+/// How often counters without a rhythm get another chance.
+const FORGIVE: Duration = Duration::from_secs(3600);
 
 impl SchedulerState {
     /// A request asks for its objects at these places. Those whose samples are all there are answered
@@ -98,7 +106,8 @@ impl SchedulerState {
         if self.in_flight >= self.limits.calls {
             return None;
         }
-        let batch = self.next_again(now.local).or_else(|| self.next_new(now))?;
+        let mut batch = self.next_again(now.local).or_else(|| self.next_new(now))?;
+        self.look_deeper(&mut batch);
         self.in_flight += 1;
         self.isolated_in_flight |= batch.isolated;
         self.done.calls += 1;
@@ -129,7 +138,7 @@ impl SchedulerState {
             let key = self.turn.pop_front()?;
             let Some(group) = self.groups.get_mut(&key) else { continue };
             let room = BatchRoom { objects: self.limits.objects, series: self.limits.series(key.window.real_time) };
-            let horizon = (!self.forgetful).then(|| now.local + key.window.valid_for(None, now.server));
+            let horizon = (!self.forgetful).then(|| now.local + key.window.valid_for(None, now.server, None));
             let mut batch = group.batch(&key, room, now.local, horizon);
             if batch.is_none() && !self.isolated_in_flight {
                 batch = group.isolated_batch(&key, room);
@@ -142,6 +151,16 @@ impl SchedulerState {
             }
         }
         None
+    }
+
+    /// Finds which series of a call are to be asked further back than usual.
+    fn look_deeper(&mut self, batch: &mut Batch) {
+        let counters = self.rhythms.of(&batch.key);
+        let Some(group) = self.groups.get(&batch.key) else { return };
+        for entry in &mut batch.entries {
+            let Some(entity) = group.entities.get(&entry.object.id) else { continue };
+            entry.deeper = entity.deeper(entry, batch.key.window, counters);
+        }
     }
 
     /// A call came back.
@@ -161,26 +180,41 @@ impl SchedulerState {
     }
 
     fn settle(&mut self, batch: &Batch, found: Vec<EntitySeries>, now: Moment) {
-        let forgetful = self.forgetful;
+        let (forgetful, window) = (self.forgetful, batch.key.window);
+        let counters = self.rhythms.of(&batch.key);
         let Some(group) = self.groups.get_mut(&batch.key) else { return };
-        let mut found: HashMap<MoRef, Vec<Series>> = found.into_iter().map(|entity| (entity.entity, entity.series)).collect();
+        let mut by_object: HashMap<MoRef, Vec<Series>> = HashMap::with_capacity(found.len());
+        for entity in found {
+            // An object comes twice when some of its series were asked further back.
+            by_object.entry(entity.entity).or_default().extend(entity.series);
+        }
         for entry in &batch.entries {
-            let series = found.remove(&entry.object).unwrap_or_default();
+            let found = by_object.remove(&entry.object).unwrap_or_default();
             let prefetched = entry.prefetched.iter().map(|metric| (metric, true));
             for (metric, prefetched) in entry.wanted.iter().map(|metric| (metric, false)).chain(prefetched) {
-                let own: Vec<Series> = series.iter().filter(|one| metric.covers(&one.metric)).cloned().collect();
-                let newest = CachedSeries::newest(&own);
-                if newest.is_some() {
+                let mut own: Vec<Series> = found.iter().filter(|one| metric.covers(&one.metric)).cloned().collect();
+                if CachedSeries::newest(&own).is_some() {
                     group.given(metric);
                 }
                 let Some(entity) = group.entities.get_mut(&entry.object.id) else { continue };
-                let holds = if forgetful { Duration::ZERO } else { batch.key.window.valid_for(newest, now.server) };
-                entity.series_of(metric, now.local).settle(own, batch.key.window.samples, now.local + holds, prefetched);
+                let series = entity.series_of(metric, now.local);
+                if counters.learn(series, &mut own, window, now.server) == Finding::AskDeeper {
+                    series.ask_again(!prefetched);
+                    continue;
+                }
+                let sparse = series.rhythm.sparse(counters.sparse(metric.counter));
+                let newest = CachedSeries::newest(&own);
+                let holds = if forgetful { Duration::ZERO } else { window.valid_for(newest, now.server, sparse) };
+                series.settle(own, window.samples, now.local + holds, prefetched);
             }
             if let Some(entity) = group.entities.get_mut(&entry.object.id) {
                 entity.release();
                 entity.answer_waiting();
+                group.enqueue(&entry.object.id, Queue::First, now.local);
             }
+        }
+        if group.wants(true) && !self.turn.contains(&batch.key) {
+            self.turn.push_back(batch.key.clone());
         }
     }
 
@@ -206,10 +240,15 @@ impl SchedulerState {
     pub(super) fn forget(&mut self, now: Instant) {
         self.sweep(now, Duration::ZERO);
         self.limits.start_anew();
+        self.rhythms.forget();
     }
 
     /// Forgets what was not asked for in a while. Says whether anything is left.
     pub(super) fn tidy(&mut self, now: Instant) -> bool {
+        if self.forgiven.is_none_or(|forgiven| now.saturating_duration_since(forgiven) >= FORGIVE) {
+            self.forgiven = Some(now);
+            self.rhythms.forgive();
+        }
         self.sweep(now, FORGET) > 0
     }
 

@@ -185,7 +185,9 @@ impl Statistics {
         let newest = newest - lost.unwrap_or(0);
         let at = |tick: i64| DateTime::from_unix_micros(tick * period * 1_000_000);
         let sample = |tick| Sample { at: at(tick), interval: query.interval, value: self.value(&name, metric, tick) };
-        (oldest..=newest).map(sample).collect()
+        // As the simulator, which writes -1 or nothing between samples that are rarer than their interval.
+        let every = self.rules(&query.entity, Some(metric.counter)).iter().find_map(|rule| rule["every"].as_i64()).unwrap_or(1);
+        (oldest..=newest).filter(|tick| tick * period % every == 0).map(sample).collect()
     }
 
     /// The question's FNV-1a hash picks a value between 1 and the span, as in the simulator; the cases compare both.
