@@ -4,6 +4,7 @@
 mod answers_from_memory;
 mod cases;
 mod counters_at_the_simulator;
+mod counters_oversized;
 mod counters_scheduled;
 mod counters_sparse;
 mod docs;

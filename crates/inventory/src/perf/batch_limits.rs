@@ -15,6 +15,9 @@ const SLOW: Duration = Duration::from_secs(10);
 const GROW_AFTER: u32 = 10;
 const TRY_AFTER: u32 = 50;
 
+/// No limit below this is guessed from failures that give no reason.
+const LEAST_GUESSED: usize = 16;
+
 /// What may be asked at a time.
 #[derive(Debug)]
 pub(super) struct BatchLimits {
@@ -80,6 +83,12 @@ impl BatchLimits {
         }
     }
 
+    /// The server failed a historical call of this many series without a word: most likely it was too large. A server that fails
+    /// everything for a while says little about its limit.
+    pub(super) fn refused_without_reason(&mut self, series: usize) {
+        self.refused(false, 0, series.max(2 * LEAST_GUESSED));
+    }
+
     /// A call was answered in this time.
     pub(super) fn answered(&mut self, took: Duration) {
         if took > SLOW {
@@ -143,6 +152,15 @@ mod tests {
         (0..20).for_each(|size| limits.refused(false, 20 - size, 20 - size));
         (0..20).for_each(|size| limits.refused(true, 20 - size, 20 - size));
         assert_eq!((limits.objects, limits.calls, limits.series(false)), (1, 1, 1));
+    }
+
+    #[test]
+    fn failures_without_a_reason_halve_to_a_bound() {
+        let mut limits = BatchLimits::default();
+        limits.refused_without_reason(512);
+        assert_eq!((limits.series(false), limits.objects, limits.calls), (256, 50, 4));
+        [200, 100, 50, 20, 9].into_iter().for_each(|series| limits.refused_without_reason(series));
+        assert_eq!(limits.series(false), 16);
     }
 
     #[test]

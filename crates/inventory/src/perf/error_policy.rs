@@ -16,6 +16,8 @@ pub(super) enum Reaction {
     TooMuch,
     /// Ask less for a while, and this in halves.
     TooSlow,
+    /// No reason is given. vCenter 8.0.3 answers so to historical questions that are too large; others may be too slow.
+    Unexplained,
     /// Ask in halves until it is known what is to blame.
     Isolate(SplitBy),
     /// It is not the question; every request that waits gets the error.
@@ -35,7 +37,8 @@ impl Reaction {
             }
         }
         match (error, error.class()) {
-            (Error::Timeout { .. } | Error::Answer { .. } | Error::Status { status: 500, .. }, _) => Self::TooSlow,
+            (Error::Status { status: 500, .. }, _) => Self::Unexplained,
+            (Error::Timeout { .. } | Error::Answer { .. }, _) => Self::TooSlow,
             (Error::Fault { .. }, Class::Argument) => Self::Isolate(SplitBy::Series),
             (Error::Fault { .. }, Class::Object | Class::Permission) => Self::Isolate(SplitBy::Objects),
             _ => Self::GiveUp,
@@ -48,7 +51,8 @@ pub(super) fn error_lifetime(error: &Error) -> Duration {
     match (error, error.class()) {
         (Error::Fault { .. }, Class::Argument) => REFUSED,
         (Error::Fault { .. }, Class::Permission) => Duration::from_secs(60),
-        (Error::Fault { .. }, Class::Object) | (Error::Timeout { .. } | Error::Answer { .. }, _) => Duration::from_secs(10),
+        (Error::Fault { .. }, Class::Object) => Duration::from_secs(10),
+        (Error::Timeout { .. } | Error::Answer { .. } | Error::Status { status: 500, .. }, _) => Duration::from_secs(10),
         _ => Duration::from_secs(1),
     }
 }
@@ -84,7 +88,7 @@ mod tests {
         check(Error::Timeout { host: host.clone(), what: what.clone(), limit }, Reaction::TooSlow, 10);
         check(Error::Answer { host: host.clone(), what: what.clone(), cause: String::new() }, Reaction::TooSlow, 10);
         let status = |status| Error::Status { host: host.clone(), what: what.clone(), status, excerpt: String::new() };
-        check(status(500), Reaction::TooSlow, 1);
+        check(status(500), Reaction::Unexplained, 10);
         check(status(503), Reaction::GiveUp, 1);
         check(Error::SessionLost { host, reason: String::new() }, Reaction::GiveUp, 1);
     }

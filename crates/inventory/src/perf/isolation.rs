@@ -11,6 +11,9 @@ use super::group::{GroupKey, REFUSED};
 use super::scheduler_state::SchedulerState;
 use crate::border::ReadError;
 
+/// A historical call for so few series is not too large for any server.
+const FEW_SERIES: usize = 8;
+
 impl SchedulerState {
     /// A call failed.
     pub(super) fn react(&mut self, batch: Batch, error: &Error, now: Instant) {
@@ -20,22 +23,30 @@ impl SchedulerState {
                 self.limits.refused(batch.key.window.real_time, batch.entries.len(), batch.series());
                 self.divide(&batch, SplitBy::Objects, error, now);
             }
-            Reaction::TooSlow => {
-                // One who is slow by himself says nothing about the others.
-                if !batch.isolating && !batch.isolated {
-                    self.limits.halve();
-                }
-                match batch.entries.len() {
-                    // An object that hangs does so whatever it is asked.
-                    1 => self.blame(&batch, error, now),
-                    _ => self.divide(&batch, SplitBy::Objects, error, now),
-                }
+            Reaction::Unexplained if !batch.key.window.real_time && batch.series() > FEW_SERIES => {
+                // How many calls and objects go at a time is not the matter: real-time questions keep their pace.
+                self.limits.refused_without_reason(batch.series());
+                self.divide(&batch, SplitBy::Objects, error, now);
             }
+            Reaction::TooSlow | Reaction::Unexplained => self.slow_down(&batch, error, now),
             Reaction::Isolate(_) if batch.entries.iter().any(|entry| !entry.prefetched.is_empty()) => {
                 self.without_prefetched(&batch, error, now)
             }
             Reaction::Isolate(first) => self.divide(&batch, first, error, now),
             Reaction::GiveUp => batch.entries.iter().for_each(|entry| self.fail(&batch.key, entry, error, now)),
+        }
+    }
+
+    /// Asks less for a while, and this in halves.
+    fn slow_down(&mut self, batch: &Batch, error: &Error, now: Instant) {
+        // One who is slow by himself says nothing about the others.
+        if !batch.isolating && !batch.isolated {
+            self.limits.halve();
+        }
+        match batch.entries.len() {
+            // An object that hangs does so whatever it is asked.
+            1 => self.blame(batch, error, now),
+            _ => self.divide(batch, SplitBy::Objects, error, now),
         }
     }
 
