@@ -198,6 +198,27 @@ mod tests {
     }
 
     #[test]
+    fn any_unit_is_passed_on_as_it_is() {
+        let infos = [
+            info(1, "gpu/temperature/celsius/average"),
+            info(2, "virtualDisk/readLatencyNS/nanosecond/latest"),
+            info(3, "vsanDomObj/size/teraBytes/latest"),
+            // Made up: newer than any table.
+            info(4, "qpu/entanglement/kiloQubits/maximum"),
+        ];
+        let catalogue = Catalogue::new(infos.to_vec());
+        for (key, unit, names) in [
+            (1, "celsius", ["gpu.temperature.celsius.average", "gpu.temperature.celsius"]),
+            (2, "nanosecond", ["virtualDisk.readLatencyNS.nanosecond.latest", "virtualDisk.readLatencyNS.nanosecond"]),
+            (3, "teraBytes", ["vsanDomObj.size.teraBytes.latest", "vsanDomObj.size.teraBytes"]),
+            (4, "kiloQubits", ["qpu.entanglement.kiloQubits.maximum", "qpu.entanglement.kiloQubits"]),
+        ] {
+            assert_eq!((&*catalogue.get(key).unwrap().unit, catalogue.get(key).unwrap().full_name().as_str()), (unit, names[0]));
+            assert!(names.iter().all(|name| catalogue.find(name).map(|counter| counter.key) == Some(key)), "{unit}");
+        }
+    }
+
+    #[test]
     fn numbers_are_understood_too() {
         check("148", 148);
         check(" 12 ", 12);
