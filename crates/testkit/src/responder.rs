@@ -93,6 +93,20 @@ impl Responder {
     }
 }
 
+/// Answers requests that come one after the other on a pipe, such as that of a program which ends TLS for us. Only whole answers
+/// are written. Returns when the pipe ends.
+pub fn answer_over(input: impl Read, mut output: impl Write, script: impl Fn(&Seen) -> Act) {
+    let seen = Mutex::default();
+    let mut input = BufReader::new(input);
+    while let Ok(Some(request)) = read(&mut input, &seen) {
+        let Act::Answer(status, headers, body) = script(&request) else { return };
+        let head = format!("HTTP/1.1 {status} Made\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+        if output.write_all((head + &body).as_bytes()).and_then(|()| output.flush()).is_err() {
+            return;
+        }
+    }
+}
+
 /// An answer with status 200 whose body holds this message.
 #[must_use]
 pub fn soap(message: &str) -> Act {

@@ -51,8 +51,7 @@ pub(super) fn unsupported(key: &[u8]) -> Option<String> {
     match algorithm.to_id_string().as_str() {
         "1.2.840.113549.1.1.1" => rsa(bits),
         "1.2.840.10045.2.1" => {
-            let parameters = key.algorithm.parameters.as_ref();
-            let Some(curve) = parameters.and_then(|curve| curve.as_oid().ok()) else {
+            let Some(curve) = key.algorithm.parameters.as_ref().and_then(named_curve) else {
                 return Some("an elliptic curve key that spells out its curve; P-256 and P-384 by name are supported".to_owned());
             };
             match (curve.to_id_string().as_str(), bits.first()) {
@@ -66,6 +65,12 @@ pub(super) fn unsupported(key: &[u8]) -> Option<String> {
         "1.3.101.112" => None,
         _ => Some(format!("a key of type {}; {SUPPORTED} are supported", name(algorithm))),
     }
+}
+
+/// The curve, if the parameters of a key name one.
+fn named_curve<'p>(parameters: &Any<'p>) -> Option<Oid<'p>> {
+    parameters.tag().assert_eq(Tag::Oid).ok()?;
+    parameters.clone().oid().ok()
 }
 
 fn rsa(bits: &[u8]) -> Option<String> {
@@ -95,10 +100,8 @@ pub(super) fn algorithm_name(identifier: &[u8]) -> String {
         return (*name).to_owned();
     }
     let Ok((rest, algorithm)) = Oid::from_ber(identifier) else { return "an unreadable name".to_owned() };
-    match Oid::from_ber(rest) {
-        Ok((_, curve)) => name(&curve),
-        Err(_) => name(&algorithm),
-    }
+    let curve = Any::from_ber(rest).ok().and_then(|(_, parameters)| named_curve(&parameters));
+    name(curve.as_ref().unwrap_or(&algorithm))
 }
 
 /// The name of an object identifier, or its numbers.

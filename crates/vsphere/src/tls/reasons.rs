@@ -54,7 +54,7 @@ fn of_alert(alert: AlertDescription, host: &str) -> (String, String) {
             format!("it agrees on no TLS version and cipher with us (TLS alert {name})"),
             format!(
                 "{PROTOCOLS}; keys: {}; servers that know only TLS 1.1 or RSA key exchange are not supported, TLS 1.2 with ECDHE \
-                 is needed; `vconnector-cli -H {host} trust` says whether the key is the reason",
+                 is needed, nor are servers that want a certificate of their clients; `vconnector-cli -H {host} trust` says whether the key is the reason",
                 key::SUPPORTED
             ),
         ),

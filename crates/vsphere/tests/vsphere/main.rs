@@ -2,6 +2,7 @@
 //! no simulator offers.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is a test's error report")]
 
+mod certificates;
 mod closing;
 mod examples;
 mod held;
