@@ -157,3 +157,54 @@ fn a_host_that_does_not_answer_is_named() {
     assert_eq!(finished.stderr.lines().count(), 1, "{}", finished.stderr);
     assert_eq!(database.tls(), TlsChoice::Verify);
 }
+
+/// OpenSSL as a server whose key no signature can be checked with; ends with the test.
+struct CurveServer {
+    process: std::process::Child,
+    port: u16,
+    _folder: tempfile::TempDir,
+}
+
+impl CurveServer {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [port] = vpoller_testkit::ports::free();
+        let openssl = |arguments: &str| {
+            let mut command = std::process::Command::new("openssl");
+            command.current_dir(folder.path()).args(arguments.split(' '));
+            command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+            command.spawn().unwrap()
+        };
+        let made = openssl(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-521 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=vc01",
+        );
+        assert!(made.wait_with_output().unwrap().status.success());
+        let process = openssl(&format!("s_server -quiet -accept 127.0.0.1:{port} -cert cert.pem -key key.pem"));
+        vpoller_testkit::wait_until(vpoller_testkit::wait::SOON, "openssl that listens", || {
+            std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
+        });
+        Self { process, port, _folder: folder }
+    }
+}
+
+impl Drop for CurveServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_key_that_can_never_be_checked_is_not_pinned() {
+    let server = CurveServer::start();
+    let database = OneHostDatabase::new(server.port);
+    let finished = database.trust(&["--yes"]);
+    assert_eq!(finished.code, 1);
+    assert!(finished.stdout.contains("  subject     CN=vc01\n"), "what it is about is shown: {}", finished.stdout);
+    for text in
+        ["this certificate can never be used: it has an elliptic curve key of P-521", "nothing was changed", "trust --off"]
+    {
+        assert!(finished.stderr.contains(text), "{text}: {}", finished.stderr);
+    }
+    assert_eq!(database.tls(), TlsChoice::Verify);
+}

@@ -174,6 +174,20 @@ fn a_host_that_is_not_there_is_no_error_but_is_said() {
 }
 
 #[test]
+fn names_that_can_never_work_are_not_added() {
+    let database = empty();
+    for (host, way_out) in [
+        ("vc01.exämple.org", "the name service and certificates know it as vc01.xn--exmple-cua.org"),
+        ("https://vc01.example.org/sdk", "leave out what is around the name: \"vc01.example.org\""),
+        ("vc01.example.org:8443", "give the port 8443 apart from the name vc01.example.org"),
+    ] {
+        let refused = database.refused(&format!("-H {host} -U root -P x add"));
+        assert!(refused.contains("neither a host name nor an address") && refused.ends_with(way_out), "{refused}");
+    }
+    assert!(database.store().hosts().unwrap().is_empty());
+}
+
+#[test]
 fn get_hides_passwords_and_shows_more_on_request() {
     let database = empty();
     database.done("-H vc01 -U root -P s3cret --port 8443 add");
