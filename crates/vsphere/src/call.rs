@@ -1,6 +1,6 @@
 //! One method call: write, send, read, count. Nothing is repeated here and nothing is known of sessions but their cookie.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -24,6 +24,8 @@ pub(crate) struct Caller {
     /// Begins every operation identifier, so that the calls of one client are found in the server's log.
     prefix: String,
     operations: AtomicU64,
+    /// Whether it was logged that the server does not publish its versions.
+    noted_version: AtomicBool,
 }
 
 /// A method call, whatever the session that it goes out in.
@@ -82,6 +84,7 @@ impl Caller {
             max_depth: config.limits.depth,
             prefix: format!("{product}-{:04x}", fastrand::u16(..)),
             operations: AtomicU64::new(1),
+            noted_version: AtomicBool::new(false),
         })
     }
 
@@ -131,6 +134,13 @@ impl Caller {
         let name = path.rsplit('/').next().unwrap_or(path);
         self.counters.count(name, &CallRecord { bytes_out: 0, bytes_in, time: started.elapsed(), error });
         result
+    }
+
+    /// Logs, once, that the version to speak had to be taken from the service content.
+    pub(crate) fn note_version(&self, why: &str, version: &str) {
+        if !self.noted_version.swap(true, Ordering::Relaxed) {
+            tracing::warn!("[{}] Its list of API versions cannot be read ({why}); speaking {version}", self.host);
+        }
     }
 
     /// An answer that a page beside the web service must not give.

@@ -92,18 +92,8 @@ impl ServiceContent {
 impl Session {
     /// Opens a session: version, service content, login. Each step has the deadline of a call.
     pub(crate) async fn open(caller: &Caller, config: &Config, generation: u64) -> Result<Self, Error> {
-        let limit = config.request_timeout;
-        let api_version = match &config.api_version {
-            Some(version) => version.clone(),
-            None => negotiate(caller, limit).await?,
-        };
-        let context = Context { version: &api_version, cookie: None };
-        let this = &MoRef::new("ServiceInstance", "ServiceInstance");
-        let call = Call { this, method: "RetrieveServiceContent", args: &[], options: CallOptions::once(limit) };
-        let greeting = caller.call(context, call).await?;
-        let cookie = greeting.cookie.clone();
-        let content = ServiceContent::read(single(greeting), &config.host)?;
-        let context = Context { cookie: cookie.as_ref(), ..context };
+        let Greeting { api_version, content, cookie } = greet(caller, config).await?;
+        let context = Context { version: &api_version, cookie: cookie.as_ref() };
         let login = log_in(caller, config, context, &content.session_manager).await?;
         caller.counters().count_login();
         let cookie = login.cookie.clone().or(cookie).ok_or_else(|| Error::Answer {
@@ -155,13 +145,77 @@ impl fmt::Debug for Session {
     }
 }
 
-async fn negotiate(caller: &Caller, limit: std::time::Duration) -> Result<String, Error> {
-    let reply = caller.page(version::PAGE, limit).await?;
-    match reply.status {
-        200 => Ok(version::choose(&String::from_utf8_lossy(&reply.body))),
-        429 | 500..=599 => Err(caller.unexpected(version::PAGE, &reply)),
-        _ => Ok(version::FALLBACK.to_owned()),
+/// What a server says to those who have not logged in.
+struct Greeting {
+    api_version: String,
+    content: ServiceContent,
+    cookie: Option<HeaderValue>,
+}
+
+/// Finds the version to speak, and reads the service content in it.
+async fn greet(caller: &Caller, config: &Config) -> Result<Greeting, Error> {
+    let published = match &config.api_version {
+        Some(version) => Ok(version.clone()),
+        None => published_version(caller, config).await?,
+    };
+    let why = match published {
+        Ok(version) => return read_content(caller, config, version, None).await,
+        Err(why) => why,
+    };
+    let greeting = unseen_content(caller, config).await?;
+    let newest = greeting.content.about.get("apiVersion").and_then(Value::as_str).and_then(version::up_to);
+    let version = newest.unwrap_or_else(|| greeting.api_version.clone());
+    caller.note_version(&why, &version);
+    if version == greeting.api_version {
+        return Ok(greeting);
     }
+    // A server leaves out of an older version's content what came later.
+    read_content(caller, config, version, greeting.cookie).await
+}
+
+/// The version that the server's page offers, or why it offers none.
+async fn published_version(caller: &Caller, config: &Config) -> Result<Result<String, String>, Error> {
+    let limit = version::PAGE_LIMIT.min(config.request_timeout);
+    match caller.page(version::PAGE, limit).await {
+        Ok(reply) if reply.status == 200 => {
+            let chosen = version::choose(&String::from_utf8_lossy(&reply.body));
+            Ok(chosen.ok_or_else(|| format!("{} names no version that we know", version::PAGE)))
+        }
+        Ok(reply) => Ok(Err(caller.unexpected(version::PAGE, &reply).to_string())),
+        // Nothing else would be reached, or trusted, either.
+        Err(error @ (Error::Connection { established: false, .. } | Error::Certificate { .. } | Error::Config(_))) => Err(error),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// The service content of a server whose versions are not known.
+async fn unseen_content(caller: &Caller, config: &Config) -> Result<Greeting, Error> {
+    let [first, others @ ..] = version::unseen();
+    let mut greeting = read_content(caller, config, first.to_owned(), None).await;
+    for version in others {
+        // A version that a server does not know (any more) is a fault of its own, and not always one with a type.
+        if !matches!(greeting, Err(Error::Fault { .. })) {
+            break;
+        }
+        greeting = read_content(caller, config, version.to_owned(), None).await;
+    }
+    greeting
+}
+
+/// The service content, in a version of the API.
+async fn read_content(
+    caller: &Caller,
+    config: &Config,
+    api_version: String,
+    cookie: Option<HeaderValue>,
+) -> Result<Greeting, Error> {
+    let context = Context { version: &api_version, cookie: cookie.as_ref() };
+    let this = &MoRef::new("ServiceInstance", "ServiceInstance");
+    let options = CallOptions::once(config.request_timeout);
+    let answer = caller.call(context, Call { this, method: "RetrieveServiceContent", args: &[], options }).await?;
+    let cookie = answer.cookie.clone().or(cookie);
+    let content = ServiceContent::read(single(answer), &config.host)?;
+    Ok(Greeting { api_version, content, cookie })
 }
 
 /// Logs in, with labels and messages in English whatever the server's locale.

@@ -12,6 +12,7 @@ mod performance;
 mod reading;
 mod trust;
 mod updates;
+mod versions;
 
 use std::net::SocketAddr;
 
