@@ -46,17 +46,17 @@ pub struct Limits {
     pub response_bytes: usize,
     /// Deepest nesting of elements in an answer; 200.
     pub depth: usize,
-    /// Objects named in one read at most, further ones go into further calls; 500.
+    /// Objects named in one read at most, further ones go into further calls; 100, which is one page everywhere.
     pub objects_per_call: usize,
     /// Pages of one answer at most; 100,000. Ends reads from a server whose pages never end.
     pub pages: usize,
-    /// Objects per page of an answer, `maxObjects`; nothing leaves the choice to the server.
+    /// Objects per page of an answer, `maxObjects`, 100; nothing leaves the choice to the server, which may answer in one piece.
     pub page_size: Option<u32>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { response_bytes: 256 << 20, depth: 200, objects_per_call: 500, pages: 100_000, page_size: None }
+        Self { response_bytes: 256 << 20, depth: 200, objects_per_call: 100, pages: 100_000, page_size: Some(100) }
     }
 }
 

@@ -183,6 +183,18 @@ pub enum Error {
         /// What is wrong with it.
         cause: String,
     },
+    /// An answer of more bytes than are read.
+    #[error("the answer of {host} to {what} cannot be read: it is larger than the {limit} bytes allowed; {hint}")]
+    TooLarge {
+        /// Name or address of the vSphere host.
+        host: String,
+        /// The method or path that was asked for.
+        what: String,
+        /// The most that is read, in bytes.
+        limit: usize,
+        /// What to ask instead.
+        hint: &'static str,
+    },
     /// The client's settings cannot be used; the text says which and why.
     #[error("{0}")]
     Config(String),
@@ -203,7 +215,7 @@ impl Error {
                 429 | 502..=504 => Class::Overload,
                 _ => Class::Transport,
             },
-            Self::Answer { .. } => Class::Protocol,
+            Self::Answer { .. } | Self::TooLarge { .. } => Class::Protocol,
             Self::Config(_) => Class::Argument,
         }
     }

@@ -1,5 +1,7 @@
 //! Processes in the guests of virtual machines.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
 use crate::call::{Call, CallOptions};
@@ -31,7 +33,7 @@ impl Client {
 
 impl Connection {
     /// The manager of processes in guests.
-    async fn process_manager(&self, session: &Session) -> Result<MoRef, Error> {
+    async fn process_manager(&self, session: &Arc<Session>) -> Result<MoRef, Error> {
         let absent = || Error::Fault {
             host: self.sessions.config.host.clone(),
             method: LIST_PROCESSES.to_owned(),

@@ -25,6 +25,7 @@ mod host_name;
 mod intern;
 mod names;
 mod object_content;
+mod page_token;
 mod perf;
 mod read;
 mod retrieve;

@@ -51,6 +51,11 @@ pub(crate) fn looks_lost(objects: &[ObjectContent]) -> bool {
     !objects.is_empty() && objects.iter().all(ObjectContent::unauthenticated)
 }
 
+/// Appends the objects of an answer in one piece.
+pub(crate) fn read_objects(values: Vec<Value>, objects: &mut Vec<ObjectContent>) {
+    objects.extend(values.into_iter().filter_map(Value::into_struct).filter_map(ObjectContent::read));
+}
+
 /// Appends the objects of one page of an answer. Returns the token for the next page, if there is one.
 pub(crate) fn read_page(values: Vec<Value>, objects: &mut Vec<ObjectContent>) -> Option<String> {
     let mut result = values.into_iter().next()?.into_struct()?;

@@ -1,6 +1,7 @@
 //! What belongs to one session: the singletons of the server, its version, and objects of ours that die with it.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reqwest::header::HeaderValue;
 use tokio::sync::{Mutex, OnceCell};
@@ -53,6 +54,8 @@ pub struct Session {
     opened: Instant,
     /// The view of everything below the root folder, once it was needed.
     view: Mutex<Option<MoRef>>,
+    /// Whether the server refuses this session all pages of an answer but the first.
+    refused_pages: AtomicBool,
     /// Lists processes in guests; a property of another manager, so it has to be read once.
     pub(crate) process_manager: OnceCell<MoRef>,
 }
@@ -108,6 +111,7 @@ impl Session {
             cookie,
             opened: Instant::now(),
             view: Mutex::default(),
+            refused_pages: AtomicBool::new(false),
             process_manager: OnceCell::new(),
             api_version,
         })
@@ -122,6 +126,16 @@ impl Session {
     /// How a call of this session goes out.
     pub(crate) fn context(&self) -> Context<'_> {
         Context { version: &self.api_version, cookie: Some(&self.cookie) }
+    }
+
+    /// Whether reads have to be answered in one piece.
+    pub(crate) fn is_refused_pages(&self) -> bool {
+        self.refused_pages.load(Ordering::Relaxed)
+    }
+
+    /// Remembers that the server refused a page. Returns whether this is the first time.
+    pub(crate) fn refuse_pages(&self) -> bool {
+        !self.refused_pages.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn opened(&self) -> Instant {

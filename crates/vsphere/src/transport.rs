@@ -20,6 +20,9 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// Characters of an unexpected body shown in an error.
 const EXCERPT: usize = 120;
 
+/// What to do about an answer that is too large.
+const ASK_LESS: &str = "ask for fewer properties, counters or objects at once";
+
 /// The way to one vSphere host.
 #[derive(Debug)]
 pub(crate) struct Transport {
@@ -171,8 +174,7 @@ impl Transport {
     }
 
     fn too_large(&self, what: &str) -> Error {
-        let cause = format!("it is larger than the {} bytes allowed", self.max_bytes);
-        Error::Answer { host: self.host.clone(), what: what.to_owned(), cause }
+        Error::TooLarge { host: self.host.clone(), what: what.to_owned(), limit: self.max_bytes, hint: ASK_LESS }
     }
 }
 

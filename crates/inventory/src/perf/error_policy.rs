@@ -38,7 +38,7 @@ impl Reaction {
         }
         match (error, error.class()) {
             (Error::Status { status: 500, .. }, _) => Self::Unexplained,
-            (Error::Timeout { .. } | Error::Answer { .. }, _) => Self::TooSlow,
+            (Error::Timeout { .. } | Error::Answer { .. } | Error::TooLarge { .. }, _) => Self::TooSlow,
             (Error::Fault { .. }, Class::Argument) => Self::Isolate(SplitBy::Series),
             (Error::Fault { .. }, Class::Object | Class::Permission) => Self::Isolate(SplitBy::Objects),
             _ => Self::GiveUp,
@@ -52,7 +52,9 @@ pub(super) fn error_lifetime(error: &Error) -> Duration {
         (Error::Fault { .. }, Class::Argument) => REFUSED,
         (Error::Fault { .. }, Class::Permission) => Duration::from_secs(60),
         (Error::Fault { .. }, Class::Object) => Duration::from_secs(10),
-        (Error::Timeout { .. } | Error::Answer { .. } | Error::Status { status: 500, .. }, _) => Duration::from_secs(10),
+        (Error::Timeout { .. } | Error::Answer { .. } | Error::TooLarge { .. } | Error::Status { status: 500, .. }, _) => {
+            Duration::from_secs(10)
+        }
         _ => Duration::from_secs(1),
     }
 }

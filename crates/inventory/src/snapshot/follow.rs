@@ -181,7 +181,7 @@ impl SweepTimer {
 fn is_passing(error: &Error) -> bool {
     match error {
         Error::Fault { fault, .. } => fault.is_a("RequestCanceled"),
-        Error::SessionLost { .. } | Error::Closed { .. } | Error::Answer { .. } => false,
+        Error::SessionLost { .. } | Error::Closed { .. } | Error::Answer { .. } | Error::TooLarge { .. } => false,
         _ => true,
     }
 }

@@ -8,6 +8,7 @@ mod examples;
 mod held;
 mod login;
 mod misbehaviour;
+mod pages;
 mod performance;
 mod reading;
 mod trust;
