@@ -1,7 +1,8 @@
 //! When to try again after a failure.
 //!
 //! Refused credentials wait minutes, because vCenter locks accounts after a few failures, and only a login that works ends
-//! their pauses; an unreachable or overloaded server waits seconds, slowly growing. Until the pause is over, callers fail at once
+//! their pauses. Credentials that have worked are tried once more within seconds before that: vCenter's identity service stumbles
+//! now and then, and is up later than the rest after a restart. An unreachable or overloaded server waits seconds, slowly growing. Until the pause is over, callers fail at once
 //! instead of queueing up. The clock and the randomness are passed in.
 
 use std::time::Duration;
@@ -10,8 +11,10 @@ use tokio::time::Instant;
 
 use crate::{Class, Error};
 
+/// Pause before the second try of credentials that have worked before.
+const SECOND_TRY: Duration = Duration::from_secs(5);
 /// First pause after refused credentials. vCenter locks an account after five failures within 180 s, and every process that uses
-/// the account counts: each tries once in that time.
+/// the account counts: each tries once in that time, or twice where the credentials have worked before.
 const FIRST_ACCOUNT_PAUSE: Duration = Duration::from_secs(200);
 /// Each further pause is twice as long, up to this.
 const LONGEST_ACCOUNT_PAUSE: Duration = Duration::from_secs(900);
@@ -26,6 +29,10 @@ const GROWTH: f64 = 1.15;
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     last: Option<Failure>,
+    /// Refusals of the account since a login worked, whatever else failed in between.
+    refusals: u32,
+    /// Whether a login ever worked.
+    trusted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -57,6 +64,11 @@ impl Backoff {
         Ok(())
     }
 
+    /// Whether the last failure was a refusal of the account, which says nothing about a session that is open.
+    pub(crate) fn is_about_account(&self) -> bool {
+        self.last.as_ref().is_some_and(Failure::is_refusal)
+    }
+
     /// The pause that is running.
     pub(crate) fn pause(&self, now: Instant) -> Option<Pause> {
         let failure = self.last.as_ref().filter(|failure| now < failure.until)?;
@@ -74,13 +86,32 @@ impl Backoff {
             return;
         }
         let count = previous.map_or(0, |failure| failure.count).saturating_add(1);
-        let pause = pause_after(is_refusal(error), count, jitter);
+        let pause = if is_refusal(error) {
+            self.refusals = self.refusals.saturating_add(1);
+            self.account_pause(error)
+        } else {
+            server_pause(count, jitter)
+        };
         self.last = Some(Failure { error: error.clone(), count, at: now, until: now + pause });
+    }
+
+    /// The length of the pause after a refusal of the account. Kept in full.
+    fn account_pause(&self, error: &Error) -> Duration {
+        let second_try = u32::from(self.trusted && may_pass(error));
+        match self.refusals.saturating_sub(1).checked_sub(second_try) {
+            None => SECOND_TRY,
+            Some(earlier) => {
+                let factor = 1u32.checked_shl(earlier).unwrap_or(u32::MAX);
+                FIRST_ACCOUNT_PAUSE.saturating_mul(factor).min(LONGEST_ACCOUNT_PAUSE)
+            }
+        }
     }
 
     /// Forgets the failures: a login worked.
     pub(crate) fn login_succeeded(&mut self) {
         self.last = None;
+        self.refusals = 0;
+        self.trusted = true;
     }
 
     /// The server answered a call begun at `started`. That says nothing of a failure that came after, nor whether a login of the
@@ -97,18 +128,21 @@ impl Failure {
 }
 
 /// Whether the account was refused.
-fn is_refusal(error: &Error) -> bool {
+pub(crate) fn is_refusal(error: &Error) -> bool {
     matches!(error.class(), Class::Auth | Class::Permission)
 }
 
-/// The length of the pause after the `count`th failure in a row.
-fn pause_after(account: bool, count: u32, jitter: f64) -> Duration {
-    let earlier = count.saturating_sub(1);
-    if account {
-        // Kept in full.
-        let factor = 1u32.checked_shl(earlier).unwrap_or(u32::MAX);
-        return FIRST_ACCOUNT_PAUSE.saturating_mul(factor).min(LONGEST_ACCOUNT_PAUSE);
+/// Whether good credentials may be refused like this: not where the server says what is wrong with the account.
+fn may_pass(error: &Error) -> bool {
+    match error {
+        Error::Login { reason, .. } => reason.starts_with("InvalidLogin"),
+        _ => true,
     }
+}
+
+/// The length of the pause after the `count`th failure in a row.
+fn server_pause(count: u32, jitter: f64) -> Duration {
+    let earlier = count.saturating_sub(1);
     let longest = LONGEST_PAUSE.as_secs_f64();
     let grown = FIRST_PAUSE.as_secs_f64() * GROWTH.powi(i32::try_from(earlier).unwrap_or(i32::MAX));
     // Clients that lost the same server must not come back in the same moment.
@@ -118,6 +152,7 @@ fn pause_after(account: bool, count: u32, jitter: f64) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Fault, Struct};
 
     const PROBE: Duration = Duration::from_secs(10);
 
@@ -152,6 +187,51 @@ mod tests {
         assert_eq!(pauses(&unreachable(), 1.0, 40).pop(), Some(LONGEST_PAUSE));
         assert_eq!(seconds(pauses(&refused(), 0.0, 6)), [200.0, 400.0, 800.0, 900.0, 900.0, 900.0]);
         assert_eq!(pauses(&refused(), 0.0, 40).pop(), Some(LONGEST_ACCOUNT_PAUSE));
+    }
+
+    /// Pauses in seconds after these failures, each attempt made as soon as it may be, of credentials that have worked.
+    fn trusted_pauses(errors: &[Error]) -> Vec<u64> {
+        let mut backoff = Backoff::default();
+        backoff.login_succeeded();
+        let mut now = Instant::now();
+        let pauses = errors.iter().map(|error| {
+            backoff.failed(now, now, error, 1.0);
+            let left = backoff.pause(now).map_or(Duration::ZERO, |pause| pause.left);
+            now += left;
+            left.as_secs()
+        });
+        pauses.collect()
+    }
+
+    #[test]
+    fn credentials_that_have_worked_have_a_second_try() {
+        let locked = Error::Login { host: "vc01".to_owned(), user: "root".to_owned(), reason: "AccountLocked".to_owned() };
+        let permission = Fault::new(Struct { kind: "NoPermission".into(), fields: Vec::new() }, String::new());
+        let unready = Error::Fault {
+            host: "vc01".to_owned(),
+            method: "Login".to_owned(),
+            object: "sm".to_owned(),
+            fault: Box::new(permission),
+        };
+        assert_eq!(trusted_pauses(&vec![refused(); 4]), [5, 200, 400, 800]);
+        assert_eq!(trusted_pauses(&[unready, refused()]), [5, 200]);
+        assert_eq!(trusted_pauses(&[locked, refused()]), [200, 200], "the server says what is wrong with the account");
+        // A vCenter that restarts: unreachable for a while, and its identity service up later than the rest.
+        let restart = [vec![unreachable(); 20], vec![refused()], vec![unreachable()], vec![refused(); 2]].concat();
+        let pauses = trusted_pauses(&restart);
+        assert_eq!((pauses[20], pauses[22], pauses[23]), (5, 200, 400), "{pauses:?}");
+    }
+
+    #[test]
+    fn other_failures_do_not_make_the_pause_of_a_refused_account_longer() {
+        let mut backoff = Backoff::default();
+        let mut now = Instant::now();
+        for _ in 0..20 {
+            backoff.failed(now, now, &unreachable(), 1.0);
+            now += LONGEST_PAUSE;
+        }
+        backoff.failed(now, now, &refused(), 1.0);
+        assert_eq!(backoff.pause(now).map(|pause| (pause.left, pause.failures)), Some((FIRST_ACCOUNT_PAUSE, 21)));
     }
 
     #[test]

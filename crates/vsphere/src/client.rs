@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::call::{Call, CallOptions};
-use crate::connection::Connection;
+use crate::connection::{Connection, as_permission, is_denied};
 use crate::retrieve::UNREADABLE;
 use crate::soap::ReadElement;
 use crate::{Arg, Config, Error, FilterSpec, MoRef, ObjectContent, Session, Stats, Value, read};
@@ -163,11 +163,30 @@ impl Client {
         call: Call<'_>,
         element: ReadElement<T>,
     ) -> Result<Vec<T>, Error> {
-        let result = self.connection.call_for(session, call, element).await;
-        if let Err(error @ Error::SessionLost { .. }) = &result {
-            self.connection.sessions.discard(session, error);
+        match self.connection.call_for(session, call, element).await {
+            Err(error @ Error::SessionLost { .. }) => {
+                self.connection.sessions.discard(session, &error);
+                Err(error)
+            }
+            Err(error) if is_denied(&error) => Err(self.denied_in(session, call.method, error).await),
+            done => done,
         }
-        result
+    }
+
+    /// The error of a call that was refused in a session that lives. What the call belongs to has to be made anew in the next session, if
+    /// there is one; a call that this session was opened for, and that is refused again, lacks a privilege.
+    async fn denied_in(&self, session: &Session, method: &str, error: Error) -> Error {
+        if session.was_opened_for(method) {
+            return as_permission(error);
+        }
+        match self.connection.sessions.renew(session).await {
+            Some(Ok(next)) => {
+                next.opened_for(method);
+                self.connection.sessions.lost(&error.to_string())
+            }
+            Some(Err(refused)) => refused,
+            None => as_permission(error),
+        }
     }
 
     /// Fails when the server no longer knows the session, which is then given up.
@@ -214,24 +233,39 @@ impl Client {
         self.connection.sessions.connection_state()
     }
 
-    /// Does the work in a session; once more in a new one if that session turns out to be lost.
+    /// Does the work in a session; once more in a new one if that session turns out to be lost, or unknown to a service of the server.
     pub(crate) async fn in_session<T, F: Future<Output = Result<T, Error>>>(
         &self,
         work: impl Fn(Arc<Session>) -> F,
     ) -> Result<T, Error> {
+        let sessions = &self.connection.sessions;
+        let host = &self.config().host;
         let session = self.session().await?;
-        match work(session.clone()).await {
-            Err(error @ Error::SessionLost { .. }) => {
-                tracing::debug!(host = self.config().host, %error, "logging in again");
-                self.connection.sessions.discard(&session, &error);
-            }
+        let error = match work(session.clone()).await {
+            Err(error) => error,
             done => return done,
-        }
-        let session = self.session().await?;
+        };
+        let denied = is_denied(&error);
+        let session = match error {
+            Error::SessionLost { .. } => {
+                tracing::debug!(host, %error, "logging in again");
+                sessions.discard(&session, &error);
+                self.session().await?
+            }
+            error if denied => {
+                let Some(renewed) = sessions.renew(&session).await else { return Err(as_permission(error)) };
+                tracing::debug!(host, %error, "logged in beside the session");
+                renewed?
+            }
+            error => return Err(error),
+        };
         let done = work(session.clone()).await;
-        if let Err(error @ Error::SessionLost { .. }) = &done {
-            self.connection.sessions.discard(&session, error);
+        match &done {
+            Err(error @ Error::SessionLost { .. }) => sessions.discard(&session, error),
+            Err(error) if is_denied(error) => {}
+            Ok(_) | Err(Error::Fault { .. }) if denied => sessions.renewal_helped(),
+            _ => {}
         }
-        done
+        done.map_err(as_permission)
     }
 }

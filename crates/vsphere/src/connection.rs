@@ -10,10 +10,36 @@ use crate::call::{Call, CallOptions};
 use crate::object_content::read_page;
 use crate::session_manager::SessionManager;
 use crate::soap::ReadElement;
-use crate::{Arg, Config, Error, FilterSpec, MoRef, Session, Value, read};
+use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, PropertySpec, Session, Value, read};
 
 /// Guest operations that run at the same time at most: each takes seconds, and other calls need room, too.
 const GUEST_CALLS: usize = 4;
+
+/// What a server says that does not know the session, and sometimes one that does.
+const NOT_AUTHENTICATED: &str = "NotAuthenticated";
+/// The session in which this is read, a property of the session manager; unset for those who have none.
+const CURRENT: &str = "currentSession";
+
+/// Whether a fault shows that the server knows who asks.
+fn is_said_in_sessions_only(fault: &Fault) -> bool {
+    let kinds = ["NoPermission", "ManagedObjectNotFound", "InvalidProperty"];
+    !fault.is_a(NOT_AUTHENTICATED) && kinds.iter().any(|kind| fault.is_a(kind))
+}
+
+/// Whether a call was refused with `NotAuthenticated` in a session that lives.
+pub(crate) fn is_denied(error: &Error) -> bool {
+    error.fault().is_some_and(|fault| fault.kind == NOT_AUTHENTICATED)
+}
+
+/// The error as one of a missing privilege, when no new session helps against it.
+pub(crate) fn as_permission(mut error: Error) -> Error {
+    if let Error::Fault { fault, .. } = &mut error
+        && fault.kind == NOT_AUTHENTICATED
+    {
+        "NoPermission".clone_into(&mut fault.kind);
+    }
+    error
+}
 
 /// The connection to one vSphere host, which all clones of a client share.
 #[derive(Debug)]
@@ -30,15 +56,16 @@ impl Connection {
         Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS) })
     }
 
-    /// Ends the session at the server, if there is one.
+    /// Ends the sessions at the server, if there are any.
     pub(crate) async fn log_out(&self, limit: Duration) {
-        let Some(session) = self.sessions.take_session().await else { return };
-        if let Some(view) = session.view().lock().await.take() {
-            let call = Call { this: &view, method: "DestroyView", args: &[], options: CallOptions::once(limit) };
-            // The session ends anyway, and its views with it.
-            let _ = self.sessions.caller.call(session.context(), call).await;
+        for session in self.sessions.take_sessions().await {
+            if let Some(view) = session.view().lock().await.take() {
+                let call = Call { this: &view, method: "DestroyView", args: &[], options: CallOptions::once(limit) };
+                // The session ends anyway, and its views with it.
+                let _ = self.sessions.caller.call(session.context(), call).await;
+            }
+            self.sessions.log_out(&session, limit).await;
         }
-        self.sessions.log_out(&session, limit).await;
     }
 
     /// Calls a method in a session. Once more when a connection that was open broke (servers close idle ones); never after
@@ -70,22 +97,30 @@ impl Connection {
         }
     }
 
-    /// Makes a lost session and a missing privilege different errors: the server says `NotAuthenticated` for both.
+    /// Makes a lost session an error of its own: the server says `NotAuthenticated` for that, for a service of its own that does not
+    /// know the session any more, and for a missing privilege. The latter two stay what they are.
     async fn distinguish_denial(&self, session: &Session, error: Error) -> Error {
-        let Error::Fault { host, method, object, mut fault } = error else { return error };
-        if fault.kind == "NotAuthenticated" {
-            match self.is_alive(session).await {
-                Ok(true) => fault.kind = "NoPermission".to_owned(),
-                Ok(false) => return self.sessions.lost(&fault.to_string()),
-                Err(error) => return error,
-            }
+        match &error {
+            Error::Fault { fault, .. } if fault.kind == NOT_AUTHENTICATED => match self.is_alive(session).await {
+                Ok(true) => error,
+                Ok(false) => self.sessions.lost(&fault.to_string()),
+                Err(error) => error,
+            },
+            _ => error,
         }
-        Error::Fault { host, method, object, fault }
     }
 
-    /// Whether the server still knows the session: the root folder's name can be read in any.
+    /// Whether the server still knows the session. A server that does not says `NotAuthenticated`; one that has anything else to say
+    /// about what may be read knows whom it talks to.
     pub(crate) async fn is_alive(&self, session: &Session) -> Result<bool, Error> {
-        let spec = FilterSpec::objects(std::slice::from_ref(&session.content.root_folder), &["name"]);
+        let content = &session.content;
+        // An account may lack every right on the root folder, but each sees its own session.
+        let properties = vec![
+            PropertySpec::new(&content.root_folder.kind, &["name"]),
+            PropertySpec::new(&content.session_manager.kind, &[CURRENT]),
+        ];
+        let objects = FilterSpec::objects(&[content.root_folder.clone(), content.session_manager.clone()], &[]).objects;
+        let spec = FilterSpec { properties, objects };
         let args = [spec.to_arg("specSet"), Arg::object("options", Vec::new())];
         let call = Call {
             this: &session.content.property_collector,
@@ -97,10 +132,16 @@ impl Connection {
         let mut objects = Vec::new();
         match read {
             Ok(result) => read_page(result.values, &mut objects),
-            Err(error) if error.fault().is_some_and(|fault| fault.is_a("NotAuthenticated")) => return Ok(false),
-            Err(error) => return Err(error),
+            Err(error) => {
+                return match error.fault() {
+                    Some(fault) if fault.is_a(NOT_AUTHENTICATED) => Ok(false),
+                    Some(fault) if is_said_in_sessions_only(fault) => Ok(true),
+                    _ => Err(error),
+                };
+            }
         };
-        Ok(objects.iter().any(|object| !object.props.is_empty()))
+        let mut missing = objects.iter().flat_map(|object| &object.missing);
+        Ok(objects.iter().any(|object| !object.props.is_empty()) || missing.any(|(_, fault)| is_said_in_sessions_only(fault)))
     }
 
     /// The managed object that a call made.

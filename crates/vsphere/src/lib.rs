@@ -28,6 +28,7 @@ mod object_content;
 mod page_token;
 mod perf;
 mod read;
+mod renewal;
 mod retrieve;
 mod schema;
 mod session;

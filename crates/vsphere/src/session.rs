@@ -1,7 +1,9 @@
 //! What belongs to one session: the singletons of the server, its version, and objects of ours that die with it.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use reqwest::header::HeaderValue;
 use tokio::sync::{Mutex, OnceCell};
@@ -9,6 +11,9 @@ use tokio::time::Instant;
 
 use crate::call::{Call, CallOptions, CallResult, Caller, Context};
 use crate::{Arg, Config, Error, MoRef, Struct, Value, version};
+
+/// No service of the server forgets a session within this time.
+const YOUNG: Duration = Duration::from_secs(300);
 
 /// The singletons of a vSphere host and what it says about itself.
 #[derive(Clone, Debug)]
@@ -56,6 +61,8 @@ pub struct Session {
     view: Mutex<Option<MoRef>>,
     /// Whether the server refuses this session all pages of an answer but the first.
     refused_pages: AtomicBool,
+    /// The method for which this session was opened beside another one, if it was.
+    opened_for: OnceLock<String>,
     /// Lists processes in guests; a property of another manager, so it has to be read once.
     pub(crate) process_manager: OnceCell<MoRef>,
 }
@@ -112,6 +119,7 @@ impl Session {
             opened: Instant::now(),
             view: Mutex::default(),
             refused_pages: AtomicBool::new(false),
+            opened_for: OnceLock::new(),
             process_manager: OnceCell::new(),
             api_version,
         })
@@ -136,6 +144,16 @@ impl Session {
     /// Remembers that the server refused a page. Returns whether this is the first time.
     pub(crate) fn refuse_pages(&self) -> bool {
         !self.refused_pages.swap(true, Ordering::Relaxed)
+    }
+
+    /// Remembers for which method this session was opened, because it was refused in another one.
+    pub(crate) fn opened_for(&self, method: &str) {
+        self.opened_for.get_or_init(|| method.to_owned());
+    }
+
+    /// Whether this session was opened lately for the method, so that another one is of no use.
+    pub(crate) fn was_opened_for(&self, method: &str) -> bool {
+        self.opened.elapsed() < YOUNG && self.opened_for.get().is_some_and(|known| known == method)
     }
 
     pub(crate) fn opened(&self) -> Instant {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::{Backoff, Pause};
+use crate::backoff::{Backoff, Pause, is_refusal};
 use crate::call::{Call, CallOptions, Caller};
+use crate::renewal::Renewals;
 use crate::single_flight::Flight;
-use crate::{Class, Config, ConnectionState, Error, Session};
+use crate::{Config, ConnectionState, Error, Session};
 
 /// A session that is lost sooner than this was hardly one.
 const SHORT_LIFE: Duration = Duration::from_secs(10);
@@ -38,6 +39,11 @@ struct SessionState {
     answered: Option<Instant>,
     /// Set once and for good: no session is opened any more.
     closed: bool,
+    renewals: Renewals,
+    /// The login of a session that is to take the place of the open one.
+    renewing: Option<Flight<LoginResult>>,
+    /// Sessions that were replaced while they lived. Objects that belong to them may still be in use.
+    retired: Vec<Arc<Session>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,18 +84,71 @@ impl SessionManager {
         {
             return Ok(SessionSource::Login(login.clone()));
         }
-        state.backoff.admit(Instant::now(), self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
+        let now = Instant::now();
+        if let Phase::Open(session) = &state.phase
+            && state.backoff.is_about_account()
+        {
+            // What was refused was the login of a successor; this session is as good as before.
+            return Ok(SessionSource::Open(session.clone()));
+        }
+        state.backoff.admit(now, self.config.connect_timeout).map_err(|pause| self.waiting(pause))?;
         if let Phase::Open(session) = &state.phase {
             return Ok(SessionSource::Open(session.clone()));
         }
-        // A task of its own: a caller that gives up must not leave a login whose failure is never recorded.
-        let broken = Err(self.lost("its login was given up"));
-        let login = Flight::spawn(Arc::clone(self).log_in(state.generation + 1), || broken);
+        if let Some(renewing) = state.renewing.as_ref().filter(|renewing| !renewing.is_over()) {
+            return Ok(SessionSource::Login(renewing.clone()));
+        }
+        let login = self.start_login(state.generation + 1, false);
         state.phase = Phase::Connecting(login.clone());
         Ok(SessionSource::Login(login))
     }
 
-    async fn log_in(self: Arc<Self>, generation: u64) -> LoginResult {
+    /// A login in a task of its own: a caller that gives up must not leave one whose failure is never recorded.
+    fn start_login(self: &Arc<Self>, generation: u64, renewal: bool) -> Flight<LoginResult> {
+        let broken = Err(self.lost("its login was given up"));
+        Flight::spawn(Arc::clone(self).log_in(generation, renewal), || broken)
+    }
+
+    /// A session in the place of one that lives but in which a service refuses calls; of several callers only one logs in. The old
+    /// session stays open, for what belongs to it. Nothing when new sessions did not help lately.
+    pub(crate) async fn renew(self: &Arc<Self>, session: &Session) -> Option<LoginResult> {
+        match self.renewal_source(session) {
+            Ok(SessionSource::Open(session)) => Some(Ok(session)),
+            Ok(SessionSource::Login(login)) => Some(login.await),
+            Err(Some(error)) => Some(Err(error)),
+            Err(None) => None,
+        }
+    }
+
+    fn renewal_source(self: &Arc<Self>, session: &Session) -> Result<SessionSource, Option<Error>> {
+        let mut state = self.lock();
+        if !matches!(&state.phase, Phase::Open(open) if open.generation == session.generation) {
+            drop(state);
+            // Another caller saw to it already.
+            return self.session_source().map_err(Some);
+        }
+        if state.closed {
+            return Err(Some(self.closed()));
+        }
+        if let Some(renewing) = state.renewing.as_ref().filter(|renewing| !renewing.is_over()) {
+            return Ok(SessionSource::Login(renewing.clone()));
+        }
+        let now = Instant::now();
+        state.backoff.admit(now, self.config.connect_timeout).map_err(|pause| Some(self.waiting(pause)))?;
+        if !state.renewals.admit(now) {
+            return Err(None);
+        }
+        let login = self.start_login(state.generation + 1, true);
+        state.renewing = Some(login.clone());
+        Ok(SessionSource::Login(login))
+    }
+
+    /// A call that was refused in the session before works in its successor.
+    pub(crate) fn renewal_helped(&self) {
+        self.lock().renewals.helped();
+    }
+
+    async fn log_in(self: Arc<Self>, generation: u64, renewal: bool) -> LoginResult {
         let started = Instant::now();
         let limit = self.config.connect_timeout + self.config.request_timeout;
         let opened = tokio::time::timeout(limit, Session::open(&self.caller, &self.config, generation)).await;
@@ -98,16 +157,29 @@ impl SessionManager {
         if let Some(session) = self.record_login(started, &result) {
             // The client was closed meanwhile. Its owner may have stopped waiting, so the session is ended here.
             self.log_out(&session, self.config.request_timeout).await;
-            self.lock().phase = Phase::Idle;
+            if !renewal {
+                self.lock().phase = Phase::Idle;
+            }
             return Err(self.closed());
         }
+        self.end_unused();
         result
+    }
+
+    /// Ends the retired sessions that nothing belongs to any more. What is left of them is looked at when the next session is
+    /// opened, and ended with the client.
+    fn end_unused(self: &Arc<Self>) {
+        let mut state = self.lock();
+        for session in state.retired.extract_if(.., |session| Arc::strong_count(session) == 1) {
+            let this = Arc::clone(self);
+            tokio::spawn(async move { this.log_out(&session, this.config.request_timeout).await });
+        }
     }
 
     /// Records how a login went. Returns the new session when it must not be used any more, because the client was closed.
     fn record_login(&self, started: Instant, result: &LoginResult) -> Option<Arc<Session>> {
         let mut state = self.lock();
-        state.phase = match result {
+        match result {
             // The phase stays until the session is ended: closing waits for that.
             Ok(session) if state.closed => return Some(session.clone()),
             Ok(session) => {
@@ -116,13 +188,18 @@ impl SessionManager {
                     state.backoff.login_succeeded();
                 }
                 state.generation = session.generation;
-                Phase::Open(session.clone())
+                if let Phase::Open(before) = std::mem::replace(&mut state.phase, Phase::Open(session.clone())) {
+                    state.retired.push(before);
+                }
             }
             Err(error) => {
                 state.backoff.failed(started, Instant::now(), error, fastrand::f64());
-                Phase::Idle
+                // A session whose successor could not be opened stays.
+                if matches!(state.phase, Phase::Connecting(_)) {
+                    state.phase = Phase::Idle;
+                }
             }
-        };
+        }
         None
     }
 
@@ -144,6 +221,7 @@ impl SessionManager {
     /// may have replaced it already.
     pub(crate) fn discard(&self, session: &Session, error: &Error) {
         let mut state = self.lock();
+        state.retired.retain(|retired| retired.generation != session.generation);
         if !matches!(&state.phase, Phase::Open(open) if open.generation == session.generation) {
             return;
         }
@@ -156,21 +234,28 @@ impl SessionManager {
         }
     }
 
-    /// Takes the session out, to close it. Waits for a login under way, because it would leave a session behind.
-    pub(crate) async fn take_session(&self) -> Option<Arc<Session>> {
-        let connecting = match &self.lock().phase {
-            Phase::Connecting(login) => Some(login.clone()),
-            _ => None,
-        };
-        if let Some(login) = connecting {
+    /// Takes the open session and the retired ones out, to close them. Waits for a login under way, because it would leave a session
+    /// behind.
+    pub(crate) async fn take_sessions(&self) -> Vec<Arc<Session>> {
+        if let Some(login) = self.login_under_way() {
             // The phase has its result.
             let _ = login.await;
         }
         let mut state = self.lock();
-        let Phase::Open(session) = &state.phase else { return None };
-        let session = session.clone();
-        state.phase = Phase::Idle;
-        Some(session)
+        let mut sessions = std::mem::take(&mut state.retired);
+        if let Phase::Open(session) = &state.phase {
+            sessions.push(session.clone());
+            state.phase = Phase::Idle;
+        }
+        sessions
+    }
+
+    fn login_under_way(&self) -> Option<Flight<LoginResult>> {
+        let state = self.lock();
+        match &state.phase {
+            Phase::Connecting(login) => Some(login.clone()),
+            _ => state.renewing.clone(),
+        }
     }
 
     /// Records what a call in a session says about the server: whether it can be reached.
@@ -201,7 +286,10 @@ impl SessionManager {
         let state = self.lock();
         match (state.backoff.pause(Instant::now()), &state.phase) {
             (_, Phase::Connecting(_)) => ConnectionState::Connecting,
-            (Some(pause), _) if matches!(pause.error.class(), Class::Auth | Class::Permission) => {
+            (Some(pause), Phase::Open(session)) if is_refusal(&pause.error) => {
+                ConnectionState::Connected { generation: session.generation }
+            }
+            (Some(pause), _) if is_refusal(&pause.error) => {
                 ConnectionState::AuthFailed { next_try: pause.left, error: pause.error }
             }
             (Some(pause), _) => ConnectionState::Unreachable { next_try: pause.left, error: pause.error },

@@ -33,6 +33,16 @@ impl Follower {
 
     /// Logs in. A stream that stood before is used again if vSphere still knows it.
     pub(crate) async fn connect(&self) -> Result<(), ReadError> {
+        let connected = self.take_up().await;
+        if let Err(error) = &connected
+            && error.retry_after().is_none()
+        {
+            self.store.fresh.lose_on(error.clone());
+        }
+        connected
+    }
+
+    async fn take_up(&self) -> Result<(), ReadError> {
         let session = self.retriever.session().await?;
         let mut stream = self.stream.lock().await;
         let same = |stream: &&mut UpdateStream| stream.sound && stream.collector.session().generation == session.generation;

@@ -60,6 +60,13 @@ impl Freshness {
         }
     }
 
+    /// vSphere is still lost, for this reason by now: the last one says best what to do.
+    pub(crate) fn lose_on(&self, error: ReadError) {
+        if let Some(lost) = &mut self.state().lost {
+            *lost = error;
+        }
+    }
+
     /// vSphere can be reached again; what changed meanwhile is not known yet.
     pub(crate) fn found(&self) {
         self.state().lost = None;
@@ -119,7 +126,10 @@ mod tests {
         fresh.lose(ReadError::new("connection refused"));
         assert!(fresh.is_good(at(189)) && !fresh.is_good(at(190)));
         assert_eq!((fresh.age(at(75)), fresh.lost()), (Some(5 * SECOND), Some(ReadError::new("connection refused"))));
+        fresh.lose_on(ReadError::new("refused"));
+        assert_eq!(fresh.lost(), Some(ReadError::new("refused")), "the reason of the last attempt");
         fresh.found();
+        fresh.lose_on(ReadError::new("refused"));
         assert!(fresh.lost().is_none() && fresh.is_stale() && !fresh.is_good(at(190)));
         fresh.confirm(at(300));
         assert!(fresh.is_good(at(301)) && !fresh.is_stale());

@@ -11,6 +11,7 @@ mod misbehaviour;
 mod pages;
 mod performance;
 mod reading;
+mod renewal;
 mod trust;
 mod updates;
 mod versions;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
-use vpoller_vsphere::{Arg, Client, Error, FilterSpec, MoRef, Session, Struct, Value};
+use vpoller_vsphere::{Arg, Class, Client, Error, FilterSpec, MoRef, Session, Struct, Value};
 
 use super::Direct;
 use crate::border::{Event, EventFilter, ReadError, Severity};
@@ -50,7 +50,12 @@ impl Direct {
             let Some(manager) = session.content.event_manager.clone() else { return Ok(Vec::new()) };
             let collectors = Arc::clone(&self.collectors).lock_owned().await;
             let collector_key = (filter.kinds.clone(), filter.severities.clone());
-            let (mut collectors, collector) = self.collector(collectors, &session, &manager, collector_key).await?;
+            let opened = self.collector(collectors, &session, &manager, collector_key).await;
+            if again && opened.as_ref().is_err_and(|error| error.class() == Some(Class::Session)) {
+                again = false;
+                continue;
+            }
+            let (mut collectors, collector) = opened?;
             match self.collect(&session, &manager, &collector, filter).await {
                 Err(error) if again && is_gone(&error, &collector) => {
                     collectors.open.retain(|(_, open)| *open != collector);
