@@ -179,9 +179,13 @@ impl Client {
         if session.was_opened_for(method) {
             return as_permission(error);
         }
+        let denied = tokio::time::Instant::now();
         match self.connection.sessions.renew(session).await {
             Some(Ok(next)) => {
-                next.opened_for(method);
+                // One that another caller opened before may be as old, and refused as well.
+                if next.opened() >= denied {
+                    next.opened_for(method);
+                }
                 self.connection.sessions.lost(&error.to_string())
             }
             Some(Err(refused)) => refused,

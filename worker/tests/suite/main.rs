@@ -20,6 +20,7 @@ mod names;
 mod program;
 mod request_costs;
 mod rights;
+mod sessions;
 mod sockets;
 mod support;
 mod table;
