@@ -49,7 +49,9 @@ impl Config {
     /// # Errors
     /// When the file is missing or does not read, or a value makes no sense.
     pub fn load(path: &Path) -> Result<Loaded<Self>, ConfigError> {
-        let settings = Settings::load(path, Program::Proxy)?;
+        let empty = Settings::parse("", path, Program::Proxy)?;
+        Self::read(&empty)?;
+        let settings = Settings::load(path, Program::Proxy)?.with_built_in(&empty);
         let config = Self::read(&settings)?;
         let warnings = settings.unknown(FOREIGN).iter().map(ToString::to_string).collect();
         Ok(Loaded { config, checked: Checked { in_force: settings.in_force(), warnings } })

@@ -67,7 +67,14 @@ impl Config {
     /// # Errors
     /// When the file is missing, or a value makes no sense.
     pub fn load(path: &Path) -> Result<Loaded<Self>, ConfigError> {
-        Self::from_settings(&Settings::load(path, Program::Worker)?)
+        Self::from_file(Settings::load(path, Program::Worker)?)
+    }
+
+    /// As [`Config::from_settings`], with what is built in for names in values.
+    fn from_file(settings: Settings) -> Result<Loaded<Self>, ConfigError> {
+        let empty = Settings::parse("", settings.path(), Program::Worker)?;
+        Self::from_settings(&empty)?;
+        Self::from_settings(&settings.with_built_in(&empty))
     }
 
     /// The listed modules that exist, as the log names them.
@@ -83,14 +90,14 @@ impl Config {
         let mut config = Self {
             db: settings.value(SECTION, "db", vpoller_store::DEFAULT_PATH, |path| Ok(path.into()))?,
             db_given: db,
-            hosts_dir: settings.text(SECTION, "vsphere_hosts_dir").map(PathBuf::from),
+            hosts_dir: settings.text(SECTION, "vsphere_hosts_dir")?.map(PathBuf::from),
             proxy: settings.peer(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
             http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
-            helpers: settings.text(SECTION, "helpers").as_deref().map(list),
+            helpers: settings.text(SECTION, "helpers")?.as_deref().map(list),
             externals: Vec::new(),
-            tasks: settings.text(SECTION, "tasks").as_deref().map(list).unwrap_or_default(),
+            tasks: settings.text(SECTION, "tasks")?.as_deref().map(list).unwrap_or_default(),
             policy: Policy { mask_session_keys: settings.boolean(SECTION, "mask_session_keys", false)? },
             cache: cache(settings)?,
         };
@@ -184,7 +191,7 @@ mod tests {
 
     fn loaded(text: &str) -> Loaded<Config> {
         let settings = Settings::parse(text, Path::new("/etc/vpoller/vpoller.conf"), Program::Worker).expect("syntax");
-        Config::from_settings(&settings).expect("values")
+        Config::from_file(settings).expect("values")
     }
 
     #[test]
@@ -212,6 +219,18 @@ mod tests {
         assert_eq!(checked.warnings, Vec::<String>::new());
         assert_eq!((oldest.proxy.as_str(), oldest.db_given), ("tcp://p:10124", false));
         assert_eq!(oldest.hosts_dir.as_deref(), Some(Path::new("/etc/vpoller/vsphere")));
+    }
+
+    #[test]
+    fn default_and_names_count_as_in_python() {
+        let text = "[DEFAULT]\nbase = /srv\nttl = 60\n[worker]\ndb = %(base)s/hosts\\\nproxy = %(proxy_host)s\n\
+            proxy_host = tcp://p:10124\nhelpers = a;b, %(db)s\n[cache]\nmax_stale = %(housekeeping)s\n";
+        let Loaded { config, checked } = loaded(text);
+        assert_eq!((config.db.as_path(), config.db_given), (Path::new("/srv/hosts\\"), true));
+        assert_eq!(config.proxy.as_str(), "tcp://p:10124");
+        assert_eq!(config.cache.ttl, Duration::from_secs(60));
+        assert_eq!(config.cache.max_stale, Duration::from_secs(480), "what is built in has names as well");
+        assert!(checked.warnings.iter().all(|text| text.starts_with("Unknown helper ")), "{:?}", checked.warnings);
     }
 
     #[test]

@@ -226,7 +226,8 @@ pub(crate) fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 fn from_file(path: &Path) -> FromFile {
     let settings = Settings::load(path, Program::Worker)?;
-    let needed = |key| settings.text(FOLDER_SECTION, key).ok_or_else(|| HostsError::Key { path: path.to_owned(), key });
+    let missing = |key| HostsError::Key { path: path.to_owned(), key };
+    let needed = |key| settings.text(FOLDER_SECTION, key)?.ok_or_else(|| missing(key));
     let time = |key, longest| {
         let given = settings.has(FOLDER_SECTION, key);
         given.then(|| settings.duration(FOLDER_SECTION, key, Duration::ZERO, SHORTEST..=longest)).transpose()
@@ -234,7 +235,7 @@ fn from_file(path: &Path) -> FromFile {
     let host = Host {
         host: needed("hostname")?,
         user: needed("username")?,
-        password: SecretString::from(needed("password")?),
+        password: SecretString::from(settings.secret(FOLDER_SECTION, "password")?.ok_or_else(|| missing("password"))?),
         enabled: true,
         port: DEFAULT_PORT,
         tls: TlsChoice::Unset,
@@ -293,6 +294,25 @@ mod tests {
         let host = found.hosts.first().expect("one");
         assert_eq!((found.hosts.len(), host.name.as_str(), host.undecided), (1, "vc01-test.example.org", true));
         assert_eq!((host.config.connect_timeout, host.cache_ttl), (Duration::from_secs(3), Some(Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn a_password_is_what_python_reads() {
+        use secrecy::ExposeSecret;
+        let folder = tempfile::tempdir().expect("folder");
+        for (written, expected) in
+            [("abc\\", "abc\\"), (";lead", ";lead"), ("a;b ;c", "a;b ;c"), ("50%", "50%"), ("%(hostname)s!", "vc!")]
+        {
+            let file = folder.path().join("vc.conf");
+            fs::write(&file, format!("[Default]\nhostname = vc\npassword = {written}\nusername = root\n")).expect("written");
+            let (registered, _) = from_file(&file).expect(written);
+            assert_eq!(registered.config.password.expose_secret(), expected, "{written}");
+            assert_eq!(registered.config.user, "root", "{written}");
+        }
+        fs::write(folder.path().join("vc.conf"), "[Default]\nhostname = vc\nusername = root\npassword = x%(hidden)s\n")
+            .expect("written");
+        let error = from_file(&folder.path().join("vc.conf")).expect_err("no such key").to_string();
+        assert!(error.contains("line 4: [Default] password = \"********\" names a key") && !error.contains("hidden"), "{error}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! The configuration file as a daemon reads it: one file for both, or one each as in the first releases.
 //!
 //! Every section and key is optional. A daemon reads its own section (`[proxy]`, `[worker]`); what is not there it looks for in
-//! `[Default]`, the only section of the old files. IgnoredEntry keys are worth a warning, a value that makes no sense is an error;
-//! both name file and line.
+//! `[Default]`, the only section of the old files, and then, for every section, in `[DEFAULT]`. Ignored keys are worth a warning, a
+//! value that makes no sense is an error; both name file and line.
 //!
 //! [`Settings`] records what it is asked for: that is what the program knows. Everything else in the file is unknown, and the values
 //! that were answered are what `--check-config` prints.
 
+mod names;
+
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::RangeInclusive;
@@ -16,7 +19,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
-use vpoller_wire::ini::{self, Entry, Ini, IniError, Section};
+use vpoller_wire::ini::{self, DEFAULT_SECTION, Ini, IniError, Section};
 
 use crate::Program;
 
@@ -130,6 +133,10 @@ pub struct Settings {
     program: Program,
     /// What was asked for, in that order.
     asked: RefCell<Vec<AskedSetting>>,
+    /// Section, key and value of what holds without a file, for names in values.
+    built_in: Vec<(String, String, String)>,
+    /// Sections and keys of the entries that values name.
+    named: RefCell<BTreeSet<(String, String)>>,
 }
 
 /// One setting that the program knows.
@@ -177,7 +184,8 @@ impl Settings {
     }
 
     fn new(ini: Ini, path: &Path, program: Program) -> Self {
-        Self { ini, path: path.to_owned(), program, asked: RefCell::default() }
+        let (asked, named) = (RefCell::default(), RefCell::default());
+        Self { ini, path: path.to_owned(), program, asked, built_in: Vec::new(), named }
     }
 
     /// The file it came from.
@@ -213,24 +221,26 @@ impl Settings {
         self.entry(section, key).is_some()
     }
 
-    /// A value as written, `None` when it is not there or empty.
-    #[must_use]
-    pub fn text(&self, section: &str, key: &str) -> Option<String> {
-        let entry = self.entry(section, key);
-        self.record(
-            section,
-            key,
-            entry.map_or(SettingState::Unset, |entry| SettingState::Given(entry.value.clone(), entry.line)),
-        );
-        entry.map(|entry| entry.value.clone())
+    /// A value, `None` when it is not there or empty.
+    ///
+    /// # Errors
+    /// When it names a key that is not there.
+    pub fn text(&self, section: &str, key: &str) -> Result<Option<String>, ConfigError> {
+        let given = self.given(section, key, false)?;
+        let state = given.as_ref().map(|given| SettingState::Given(given.value.to_string(), given.entry.line));
+        self.record(section, key, state.unwrap_or(SettingState::Unset));
+        Ok(given.map(|given| given.value.into_owned()))
     }
 
-    /// A secret: `--check-config` prints a mask in its place.
-    #[must_use]
-    pub fn secret(&self, section: &str, key: &str) -> Option<String> {
-        let entry = self.entry(section, key);
-        self.record(section, key, entry.map_or(SettingState::Unset, |entry| SettingState::Given(MASK.to_owned(), entry.line)));
-        entry.map(|entry| entry.value.clone())
+    /// A secret: `--check-config` prints a mask in its place, and so do errors.
+    ///
+    /// # Errors
+    /// When it names a key that is not there.
+    pub fn secret(&self, section: &str, key: &str) -> Result<Option<String>, ConfigError> {
+        let given = self.given(section, key, true)?;
+        let state = given.as_ref().map(|given| SettingState::Given(MASK.to_owned(), given.entry.line));
+        self.record(section, key, state.unwrap_or(SettingState::Unset));
+        Ok(given.map(|given| given.value.into_owned()))
     }
 
     /// A value in the form that `parse` makes of it; `default` is a text too.
@@ -244,17 +254,17 @@ impl Settings {
         default: impl fmt::Display,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<T, ConfigError> {
-        let entry = self.entry(section, key);
-        let (text, line) = entry.map_or_else(|| (default.to_string(), 0), |entry| (entry.value.clone(), entry.line));
-        self.record(
-            section,
-            key,
-            entry.map_or_else(|| SettingState::BuiltIn(text.clone()), |_| SettingState::Given(text.clone(), line)),
-        );
+        let given = self.given(section, key, false)?;
+        let (text, state) = match &given {
+            Some(given) => (given.value.to_string(), SettingState::Given(given.value.to_string(), given.entry.line)),
+            None => (default.to_string(), SettingState::BuiltIn(default.to_string())),
+        };
+        self.record(section, key, state);
+        let entry = given.map(|given| given.entry);
         parse(&text).map_err(|reason| {
             ConfigError::Value(Box::new(ValueError {
                 path: self.path.clone(),
-                line,
+                line: entry.map_or(0, |entry| entry.line),
                 section: entry.map_or(section, |entry| &entry.section).to_owned(),
                 key: key.to_owned(),
                 value: text,
@@ -319,8 +329,8 @@ impl Settings {
         self.value(section, key, default, |text| ini::boolean(text).ok_or_else(|| "is neither yes nor no".to_owned()))
     }
 
-    /// What the file holds beyond what was asked for, less the sections in `foreign`, which belong to other programs; a name in it
-    /// that ends with a colon stands for all that begin so.
+    /// What the file holds beyond what was asked for and what values name, less the sections in `foreign`, which belong to other
+    /// programs; a name in it that ends with a colon stands for all that begin so. `[DEFAULT]` belongs to all of them.
     #[must_use]
     pub fn unknown(&self, foreign: &[&str]) -> Vec<IgnoredEntry> {
         let asked = self.asked.borrow();
@@ -329,8 +339,13 @@ impl Settings {
         };
         let is_foreign =
             |name: &str| foreign.iter().any(|foreign| name == *foreign || (foreign.ends_with(':') && name.starts_with(foreign)));
+        let named = self.named.borrow();
         let mut found = Vec::new();
         for entry in self.ini.entries().filter(|entry| !is_foreign(&entry.section)) {
+            let place = (entry.section.clone(), entry.key.clone());
+            if entry.section == DEFAULT_SECTION || named.contains(&place) {
+                continue;
+            }
             let known = || asked.iter().filter(|asked| of_section(&entry.section, asked));
             if !known().any(|asked| asked.key == entry.key) {
                 found.push(IgnoredEntry {
@@ -358,18 +373,17 @@ impl Settings {
                     SettingState::OnlyLooked => continue,
                     SettingState::Unset => format!("# {key} =\n"),
                     SettingState::BuiltIn(value) => format!("{key} = {value}\n"),
-                    SettingState::Given(value, line) => format!("{:<47} ; line {line}\n", format!("{key} = {value}")),
+                    // Only the first ; of a line can begin a comment.
+                    SettingState::Given(value, line) if value.contains(';') => {
+                        format!("# line {line}\n{key} = {}\n", ini::escape(value))
+                    }
+                    SettingState::Given(value, line) => {
+                        format!("{:<47} ; line {line}\n", format!("{key} = {}", ini::escape(value)))
+                    }
                 };
             }
         }
         text
-    }
-
-    /// The entry that decides: in the section itself, or, for the program's own one, in that of the old files. An empty value is
-    /// none.
-    fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
-        let places = [Some(section), (section == self.program.section()).then_some(OLD_SECTION)];
-        places.into_iter().flatten().find_map(|place| self.ini.entry(place, key).filter(|entry| !entry.value.is_empty()))
     }
 
     /// What is asked for twice is recorded once, in the first place; an answer replaces a look.
@@ -418,11 +432,76 @@ mod tests {
     fn own_section_first_then_the_old_one() {
         let settings =
             settings("[Default]\nfrontend = a\nmgmt = b\nproxy = w\n[proxy]\nfrontend = c\nbackend =\n[worker]\nmgmt = d\n");
-        assert_eq!(settings.text("proxy", "frontend").as_deref(), Some("c"));
-        assert_eq!(settings.text("proxy", "mgmt").as_deref(), Some("b"));
-        assert_eq!(settings.text("proxy", "backend"), None);
-        assert_eq!(settings.text("worker", "mgmt").as_deref(), Some("d"));
-        assert_eq!(settings.text("worker", "proxy"), None, "[Default] belongs to the program that reads it");
+        assert_eq!(settings.text("proxy", "frontend").unwrap().as_deref(), Some("c"));
+        assert_eq!(settings.text("proxy", "mgmt").unwrap().as_deref(), Some("b"));
+        assert_eq!(settings.text("proxy", "backend").unwrap(), None);
+        assert_eq!(settings.text("worker", "mgmt").unwrap().as_deref(), Some("d"));
+        assert_eq!(settings.text("worker", "proxy").unwrap(), None, "[Default] belongs to the program that reads it");
+    }
+
+    #[test]
+    fn default_counts_where_the_key_is_missing() {
+        let settings = settings(
+            "[DEFAULT]\nmgmt = a\nbackend = b\nttl = c\nfrontent = x\n[proxy]\nMGMT = d\nbackend =\n[Default]\nfrontend = e\n[worker]\ndb = f\n",
+        );
+        let text = |section: &str, key: &str| settings.text(section, key).unwrap();
+        assert_eq!(text("proxy", "mgmt").as_deref(), Some("d"), "the section's own goes first");
+        assert_eq!(text("proxy", "backend"), None, "an empty value is there, too");
+        assert_eq!(text("proxy", "frontend").as_deref(), Some("e"), "the section of the old files goes before [DEFAULT]");
+        assert_eq!(text("worker", "mgmt").as_deref(), Some("a"));
+        assert_eq!(text("cache", "ttl").as_deref(), Some("c"), "a section that is not there lacks every key");
+        assert!(settings.has("helper:x", "mgmt") && !settings.has("worker", "queue_total"));
+        let error = settings.number("cache", "ttl", 1, 1..=2).unwrap_err().to_string();
+        assert!(error.contains("line 4: [DEFAULT] ttl = \"c\" is no number"), "{error}");
+        assert_eq!(settings.unknown(&["worker"]), [], "other programs may want the rest of [DEFAULT]");
+    }
+
+    #[test]
+    fn names_in_values_are_replaced() {
+        let text = "[DEFAULT]\nroot = /srv\nwho = %(__name__)s\n[worker]\ndir = %(root)s/x\ndb = %(dir)s/%(Who)s.db\n\
+            share = 90%\nformat = %%s\nproxy = %(mgmt)s\nfloor = 5%% of %(dir)s\npassword = a%%(b)s;c\n[cache]\nttl = %(db)s\n";
+        let built_in = Settings::parse("", Path::new("x"), Program::Worker).unwrap();
+        built_in.endpoint("worker", "mgmt", "tcp://*:10000").unwrap();
+        built_in.number("worker", "db", 5, 1..=9).unwrap();
+        let settings = Settings::parse(text, Path::new("x"), Program::Worker).unwrap().with_built_in(&built_in);
+        for (section, key, expected) in [
+            ("worker", "db", "/srv/x/worker.db"),
+            ("worker", "share", "90%"),
+            ("worker", "format", "%%s"),
+            ("worker", "proxy", "tcp://*:10000"),
+            ("worker", "floor", "5% of /srv/x"),
+            ("worker", "password", "a%(b)s;c"),
+            ("cache", "ttl", "5"),
+        ] {
+            assert_eq!(settings.text(section, key).unwrap().as_deref(), Some(expected), "[{section}] {key}");
+        }
+        assert_eq!(settings.unknown(&[]), [], "a key that others name is of use");
+        let printed = settings.in_force();
+        assert!(
+            printed.contains("floor = 5% of /srv/x     ") && printed.contains("# line 11\npassword = a%%(b)s;c\n"),
+            "{printed}"
+        );
+        let again = Settings::parse(&printed, Path::new("x"), Program::Worker).unwrap();
+        assert_eq!(again.text("worker", "password").unwrap().as_deref(), Some("a%(b)s;c"));
+    }
+
+    #[test]
+    fn a_name_that_is_not_there_is_an_error_with_its_line() {
+        let settings = settings("[DEFAULT]\nmgmt = %(port)s\n[proxy]\n\nfrontend = %(Host)s:1\nloop = %(loop)s\nopen = 5%(\n");
+        for (key, expected) in [
+            ("frontend", "line 5: [proxy] frontend = \"%(Host)s:1\" names a key \"host\" that neither [proxy] nor [DEFAULT] has"),
+            ("mgmt", "line 2: [DEFAULT] mgmt = \"%(port)s\" names a key \"port\" that neither [proxy] nor [DEFAULT] has"),
+            ("loop", "line 6: [proxy] loop = \"%(loop)s\" names keys whose values name others, more than ten deep"),
+            ("open", "line 7: [proxy] open = \"5%(\" holds %( without )s; write %(key)s"),
+        ] {
+            let error = settings.text("proxy", key).unwrap_err().to_string();
+            assert!(error.starts_with("configuration file /etc/vpoller/vpoller.conf: ") && error.contains(expected), "{error}");
+        }
+        let error = settings.secret("proxy", "frontend").unwrap_err().to_string();
+        assert!(
+            error.contains("line 5: [proxy] frontend = \"********\" names a key by %(…)s") && !error.contains("ost"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -478,7 +557,7 @@ mod tests {
             let time = settings.duration("proxy", "request_ttl", Duration::from_secs(10), Duration::ZERO..=Duration::MAX);
             let endpoint = settings.endpoint("proxy", "mgmt", "tcp://*:9999").unwrap();
             let truth = settings.boolean("cache", "enabled", true).unwrap();
-            (time.unwrap(), endpoint, truth, settings.text("proxy", "note"), settings.secret("proxy", "key"))
+            (time.unwrap(), endpoint, truth, settings.text("proxy", "note").unwrap(), settings.secret("proxy", "key").unwrap())
         };
         let first = settings("[Default]\nrequest_ttl = 500ms\n[cache]\nENABLED: off\n[proxy]\nkey = secret\n");
         let held = read(&first);

@@ -1,13 +1,20 @@
-//! `vpoller.conf` syntax: what Python's ConfigParser accepts, read with rust-ini.
+//! `vpoller.conf` syntax: what Python's ConfigParser accepts, by the rules of Python 2.7 where versions differ.
 //!
-//! Sections are case-sensitive, keys are not; `=` or `:` separates; `#` and `;` start comment lines and ` ;` an inline
-//! comment; indented lines continue a value; backslashes, quotes and percent signs are ordinary characters. A repeated key:
-//! the last one wins.
+//! Sections are case-sensitive, keys are not; `=` or `:` separates; `#`, `;` and `rem` start comment lines and ` ;` an inline
+//! comment; indented lines continue a value; `%(name)s` stands for another value, other percent signs, backslashes and quotes for
+//! themselves. `[DEFAULT]` holds for every section that lacks the key. A repeated key: the last one wins.
+
+mod interpolation;
+mod lines;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ini::{Ini as RustIni, ParseOption};
+pub use interpolation::{Interpolation, escape, has_names, interpolate};
+use lines::Lines;
+
+/// The section whose entries hold for all others.
+pub const DEFAULT_SECTION: &str = "DEFAULT";
 
 /// The entries of one file, in file order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -23,18 +30,18 @@ pub struct Entry {
     pub section: String,
     /// Key in lower case.
     pub key: String,
-    /// Value, blanks around it and an inline comment removed.
+    /// Value as written, blanks around it and an inline comment removed; its lines are joined by a blank.
     pub value: String,
-    /// Line of the key, from 1; 0 when it is not known.
+    /// Line of the key, from 1.
     pub line: usize,
 }
 
 /// One `[section]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Section {
-    /// Its name as written; empty for what stands before the first section.
+    /// Its name as written, without blanks around it.
     pub name: String,
-    /// Line of its first header, from 1; 0 when it has none.
+    /// Line of its first header, from 1.
     pub line: usize,
 }
 
@@ -76,46 +83,28 @@ impl Ini {
     /// # Errors
     /// When the text does not follow the syntax.
     pub fn parse(text: &str, path: &Path) -> Result<Self, IniError> {
-        let text = &logical_lines(text.strip_prefix('\u{feff}').unwrap_or(text));
-        let options = ParseOption {
-            enabled_quote: false,
-            enabled_escape: false,
-            enabled_indented_mutiline_value: false,
-            enabled_preserve_key_leading_whitespace: false,
-        };
-        let fault = |line, reason| IniError::Syntax { path: path.to_owned(), line, reason };
-        if let Some((line, reason)) = misshapen(text) {
-            return Err(fault(line, reason.to_owned()));
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut lines = Lines::default();
+        for (line, number) in text.lines().zip(1..) {
+            let fault = |reason: &str| IniError::Syntax { path: path.to_owned(), line: number, reason: reason.to_owned() };
+            lines.take(line, number).map_err(fault)?;
         }
-        let parsed = RustIni::load_from_str_opt(text, options).map_err(|error| fault(error.line + 1, error.msg.into_owned()))?;
-        let mut entries: Vec<Entry> = Vec::new();
-        let mut sections = Vec::new();
-        for (section, properties) in &parsed {
-            let section = section.unwrap_or_default();
-            sections.push(Section { name: section.to_owned(), line: line_of_header(text, section) });
-            for (key, value) in properties.iter() {
-                let key = key.trim().to_lowercase();
-                let earlier = entries.iter().filter(|entry| entry.section == section && entry.key == key).count();
-                let line = line_of(text, section, &key, earlier);
-                entries.push(Entry { section: section.to_owned(), key, value: value.trim().to_owned(), line });
-            }
-        }
-        Ok(Self { entries, sections })
+        Ok(Self { entries: lines.entries, sections: lines.sections })
     }
 
-    /// The value of a key, the last one when it is repeated; `key` in lower case.
+    /// The value of a key as written, the last one when it is repeated; `key` in lower case.
     #[must_use]
     pub fn get(&self, section: &str, key: &str) -> Option<&str> {
         self.entry(section, key).map(|entry| entry.value.as_str())
     }
 
-    /// As [`Ini::get`], with the place.
+    /// As [`Ini::get`], with the place. Neither looks into [`DEFAULT_SECTION`].
     #[must_use]
     pub fn entry(&self, section: &str, key: &str) -> Option<&Entry> {
         self.entries.iter().rev().find(|entry| entry.section == section && entry.key == key)
     }
 
-    /// Every section in file order, those without entries too.
+    /// Every section once, in file order, those without entries too.
     pub fn sections(&self) -> impl Iterator<Item = &Section> {
         self.sections.iter()
     }
@@ -142,85 +131,6 @@ pub fn boolean(word: &str) -> Option<bool> {
         "0" | "no" | "false" | "off" => Some(false),
         _ => None,
     }
-}
-
-/// One line per entry, comments gone, line numbers kept. rust-ini continues a value at any indented line, comments and whole
-/// sections included; here, as in ConfigParser, a line continues a value when it is indented deeper than its key.
-fn logical_lines(text: &str) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    // Where the entry that may be continued stands, and how deep.
-    let mut open: Option<(usize, usize)> = None;
-    for line in text.lines() {
-        let content = without_comment(line);
-        let depth = line.len() - line.trim_start().len();
-        let (kept, continued) = match open {
-            _ if content.is_empty() || content.starts_with(['#', ';']) => ("", false),
-            Some((_, base)) if depth > base => (content, true),
-            _ => (content, false),
-        };
-        if let (true, Some((entry, _))) = (continued, open)
-            && let Some(entry) = lines.get_mut(entry)
-        {
-            entry.push(' ');
-            entry.push_str(kept);
-            lines.push(String::new());
-            continue;
-        }
-        if let Some(end) = kept.strip_prefix('[').and_then(|rest| rest.find(']')) {
-            open = None;
-            lines.push(kept.get(..end + 2).unwrap_or(kept).to_owned());
-            continue;
-        }
-        if !kept.is_empty() {
-            open = Some((lines.len(), depth));
-        }
-        lines.push(kept.to_owned());
-    }
-    lines.join("\n") + "\n"
-}
-
-/// The first line that is neither a section nor an entry, and why: rust-ini would name another place, in words about itself.
-fn misshapen(text: &str) -> Option<(usize, &'static str)> {
-    text.lines().enumerate().find_map(|(number, line)| {
-        let reason = match line.strip_prefix('[') {
-            _ if line.is_empty() => return None,
-            Some(rest) => (!rest.contains(']')).then_some("the name of the section has no ] behind it"),
-            None if line.starts_with(['=', ':']) => Some("there is no key in it"),
-            None => (!line.contains(['=', ':'])).then_some("there is neither = nor : in it"),
-        };
-        reason.map(|reason| (number + 1, reason))
-    })
-}
-
-fn without_comment(line: &str) -> &str {
-    let cut = line.find(" ;").into_iter().chain(line.find("\t;")).min().unwrap_or(line.len());
-    line.get(..cut).unwrap_or(line).trim()
-}
-
-/// The name in a line that is the header of a section.
-fn header(line: &str) -> Option<&str> {
-    line.trim().strip_prefix('[').map(|rest| rest.split(']').next().unwrap_or_default().trim())
-}
-
-/// The line of a section's first header, from 1; 0 when there is none.
-fn line_of_header(text: &str, section: &str) -> usize {
-    text.lines().position(|line| header(line) == Some(section)).map_or(0, |index| index + 1)
-}
-
-/// rust-ini does not say where an entry stood: find the line of the section that begins with the key, after the given number of earlier ones.
-fn line_of(text: &str, section: &str, key: &str, earlier: usize) -> usize {
-    let (mut current, mut left) = ("", earlier);
-    for (number, line) in text.lines().enumerate() {
-        if let Some(name) = header(line) {
-            current = name;
-        } else if current == section && line.split_once(['=', ':']).is_some_and(|(name, _)| name.trim().to_lowercase() == key) {
-            if left == 0 {
-                return number + 1;
-            }
-            left -= 1;
-        }
-    }
-    0
 }
 
 #[cfg(test)]
@@ -254,6 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn a_backslash_at_the_end_of_a_value_joins_nothing() {
+        let ini = parse("[worker]\ndb = /srv/dir\\\nproxy = p\\\n  q\\\n[Default]\npassword = abc\\\n\nusername = root\\");
+        assert_eq!(ini.get("worker", "db"), Some("/srv/dir\\"));
+        assert_eq!(ini.get("worker", "proxy"), Some("p\\ q\\"));
+        assert_eq!(ini.get("Default", "password"), Some("abc\\"));
+        assert_eq!(ini.get("Default", "username"), Some("root\\"));
+        assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 3, 6, 8]);
+    }
+
+    #[test]
     fn the_last_of_repeated_keys_wins_and_lines_are_known() {
         let ini = parse("[a]\nx = 1\nX = 2\n");
         assert_eq!(ini.get("a", "x"), Some("2"));
@@ -264,7 +184,7 @@ mod tests {
     fn sections_without_entries_are_known_with_their_lines() {
         let ini = parse("[a]\nx = 1\n# [b]\n[b] ; note\n[a]\ny = 2\n[c]");
         let sections: Vec<_> = ini.sections().map(|section| (section.name.as_str(), section.line)).collect();
-        assert_eq!(sections, [("", 0), ("a", 1), ("b", 4), ("a", 1), ("c", 7)]);
+        assert_eq!(sections, [("a", 1), ("b", 4), ("c", 7)]);
     }
 
     #[test]
@@ -273,6 +193,7 @@ mod tests {
             ("[a]\nno separator\n", "line 2: there is neither = nor : in it; write "),
             ("[a]\nx = 1\n\n[b\ny = 2\n", "line 4: the name of the section has no ] behind it; write "),
             ("[a]\n= 1\n", "line 2: there is no key in it; write "),
+            ("[a]\n[]\nx = 1\n", "line 2: the section has no name; write "),
         ] {
             let error = Ini::parse(text, Path::new("/etc/x.conf")).unwrap_err().to_string();
             assert!(error.contains("/etc/x.conf: ") && error.contains(place), "{error}");
