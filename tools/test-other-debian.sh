@@ -93,7 +93,10 @@ copy=$root/srv/vpoller
 git -C "$copy" fetch -q "file://$PWD" HEAD
 git -C "$copy" checkout -q --force --detach FETCH_HEAD
 git -C "$copy" clean -fdq
-git ls-files -z --modified --others --exclude-standard | while IFS= read -r -d '' file; do
+{
+    git diff -z --name-only HEAD
+    git ls-files -z --others --exclude-standard
+} | while IFS= read -r -d '' file; do
     if [ -e "$file" ] || [ -L "$file" ]; then printf '%s\0' "$file"; else rm -f "$copy/$file"; fi
 done | tar --create --null --files-from=- | tar --extract --directory="$copy"
 
