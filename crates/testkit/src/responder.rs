@@ -31,6 +31,8 @@ pub struct Seen {
 pub enum Act {
     /// A whole answer: status, further header lines, body.
     Answer(u16, String, String),
+    /// A whole answer in chunks of so many bytes: header lines, body.
+    Chunks(String, String, usize),
     /// The head promises the whole body, these bytes of it come, then the connection ends.
     Cut(String, usize),
     /// As `Cut`, but the connection stays open and nothing more comes.
@@ -218,6 +220,16 @@ fn serve(stream: TcpStream, tls: Arc<ServerConfig>, seen: &Mutex<Vec<Seen>>, scr
         match act {
             Act::Answer(status, headers, body) => {
                 write!(out, "HTTP/1.1 {status} Made\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())?;
+                out.flush()?;
+            }
+            Act::Chunks(headers, body, size) => {
+                write!(out, "HTTP/1.1 200 OK\r\n{headers}Transfer-Encoding: chunked\r\n\r\n")?;
+                for chunk in body.as_bytes().chunks(size.max(1)) {
+                    write!(out, "{:x}\r\n", chunk.len())?;
+                    out.write_all(chunk)?;
+                    out.write_all(b"\r\n")?;
+                }
+                out.write_all(b"0\r\n\r\n")?;
                 out.flush()?;
             }
             Act::Cut(body, length) => {

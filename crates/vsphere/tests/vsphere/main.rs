@@ -12,6 +12,7 @@ mod pages;
 mod performance;
 mod reading;
 mod renewal;
+mod shapes;
 mod trust;
 mod updates;
 mod versions;
