@@ -1,8 +1,11 @@
 //! Which certificates are accepted, and what people read when one is not.
 
 use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use vpoller_testkit::certificates::{Authority, ServerCertificate};
 use vpoller_testkit::simulator::{SimOptions, Simulator};
 use vpoller_vsphere::{Class, Client, Error, Sha256Fingerprint, Tls, fetch_fingerprint};
@@ -120,4 +123,47 @@ async fn files_without_certificates_are_refused_at_once() {
     assert!(error.to_string().contains("holds no certificate in PEM form"), "{error}");
     config.tls = Tls::CaFile("/does/not/exist.pem".into());
     assert!(Client::new(config).unwrap_err().to_string().contains("/does/not/exist.pem"));
+}
+
+/// A server that shows a certificate without owning its key: it signs with another one.
+fn impostor(shown: &ServerCertificate, protocol: &'static rustls::SupportedProtocolVersion) -> SocketAddr {
+    let own = ServerCertificate::self_signed(&["vc01.example.org"]);
+    let key = PrivateKeyDer::Pkcs8(own.key_der.clone().into());
+    let key = rustls::crypto::ring::sign::any_supported_type(&key).unwrap();
+    let chain = vec![CertificateDer::from(shown.der.clone())];
+    let resolver = rustls::sign::SingleCertAndKey::from(rustls::sign::CertifiedKey::new(chain, key));
+    let config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_protocol_versions(&[protocol])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let mut connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let _ = connection.complete_io(&mut stream);
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_has_to_own_the_key_of_what_it_shows() {
+    let shown = ServerCertificate::self_signed(&["vc01.example.org"]);
+    for protocol in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let address = impostor(&shown, protocol);
+        let digest = ring::digest::digest(&ring::digest::SHA256, &shown.der);
+        let pin = Tls::Pin(Sha256Fingerprint(digest.as_ref().try_into().unwrap()));
+        for tls in [pin, Tls::CaFile(shown.file())] {
+            let mut config = config(address);
+            config.tls = tls;
+            let text = Client::new(config).unwrap().session().await.unwrap_err().to_string();
+            assert!(text.contains("does not prove that it owns the certificate's key"), "{text}");
+            assert!(!text.contains("another one than the pinned one"), "{text}");
+        }
+        let looked = fetch_fingerprint("127.0.0.1", address.port(), Duration::from_secs(10)).await;
+        assert!(looked.is_err(), "{looked:?}");
+    }
 }
