@@ -4,15 +4,29 @@
 //! (`vim.vm.Snapshot`) that do not appear on the wire (`VirtualMachineSnapshot`).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// The managed types that are known, by either name. The table is generated (`schema/generate.sh`).
+struct ManagedTypes {
+    printed: HashMap<&'static str, &'static str>,
+    wire: HashMap<&'static str, &'static str>,
+}
+
+static MANAGED: LazyLock<ManagedTypes> = LazyLock::new(|| {
+    let lines = include_str!("managed_types.txt").lines().filter(|line| !line.starts_with('#'));
+    let printed: HashMap<_, _> = lines.filter_map(|line| line.split_once(' ')).collect();
+    let wire = printed.iter().map(|(wire, printed)| (*printed, *wire)).collect();
+    ManagedTypes { printed, wire }
+});
 
 /// The printed name of a managed type, from its name on the wire: `VirtualMachine` → `vim.VirtualMachine`.
-/// Types that are not known print as `vim.` and their name.
+/// Types that are not known print as `vim.` and their name, those of hosts as `vim.host.` and what follows `Host`.
 #[must_use]
 pub fn printed_type(wire: &str) -> Cow<'static, str> {
-    match wire {
-        "VirtualMachine" => Cow::Borrowed("vim.VirtualMachine"),
-        "HostSystem" => Cow::Borrowed("vim.HostSystem"),
-        _ => Cow::Owned(format!("{}{}", namespace(wire), short(wire))),
+    match MANAGED.printed.get(wire) {
+        Some(printed) => Cow::Borrowed(printed),
+        None => Cow::Owned(host_part(wire).map_or_else(|| format!("vim.{wire}"), |rest| format!("vim.host.{rest}"))),
     }
 }
 
@@ -20,55 +34,17 @@ pub fn printed_type(wire: &str) -> Cow<'static, str> {
 /// a namespace is taken for one on the wire.
 #[must_use]
 pub(crate) fn wire_type(printed: &str) -> String {
+    if let Some(wire) = MANAGED.wire.get(printed) {
+        return (*wire).to_owned();
+    }
     let short = printed.rsplit('.').next().unwrap_or(printed);
-    let prefixed = ["", "Host", "Guest", "Cluster", "VirtualMachine", "Property"].map(|prefix| format!("{prefix}{short}"));
-    let mut candidates = ["HostMemorySystem".to_owned()].into_iter().chain(prefixed);
-    candidates.find(|wire| printed_type(wire) == printed).unwrap_or_else(|| short.to_owned())
-}
-
-/// Namespace with its trailing point.
-fn namespace(wire: &str) -> &'static str {
-    match wire {
-        "HostProfile" => "vim.profile.host.",
-        "HostAccessManager" | "HostSpbm" | "IscsiManager" | "MessageBusProxy" => "vim.host.",
-        "Alarm" | "AlarmManager" => "vim.alarm.",
-        "EventManager" | "EventHistoryCollector" => "vim.event.",
-        "ScheduledTask" | "ScheduledTaskManager" => "vim.scheduler.",
-        "OptionManager" => "vim.option.",
-        "ContainerView" | "InventoryView" | "ListView" | "ManagedObjectView" | "View" | "ViewManager" => "vim.view.",
-        "PropertyCollector" => "vmodl.query.",
-        "PropertyFilter" => "vmodl.query.PropertyCollector.",
-        "DistributedVirtualPortgroup" | "VmwareDistributedVirtualSwitch" | "DistributedVirtualSwitchManager" => "vim.dvs.",
-        "VirtualMachineSnapshot" => "vim.vm.",
-        "GuestOperationsManager" | "GuestProcessManager" | "GuestFileManager" | "GuestAuthManager" | "GuestAliasManager" => {
-            "vim.vm.guest."
-        }
-        "ClusterEVCManager" => "vim.cluster.",
-        "Profile" | "ProfileManager" => "vim.profile.",
-        "ClusterProfile" => "vim.profile.cluster.",
-        _ if host_part(wire).is_some() => "vim.host.",
-        _ => "vim.",
-    }
-}
-
-/// Name within its namespace.
-fn short(wire: &str) -> &str {
-    match wire {
-        "HostProfile" | "HostAccessManager" | "HostSpbm" | "GuestOperationsManager" => wire,
-        "HostMemorySystem" => "MemoryManagerSystem",
-        "PropertyFilter" => "Filter",
-        "VirtualMachineSnapshot" => "Snapshot",
-        "GuestProcessManager" | "GuestFileManager" | "GuestAuthManager" | "GuestAliasManager" => {
-            wire.strip_prefix("Guest").unwrap_or(wire)
-        }
-        "ClusterEVCManager" => "EVCManager",
-        _ => host_part(wire).unwrap_or(wire),
-    }
+    let of_host = format!("Host{short}");
+    if printed_type(&of_host) == printed { of_host } else { short.to_owned() }
 }
 
 /// What follows `Host` in types that live in the namespace of hosts.
 fn host_part(wire: &str) -> Option<&str> {
-    wire.strip_prefix("Host").filter(|rest| wire != "HostSystem" && rest.starts_with(|first: char| first.is_ascii_uppercase()))
+    wire.strip_prefix("Host").filter(|rest| rest.starts_with(|first: char| first.is_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -109,6 +85,33 @@ mod tests {
         ] {
             assert_eq!(printed_type(wire), printed);
             assert_eq!(wire_type(printed), wire);
+        }
+    }
+
+    #[test]
+    fn every_managed_type_prints_and_reads_back() {
+        assert!(MANAGED.printed.len() > 130, "{}", MANAGED.printed.len());
+        assert_eq!(MANAGED.printed.len(), MANAGED.wire.len(), "a printed name means one type");
+        for (wire, printed) in &MANAGED.printed {
+            assert_eq!(printed_type(wire), *printed);
+            assert_eq!(wire_type(printed), *wire);
+            let object = crate::MoRef::new(*wire, "object-1");
+            assert_eq!(crate::MoRef::parse(&object.to_string()), Some(object));
+        }
+        // Some that rules get wrong.
+        for (wire, printed) in [
+            ("CryptoManagerHostKMS", "vim.encryption.CryptoManagerHostKMS"),
+            ("HostProfileManager", "vim.profile.host.ProfileManager"),
+            ("TenantTenantManager", "vim.tenant.TenantManager"),
+        ] {
+            assert_eq!((printed_type(wire).as_ref(), wire_type(printed).as_str()), (printed, wire));
+        }
+    }
+
+    #[test]
+    fn types_that_are_newer_than_the_table_read_back() {
+        for (wire, printed) in [("HostQuantumSystem", "vim.host.QuantumSystem"), ("QuantumManager", "vim.QuantumManager")] {
+            assert_eq!((printed_type(wire).as_ref(), wire_type(printed).as_str()), (printed, wire));
         }
     }
 
