@@ -168,6 +168,12 @@ pub const DESCRIPTORS: &[MetricDescriptor] = &[
     metric("vpoller_worker_agent_vsphere_cache_objects_changed", MetricKind::Counter, "", "Objects in those sets."),
     metric("vpoller_worker_agent_vsphere_cache_loads", MetricKind::Counter, "", "Times the snapshot was loaded."),
     metric("vpoller_worker_agent_vsphere_cache_load_seconds", MetricKind::Gauge, "", "Time the last load took."),
+    metric(
+        "vpoller_worker_agent_vsphere_cache_half_made",
+        MetricKind::Gauge,
+        "",
+        "Objects left out because vSphere lists them without values.",
+    ),
     metric("vpoller_worker_agent_vsphere_cache_losses", MetricKind::Counter, "", "Times the stream of changes broke."),
     metric(
         "vpoller_worker_agent_vsphere_cache_refused",

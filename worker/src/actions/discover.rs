@@ -3,6 +3,8 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 
+use vpoller_inventory::property::NAME;
+
 use super::attributes::Columns;
 use super::{Answer, Task};
 use crate::failure::Failure;
@@ -12,6 +14,8 @@ pub(super) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
         let Some(kind) = task.method.object.kind() else { return Err(task.no_object()) };
         let columns = Columns::of(task, task.paths()).await?;
         let rows = task.inventory.list(kind, &columns.reads).await?;
-        task.answer(rows.iter().map(|row| Json::Object(columns.fields(row))).collect())
+        // One object without a name would end the discovery of all: it is found by its id.
+        let named = rows.iter().filter(|row| row.get(NAME).is_some());
+        task.answer(named.map(|row| Json::Object(columns.fields(row))).collect())
     })
 }

@@ -111,7 +111,7 @@ impl Draft {
             None => return,
         };
         if update.kind == UpdateKind::Enter {
-            object.viewed |= watch.role == FilterRole::View;
+            object.entered |= watch.role == FilterRole::View;
             object.individual |= watch.role == FilterRole::Individual;
             // What is not mentioned then is unset.
             watch.forget(&layout, &mut object, &PropertyState::Unset);
@@ -124,6 +124,12 @@ impl Draft {
             let refusal = Refusal::of(fault).map(|refusal| self.refusals.keep(refusal));
             object.set(column, refusal.map_or(PropertyState::Unset, PropertyState::Refused));
         }
+        object.show(&layout);
+        if update.kind == UpdateKind::Enter && object.is_half_made() {
+            // It is read once, and shown when that brings its values.
+            let base = layout.columns().filter(|(_, column)| column.base).map(|(_, column)| Arc::clone(&column.path));
+            self.unclear.entry(object.reference.clone()).or_default().extend(base);
+        }
         self.snapshot.put(object);
     }
 
@@ -133,6 +139,7 @@ impl Draft {
         let Some((_, known)) = table.get(&reference.id) else { return };
         let mut object = Object::clone(known);
         object.viewed &= watch.role != FilterRole::View;
+        object.entered &= watch.role != FilterRole::View;
         object.individual &= watch.role != FilterRole::Individual;
         if watch.role != FilterRole::Values && !object.exists() {
             return self.snapshot.remove(reference);
@@ -174,6 +181,7 @@ pub(crate) fn settle(version: &mut Snapshot, unclear: &UnclearPaths, rows: &[Row
             readable |= matches!(object.state(column), PropertyState::Refused(_)) && !matches!(slot, PropertyState::Refused(_));
             object.set(column, slot);
         }
+        object.show(&table.layout);
         version.put(object);
     }
     readable

@@ -15,6 +15,7 @@ impl SnapshotStore {
         let version = self.current.load();
         let tables = || version.iter().flat_map(|version| version.tables());
         let objects: Map<String, Json> = tables().map(|(family, table)| (family.to_owned(), json!(table.len()))).collect();
+        let half_made: usize = tables().map(|(_, table)| table.half_made()).sum();
         let count = |base: bool| tables().map(|(_, table)| table.layout.columns().filter(|(_, c)| c.base == base).count()).sum();
         let (base, learned): (usize, usize) = (count(true), count(false));
         let (values, bytes) = version.as_ref().map_or((0, 0), |version| version.learned());
@@ -24,6 +25,7 @@ impl SnapshotStore {
             "state": self.word(now),
             "age_seconds": self.fresh.age(now).map(|age| age.as_secs_f64()),
             "objects": objects,
+            "half_made": half_made,
             "watched_paths": { "base": base, "learned": learned },
             "learned_values": values,
             "learned_bytes": bytes,

@@ -11,14 +11,17 @@ use vpoller_vsphere::{MoRef, Value};
 use super::base;
 use super::layout::Layout;
 use crate::border::Kind;
+use crate::border::property::NAME;
 use crate::border::{ObjectView, PropertyState, Refusal, comparable, indexed};
 
 /// One managed object.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub reference: MoRef,
-    /// Whether it is in the view: what is listed and found is.
+    /// Whether it is in the view and more than its name is known: what is listed and found is.
     pub viewed: bool,
+    /// Whether vSphere has reported that it is in the view, with values or without.
+    pub entered: bool,
     /// Whether it is watched for itself, in the view or not.
     pub individual: bool,
     states: Vec<PropertyState>,
@@ -64,12 +67,24 @@ static UNKNOWN: PropertyState = PropertyState::Unknown;
 
 impl Object {
     pub(crate) fn new(reference: MoRef) -> Self {
-        Self { reference, viewed: false, individual: false, states: Vec::new() }
+        Self { reference, viewed: false, entered: false, individual: false, states: Vec::new() }
     }
 
     /// Whether vSphere has reported that it is there. Values alone do not say so: filters report one after the other.
     pub(crate) fn exists(&self) -> bool {
         self.viewed || self.individual
+    }
+
+    /// Whether it is in the view without the values that every object has: one that is being made, or is gone already.
+    pub(crate) fn is_half_made(&self) -> bool {
+        self.entered && !self.viewed
+    }
+
+    /// Shows an object that entered, once it has a value beside its name that every object has.
+    pub(crate) fn show(&mut self, layout: &Layout) {
+        let mut base = layout.columns().filter(|(_, column)| column.base && &*column.path != NAME);
+        let has_any = |state: &PropertyState| matches!(state, PropertyState::Set(_) | PropertyState::Refused(_));
+        self.viewed = self.entered && (self.viewed || base.any(|(number, _)| has_any(self.state(number))));
     }
 
     pub(crate) fn state(&self, column: usize) -> &PropertyState {
@@ -131,6 +146,11 @@ impl Table {
                 PropertyState::Unknown | PropertyState::Unset | PropertyState::Set(_) => None,
             })
         })
+    }
+
+    /// How many objects entered without values.
+    pub(crate) fn half_made(&self) -> usize {
+        self.objects.values().filter(|object| object.is_half_made()).count()
     }
 
     /// How many objects are known.

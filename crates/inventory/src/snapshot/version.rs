@@ -219,6 +219,7 @@ mod tests {
         let columns = ["name", "runtime.powerState"].map(|path| version.column(VM, path).expect("it is always watched").0);
         for number in 0..machines {
             let mut object = Object::new(MoRef::new("VirtualMachine", format!("vm-{number}")));
+            object.entered = true;
             object.viewed = true;
             for (column, text) in columns.into_iter().zip([format!("machine {number}"), "poweredOn".to_owned()]) {
                 object.set(column, PropertyState::Set(Value::string(text)));
@@ -261,6 +262,7 @@ mod tests {
         let mut version = version(1);
         for (kind, id) in [("ComputeResource", "domain-s1"), ("ClusterComputeResource", "domain-c1")] {
             let mut object = Object::new(MoRef::new(kind, id));
+            object.entered = true;
             object.viewed = true;
             version.put(object);
         }

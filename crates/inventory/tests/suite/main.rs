@@ -1,4 +1,5 @@
 //! The tests of the inventory at simulated vSphere hosts: one binary, a module per subject.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
+mod objects;
 mod view;

@@ -19,13 +19,13 @@ const POWER: &str = "runtime.powerState";
 const GUEST: &str = "config.guestId";
 
 /// A vSphere host that is followed, and that no request asks about.
-struct Followed {
-    simulator: Simulator,
-    hosts: Hosts,
-    host: Arc<Host>,
+pub(super) struct Followed {
+    pub(super) simulator: Simulator,
+    pub(super) hosts: Hosts,
+    pub(super) host: Arc<Host>,
 }
 
-fn client(simulator: &Simulator) -> Client {
+pub(super) fn client(simulator: &Simulator) -> Client {
     let mut config = Config::new(VC, USER, SecretString::from(PASSWORD));
     config.address = Some(simulator.address());
     config.tls = Tls::Off;
@@ -34,7 +34,10 @@ fn client(simulator: &Simulator) -> Client {
 
 impl Followed {
     async fn start(vms: usize, settings: CacheSettings) -> Self {
-        let simulator = Simulator::start(&SimOptions { vms, ..SimOptions::default() });
+        Self::at(Simulator::start(&SimOptions { vms, ..SimOptions::default() }), settings).await
+    }
+
+    pub(super) async fn at(simulator: Simulator, settings: CacheSettings) -> Self {
         let inventory: Arc<dyn Inventory> = Arc::new(Cached::new(client(&simulator), &settings));
         let hosts = Hosts::new([(VC.to_owned(), inventory)]);
         hosts.start(&Handle::current());
@@ -47,7 +50,7 @@ impl Followed {
     }
 
     /// Waits until a view is like this, and returns it.
-    async fn until(&self, what: &str, is_so: impl Fn(&View) -> bool) -> View {
+    pub(super) async fn until(&self, what: &str, is_so: impl Fn(&View) -> bool) -> View {
         let end = Instant::now() + SOON;
         loop {
             if let Some(view) = self.host.inventory().view().filter(&is_so) {
@@ -64,7 +67,7 @@ impl Followed {
 }
 
 /// Settings that let a test see the next change soon.
-fn quick() -> CacheSettings {
+pub(super) fn quick() -> CacheSettings {
     CacheSettings { update_interval: Duration::from_millis(20), ..CacheSettings::default() }
 }
 
