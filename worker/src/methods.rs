@@ -49,7 +49,7 @@ pub static METHODS: &[Method] = &numbered([
               asking again with the last `key` of the answer misses nothing; without a number, the newest events), `severity=` any of \
               `info,user,warning,error`, `type=` event types or identifiers of extended events, `limit=` 1 to 1000 (100 unless given); \
               separated by blanks, each or none. `properties` adds members of the events, such as `vm.name`. The search goes back \
-              10,000 events at most.",
+              10,000 events at most, and `msg` says when it ended there. Keys are names: they may be negative, and start again.",
         example: "-k \"4711 severity=warning,error\"",
         ..VALUE
     },

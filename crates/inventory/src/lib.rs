@@ -20,8 +20,8 @@ mod snapshot;
 mod source;
 
 pub use border::{
-    Ancestors, Column, Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, ObjectView, Performance,
-    Pinned, Property, Reached, ReadError, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window,
+    Ancestors, Column, Event, EventFilter, EventList, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, ObjectView,
+    Performance, Pinned, Property, Reached, ReadError, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window,
     decoded_name, find_by_name, is_within, property, upward,
 };
 pub use host::{Connection, Host};

@@ -21,8 +21,9 @@ pub(crate) fn latest<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fai
 pub(crate) fn events<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let filter = parse(task.request.key.as_deref().unwrap_or_default())?;
-        let events = task.inventory.services().events(&filter).await?;
-        task.answer(events.iter().map(|event| Json::Object(row(task, event))).collect())
+        let list = task.inventory.services().events(&filter).await?;
+        let answer = task.answer(list.events.iter().map(|event| Json::Object(row(task, event))).collect())?;
+        Ok(if list.is_cut { Answer { msg: CUT, ..answer } } else { answer })
     })
 }
 
@@ -91,6 +92,8 @@ fn message(event: &Struct) -> String {
     if about.is_empty() { kind.to_owned() } else { format!("{kind} ({})", about.join(", ")) }
 }
 
+/// Said when the search for events ended at its limit.
+const CUT: &str = "Successfully retrieved events; the search ended at its limit, so older ones may be missing";
 /// Events of an answer, unless the request wants fewer or more.
 const USUAL: usize = 100;
 const MOST: usize = 1000;
@@ -103,7 +106,7 @@ fn parse(key: &str) -> Result<EventFilter, Failure> {
     for word in key.split_whitespace() {
         let refused = || Failure::Key(format!("{word} is no filter of events; {NOT_A_FILTER}"));
         match word.split_once('=') {
-            None => filter.after = Some(word.parse().ok().filter(|key| *key >= 0).ok_or_else(refused)?),
+            None => filter.after = Some(word.parse::<i32>().map(i64::from).map_err(|_| refused())?),
             Some(("type", names)) => filter.kinds = list(names).map(plain_type).collect(),
             Some(("severity", names)) => filter.severities = severities(names).ok_or_else(refused)?,
             Some(("limit", number)) => filter.limit = limit(number).ok_or_else(refused)?,
@@ -190,7 +193,8 @@ mod tests {
 
     #[test]
     fn what_is_no_filter_is_named() {
-        for word in ["-1", "4711x", "severity=fatal", "limit=0", "limit=1001", "limit=", "color=red", "="] {
+        for word in ["2147483648", "-2147483649", "4711x", "severity=fatal", "limit=0", "limit=1001", "limit=", "color=red", "="]
+        {
             let text = parse(&format!("17 {word}")).expect_err(word).to_string();
             assert!(text.starts_with(&format!("Invalid task request: {word} is no filter of events")), "{text}");
         }

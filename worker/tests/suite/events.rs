@@ -111,6 +111,61 @@ async fn a_key_of_another_database_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_that_start_again_are_names() {
+    let flags = ["-first-event-key", "2147483640"];
+    for bed in Bed::ALL.into_iter().filter(|bed| bed.program().is_some()) {
+        let desk = CountedHost::start(&SimOptions { bed, flags: &flags, ..SimOptions::default() });
+        let all = keys(&events(&desk, "").await);
+        assert_eq!(all[..8], (2_147_483_640..=2_147_483_647).collect::<Vec<i64>>(), "{bed:?}");
+        assert_eq!(all[8], -2_147_483_648, "{bed:?}: the login");
+        let new = [note(&desk.simulator, "one"), note(&desk.simulator, "two")];
+        assert_eq!(events(&desk, "limit=2").await[1]["message"], "two", "{bed:?}");
+        for (after, expected) in [(2_147_483_645_i64, 4), (-2_147_483_648, 2), (new[0], 1), (new[1], 0)] {
+            desk.simulator.reset_calls();
+            let seen = keys(&events(&desk, &format!("{after} type=GeneralUserEvent")).await);
+            assert_eq!(seen, new[new.len().saturating_sub(expected.min(2))..], "{bed:?} after {after}");
+            let seen = keys(&events(&desk, &after.to_string()).await);
+            assert_eq!(seen.len() - usize::from(expected == 4), expected, "{bed:?} after {after}: {seen:?}");
+            assert_eq!(desk.simulator.calls_of("ReadPreviousEvents"), 0, "{bed:?}");
+        }
+        desk.executors.hosts().stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_with_gaps_are_read_through() {
+    let desk = CountedHost::start(&SimOptions::default());
+    let old = keys(&events(&desk, "limit=3").await);
+    desk.simulator.page("POST", "/events/hide", &json!({"types": ["GeneralUserEvent"]}).to_string());
+    for number in 0..250 {
+        note(&desk.simulator, &format!("number {number}"));
+    }
+    assert_eq!(keys(&events(&desk, "limit=3").await), old, "the newest page is empty");
+    let since = json!({"key": old[0].to_string()});
+    assert_eq!(keys(&desk.result("event.get", since.clone()).await), old[1..]);
+    // Nothing after the last one: it is looked for once, and then a check costs one call again.
+    let since = json!({"key": old[2].to_string()});
+    assert_eq!(keys(&desk.result("event.get", since.clone()).await), [0_i64; 0]);
+    assert_eq!(desk.cost("event.get", since.clone()).await, vec![("RetrievePropertiesEx".to_owned(), 1)]);
+    let key = happen(&desk.simulator, &json!({"_type": "VmPoweredOnEvent", "fullFormattedMessage": "on", "userName": "root"}));
+    assert_eq!(keys(&desk.result("event.get", since).await), [key]);
+    desk.executors.hosts().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_that_may_not_be_read_are_an_error() {
+    let desk = CountedHost::start(&SimOptions::default());
+    for (kind, path) in [("EventManager", "latestEvent.key"), ("EventHistoryCollector", "latestPage")] {
+        desk.simulator.deny(kind, path, Some("System.View"));
+        let reply = desk.reply("event.get", json!({"key": ""})).await;
+        assert!(reply["msg"].as_str().unwrap().contains("NoPermission"), "{path}: {reply}");
+        desk.simulator.deny(kind, path, None);
+    }
+    assert!(!keys(&events(&desk, "").await).is_empty());
+    desk.executors.hosts().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn session_keys_can_be_masked() {
     let desk = CountedHost::start(&SimOptions::default()).masking_keys();
     let sessions = desk.result("session.get", json!({})).await;

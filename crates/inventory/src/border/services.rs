@@ -1,5 +1,7 @@
 //! What can be asked of a vSphere host beyond properties of its inventory: questions to its managers.
 
+use std::cmp::Reverse;
+
 use futures_util::future::BoxFuture;
 use vpoller_vsphere::{DateTime, MoRef, SecretString, Struct, Value};
 
@@ -20,7 +22,7 @@ pub trait Services: Send + Sync {
     fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>>;
 
     /// Events, oldest first. What cannot be read as an event is left out.
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>>;
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<EventList, ReadError>>;
 
     /// Who is logged in (`UserSession`); nothing when the account may not know.
     fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>>;
@@ -57,10 +59,19 @@ pub struct Event {
     pub body: Struct,
 }
 
+/// The events that are wanted, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct EventList {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Whether the search ended at its limit, so that older events that are wanted may be missing.
+    pub is_cut: bool,
+}
+
 /// Which events are wanted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EventFilter {
-    /// Only events with a greater key: the first ones after it. Without, the newest ones.
+    /// Only events after the one of this key: the first ones after it. Without, the newest ones.
     pub after: Option<i64>,
     /// Only these types; all when empty.
     pub kinds: Vec<String>,
@@ -105,6 +116,12 @@ impl Severity {
     }
 }
 
+/// How many keys before the newest one a key was given out. Keys are signed numbers of 32 bits that start again at their
+/// other end, or earlier, so that the greater one need not be the newer one.
+pub(crate) fn event_age(newest: i64, key: i64) -> i64 {
+    (newest - key).rem_euclid(1 << 32)
+}
+
 impl EventFilter {
     /// Whether an event is wanted, its key aside. One of unknown severity is: it would get lost otherwise.
     #[must_use]
@@ -116,9 +133,16 @@ impl EventFilter {
 
     /// Of events in any order, some of them perhaps twice, the wanted ones: oldest first, no more than the limit.
     #[must_use]
-    pub fn choose(&self, mut events: Vec<Event>) -> Vec<Event> {
-        events.retain(|event| self.wants(event) && self.after.is_none_or(|after| event.key > after));
-        events.sort_by_key(|event| event.key);
+    pub fn choose(&self, events: Vec<Event>) -> Vec<Event> {
+        let newest = events.iter().map(|event| event.key).chain(self.after).max().unwrap_or_default();
+        self.choose_before(newest, events)
+    }
+
+    /// As [`EventFilter::choose`], where the newest event of all has this key.
+    pub(crate) fn choose_before(&self, newest: i64, mut events: Vec<Event>) -> Vec<Event> {
+        let is_after = |key| self.after.is_none_or(|after| event_age(newest, key) < event_age(newest, after));
+        events.retain(|event| self.wants(event) && is_after(event.key));
+        events.sort_by_key(|event| Reverse(event_age(newest, event.key)));
         events.dedup_by_key(|event| event.key);
         match self.after {
             Some(_) => events.truncate(self.limit),
@@ -136,7 +160,7 @@ mod tests {
     fn event(key: i64) -> Event {
         let kinds = ["VmPoweredOnEvent", "esx.problem.disk"];
         let severity = [Some(Severity::Info), Some(Severity::Error), None];
-        let at = |length: usize| usize::try_from(key).unwrap_or_default() % length;
+        let at = |length: usize| usize::try_from(key.unsigned_abs()).unwrap_or_default() % length;
         let body = Struct { kind: "Event".into(), fields: Vec::new() };
         Event { key, kind: kinds[at(2)].to_owned(), severity: severity[at(3)], body }
     }
@@ -156,6 +180,18 @@ mod tests {
         assert_eq!(keys(&filter(None, 2).choose(events())), [7, 9]);
         assert_eq!(keys(&filter(None, 9).choose(events())), [3, 5, 7, 9]);
         assert_eq!(keys(&filter(Some(9), 9).choose(events())), [0_i64; 0]);
+    }
+
+    #[test]
+    fn keys_that_start_again_keep_their_order() {
+        let (last, first) = (i64::from(i32::MAX), i64::from(i32::MIN));
+        let events = || [first + 1, last, first, last - 1].map(event).to_vec();
+        let after = |key, newest| keys(&filter(Some(key), 9).choose_before(newest, events()));
+        assert_eq!(after(last - 1, first + 1), [last, first, first + 1]);
+        assert_eq!(after(first, first + 1), [first + 1]);
+        let early = || [2, 2_147_480_000, 1, 2_147_479_999].map(event).to_vec();
+        assert_eq!(keys(&filter(Some(2_147_479_999), 9).choose_before(2, early())), [2_147_480_000, 1, 2]);
+        assert_eq!(keys(&filter(None, 3).choose_before(2, early())), [2_147_480_000, 1, 2]);
     }
 
     #[test]

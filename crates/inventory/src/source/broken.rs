@@ -6,8 +6,8 @@ use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Catalogue, DateTime, Interval, Metric, MoRef, Provider, Struct, Value};
 
 use crate::border::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Row, SampleQuery,
-    SampleResult, Services,
+    EventFilter, EventList, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Row,
+    SampleQuery, SampleResult, Services,
 };
 
 /// Answers everything with the same error.
@@ -98,7 +98,7 @@ impl Services for Broken {
         self.answer()
     }
 
-    fn events<'a>(&'a self, _: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
+    fn events<'a>(&'a self, _: &'a EventFilter) -> BoxFuture<'a, Result<EventList, ReadError>> {
         self.answer()
     }
 

@@ -11,8 +11,8 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::perf::{Clock, Scheduler};
 use vpoller_inventory::{
-    Event, EventFilter, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Refusal, Row,
-    Services, Severity,
+    Event, EventFilter, EventList, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, Performance, ReadError, Refusal,
+    Row, Services, Severity,
 };
 use vpoller_vsphere::{DateTime, Fault, MoRef, Struct, Value};
 
@@ -181,8 +181,8 @@ impl Services for MemoryInventory {
         Box::pin(async { Ok(self.events.last().map(|event| event.body.clone())) })
     }
 
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
-        Box::pin(async { Ok(filter.choose(self.events.clone())) })
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<EventList, ReadError>> {
+        Box::pin(async { Ok(EventList { events: filter.choose(self.events.clone()), is_cut: false }) })
     }
 
     fn sessions(&self) -> BoxFuture<'_, Result<Option<Vec<Struct>>, ReadError>> {

@@ -7,18 +7,46 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::OwnedMutexGuard;
-use vpoller_vsphere::{Arg, Class, Client, Error, FilterSpec, MoRef, Session, Struct, Value};
+use vpoller_vsphere::{Arg, Class, Client, Error, FilterSpec, MoRef, ObjectContent, Session, Struct, Value};
 
 use super::Direct;
-use crate::border::{Event, EventFilter, ReadError, Severity};
+use crate::border::{Event, EventFilter, EventList, ReadError, Refusal, Severity, event_age};
 
 /// The collectors of one session.
 #[derive(Default)]
 pub(super) struct EventCollectors {
     generation: u64,
     /// The one used last is last.
-    open: Vec<(CollectorKey, MoRef)>,
+    open: Vec<OpenCollector>,
     severities: Option<Arc<Severities>>,
+}
+
+/// A collector at the server.
+struct OpenCollector {
+    key: CollectorKey,
+    collector: MoRef,
+    looked: Option<LookBack>,
+}
+
+/// A search beyond a collector's latest page that brought nothing more than the page.
+#[derive(Clone, Copy)]
+struct LookBack {
+    /// After which event the search looked.
+    after: Option<i64>,
+    /// The newest event at that time.
+    newest: i64,
+    /// Events in the page at that time.
+    in_page: usize,
+}
+
+/// Events that were read, and the newest key there is in any collector.
+struct FoundEvents {
+    events: Vec<Struct>,
+    newest: i64,
+    is_cut: bool,
+    /// Whether the key that is known was given out by no server with these events.
+    is_foreign: bool,
+    looked: Option<LookBack>,
 }
 
 /// What a collector collects: event types and severities.
@@ -33,6 +61,10 @@ const LATEST_PAGE: &str = "latestPage";
 const LATEST_KEY: &str = "latestEvent.key";
 /// Events in a collector's latest page.
 const LATEST: usize = 100;
+/// The same, as a distance of keys.
+const LATEST_PLACES: i64 = 100;
+/// No more events than this happen while a page is read.
+const JUST_NOW: i64 = 10_000;
 /// Events that are asked for at once when looking further back, the most that servers give, and how often that is done.
 const PAGE: i32 = 1000;
 const PAGES: usize = 10;
@@ -41,13 +73,13 @@ const EXTENDED: [&str; 2] = ["EventEx", "ExtendedEvent"];
 
 impl Direct {
     /// The events that are wanted, oldest first.
-    pub(super) async fn read_events(&self, filter: &EventFilter) -> Result<Vec<Event>, ReadError> {
+    pub(super) async fn read_events(&self, filter: &EventFilter) -> Result<EventList, ReadError> {
         let failed = |error: Error| self.error(&error);
         // A second time when a collector went away with its session.
         let mut again = true;
         loop {
             let session = self.session().await?;
-            let Some(manager) = session.content.event_manager.clone() else { return Ok(Vec::new()) };
+            let Some(manager) = session.content.event_manager.clone() else { return Ok(EventList::default()) };
             let collectors = Arc::clone(&self.collectors).lock_owned().await;
             let collector_key = (filter.kinds.clone(), filter.severities.clone());
             let opened = self.collector(collectors, &session, &manager, collector_key).await;
@@ -56,17 +88,24 @@ impl Direct {
                 continue;
             }
             let (mut collectors, collector) = opened?;
-            match self.collect(&session, &manager, &collector, filter).await {
+            let looked = collectors.open.last().and_then(|open| open.looked);
+            match self.collect(&session, &manager, &collector, filter, looked).await {
                 Err(error) if again && is_gone(&error, &collector) => {
-                    collectors.open.retain(|(_, open)| *open != collector);
+                    collectors.open.retain(|open| open.collector != collector);
                     again = false;
                 }
                 Err(error) => return Err(failed(error)),
-                Ok((bodies, newest)) => {
-                    check(filter.after, newest)?;
-                    let severities = self.severities(&mut collectors, &manager, &bodies).await?;
-                    let events = bodies.into_iter().filter_map(|body| event(body, &severities)).collect();
-                    return Ok(filter.choose(events));
+                Ok(Err(refused)) => return Err(refused),
+                Ok(Ok(found)) => {
+                    if let Some(open) = collectors.open.last_mut() {
+                        open.looked = found.looked;
+                    }
+                    if let Some(after) = filter.after.filter(|_| found.is_foreign) {
+                        return Err(foreign(after, found.newest));
+                    }
+                    let severities = self.severities(&mut collectors, &manager, &found.events).await?;
+                    let events = found.events.into_iter().filter_map(|body| event(body, &severities)).collect();
+                    return Ok(EventList { events: filter.choose_before(found.newest, events), is_cut: found.is_cut });
                 }
             }
         }
@@ -83,9 +122,9 @@ impl Direct {
         if collectors.generation != session.generation {
             *collectors = EventCollectors { generation: session.generation, ..EventCollectors::default() };
         }
-        if let Some(at) = collectors.open.iter().position(|(open, _)| *open == collector_key) {
+        if let Some(at) = collectors.open.iter().position(|open| open.key == collector_key) {
             let used = collectors.open.remove(at);
-            let collector = used.1.clone();
+            let collector = used.collector.clone();
             collectors.open.push(used);
             return Ok((collectors, collector));
         }
@@ -95,39 +134,79 @@ impl Direct {
         made.map_err(|error| self.error(&error))
     }
 
-    /// Events from the newest one back to those that are wanted, and the newest key there is of any collector_key.
+    /// Events from the newest one back to those that are wanted; an error of its own where they are refused.
+    ///
+    /// What the account may not see is left out of a page after the page was taken, so that a short page, or an empty one, does
+    /// not mean that there is nothing before it. How many keys were given out since the known one says how far to look.
     async fn collect(
         &self,
         session: &Session,
         manager: &MoRef,
         collector: &MoRef,
         filter: &EventFilter,
-    ) -> Result<(Vec<Struct>, Option<i64>), Error> {
+        looked: Option<LookBack>,
+    ) -> Result<Result<FoundEvents, ReadError>, Error> {
         let specs = [(collector, LATEST_PAGE), (manager, LATEST_KEY)]
             .map(|(object, path)| FilterSpec::objects(std::slice::from_ref(object), &[path]));
         let read = self.client.retrieve(&specs).await?;
-        let property = |path: &str| read.iter().find_map(|content| content.get(path));
-        let newest = property(LATEST_KEY).and_then(Value::as_i64);
-        let page = property(LATEST_PAGE).and_then(Value::as_list).unwrap_or_default();
-        let more = page.len() >= LATEST;
-        let mut events: Vec<Struct> = page.iter().filter_map(Value::as_struct).cloned().collect();
-        if !more || is_enough(&events, filter) {
-            return Ok((events, newest));
+        if let Some(refused) = read.iter().find_map(refused) {
+            return Ok(Err(refused));
         }
-        let limit = self.client.config().request_timeout;
-        self.client.call_in(session, collector, "ResetCollector", &[], limit).await?;
-        for _ in 0..PAGES {
-            let args = [Arg::new("maxCount", PAGE)];
-            let page = self.client.call_in(session, collector, "ReadPreviousEvents", &args, limit).await?;
-            let last = page.is_empty();
-            events.extend(page.into_iter().filter_map(Value::into_struct));
-            if last || is_enough(&events, filter) {
-                return Ok((events, newest));
+        let property = |path: &str| read.iter().find_map(|content| content.get(path));
+        let page = property(LATEST_PAGE).and_then(Value::as_list).unwrap_or_default();
+        let events: Vec<Struct> = page.iter().filter_map(Value::as_struct).cloned().collect();
+        let newest = newest(property(LATEST_KEY).and_then(Value::as_i64), &events).or(filter.after).unwrap_or_default();
+        let in_page = events.len();
+        let mut found = FoundEvents { events, newest, is_cut: false, is_foreign: false, looked };
+        let same = looked.filter(|looked| looked.after == filter.after);
+        let is_ahead = filter.after.is_some_and(|after| event_age(newest, after) > 1 << 31);
+        // Events since the one that is known, or since it was found that there are none after that one.
+        let known = same.map(|looked| looked.newest).or(filter.after);
+        let since = filter.after.and(known).map(|known| event_age(newest, known));
+        let is_enough = |events: &[Struct], places: i64| match filter.after {
+            Some(after) => {
+                let age = event_age(newest, after);
+                since.is_some_and(|since| since <= places)
+                    || events.iter().filter_map(key).any(|key| event_age(newest, key) >= age)
+            }
+            None => events.len() >= filter.limit,
+        };
+        let is_as_before = same.is_some_and(|looked| {
+            is_ahead || (filter.after.is_none() && in_page >= looked.in_page && event_age(newest, looked.newest) < LATEST_PLACES)
+        });
+        if !is_as_before && !is_enough(&found.events, LATEST_PLACES) {
+            let mut places = LATEST_PLACES;
+            let mut is_last_empty = false;
+            let limit = self.client.config().request_timeout;
+            self.client.call_in(session, collector, "ResetCollector", &[], limit).await?;
+            for _ in 0..PAGES {
+                let args = [Arg::new("maxCount", PAGE)];
+                let page = self.client.call_in(session, collector, "ReadPreviousEvents", &args, limit).await?;
+                is_last_empty = page.is_empty();
+                found.events.extend(page.into_iter().filter_map(Value::into_struct));
+                places += i64::from(PAGE);
+                if is_enough(&found.events, places) {
+                    break;
+                }
+            }
+            let is_met = is_enough(&found.events, places);
+            found.is_cut = !is_met && if filter.after.is_some() { !is_ahead } else { !is_last_empty };
+            let after = filter.after.map(|after| event_age(newest, after));
+            let new = found.events.iter().filter_map(key).filter(|key| after.is_none_or(|after| event_age(newest, *key) < after));
+            let bare = if filter.after.is_some() { 0 } else { in_page };
+            let is_bare = !found.is_cut && new.count() <= bare;
+            found.looked = is_bare.then_some(LookBack { after: filter.after, newest, in_page });
+            if found.is_cut {
+                let (host, read) = (&self.client.config().host, found.events.len());
+                tracing::warn!("[{host}] More than {read} events since the one asked for, the oldest of them are left out");
             }
         }
-        let host = &self.client.config().host;
-        tracing::warn!("[{host}] More than {} events since the one asked for, the oldest of them are left out", events.len());
-        Ok((events, newest))
+        // Keys that were given out before they started again are greater than the newest one.
+        found.is_foreign = is_ahead && !found.events.iter().filter_map(key).any(|key| key > newest);
+        if found.is_foreign {
+            found.looked = Some(LookBack { after: filter.after, newest, in_page });
+        }
+        Ok(Ok(found))
     }
 
     /// What the host says about its event types; asked only when an event does not say itself how grave it is.
@@ -166,8 +245,8 @@ async fn open(
         let _ = client.call_in(&session, collector, "DestroyCollector", &[], limit).await;
     };
     if collectors.open.len() >= COLLECTORS {
-        let (_, unused) = collectors.open.remove(0);
-        destroy(&unused).await;
+        let unused = collectors.open.remove(0);
+        destroy(&unused.collector).await;
     }
     let made = client.call_in(&session, &manager, "CreateCollectorForEvents", &[filter(&collector_key)], limit).await?;
     let collector = made.first().and_then(Value::as_moref).cloned().ok_or_else(|| Error::Answer {
@@ -180,7 +259,7 @@ async fn open(
         destroy(&collector).await;
         return Err(error);
     }
-    collectors.open.push((collector_key, collector.clone()));
+    collectors.open.push(OpenCollector { key: collector_key, collector: collector.clone(), looked: None });
     Ok((collectors, collector))
 }
 
@@ -196,22 +275,22 @@ fn filter((kinds, severities): &CollectorKey) -> Arg {
     Arg::object("filter", fields)
 }
 
-/// Keys ascend for ever, unless the database is replaced: then a requester would wait for a key that may never come.
-fn check(after: Option<i64>, newest: Option<i64>) -> Result<(), ReadError> {
-    match (after, newest) {
-        (Some(after), Some(newest)) if after > newest => Err(ReadError::new(&format!(
-            "the newest event is {newest}, so {after} is of another event database; ask once without a number"
-        ))),
-        _ => Ok(()),
-    }
+/// A requester that waits for events after a key of another database would wait for what may never come.
+fn foreign(after: i64, newest: i64) -> ReadError {
+    ReadError::new(&format!("the newest event is {newest}, so {after} is of another event database; ask once without a number"))
 }
 
-/// Whether nothing further back is wanted.
-fn is_enough(events: &[Struct], filter: &EventFilter) -> bool {
-    match filter.after {
-        Some(after) => events.iter().filter_map(key).min().is_none_or(|oldest| oldest <= after),
-        None => events.len() >= filter.limit,
-    }
+/// Why events cannot be read, where the account may not.
+fn refused(content: &ObjectContent) -> Option<ReadError> {
+    let (path, fault) = content.missing.first()?;
+    Some(Refusal::of(fault)?.error(path, &content.obj))
+}
+
+/// The newest key: an event may have happened after the server said which one is the newest.
+fn newest(latest: Option<i64>, events: &[Struct]) -> Option<i64> {
+    let mut keys = latest.into_iter().chain(events.iter().filter_map(key));
+    let first = keys.next()?;
+    Some(keys.fold(first, |newest, key| if event_age(key, newest) < JUST_NOW { key } else { newest }))
 }
 
 fn key(event: &Struct) -> Option<i64> {

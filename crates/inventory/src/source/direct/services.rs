@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Class, DateTime, MoRef, ObjectContent, Performance, ServerClock, Struct, Value};
 
 use super::Direct;
-use crate::border::{Event, EventFilter, GuestAccount, ReadError, Services};
+use crate::border::{EventFilter, EventList, GuestAccount, ReadError, Services};
 use crate::lock::lock;
 
 /// What changes so rarely that it is not asked for each time.
@@ -57,7 +57,7 @@ impl Services for Direct {
         })
     }
 
-    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<Vec<Event>, ReadError>> {
+    fn events<'a>(&'a self, filter: &'a EventFilter) -> BoxFuture<'a, Result<EventList, ReadError>> {
         Box::pin(self.read_events(filter))
     }
 
