@@ -13,7 +13,14 @@ pub(crate) struct RowReader<'l> {
     snapshot: &'l Snapshot,
     paths: &'l [&'l str],
     /// The table and the type of the object that was looked at last, and where the paths stand in it.
-    last: Option<(&'l Table, Arc<str>, Vec<Option<Place>>)>,
+    last: Option<KindPlaces<'l>>,
+}
+
+/// Where paths stand in the table of a type.
+struct KindPlaces<'l> {
+    table: &'l Table,
+    kind: Arc<str>,
+    places: Vec<Option<Place>>,
 }
 
 /// Where the value of a path stands.
@@ -86,11 +93,11 @@ impl<'l> RowReader<'l> {
 
     fn columns(&mut self, kind: &Arc<str>) -> Option<(&'l Table, &[Option<Place>])> {
         let table = self.snapshot.table(kind)?;
-        if self.last.as_ref().is_none_or(|(last, of, _)| !std::ptr::eq(*last, table) || *of != *kind) {
+        if self.last.as_ref().is_none_or(|last| !std::ptr::eq(last.table, table) || last.kind != *kind) {
             let places = self.paths.iter().map(|path| Place::of(table, kind, path));
-            self.last = Some((table, Arc::clone(kind), places.collect()));
+            self.last = Some(KindPlaces { table, kind: Arc::clone(kind), places: places.collect() });
         }
-        self.last.as_ref().map(|(table, _, places)| (*table, places.as_slice()))
+        self.last.as_ref().map(|last| (last.table, last.places.as_slice()))
     }
 }
 
