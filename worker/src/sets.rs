@@ -203,6 +203,7 @@ pub const SETS: &[Set] = &[
             "runtime.connectionState",
             "summary.config.template",
             "guest.toolsRunningStatus",
+            "config.ftInfo.role",
         ],
         doc: "What a list of virtual machines shows.",
     },

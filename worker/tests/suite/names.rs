@@ -37,6 +37,7 @@ async fn odd_names_mean_what_they_name() {
         let followed = Followed::start(&registered(&simulator), cache).await;
         names_go_before_patterns_and_places(&followed).await;
         names_are_found_by_either_spelling(&followed).await;
+        the_primary_of_a_pair_is_meant(&followed).await;
         urls_are_accepted_in_every_spelling(&followed).await;
         followed.stop().await;
     }
@@ -83,6 +84,23 @@ async fn names_are_found_by_either_spelling(followed: &Followed) {
     }
     let reply = reply(followed, "datacenter.get", json!({"name": "dc/empty"})).await;
     assert_eq!(reply["result"], json!([{"name": "dc%2fempty"}]));
+}
+
+/// Both have the name and the UUIDs, the secondary the lower id.
+async fn the_primary_of_a_pair_is_meant(followed: &Followed) {
+    let own = reply(followed, "vm.get", json!({"name": "ft-pair", "properties": "moid,config.uuid,config.instanceUuid"})).await;
+    let own = &own["result"][0];
+    assert_eq!(own["moid"], "vm-332");
+    for path in ["config.uuid", "config.instanceUuid"] {
+        assert_eq!(id_of(followed, "vm.get", own[path].as_str().unwrap()).await, "vm-332", "{path}");
+    }
+    assert_eq!(with_counters(followed, "ft-pair", "vm").await, ["vm-332"]);
+    let listed = reply(followed, "vm.discover", json!({"properties": "@vm.list"})).await;
+    let role = |moid: &str| {
+        let row = listed["result"].as_array().unwrap().iter().find(|row| row["moid"] == moid);
+        row.unwrap_or_else(|| panic!("no {moid}"))["config.ftInfo.role"].clone()
+    };
+    assert_eq!([role("vm-331"), role("vm-332"), role("vm-101")], [json!(2), json!(1), Json::Null]);
 }
 
 /// What `datastore.discover` answers, and what the other sort of server would have answered.

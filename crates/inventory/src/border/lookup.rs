@@ -4,8 +4,9 @@
 //! `%2f`, `%5c`, `%25` ([`super::spelling`]). Beyond names: `moid:vm-12` for every type, a UUID (instance UUID before BIOS UUID;
 //! also written `uuid:…`) for virtual machines and ESXi hosts, a URL for datastores (`ds:///vmfs/volumes/…/` of a vCenter,
 //! `/vmfs/volumes/…` of an ESXi host), a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
-//! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the lowest managed
-//! object id is preferred, because it does not change from one request to the next.
+//! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the primary of a
+//! fault-tolerant pair is preferred, whose secondary has its name and UUIDs; else the lowest managed object id, because it does
+//! not change from one request to the next.
 //!
 //! The way of a name: [`find_by_name`] tells an inventory path, which is gone up object by object, from a name that is looked up
 //! at once. [`ObjectName`] says in which order which properties are compared, and asks an [`Index`] for each. There are two: one
@@ -14,10 +15,10 @@
 
 use std::borrow::Cow;
 
-use vpoller_vsphere::MoRef;
+use vpoller_vsphere::{MoRef, Value};
 
 use super::inventory_path::{self, InventoryPath};
-use super::property::NAME;
+use super::property::{FAULT_TOLERANCE_ROLE, NAME};
 use super::spelling::spellings;
 use super::{Inventory, Kind, ReadError, Row};
 
@@ -84,9 +85,9 @@ impl ObjectName {
         match self {
             Self::Moid(_) => vec![NAME],
             Self::Url(_) => [&URLS[..], &[NAME]].concat(),
-            Self::Uuid(_) => kind.uuids().to_vec(),
-            Self::Name(text) if is_uuid(text) => [&[NAME], kind.uuids()].concat(),
-            Self::Name(_) => vec![NAME],
+            Self::Uuid(_) => [kind.uuids(), roles(kind)].concat(),
+            Self::Name(text) if is_uuid(text) => [&[NAME], kind.uuids(), roles(kind)].concat(),
+            Self::Name(_) => [&[NAME], roles(kind)].concat(),
         }
     }
 
@@ -102,6 +103,9 @@ impl ObjectName {
             let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
             let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
             sort(&mut found);
+            if found.len() > 1 {
+                found.sort_by_key(|object| index.is_secondary(object));
+            }
             found
         };
         let by_name = |typed: &str| {
@@ -131,6 +135,19 @@ pub(crate) trait Index {
 
     /// The objects whose text at this path, made [`comparable`], is this one.
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef>;
+
+    /// Whether the object is the secondary of a fault-tolerant pair.
+    fn is_secondary(&self, object: &MoRef) -> bool;
+}
+
+/// What says which of a pair an object is.
+fn roles(kind: Kind) -> &'static [&'static str] {
+    if kind == Kind::VirtualMachine { &[FAULT_TOLERANCE_ROLE] } else { &[] }
+}
+
+/// Whether a [`FAULT_TOLERANCE_ROLE`] is that of a secondary.
+pub(crate) fn is_secondary(role: Option<i64>) -> bool {
+    role.is_some_and(|role| role > 1)
 }
 
 /// Rows, looked through one by one.
@@ -144,6 +161,11 @@ impl Index for RowIndex<'_> {
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
         let is_meant = |row: &&Row| row.text(path).is_some_and(|own| comparable(path, own) == text);
         self.0.iter().filter(is_meant).map(|row| row.object.clone()).collect()
+    }
+
+    fn is_secondary(&self, object: &MoRef) -> bool {
+        let row = self.0.iter().find(|row| row.object == *object);
+        is_secondary(row.and_then(|row| row.get(FAULT_TOLERANCE_ROLE)).and_then(Value::as_i64))
     }
 }
 
@@ -202,7 +224,6 @@ fn is_uuid(text: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use vpoller_vsphere::Value;
 
     const UUID: &str = "50123456-789a-bcde-f012-3456789abcde";
 
@@ -316,11 +337,11 @@ mod tests {
     #[test]
     fn the_paths_read_are_those_that_decide() {
         let paths = |kind, text| ObjectName::parse(kind, text).paths(kind);
-        assert_eq!(paths(Kind::VirtualMachine, "vm01"), ["name"]);
-        assert_eq!(paths(Kind::VirtualMachine, UUID), ["name", "config.instanceUuid", "config.uuid"]);
+        assert_eq!(paths(Kind::VirtualMachine, "vm01"), ["name", "config.ftInfo.role"]);
+        assert_eq!(paths(Kind::VirtualMachine, UUID), ["name", "config.instanceUuid", "config.uuid", "config.ftInfo.role"]);
         assert_eq!(paths(Kind::Datacenter, UUID), ["name"]);
         assert_eq!(paths(Kind::Datastore, "ds:///x/"), ["info.url", "summary.url", "name"]);
-        assert_eq!(paths(Kind::VirtualMachine, "ds:///x/"), ["name"]);
+        assert_eq!(paths(Kind::VirtualMachine, "ds:///x/"), ["name", "config.ftInfo.role"]);
     }
 
     proptest! {

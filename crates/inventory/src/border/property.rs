@@ -12,3 +12,5 @@ pub const HOST: &str = "runtime.host";
 pub const POWER_STATE: &str = "runtime.powerState";
 /// Whether vCenter has contact with the object: `connected` if it has.
 pub const CONNECTION_STATE: &str = "runtime.connectionState";
+/// The part of a virtual machine in a fault-tolerant pair: 1 is the primary, more a secondary. Others have none.
+pub const FAULT_TOLERANCE_ROLE: &str = "config.ftInfo.role";

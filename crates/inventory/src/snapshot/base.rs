@@ -4,6 +4,7 @@
 use vpoller_vsphere::VIEW_TYPES;
 
 use crate::border::is_within;
+use crate::border::property::FAULT_TOLERANCE_ROLE;
 
 /// The type under which objects of a type are kept: for a subtype the one that the view knows, else the type itself.
 pub(crate) fn family(kind: &str) -> &str {
@@ -45,6 +46,7 @@ const OWN: [(&str, &[&str]); 6] = [
             "config.template",
             "config.instanceUuid",
             "config.uuid",
+            FAULT_TOLERANCE_ROLE,
             "runtime.powerState",
             "runtime.connectionState",
         ],

@@ -6,7 +6,8 @@ use vpoller_vsphere::MoRef;
 
 use super::table::Object;
 use super::version::{Snapshot, is_of};
-use crate::border::{Index, Kind, ObjectName};
+use crate::border::property::FAULT_TOLERANCE_ROLE;
+use crate::border::{Index, Kind, ObjectName, is_secondary};
 
 impl Snapshot {
     /// The objects that a name means, the preferred one first.
@@ -31,6 +32,15 @@ impl Index for KindIndex<'_> {
     fn by_id(&self, id: &str) -> Vec<MoRef> {
         let object = self.snapshot.table(self.kind.wire()).and_then(|table| table.get(id)).map(|(_, object)| object);
         self.of_kind(object.into_iter().filter(|object| object.viewed))
+    }
+
+    fn is_secondary(&self, object: &MoRef) -> bool {
+        let table = self.snapshot.table(self.kind.wire());
+        let role = table.and_then(|table| {
+            let column = table.layout.find(FAULT_TOLERANCE_ROLE)?;
+            table.get(&object.id)?.1.value(column)?.as_i64()
+        });
+        is_secondary(role)
     }
 
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
