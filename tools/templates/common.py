@@ -1,8 +1,9 @@
 """What the templates of the several object types have in common."""
 
 import json
+import re
 
-from model import Booleans, Item, States, javascript, jsonpath, multiplier, unchanged  # noqa: F401
+from model import Booleans, Item, States, javascript, jsonpath, multiplier, step, unchanged  # noqa: F401
 
 VCENTER = "VMware vSphere by vPoller"
 HYPERVISOR = "VMware vSphere Hypervisor by vPoller"
@@ -39,6 +40,32 @@ def master(template, name, method, properties, description, delay="1m"):
     )
 
 
+def above(path):
+    """A path and what it is a part of: whoever may not read `snapshot` may not read `snapshot.rootSnapshotList`."""
+    parts = path.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+
+
+def granted(path):
+    """A step that gives no value where vSphere refuses the path. Without it a count would make 0 of what the account may not read.
+    It reads the member `refused` of the answer, a flat object of flat objects by path, and leaves the answer as it is."""
+    text = r'"(?:[^"\\]|\\.)*"'
+    paths = "|".join(re.escape(one) for one in above(path))
+    refused = r'"refused":\s*\{\s*(?:%s:\s*\{[^{}]*\},?\s*)*"(?:%s)"' % (text, paths)
+    return step("NOT_MATCHES_REGEX", refused, unless="discard")
+
+
+# Whether one of the paths of an object may not be read: no value is made of it then.
+REFUSED = (
+    "function refused(row) {",
+    "  var paths = Array.prototype.slice.call(arguments, 1), names = Object.keys(row.refused || {});",
+    "  return names.some(function (name) {",
+    "    return paths.some(function (path) { return path === name || path.indexOf(name + '.') === 0; });",
+    "  });",
+    "}",
+)
+
+
 def member(path, optional=False):
     """A property of the one object in the answer. What vSphere does not set is not in the answer: optional ones are discarded then."""
     return jsonpath("$[0]['%s']" % path, unless="discard" if optional else None)
@@ -64,10 +91,15 @@ def listed(*members):
         "}));"), unchanged(STATE)]
 
 
-def instances_of(pattern):
-    """Steps of a discovery rule for the instances of counters that a regular expression matches; it leaves things as they are while the
-    object is off."""
-    return [jsonpath("$[?(@.instance =~ '%s')]" % pattern, unless="discard"), *listed("instance")]
+def instances_of(*counters):
+    """Steps of a discovery rule for the instances that have one of these counters, whatever the instances are called; it leaves things as
+    they are while the object is off."""
+    return [jsonpath("$[?(@.instance != '')]", unless="discard"), javascript(
+        "var counters = %s;" % json.dumps(counters),
+        "var rows = JSON.parse(value).filter(function (row) {",
+        "  return counters.some(function (counter) { return typeof row[counter] === 'number'; });",
+        "}).map(function (row) { return {instance: row.instance}; });",
+        "return rows.length ? JSON.stringify(rows) : null;"), unchanged(STATE)]
 
 
 def counted(counter, instance=""):
@@ -129,18 +161,20 @@ class Values:
         return self._item(name, key, [member(path, optional), states.step(), unchanged(STATE)], states=states, component=component, **settings)
 
     def count(self, name, key, path, component, **settings):
-        """How many elements a list has; a list that is not there has none."""
-        step = jsonpath("$[0]['%s'].length()" % path, unless=("value", "0"))
-        return self._item(name, key, [step], component=component, **settings)
+        """How many elements a list has; a list that is not set has none, one that may not be read gives no value."""
+        length = jsonpath("$[0]['%s'].length()" % path, unless=("value", "0"))
+        return self._item(name, key, [granted(path), length], component=component, **settings)
 
     def alarms(self):
         for colour, shown in (("red", "red"), ("yellow", "yellow")):
             path = "$[0]['triggeredAlarmState'][?(@.overallStatus == '%s')].length()" % colour
-            self._item("Triggered %s alarms" % shown, "alarms,%s" % colour, [jsonpath(path, unless=("value", "0"))], component="health")
+            steps = [granted("triggeredAlarmState"), jsonpath(path, unless=("value", "0"))]
+            self._item("Triggered %s alarms" % shown, "alarms,%s" % colour, steps, component="health")
 
-    def computed(self, name, key, component, *script, heartbeat=None, **settings):
-        """`o` is the object in the answer; a script that returns null gives no value."""
-        steps = [javascript("var o = JSON.parse(value)[0];", *script)] + ([unchanged(heartbeat)] if heartbeat else [])
+    def computed(self, name, key, component, *script, of=(), heartbeat=None, **settings):
+        """`o` is the object in the answer; a script that returns null gives no value, and neither does one of whose paths, which `of`
+        lists, one may not be read."""
+        steps = [*map(granted, of), javascript("var o = JSON.parse(value)[0];", *script)] + ([unchanged(heartbeat)] if heartbeat else [])
         return self._item(name, key, steps, component=component, **settings)
 
     def attributes(self, what):

@@ -1,7 +1,7 @@
 """VMware vSphere Cluster and Datacenter by vPoller."""
 
 from common import (
-    attributes, CLUSTER, counted, counters, DATACENTER, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_percent,
+    attributes, CLUSTER, counted, counters, DATACENTER, granted, HOST_MACRO, MEBIBYTE, MEGAHERTZ, NAME_MACRO, STATUS, VCENTER, YES, Values, master, watch_percent,
     watch_status,
 )
 from model import Template, chart, javascript, jsonpath, number, texts
@@ -64,13 +64,14 @@ def totals(made, what):
         description="Sums over everything in it.")
 
     def total(name, key, path, component, **settings):
-        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component, steps=[jsonpath("$[0]['%s']" % path)], **settings)
+        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component, steps=[granted(path), jsonpath("$[0]['%s']" % path, unless="discard")], **settings)
 
     def percent(name, key, path, component):
         script = javascript(
-            "var o = JSON.parse(value)[0], all = o['%s.total'];" % path,
-            "return all ? o['%s.usage'] / all * 100 : null;" % path)
-        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component, steps=[script], type="FLOAT", units="%")
+            "var o = JSON.parse(value)[0], all = o['%s.total'], used = o['%s.usage'];" % (path, path),
+            "return all > 0 && used >= 0 ? used / all * 100 : null;")
+        return made.item(name, "vpoller.%s[total,%s]" % (what, key), of=listed, component=component,
+                         steps=[granted(path + ".total"), granted(path + ".usage"), script], type="FLOAT", units="%")
 
     hosts = total("Hypervisors", "hosts", "hosts", "system")
     total("Hypervisors connected", "hosts.connected", "hosts.connected", "system")

@@ -90,9 +90,9 @@ def build():
     counter("Memory swapped out, rate", "memory.swapout", "mem.swapoutRate.average", "memory", multiplier(1024), units="Bps")
     counter("Power", "power.watt", "power.power.average", "power", units="!W")
 
-    def instances(what, rule_key, macro, pattern, parts, tag):
+    def instances(what, rule_key, macro, parts, tag):
         rule = host.rule(
-            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=instances_of(pattern),
+            what + " discovery", rule_key, of=perf, macros={macro: "$.instance"}, steps=instances_of(*[path for _, _, path, _, _ in parts]),
             description="Those with performance counters of their own.")
         for name, key, path, factor, settings in parts:
             steps = [counted(path, macro)] + ([multiplier(factor)] if factor else [])
@@ -101,13 +101,13 @@ def build():
         return rule
 
     rate, seconds = {"units": "Bps"}, {"units": "s", "type": "FLOAT"}
-    nics = instances("Network adapter", "vpoller.hv.nic.discovery", "{#NIC}", "^vmnic[0-9]+$", [
+    nics = instances("Network adapter", "vpoller.hv.nic.discovery", "{#NIC}", [
         ("Received", "in", "net.received.average", 1024, rate), ("Sent", "out", "net.transmitted.average", 1024, rate),
         ("Dropped on receipt", "dropped.in", "net.droppedRx.summation", None, {}), ("Dropped on sending", "dropped.out", "net.droppedTx.summation", None, {}),
         ("Errors on receipt", "errors.in", "net.errorsRx.summation", None, {}), ("Errors on sending", "errors.out", "net.errorsTx.summation", None, {}),
     ], "network")
     nics.graph("[{#NIC}] Traffic", ("vpoller.hv.nic[in,{#NIC}]", "00AA00", "GRADIENT_LINE"), ("vpoller.hv.nic[out,{#NIC}]", "3333FF", "GRADIENT_LINE"), low=0)
-    stores = instances("Datastore", "vpoller.hv.datastore.discovery", "{#DATASTORE}", "^[0-9a-f]{8}-[0-9a-f]{8}", [
+    stores = instances("Datastore", "vpoller.hv.datastore.discovery", "{#DATASTORE}", [
         ("Read rate", "read", "datastore.read.average", 1024, rate), ("Write rate", "write", "datastore.write.average", 1024, rate),
         ("Read latency", "readlatency", "datastore.totalReadLatency.average", 0.001, seconds),
         ("Write latency", "writelatency", "datastore.totalWriteLatency.average", 0.001, seconds),

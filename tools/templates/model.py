@@ -187,8 +187,9 @@ class Item:
 
 class Trigger:
     def __init__(self, owner, name, expression, priority, scope=None, recovery=None, manual=False, data=None, after=(),
-                 description=None, enabled=True, tags=None):
+                 description=None, enabled=True, tags=None, event=None):
         self.owner, self.name, self.expression, self.priority = owner, name, expression, priority
+        self.event = event
         self.scope, self.recovery, self.manual, self.data, self.after = scope, recovery, manual, data, after
         self.description, self.enabled = description, enabled
 
@@ -199,6 +200,8 @@ class Trigger:
             made["recovery_mode"] = "RECOVERY_EXPRESSION"
             made["recovery_expression"] = self.recovery
         made["name"] = self.name
+        if self.event:
+            made["event_name"] = self.event
         if self.data:
             made["opdata"] = self.data
         if not self.enabled:

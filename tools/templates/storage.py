@@ -7,6 +7,12 @@ MAINTENANCE = States(
     "Datastore maintenance", normal=(0, "Normal"), enteringMaintenance=(1, "Entering maintenance"), inMaintenance=(2, "In maintenance")
 )
 
+# No share is made of sizes that are not told or not possible: an inaccessible datastore has a capacity of 0.
+SIZES = (
+    "var size = o['summary.capacity'], free = o['summary.freeSpace'];",
+    "if (!(size > 0 && free >= 0 && free <= size)) return null;",
+)
+
 
 def build():
     store = Template(
@@ -41,8 +47,7 @@ def build():
     get.number("Uncommitted space", "uncommitted", "summary.uncommitted", "datastore", units="B", description="By which thin disks can grow.")
     percent = get.computed(
         "Free space in percent", "pfree", "datastore",
-        "if (!o['summary.capacity']) return null;",
-        "return o['summary.freeSpace'] / o['summary.capacity'] * 100;",
+        *SIZES, "return free / size * 100;",
         type="FLOAT", units="%")
     critical = percent.trigger(
         "Datastore is almost full", "last({})<{$VSPHERE.DATASTORE.SPACE.CRIT}", "HIGH", scope="capacity", data="Free: {ITEM.LASTVALUE1}",
@@ -52,9 +57,8 @@ def build():
         after=[critical], description="Less than {$VSPHERE.DATASTORE.SPACE.WARN} % are free.")
     promised = get.computed(
         "Promised space in percent", "pprovisioned", "datastore",
-        "if (!o['summary.capacity']) return null;",
-        "return (o['summary.capacity'] - o['summary.freeSpace'] + (o['summary.uncommitted'] || 0)) / o['summary.capacity'] * 100;",
-        type="FLOAT", units="%", description="What all thin disks may grow to, in percent of the capacity.")
+        *SIZES, "return (size - free + (o['summary.uncommitted'] || 0)) / size * 100;",
+        of=["summary.uncommitted"], type="FLOAT", units="%", description="What all thin disks may grow to, in percent of the capacity.")
     promised.trigger(
         "Datastore has promised more than it has", "last({})>{$VSPHERE.DATASTORE.PROVISIONED.WARN}", "INFO", scope="capacity",
         data="Promised: {ITEM.LASTVALUE1}")

@@ -1,7 +1,7 @@
 """VMware vSphere Virtual Machine by vPoller."""
 
 from common import (
-    attributes, counted, counters, FACT, HOST_MACRO, IDENTIFIED, instances_of, listed, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATE, STATUS, YES, Values, master,
+    attributes, counted, counters, FACT, granted, HOST_MACRO, IDENTIFIED, instances_of, listed, MACHINE, MEBIBYTE, MEGAHERTZ, NAME_MACRO, names, POWER, STATE, STATUS, YES, Values, master,
     watch_percent, watch_restart, watch_status,
 )
 from model import States, Template, chart, charts, javascript, jsonpath, multiplier, number, texts, unchanged
@@ -66,7 +66,7 @@ def build():
     percent = get.computed(
         "CPU usage in percent", "cpu.pused", "cpu",
         "var used = o['summary.quickStats.overallCpuUsage'], most = o['runtime.maxCpuUsage'];",
-        "if (o['runtime.powerState'] !== 'poweredOn') return 0;",
+        "if (o['runtime.powerState'] && o['runtime.powerState'] !== 'poweredOn') return 0;",
         "if (used === undefined || !most) return null;",
         "return Math.min(100, used / most * 100);",
         type="FLOAT", units="%", description="Of what all virtual CPUs of the machine could use.")
@@ -116,7 +116,7 @@ def build():
 
     drives = vm.rule(
         "Virtual disk discovery", "vpoller.vm.drive.discovery", of=perf, macros={"{#DRIVE}": "$.instance"},
-        steps=instances_of("^(scsi|sata|ide|nvme)[0-9]+:[0-9]+$"),
+        steps=instances_of("virtualDisk.read.average", "virtualDisk.write.average", "virtualDisk.totalReadLatency.average"),
         description="Disks of the machine with performance counters of their own.")
     for name, key, path, factor, settings in (
         ("Read rate", "read", "virtualDisk.read.average", 1024, {"units": "Bps"}),
@@ -143,19 +143,20 @@ def build():
         "walk(o['snapshot.rootSnapshotList']);",
     )
     get.computed(
-        "Number of snapshots", "snapshot.count", "snapshot", "var count = 0;", "function visit() { count++; }", *tree, "return count;")
+        "Number of snapshots", "snapshot.count", "snapshot", "var count = 0;", "function visit() { count++; }", *tree, "return count;",
+        of=["snapshot.rootSnapshotList"])
     age = get.computed(
         "Age of the oldest snapshot", "snapshot.age", "snapshot",
         "var oldest = Date.now();",
         "function visit(one) { if (taken(one) < oldest) oldest = taken(one); }", *tree, "return Math.round((Date.now() - oldest) / 1000);",
-        units="s", description="0 without snapshots.")
+        of=["snapshot.rootSnapshotList"], units="s", description="0 without snapshots.")
     age.trigger(
         "Virtual machine has an old snapshot", "last({})>{$VSPHERE.VM.SNAPSHOT.AGE}", "WARNING", scope="capacity", data="Age: {ITEM.LASTVALUE1}",
         description="Snapshots grow and slow the machine down: delete the ones that are not needed any more.")
     get.computed(
         "Date of the newest snapshot", "snapshot.newest", "snapshot",
         "var newest = 0;", "function visit(one) { if (taken(one) > newest) newest = taken(one); }", *tree, "return Math.round(newest / 1000);",
-        heartbeat=STATE, units="unixtime", trends="0", description="Never, or 0, without snapshots.")
+        of=["snapshot.rootSnapshotList"], heartbeat=STATE, units="unixtime", trends="0", description="Never, or 0, without snapshots.")
     consolidation = get.state("Consolidation of disks needed", "snapshot.consolidation", "runtime.consolidationNeeded", YES, "snapshot")
     consolidation.trigger(
         "Disks of the virtual machine need consolidation", "last({})=1", "AVERAGE", scope="capacity",
@@ -201,13 +202,14 @@ def build():
     # Filesystems of the guest
     disks = vm.item(
         "Get guest filesystems", "vpoller.vm[disks]", of=everything, type="TEXT", history="0", component="raw",
-        steps=[javascript(
+        steps=[granted("guest.disk"), javascript(
             *IDENTIFIED,
             "var disks = JSON.parse(value)[0]['guest.disk'] || [];",
-            "return JSON.stringify(disks.map(function (disk) {",
-            "  var size = disk.capacity || 0, free = disk.freeSpace || 0;",
-            "  return {id: id(disk.diskPath), path: disk.diskPath, size: size, free: free, used: Math.max(0, size - free),",
-            "          pfree: size ? free / size * 100 : 100,",
+            "return JSON.stringify(disks.filter(function (disk) { return disk.diskPath; }).map(function (disk) {",
+            "  var size = disk.capacity, free = disk.freeSpace, known = size >= 0 && free >= 0 && free <= size;",
+            # A member that is undefined is left out: no number is made of a size that is not told or not possible.
+            "  return {id: id(disk.diskPath), path: disk.diskPath, size: size, free: free, used: known ? size - free : undefined,",
+            "          pfree: known && size > 0 ? free / size * 100 : undefined,",
             # A macro's context in quotes must not end in a backslash, and every path of Windows does.
             "          context: disk.diskPath.replace(/\\\\+$/, '')};",
             "}));")])
@@ -238,10 +240,10 @@ def build():
     # Network adapters of the guest
     adapters = vm.item(
         "Get guest network adapters", "vpoller.vm[adapters]", of=everything, type="TEXT", history="0", component="raw",
-        steps=[javascript(
+        steps=[granted("guest.net"), javascript(
             "var adapters = JSON.parse(value)[0]['guest.net'] || [];",
             "return JSON.stringify(adapters.filter(function (net) { return net.deviceConfigId > 0; }).map(function (net) {",
-            "  return {id: net.deviceConfigId, network: net.network || '', mac: net.macAddress || '', connected: net.connected ? 1 : 0,",
+            "  return {id: net.deviceConfigId, network: net.network || '', mac: net.macAddress || '', connected: net.connected === undefined ? undefined : Number(net.connected),",
             "          ip: (net.ipAddress || []).join(', ')};",
             "}));")])
     nets = vm.rule(
