@@ -63,7 +63,7 @@ impl<'s> Identities<'s> {
         let mut left = by_tag;
         let of = |object: &Object| left.remove(&(object.kind, object.moid.clone())).map_or(HostMatch::Nothing, HostMatch::Tagged);
         let mut matches: Vec<HostMatch> = inventory.objects.iter().map(of).collect();
-        left.retain(|object, _| !inventory.unnamed.contains(object));
+        left.retain(|object, _| !inventory.undecided.contains(object));
         by_recorded_name(&inventory.objects, &mut matches, &mut left);
         by_visible_name(config, &inventory.objects, &mut matches, state);
         let mut gone: Vec<_> = left.into_iter().filter(|((kind, _), _)| config.kinds.contains_key(kind)).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Map, Value};
 
 use crate::config::{Config, KindConfig};
-use crate::kind::{IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, PowerState, RUNS_ON, URL};
+use crate::kind::{FAULT_TOLERANCE_ROLE, IS_TEMPLATE, Kind, MOID, PARENT, POWER_STATE, PowerState, RUNS_ON, SUMMARY_URL, URL};
 use crate::message::Message;
 
 /// An object that is to have a Zabbix host.
@@ -31,8 +31,8 @@ pub(crate) struct Inventory {
     pub clusters: Vec<String>,
     /// Objects that are to have a host; those of a type in the order of their ids.
     pub objects: Vec<Object>,
-    /// Objects that exist but have no name yet: neither imported nor gone.
-    pub unnamed: BTreeSet<(Kind, String)>,
+    /// Objects that exist, of which is not known what decides about a host: neither imported nor gone.
+    pub undecided: BTreeSet<(Kind, String)>,
     /// Virtual machines without a host because of `ignore_vm`.
     pub ignored: BTreeSet<(Kind, String)>,
     /// Number of objects that vSphere listed of each type, including those that get no host.
@@ -69,7 +69,9 @@ impl Inventory {
             let mut objects = Vec::new();
             for row in rows(*kind) {
                 let Some((moid, name)) = inventory.identified(*kind, row) else { continue };
-                if *kind == Kind::Vm && !inventory.wanted(kind_config, row, moid, name) {
+                if *kind == Kind::Vm
+                    && !(inventory.decided(kind_config, row, moid) && inventory.wanted(kind_config, row, moid, name))
+                {
                     continue;
                 }
                 let cluster = match kind {
@@ -83,7 +85,7 @@ impl Inventory {
                     moid: moid.to_owned(),
                     name: name.to_owned(),
                     address: if unique { name.to_owned() } else { format!("moid:{moid}") },
-                    display: text(row, URL).unwrap_or(name).to_owned(),
+                    display: url(row).unwrap_or(name).to_owned(),
                     cluster: cluster.cloned(),
                     disabled_by: kind_config.disable.iter().copied().find(|state| text(row, POWER_STATE) == Some(state.as_str())),
                 });
@@ -99,8 +101,11 @@ impl Inventory {
         match (text(row, MOID), text(row, NAME)) {
             (Some(moid), Some(name)) => Some((moid, name)),
             (Some(moid), None) => {
-                self.unnamed.insert((kind, moid.to_owned()));
-                self.messages.push((kind, Message::warning(format!("{moid} has no name at present: its host is left as it is"))));
+                let cause = match refusal(row, NAME) {
+                    Some(refusal) => format!("the name of {moid} cannot be read ({refusal})"),
+                    None => format!("{moid} has no name at present"),
+                };
+                self.leave(kind, moid, &cause);
                 None
             }
             (None, _) => {
@@ -110,6 +115,23 @@ impl Inventory {
         }
     }
 
+    /// Notes an object as neither imported nor gone.
+    fn leave(&mut self, kind: Kind, moid: &str, cause: &str) {
+        self.undecided.insert((kind, moid.to_owned()));
+        self.messages.push((kind, Message::warning(format!("{cause}: its host is left as it is"))));
+    }
+
+    /// Whether what decides about the host of a virtual machine could be read. What may not be read is not what is unset: a machine
+    /// that may be a template or switched off gets no host, and the host of such a one is neither deleted nor disabled.
+    fn decided(&mut self, kind_config: &KindConfig, row: &Row, moid: &str) -> bool {
+        let by_state = !kind_config.skip.is_empty() || !kind_config.disable.is_empty();
+        let deciding = [Some(IS_TEMPLATE), by_state.then_some(POWER_STATE)];
+        let unread = deciding.into_iter().flatten().find_map(|path| Some((path, refusal(row, path)?)));
+        let Some((path, refusal)) = unread else { return true };
+        self.leave(Kind::Vm, moid, &format!("{path} of {moid} cannot be read ({refusal})"));
+        false
+    }
+
     /// Whether a virtual machine is to have a host.
     fn wanted(&mut self, kind_config: &KindConfig, row: &Row, moid: &str, name: &str) -> bool {
         if kind_config.ignore.iter().any(|pattern| pattern.begins(name)) {
@@ -117,6 +139,11 @@ impl Inventory {
             return false;
         }
         if kind_config.skip.iter().any(|state| text(row, POWER_STATE) == Some(state.as_str())) {
+            return false;
+        }
+        if row.get(FAULT_TOLERANCE_ROLE).and_then(Value::as_i64).is_some_and(|role| role > 1) {
+            let text = format!("VM '{name}' ({moid}) is the secondary of a fault-tolerant pair, will not be imported");
+            self.messages.push((Kind::Vm, Message::plain(text)));
             return false;
         }
         let template = row.get(IS_TEMPLATE) == Some(&Value::Bool(true));
@@ -138,10 +165,26 @@ fn moid_in(reference: &str) -> &str {
     reference.split_once(':').map_or(reference, |(_, id)| id)
 }
 
-/// The cluster of an ESXi host. A standalone one has a compute resource of its own, with its own name.
+/// The cluster of an ESXi host. A standalone one has a compute resource of its own, with its own name. A cluster whose name is
+/// not known is not known.
 fn cluster_of_host(row: &Row, clusters: &HashMap<&str, &str>) -> Option<String> {
-    let parent = moid_in(text(row, PARENT)?);
-    clusters.get(parent).copied().or_else(|| text(row, NAME)).map(str::to_owned)
+    let parent = text(row, PARENT)?;
+    let own = || text(row, NAME).filter(|_| !parent.contains("ClusterComputeResource:"));
+    clusters.get(moid_in(parent)).copied().or_else(own).map(str::to_owned)
+}
+
+/// The URL of a datastore.
+fn url(row: &Row) -> Option<&str> {
+    text(row, URL).or_else(|| text(row, SUMMARY_URL))
+}
+
+/// Why a path of a row could not be read, if vSphere refused it or what it is a part of: fault and privilege.
+fn refusal(row: &Row, path: &str) -> Option<String> {
+    let refused = row.get("refused")?.as_object()?;
+    let covers = |of: &str| path.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let (_, cause) = refused.iter().find(|(of, _)| covers(of))?;
+    let part = |name: &str| cause.get(name).and_then(Value::as_str);
+    Some([part("fault"), part("privilege")].into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
 fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
@@ -152,12 +195,21 @@ fn counts<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
     counts
 }
 
-/// Whether vPoller, given this name in an item key, looks up an object by that name.
+/// Whether vPoller, given this name in an item key, looks up an object by that name, with every method.
 fn addressable(name: &str) -> bool {
-    let otherwise = ["moid:", "uuid:", "ds://", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix));
+    let is_other = ["moid:", "uuid:", "vim.", "/"].iter().any(|prefix| name.starts_with(prefix)) || name.contains("://");
+    // `perf.get` asks for all that are in these, or fit a pattern, where no object has the name any more.
+    let is_many = name.contains(['*', '?']) || PLACES.iter().any(|place| name.starts_with(place));
     // Zabbix cannot quote a text for a key that ends in a backslash.
-    !otherwise && !matches!(name, "null" | "(null)") && name.trim() == name && !name.ends_with('\\')
+    let is_unwritable = name.ends_with('\\') || name.contains(char::is_control) || name.len() > LONGEST_ADDRESS;
+    !is_other && !is_many && !is_unwritable && !matches!(name, "null" | "(null)") && name.trim() == name
 }
+
+/// What a name begins with where it means what is in an object.
+const PLACES: [&str; 4] = ["cluster:", "datacenter:", "folder:", "host:"];
+
+/// Longest name that is written into a macro, in bytes.
+const LONGEST_ADDRESS: usize = 255;
 
 /// Sorts ids by their number: vm-9 before vm-10.
 fn moid_order(moid: &str) -> (usize, &str) {
@@ -238,7 +290,7 @@ mod tests {
         assert_eq!(found, is_expected);
         assert_eq!(inventory.clusters, ["cluster01"]);
         assert_eq!(inventory.listed[&Kind::Vm], 8);
-        assert!(inventory.unnamed.contains(&(Kind::Vm, "vm-15".to_owned())));
+        assert!(inventory.undecided.contains(&(Kind::Vm, "vm-15".to_owned())));
     }
 
     #[test]
@@ -248,8 +300,28 @@ mod tests {
         assert_eq!(address("vm01"), "vm01");
         assert_eq!(address("twin"), "moid:vm-13", "the template has the same name");
         assert_eq!(address("null"), "moid:vm-16");
-        for name in ["moid:vm-9", "uuid:x", "ds:///x", "vim.HostSystem:host-9", "/a/b", "(null)", " x", "C:\\dir\\"] {
+        for name in [
+            "moid:vm-9",
+            "uuid:x",
+            "ds:///x",
+            "vim.HostSystem:host-9",
+            "/a/b",
+            "(null)",
+            " x",
+            "C:\\dir\\",
+            "vm0*",
+            "*",
+            "vm?1",
+            "host: old",
+            "cluster:2",
+            "folder:x",
+            "a\nb",
+            &"x".repeat(256),
+        ] {
             assert!(!addressable(name), "{name}");
+        }
+        for name in ["vm01", "a%2fb", "two  blanks", "web: blue", "[vm01]", "hostile"] {
+            assert!(addressable(name), "{name}");
         }
     }
 
@@ -269,6 +341,55 @@ mod tests {
         let disabled = machines(", disable_vm_in_powerstate: [poweredOff]");
         let states: Vec<_> = disabled.objects.iter().filter_map(|object| object.disabled_by).collect();
         assert_eq!(states, [PowerState::PoweredOff]);
+    }
+
+    /// The one with the lower id has the other's name, and would be found by it where roles were not known.
+    #[test]
+    fn a_fault_tolerant_pair_has_one_host() {
+        let pair = answers(json!({"ClusterComputeResource": [], "HostSystem": [], "VirtualMachine": [
+            {"name": "pair", "moid": "vm-1", "config.ftInfo.role": 2}, {"name": "pair", "moid": "vm-2", "config.ftInfo.role": 1},
+        ]}));
+        let inventory = Inventory::new(&config("  vsphere_object_vm: {templates: t}\n"), &pair);
+        let addresses: Vec<_> = inventory.objects.iter().map(|object| object.address.as_str()).collect();
+        assert_eq!(addresses, ["moid:vm-2"]);
+        assert!(inventory.messages[0].1.text.contains("'pair' (vm-1) is the secondary"));
+    }
+
+    #[test]
+    fn what_may_not_be_read_decides_nothing() {
+        let refused = json!({"fault": "NoPermission", "privilege": "System.Read"});
+        let rows = answers(json!({
+            "ClusterComputeResource": [{"moid": "domain-c7", "refused": {"name": refused}}],
+            "HostSystem": [
+                {"name": "esxi01", "moid": "host-10", "parent": "vim.ClusterComputeResource:domain-c7"},
+                {"name": "esxi02", "moid": "host-11", "refused": {"parent": refused}},
+            ],
+            "VirtualMachine": [
+                {"name": "vm01", "moid": "vm-1", "refused": {"summary.config": refused}},
+                {"name": "vm02", "moid": "vm-2", "refused": {"runtime.powerState": refused}},
+                {"moid": "vm-3", "refused": {"name": refused}},
+                {"name": "vm04", "moid": "vm-4", "runtime.powerState": "poweredOn", "runtime.host": "vim.HostSystem:host-10"},
+                {"name": "vm05", "moid": "vm-5", "runtime.powerState": "poweredOn", "refused": {"runtime.host": refused}},
+            ],
+            "Datastore": [{"name": "datastore1", "moid": "datastore-1", "refused": {"info": refused}, "summary.url": "/vmfs/volumes/1"}],
+        }));
+        let by_state = format!("{EVERYTHING}  vsphere_object_vm: {{templates: t, disable_vm_in_powerstate: poweredOff}}\n");
+        let inventory = Inventory::new(&config(&by_state), &rows);
+        assert_eq!(names(&inventory, Kind::Vm), ["vm04", "vm05"]);
+        let left: Vec<_> = inventory.undecided.iter().map(|(_, moid)| moid.as_str()).collect();
+        assert_eq!(left, ["vm-1", "vm-2", "vm-3"]);
+        let texts: Vec<_> = inventory.messages.iter().map(|(_, message)| message.text.as_str()).collect();
+        let cause = "cannot be read (NoPermission System.Read): its host is left as it is";
+        assert!(texts.contains(&format!("summary.config.template of vm-1 {cause}").as_str()), "{texts:?}");
+        assert!(texts.contains(&format!("the name of vm-3 {cause}").as_str()), "{texts:?}");
+        // In no group rather than in one of its own, as a standalone host is.
+        assert!(inventory.objects.iter().all(|object| object.cluster.is_none()), "{:?}", inventory.objects);
+        assert_eq!(inventory.objects.last().unwrap().display, "/vmfs/volumes/1");
+        // Where no state decides, one that may not be read does not matter.
+        assert_eq!(
+            names(&Inventory::new(&config("  vsphere_object_vm: {templates: t}\n"), &rows), Kind::Vm),
+            ["vm02", "vm04", "vm05"]
+        );
     }
 
     #[test]

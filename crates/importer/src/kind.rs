@@ -60,7 +60,7 @@ const FACTS: [(Kind, KindFacts); 5] = [
             type_name: "VirtualMachine",
             config_key: "vsphere_object_vm",
             method: "vm.discover",
-            properties: &[MOID, IS_TEMPLATE, POWER_STATE, RUNS_ON],
+            properties: &[MOID, IS_TEMPLATE, POWER_STATE, RUNS_ON, FAULT_TOLERANCE_ROLE],
             is_expected: true,
         },
     ),
@@ -70,7 +70,7 @@ const FACTS: [(Kind, KindFacts); 5] = [
             type_name: "Datastore",
             config_key: "vsphere_object_datastore",
             method: "datastore.discover",
-            properties: &[MOID, URL],
+            properties: &[MOID, URL, SUMMARY_URL],
             is_expected: true,
         },
     ),
@@ -86,8 +86,12 @@ pub(crate) const IS_TEMPLATE: &str = "summary.config.template";
 pub(crate) const POWER_STATE: &str = "runtime.powerState";
 /// The host that a virtual machine is registered on.
 pub(crate) const RUNS_ON: &str = "runtime.host";
+/// Part of a virtual machine in a fault-tolerant pair: 1 is the primary, more a secondary.
+pub(crate) const FAULT_TOLERANCE_ROLE: &str = "config.ftInfo.role";
 /// URL of a datastore.
 pub(crate) const URL: &str = "info.url";
+/// The same, where an inaccessible datastore has no other.
+pub(crate) const SUMMARY_URL: &str = "summary.url";
 
 impl Kind {
     /// Every type, in the order of a run.

@@ -51,7 +51,8 @@ impl MatchedHost<'_> {
         let moid = tagged(host, vcenter).map_or(object.moid.as_str(), |(_, moid)| moid);
         let old = recorded_name(host).or(self.adopted.then_some(object.name.as_str()));
         let visible_was_given = match object.kind {
-            Kind::Datastore if host.visible.starts_with("ds://") => true,
+            // A datastore whose URL is not told at present keeps it as its name.
+            Kind::Datastore if is_url(&host.visible) => is_url(&object.display),
             _ => old.is_some_and(|old| names::visible(old, moid, vcenter).contains(&host.visible)),
         };
         // The original gave a name as it was, blanks included.
@@ -177,6 +178,11 @@ impl MatchedHost<'_> {
             (None, None) => (None, None),
         }
     }
+}
+
+/// Whether a name of a datastore's host is the datastore's URL, as a vCenter or an ESXi host writes it.
+fn is_url(name: &str) -> bool {
+    ["ds://", "/vmfs/volumes/"].iter().any(|start| name.starts_with(start))
 }
 
 /// This program's tags for an object's host.
