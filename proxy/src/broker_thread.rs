@@ -53,12 +53,7 @@ impl BrokerThread {
     ) -> Result<Self, ProxyError> {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
-        let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, |socket| {
-            socket.set_sndhwm(CLIENT_QUEUE)?;
-            socket.set_maxmsgsize(MAX_CLIENT_FRAME)?;
-            socket.set_linger(CLIENT_LINGER)?;
-            set_up_router(socket)
-        })?;
+        let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, |socket| set_up_frontend(socket))?;
         let backend = socket::bind(context, zmq::ROUTER, "backend", &config.backend, |socket| {
             socket.set_sndhwm(WORKER_QUEUE)?;
             socket.set_maxmsgsize(MAX_WORKER_FRAME)?;
@@ -185,6 +180,15 @@ impl BrokerThread {
     }
 }
 
+fn set_up_frontend(socket: &Socket) -> zmq::Result<()> {
+    socket.set_sndhwm(CLIENT_QUEUE)?;
+    socket.set_maxmsgsize(MAX_CLIENT_FRAME)?;
+    socket.set_linger(CLIENT_LINGER)?;
+    // Off: Go's zmq4 hands a PING to its program as the reply, Rust's zeromq breaks the connection.
+    socket.set_heartbeat_ivl(0)?;
+    set_up_router(socket)
+}
+
 fn set_up_router(socket: &Socket) -> zmq::Result<()> {
     // A message that cannot be delivered is an event, not silence.
     socket.set_router_mandatory(true)?;
@@ -218,4 +222,17 @@ fn log(event: &LogEvent) {
 fn first_number() -> u64 {
     let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_get_no_heartbeats() {
+        let socket = zmq::Context::new().socket(zmq::ROUTER).unwrap();
+        socket.set_heartbeat_ivl(1000).unwrap();
+        set_up_frontend(&socket).unwrap();
+        assert_eq!(socket.get_heartbeat_ivl(), Ok(0));
+    }
 }

@@ -44,6 +44,8 @@ pub enum LogEvent {
     TooManyWorkers,
     /// A control message that we do not understand.
     StrangeControl,
+    /// A client's message without the empty frame, or with nothing behind it.
+    MalformedRequest,
     /// The proxy answered with an error.
     Refused {
         /// Short name of the reason.
@@ -98,6 +100,7 @@ impl LogEvent {
             Self::Expired { at_worker: false, .. } => "expired while waiting",
             Self::StrangeControl => "strange message on the backend",
             Self::TooManyWorkers => "worker not let in",
+            Self::MalformedRequest => "malformed message on the frontend",
             _ => "other",
         }
     }
@@ -116,6 +119,9 @@ impl fmt::Display for LogEvent {
             Self::TooManyWorkers => f.write_str("A worker was not let in, there are too many"),
             Self::StrangeControl => f.write_str(
                 "Dropped a message on the backend that is not from a worker of this release; is every worker up to date?",
+            ),
+            Self::MalformedRequest => f.write_str(
+                "Dropped a message on the frontend that has no empty frame before its body; a client with a DEALER socket must send one",
             ),
             Self::Refused { text, .. } => write!(f, "Answered with an error: {text}"),
             Self::Expired { method, host, at_worker } => {

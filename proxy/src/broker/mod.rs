@@ -181,6 +181,7 @@ impl Broker {
     pub fn client(&mut self, frames: Vec<Vec<u8>>, now: Instant) {
         let Some(envelope) = Envelope::split(frames).filter(|envelope| envelope.route.len() >= 2) else {
             self.counters.dropped.malformed_requests += 1;
+            self.log_once(LogEvent::MalformedRequest, now);
             return;
         };
         let size = envelope.body.len();

@@ -520,6 +520,10 @@ fn messages_that_nobody_can_answer_are_counted() {
         world.broker.client(frames.into_iter().map(Into::into).collect(), world.now);
     }
     assert_eq!(world.broker.counters().dropped.malformed_requests, 6);
+    world.act();
+    assert_eq!(world.notes, [LogEvent::MalformedRequest], "one line for all of them");
+    world.pass(11_000);
+    assert_eq!(world.notes[1..], [LogEvent::Repeated { kind: "malformed message on the frontend", times: 5 }]);
     for frames in [vec![], vec!["w"], vec!["w", "12345678"], vec!["w", "1234567", "", "x"], vec!["w", "12345678", "y", "", "x"]] {
         world.broker.worker(frames.into_iter().map(Into::into).collect(), world.now);
     }
