@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use rustls_pki_types::CertificateDer;
 use secrecy::SecretString;
-use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate, X509Name};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
-use crate::tls::{Offer, Verifier, fingerprint};
+use crate::tls::{Offer, Verifier, fingerprint, names};
 use crate::transport::Transport;
 use crate::{Config, DateTime, Error, Sha256Fingerprint, error};
 
@@ -90,31 +90,4 @@ fn describe(der: &CertificateDer<'_>, unusable: Option<String>) -> Certificate {
 
 fn moment(time: ASN1Time) -> Option<DateTime> {
     time.timestamp().checked_mul(1_000_000).map(DateTime::from_unix_micros)
-}
-
-/// A name of a certificate on one line, for an error's text: it comes from a server that is not trusted.
-pub(crate) fn printed(name: &X509Name<'_>) -> String {
-    const LONGEST: usize = 120;
-    plain(&name.to_string()).chars().take(LONGEST).collect()
-}
-
-/// Without control characters.
-fn plain(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
-}
-
-/// The host names and addresses in a certificate.
-pub(crate) fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
-    let names = extension.value.general_names.iter();
-    names
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some(plain(name)),
-            GeneralName::IPAddress(bytes) => match **bytes {
-                [a, b, c, d] => Some(std::net::Ipv4Addr::new(a, b, c, d).to_string()),
-                _ => <[u8; 16]>::try_from(*bytes).ok().map(|bytes| std::net::Ipv6Addr::from(bytes).to_string()),
-            },
-            _ => None,
-        })
-        .collect()
 }

@@ -7,10 +7,12 @@
 mod authorities;
 mod ca_file;
 mod key;
+mod names;
 mod reasons;
 mod refusal;
 
 pub use ca_file::check_ca_file;
+pub(crate) use names::names;
 
 use std::error::Error as StdError;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -8,8 +8,8 @@ use x509_parser::asn1_rs::{Sequence, ToDer};
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
 use super::key;
+use super::names::{names, printed};
 use super::refusal::{Refusal, refusal};
-use crate::certificate::{names, printed};
 
 /// What is spoken.
 const PROTOCOLS: &str = "supported are TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20";
