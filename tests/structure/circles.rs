@@ -17,7 +17,7 @@ const HARMLESS: &[(&str, &[&str], &str)] = &[
     ),
     (
         "vpoller-vsphere",
-        &["client", "connection", "retrieve", "session_manager"],
+        &["client", "connection", "page_token", "retrieve", "session_manager"],
         "the session manager says in which state the connection is, in a type that stands with the client",
     ),
 ];
