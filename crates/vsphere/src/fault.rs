@@ -46,13 +46,20 @@ impl Fault {
     /// The object that is meant: the vanished one, or the one that must not be read.
     #[must_use]
     pub fn object(&self) -> Option<&MoRef> {
-        ["obj", "object"].iter().find_map(|member| self.detail.get(member)).and_then(Value::as_moref)
+        let own = ["obj", "object"].iter().find_map(|member| self.detail.get(member));
+        own.or_else(|| self.missing_privileges()?.get("entity")).and_then(Value::as_moref)
     }
 
     /// The privilege that the account lacks.
     #[must_use]
     pub fn privilege(&self) -> Option<&str> {
-        self.detail.get("privilegeId").and_then(Value::as_str)
+        let own = self.detail.get("privilegeId");
+        own.or_else(|| self.missing_privileges()?.get("privilegeIds").map(first)).and_then(Value::as_str)
+    }
+
+    /// The first entity with the privileges that are missing there: since vSphere 8.0.1 in place of one object and one privilege.
+    fn missing_privileges(&self) -> Option<&Struct> {
+        self.detail.get("missingPrivileges").map(first).and_then(Value::as_struct)
     }
 
     /// What kind of reaction the fault asks for.
@@ -88,6 +95,11 @@ impl Fault {
     }
 }
 
+/// The first element of a list; a value that is no list itself, as a list of one is read where the schema does not know the member.
+fn first(value: &Value) -> &Value {
+    value.as_list().and_then(<[Value]>::first).unwrap_or(value)
+}
+
 /// The fault's name, what it is about, and the server's words.
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -105,5 +117,38 @@ impl fmt::Display for Fault {
             "" => Ok(()),
             message => write!(out, ": {message}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn structure(kind: &str, members: Vec<(&str, Value)>) -> Struct {
+        Struct { kind: kind.into(), fields: members.into_iter().map(|(name, value)| (name.into(), value)).collect() }
+    }
+
+    fn shown(members: Vec<(&str, Value)>) -> String {
+        Fault::new(structure("NoPermission", members), String::new()).to_string()
+    }
+
+    #[test]
+    fn either_form_of_a_missing_privilege_is_read_and_the_older_one_preferred() {
+        let vm = |id: &str| Value::Ref(MoRef::new("VirtualMachine", id));
+        let old = || vec![("object", vm("vm-1")), ("privilegeId", Value::string("System.Read"))];
+        let privileges = |ids: Value| {
+            let entry = structure("NoPermissionEntityPrivileges", vec![("entity", vm("vm-2")), ("privilegeIds", ids)]);
+            Value::Struct(entry)
+        };
+        let ids = || Value::List(vec![Value::string("System.View"), Value::string("System.Read")]);
+        let (first, second) = (
+            "NoPermission (object vim.VirtualMachine:vm-1) (privilege System.Read)",
+            "NoPermission (object vim.VirtualMachine:vm-2) (privilege System.View)",
+        );
+        assert_eq!(shown(old()), first);
+        assert_eq!(shown(vec![("missingPrivileges", Value::List(vec![privileges(ids())]))]), second);
+        assert_eq!(shown(vec![("missingPrivileges", privileges(Value::string("System.View")))]), second, "a list of one");
+        assert_eq!(shown([old(), vec![("missingPrivileges", Value::List(vec![privileges(ids())]))]].concat()), first);
+        assert_eq!(shown(vec![("missingPrivileges", Value::List(Vec::new()))]), "NoPermission");
     }
 }
