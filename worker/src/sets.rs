@@ -322,6 +322,11 @@ pub(crate) fn expand(properties: &mut Vec<String>, kind: Option<Kind>) -> Result
     Ok(())
 }
 
+/// Whether a set for the type has the path.
+pub(crate) fn contain(kind: Option<Kind>, path: &str) -> bool {
+    SETS.iter().any(|set| set.kind == kind && set.paths.contains(&path))
+}
+
 fn known(kind: Option<Kind>) -> String {
     let names: Vec<&str> = SETS.iter().filter(|set| set.kind == kind).map(|set| set.name).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }

@@ -1,20 +1,17 @@
 //! Rows read from vSphere by its property collector.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session};
+use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Value};
 
-use crate::border::{Kind, ReadError, Refusal, Refusals, Row};
+use crate::border::{Kind, ReadError, Refusal, Refusals, Row, is_within};
 
 /// Reads rows from one vSphere host, at each call.
 #[derive(Clone)]
 pub(crate) struct Retriever {
     client: Client,
 }
-
-/// Objects that vanish between being named and being read are left out; this many in one read, then it fails.
-const VANISHED: usize = 5;
 
 impl Retriever {
     pub(crate) fn new(client: Client) -> Self {
@@ -36,30 +33,117 @@ impl Retriever {
         ReadError::of(&self.client.config().host, error)
     }
 
-    /// These paths of every object of the type.
+    /// These paths of every object of the type; those that the type does not have are refused ones in each row.
     pub(crate) async fn list(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let found = self.client.retrieve_all(kind.wire(), paths).await;
-        let found = found.map_err(|error| ReadError::of(&kind.printed(), &error))?;
-        Ok(rows(found, paths))
-    }
-
-    /// These paths of the objects that still exist, in the order of the objects.
-    pub(crate) async fn read(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let mut wanted = objects.to_vec();
-        for _ in 0..=VANISHED {
-            if wanted.is_empty() {
-                return Ok(Vec::new());
+        let mut asked = AskedPaths::new(paths);
+        loop {
+            let error = match self.client.retrieve_all(kind.wire(), &asked.existing).await {
+                Ok(found) => return Ok(asked.rows(found)),
+                Err(error) => error,
+            };
+            if vanished(&error).is_some() {
+                return self.list_by_name(kind, paths).await;
             }
-            match self.client.retrieve_objects(&wanted, paths).await {
-                Ok(found) => return Ok(ordered(objects, rows(found, paths))),
-                Err(error) => match vanished(&error).filter(|gone| wanted.contains(gone)) {
-                    Some(gone) => wanted.retain(|object| *object != gone),
-                    None => return Err(ReadError::of(&subject(&wanted), &error)),
-                },
+            if !asked.strike(&error) {
+                return Err(ReadError::of(&kind.printed(), &error));
             }
         }
-        Err(ReadError::new("too many of the objects were deleted meanwhile; ask again"))
     }
+
+    /// As [`Retriever::list`], where an object in the view has gone and fails the read of the whole view: its objects are named one
+    /// by one, so that only that one is left out.
+    async fn list_by_name(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let failed = |error: Error| ReadError::of(&kind.printed(), &error);
+        let session = self.session().await?;
+        let view = self.client.view(&session).await.map_err(failed)?;
+        let found = self.client.retrieve_objects(std::slice::from_ref(&view), &["view"]).await.map_err(failed)?;
+        let gone = || ReadError::new(&format!("{view} has gone meanwhile; ask again"));
+        let listed = found.first().ok_or_else(gone)?.get("view").and_then(Value::as_list).unwrap_or_default();
+        let is_meant = |object: &&MoRef| Kind::parse(&object.kind).is_some_and(|own| own.is_a(kind));
+        let objects: Vec<MoRef> = listed.iter().filter_map(Value::as_moref).filter(is_meant).cloned().collect();
+        self.read(&objects, paths).await
+    }
+
+    /// These paths of the objects that still exist, in the order of the objects; those that a type does not have are refused ones in
+    /// its rows.
+    pub(crate) async fn read(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let mut found = Vec::with_capacity(objects.len());
+        for part in objects.chunks(self.client.config().limits.objects_per_call.max(1)) {
+            found.append(&mut self.read_part(part.to_vec(), paths).await?);
+        }
+        Ok(ordered(objects, found))
+    }
+
+    /// As [`Retriever::read`], of so many objects as one call takes.
+    async fn read_part(&self, mut objects: Vec<MoRef>, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+        let mut asked = AskedPaths::new(paths);
+        while !objects.is_empty() {
+            let error = match self.client.retrieve_objects(&objects, &asked.existing).await {
+                Ok(found) => return Ok(asked.rows(found)),
+                Err(error) => error,
+            };
+            if let Some(gone) = vanished(&error).filter(|gone| objects.contains(gone)) {
+                objects.retain(|object| *object != gone);
+                continue;
+            }
+            // It is not said which of several types lacks the path.
+            let kinds: BTreeSet<Arc<str>> = objects.iter().map(|object| Arc::clone(&object.kind)).collect();
+            if kinds.len() > 1 && invalid(&error).is_some() {
+                let mut rows = Vec::with_capacity(objects.len());
+                for kind in kinds {
+                    let of_kind = objects.iter().filter(|object| object.kind == kind).cloned().collect();
+                    rows.append(&mut Box::pin(self.read_part(of_kind, paths)).await?);
+                }
+                return Ok(rows);
+            }
+            if !asked.strike(&error) {
+                return Err(ReadError::of(&subject(&objects), &error));
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// The paths of a question. vSphere names one that does not exist each time, and fails the whole read for it.
+struct AskedPaths<'p> {
+    all: &'p [&'p str],
+    existing: Vec<&'p str>,
+    invalid: Vec<&'p str>,
+}
+
+impl<'p> AskedPaths<'p> {
+    fn new(all: &'p [&'p str]) -> Self {
+        Self { all, existing: all.to_vec(), invalid: Vec::new() }
+    }
+
+    /// Leaves out the path that the error says does not exist. Says whether there was one.
+    fn strike(&mut self, error: &Error) -> bool {
+        let Some(named) = invalid(error) else { return false };
+        let before = self.existing.len();
+        self.existing.retain(|path| !is_within(path, named));
+        self.invalid.extend(self.all.iter().filter(|path| is_within(path, named)));
+        self.existing.len() < before
+    }
+
+    /// What was read, the values of each object in the order of the paths.
+    fn rows(&self, found: Vec<ObjectContent>) -> Vec<Row> {
+        with_invalid(rows(found, self.all), &self.invalid)
+    }
+}
+
+/// Rows with paths that do not exist among the refused ones.
+pub(crate) fn with_invalid(mut rows: Vec<Row>, invalid: &[&str]) -> Vec<Row> {
+    if !invalid.is_empty() {
+        let refusal = Arc::new(Refusal::invalid());
+        let invalid: Vec<_> = invalid.iter().map(|path| (Arc::from(*path), Arc::clone(&refusal))).collect();
+        rows.iter_mut().for_each(|row| row.refused.extend(invalid.iter().cloned()));
+    }
+    rows
+}
+
+/// The path that does not exist, if that is what went wrong.
+fn invalid(error: &Error) -> Option<&str> {
+    error.fault().filter(|fault| fault.kind == "InvalidProperty")?.property()
 }
 
 /// What was read, the values of each object in the order of the paths.
@@ -69,7 +153,7 @@ fn rows(found: Vec<ObjectContent>, paths: &[&str]) -> Vec<Row> {
     let row = |ObjectContent { obj, mut props, missing }: ObjectContent| {
         props.sort_by_key(|(path, _)| places.get(&**path).copied().unwrap_or(usize::MAX));
         let refused = missing.iter().filter_map(|(path, fault)| Some((path.as_str().into(), refusals.keep(Refusal::of(fault)?))));
-        Row { refused: refused.collect(), ..Row::new(obj, props) }
+        Row::new(obj, props).with_refused(refused.collect())
     };
     found.into_iter().map(row).collect()
 }
@@ -96,7 +180,7 @@ fn ordered(objects: &[MoRef], found: Vec<Row>) -> Vec<Row> {
 }
 
 /// What an error about a read of objects is about: the one object, or their type.
-pub(crate) fn subject(objects: &[MoRef]) -> String {
+fn subject(objects: &[MoRef]) -> String {
     match objects {
         [one] => one.to_string(),
         [first, ..] => vpoller_vsphere::printed_type(&first.kind).into_owned(),

@@ -91,14 +91,16 @@ impl Client {
         self.in_session(|session| async move { self.connection.retrieve_all(&session, kind, paths).await }).await
     }
 
-    /// Reads properties of the named objects, which may be of several types; long lists go in several calls.
+    /// Reads properties of the named objects, which may be of several types; long lists go in several calls. Objects
+    /// that have gone are left out.
     ///
     /// # Errors
     /// As [`Client::retrieve`].
     pub async fn retrieve_objects(&self, objs: &[MoRef], paths: &[&str]) -> Result<Vec<ObjectContent>, Error> {
         let mut found = Vec::with_capacity(objs.len());
         for part in objs.chunks(self.config().limits.objects_per_call.max(1)) {
-            found.append(&mut self.retrieve(&[FilterSpec::objects(part, paths)]).await?);
+            let spec = FilterSpec { leaves_out_missing: true, ..FilterSpec::objects(part, paths) };
+            found.append(&mut self.retrieve(&[spec]).await?);
         }
         Ok(found)
     }

@@ -120,7 +120,7 @@ impl Connection {
             PropertySpec::new(&content.session_manager.kind, &[CURRENT]),
         ];
         let objects = FilterSpec::objects(&[content.root_folder.clone(), content.session_manager.clone()], &[]).objects;
-        let spec = FilterSpec { properties, objects };
+        let spec = FilterSpec { properties, objects, ..FilterSpec::default() };
         let args = [spec.to_arg("specSet"), Arg::object("options", Vec::new())];
         let call = Call {
             this: &session.content.property_collector,

@@ -11,6 +11,8 @@ pub struct FilterSpec {
     pub properties: Vec<PropertySpec>,
     /// Where to start.
     pub objects: Vec<ObjectSpec>,
+    /// Whether objects that have gone are left out of the answer; else one of them fails the whole call.
+    pub leaves_out_missing: bool,
 }
 
 /// Which properties to read of objects of one type and its subtypes.
@@ -53,7 +55,7 @@ impl FilterSpec {
         let into_view =
             Traversal { name: "view".to_owned(), kind: "ContainerView".to_owned(), path: "view".to_owned(), then: Vec::new() };
         let objects = vec![ObjectSpec { obj: view.clone(), skip: true, traversals: vec![into_view] }];
-        Self { properties: vec![PropertySpec::new(kind, paths)], objects }
+        Self { properties: vec![PropertySpec::new(kind, paths)], objects, leaves_out_missing: false }
     }
 
     /// Properties of the named objects; the same paths for all, whatever their types.
@@ -63,6 +65,7 @@ impl FilterSpec {
         Self {
             properties: kinds.into_keys().map(|kind| PropertySpec::new(kind, paths)).collect(),
             objects: objs.iter().map(|obj| ObjectSpec { obj: obj.clone(), skip: false, traversals: Vec::new() }).collect(),
+            leaves_out_missing: false,
         }
     }
 
@@ -70,7 +73,11 @@ impl FilterSpec {
     #[must_use]
     pub fn to_arg(&self, name: &'static str) -> Arg {
         let properties = self.properties.iter().map(PropertySpec::to_arg);
-        Arg::object(name, properties.chain(self.objects.iter().map(ObjectSpec::to_arg)).collect())
+        let mut fields: Vec<Arg> = properties.chain(self.objects.iter().map(ObjectSpec::to_arg)).collect();
+        if self.leaves_out_missing {
+            fields.push(Arg::new("reportMissingObjectsInResults", true));
+        }
+        Arg::object(name, fields)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{ReadError, Refusal, Row};
-use vpoller_vsphere::Value;
+use vpoller_vsphere::{Value, printed_type};
 
 use super::{Task, refused};
 use crate::failure::Failure;
@@ -29,6 +29,8 @@ enum Source {
     Property,
     /// In the custom attribute with one of these keys.
     Attribute(Vec<i64>),
+    /// In a custom attribute that is not defined, or of which nothing may be known.
+    Unknown(Refusal),
     /// In the reference itself.
     Reference,
     /// In the request.
@@ -40,13 +42,21 @@ const MOID: &str = "moid";
 const HOSTNAME: &str = "hostname";
 
 impl<'a> Columns<'a> {
-    /// Looks the attributes up.
+    /// Looks the attributes up. One that is not there, or may not be seen, fails those only that ask for nothing else.
     pub(super) async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
+        let mut first: Option<Failure> = None;
         let mut columns =
             Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
         for name in asked {
             let (source, read) = match attribute(name) {
-                Some(attribute) => (Source::Attribute(keys(task, attribute).await?), Some(VALUES)),
+                Some(attribute) => match keys(task, attribute).await {
+                    Ok(keys) => (Source::Attribute(keys), Some(VALUES)),
+                    Err(error) => {
+                        let Some(refusal) = error.refusal().cloned() else { return Err(error.into()) };
+                        first.get_or_insert(error.into());
+                        (Source::Unknown(refusal), None)
+                    }
+                },
                 None if name == MOID => (Source::Reference, None),
                 None if name == HOSTNAME => (Source::Host, None),
                 None => (Source::Property, Some(name)),
@@ -54,7 +64,12 @@ impl<'a> Columns<'a> {
             columns.reads.extend(read.filter(|read| !columns.reads.contains(read)));
             columns.asked.push(Column { name, source });
         }
-        Ok(columns)
+        let is_requested = |column: &&Column<'_>| task.requested().any(|path| path == column.name);
+        let is_unknown = |column: &Column<'_>| matches!(column.source, Source::Unknown(_));
+        match first {
+            Some(failure) if columns.asked.iter().filter(is_requested).all(is_unknown) => Err(failure),
+            _ => Ok(columns),
+        }
     }
 
     /// What is set of it, in the order in which it was asked for.
@@ -65,30 +80,56 @@ impl<'a> Columns<'a> {
     /// As [`Columns::fields`], with one's own way from a path and its value to JSON.
     pub(super) fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
         let value = |column: &Column<'_>| match &column.source {
-            Source::Property => row.get(column.name).map(|value| print(column.name, value)),
+            Source::Unknown(_) => None,
+            Source::Property => row.readable(column.name).map(|value| print(column.name, value)),
             Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
             Source::Reference => Some(Json::from(&*row.object.id)),
             Source::Host => Some(Json::from(self.host)),
         };
         let set = self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?)));
         let mut fields: Map<String, Json> = set.collect();
-        if !row.refused.is_empty() {
+        let has_unknown = self.asked.iter().any(|column| matches!(column.source, Source::Unknown(_)));
+        if !row.refused().is_empty() || has_unknown {
             refused::note(&mut fields, self.refused(row));
         }
         fields
     }
 
+    /// The failure of a request for many objects, none of which tells anything of what was requested.
+    pub(super) fn refusal(&self, task: &Task<'_>, rows: &[Row]) -> Option<ReadError> {
+        let meant = || self.asked.iter().filter(|column| task.requested().any(|path| path == column.name));
+        let is_refused = |row: &Row| meant().all(|column| self.reason(column, row).is_some());
+        let nothing = meant().next().is_some() && !rows.is_empty() && rows.iter().all(is_refused);
+        let first = rows.first().filter(|_| nothing)?;
+        if meant().all(|column| self.reason(column, first).is_some_and(Refusal::is_invalid)) {
+            let paths: Vec<&str> = meant().map(|column| column.name).collect();
+            return Some(ReadError::invalid_properties(&paths, &printed_type(&first.object.kind)));
+        }
+        first.refusals(|path| meant().any(|column| column.path() == Some(path)))
+    }
+
     /// What could not be read of it: the name as it was asked for, and why.
     fn refused<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r str, &'r Refusal)> {
-        self.asked.iter().filter_map(|column| {
-            let path = match column.source {
-                Source::Property => column.name,
-                Source::Attribute(_) => VALUES,
-                Source::Reference | Source::Host => return None,
-            };
-            let (_, refusal) = row.refused.iter().find(|(refused, _)| **refused == *path)?;
-            Some((column.name, &**refusal))
-        })
+        self.asked.iter().filter_map(|column| Some((column.name, self.reason(column, row)?)))
+    }
+
+    /// Why a column has no value, when it is refused.
+    fn reason<'r>(&'r self, column: &'r Column<'_>, row: &'r Row) -> Option<&'r Refusal> {
+        match &column.source {
+            Source::Unknown(refusal) => Some(refusal),
+            _ => row.refusal(column.path()?),
+        }
+    }
+}
+
+impl Column<'_> {
+    /// The property that is read for it.
+    fn path(&self) -> Option<&str> {
+        match self.source {
+            Source::Property => Some(self.name),
+            Source::Attribute(_) => Some(VALUES),
+            Source::Unknown(_) | Source::Reference | Source::Host => None,
+        }
     }
 }
 
@@ -99,16 +140,16 @@ fn attribute(path: &str) -> Option<&str> {
     (!name.is_empty()).then_some(name)
 }
 
-async fn keys(task: &Task<'_>, name: &str) -> Result<Vec<i64>, Failure> {
+async fn keys(task: &Task<'_>, name: &str) -> Result<Vec<i64>, ReadError> {
     let keys = task.inventory.services().attribute_keys(name).await?;
     if keys.is_empty() {
-        return Err(ReadError::new(&format!("InvalidProperty: there is no custom attribute {name}")).into());
+        return Err(ReadError::refused(&format!("InvalidProperty: there is no custom attribute {name}"), Refusal::invalid()));
     }
     Ok(keys)
 }
 
 fn attribute_value<'r>(row: &'r Row, keys: &[i64]) -> Option<&'r Value> {
-    let values = row.get(VALUES)?.as_list()?.iter().filter_map(Value::as_struct);
+    let values = row.readable(VALUES)?.as_list()?.iter().filter_map(Value::as_struct);
     let wanted = |key: &Value| key.as_i64().is_some_and(|key| keys.contains(&key));
     values.into_iter().find(|value| value.get("key").is_some_and(wanted))?.get("value")
 }

@@ -16,11 +16,11 @@ const CLOCK_HZ: &str = "hardware.cpuInfo.hz";
 /// The clock that the virtual CPUs use, of the clock they could use. `numCPU` counts cores already.
 pub(crate) fn usage<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let vm = task.read(&[NAME, HOST, USAGE_MHZ, CPUS]).await?;
-        let host = vm.get(HOST).and_then(Value::as_moref).ok_or(Failure::MissingProperties)?;
+        let vm = task.row(&[NAME, HOST, USAGE_MHZ, CPUS]).await?;
+        let host = vm.required(HOST)?.and_then(Value::as_moref).ok_or(Failure::MissingProperties)?;
         let clock = clock(task, host).await?;
         let percent = percent(number(&vm, USAGE_MHZ)?, clock, number(&vm, CPUS)?).ok_or(Failure::MissingProperties)?;
-        let name = vm.get(NAME).ok_or(Failure::MissingProperties)?.to_json();
+        let name = vm.required(NAME)?.ok_or(Failure::MissingProperties)?.to_json();
         // The field has the method's name.
         task.answer(one(Map::from_iter([(NAME.to_owned(), name), (task.method.name.to_owned(), Json::from(percent))])))
     })
@@ -32,7 +32,7 @@ async fn clock(task: &Task<'_>, host: &MoRef) -> Result<f64, Failure> {
 }
 
 fn number(row: &Row, path: &str) -> Result<f64, Failure> {
-    row.get(path).and_then(Value::as_f64).ok_or(Failure::MissingProperties)
+    row.required(path)?.and_then(Value::as_f64).ok_or(Failure::MissingProperties)
 }
 
 fn percent(usage_mhz: f64, clock_hz: f64, cpus: f64) -> Option<f64> {

@@ -14,8 +14,9 @@ pub(super) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
         let Some(kind) = task.method.object.kind() else { return Err(task.no_object()) };
         let columns = Columns::of(task, task.paths()).await?;
         let rows = task.inventory.list(kind, &columns.reads).await?;
+        columns.refusal(task, &rows).map_or(Ok(()), Err)?;
         // One object without a name would end the discovery of all: it is found by its id.
-        let named = rows.iter().filter(|row| row.get(NAME).is_some());
+        let named = rows.iter().filter(|row| row.readable(NAME).is_some());
         task.answer(named.map(|row| Json::Object(columns.fields(row))).collect())
     })
 }

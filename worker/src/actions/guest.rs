@@ -17,19 +17,19 @@ const TOOLS: &str = "guest.toolsRunningStatus";
 /// Every disk of the guest.
 pub(crate) fn disks<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let row = task.read(&[NAME, DISKS]).await?;
-        task.answer(all_disks(task, &row))
+        let row = task.row(&[NAME, DISKS]).await?;
+        task.answer(all_disks(task, &row)?)
     })
 }
 
 /// The disk whose path is the request's key; every disk when there is no key.
 pub(crate) fn disk<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let row = task.read(&[NAME, DISKS]).await?;
+        let row = task.row(&[NAME, DISKS]).await?;
         let Some(key) = task.request.key.as_deref() else {
-            return Ok(Answer { msg: DISCOVERED, result: all_disks(task, &row) });
+            return Ok(Answer { msg: DISCOVERED, result: all_disks(task, &row)? });
         };
-        let found = structs(&row, DISKS).find(|disk| disk.get("diskPath").and_then(Value::as_str) == Some(key));
+        let found = structs(&row, DISKS)?.find(|disk| disk.get("diskPath").and_then(Value::as_str) == Some(key));
         let disk = found.ok_or_else(|| Failure::NoGuestDisk(key.to_owned()))?;
         let fields =
             [(NAME.to_owned(), Json::from(task.name())), ("disk".to_owned(), Json::Object(members(disk, &task.paths())))];
@@ -40,16 +40,16 @@ pub(crate) fn disk<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failu
 /// Every network adapter of the guest.
 pub(crate) fn adapters<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let row = task.read(&[NAME, ADAPTERS]).await?;
-        task.answer(json!({ NAME: name(task, &row), "net": each(task, structs(&row, ADAPTERS)) }))
+        let row = task.row(&[NAME, ADAPTERS]).await?;
+        task.answer(json!({ NAME: name(task, &row), "net": each(task, structs(&row, ADAPTERS)?) }))
     })
 }
 
 /// The processes in the guest.
 pub(crate) fn processes<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let row = task.read(&[TOOLS]).await?;
-        if row.text(TOOLS) != Some("guestToolsRunning") {
+        let row = task.row(&[TOOLS]).await?;
+        if row.required_text(TOOLS)? != Some("guestToolsRunning") {
             return Err(Failure::NoTools(task.name()));
         }
         let (Some(user), Some(password)) = (task.request.username.as_deref(), task.request.password.as_ref()) else {
@@ -62,8 +62,8 @@ pub(crate) fn processes<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, 
     })
 }
 
-fn all_disks(task: &Task<'_>, row: &Row) -> Json {
-    json!([{ NAME: name(task, row), "disk": each(task, structs(row, DISKS)) }])
+fn all_disks(task: &Task<'_>, row: &Row) -> Result<Json, Failure> {
+    Ok(json!([{ NAME: name(task, row), "disk": each(task, structs(row, DISKS)?) }]))
 }
 
 /// The asked members of each of the structs.
@@ -72,11 +72,12 @@ fn each<'s>(task: &Task<'_>, structs: impl Iterator<Item = &'s Struct>) -> Json 
     structs.map(|object| Json::Object(members(object, &names))).collect()
 }
 
-/// The data objects in a list property; none when it is unset, as it is without VMware Tools.
-fn structs<'r>(row: &'r Row, path: &str) -> impl Iterator<Item = &'r Struct> {
-    row.get(path).and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_struct)
+/// The data objects in a list property; none when it is unset, as it is without VMware Tools. An error when it is refused.
+fn structs<'r>(row: &'r Row, path: &str) -> Result<impl Iterator<Item = &'r Struct> + use<'r>, Failure> {
+    let list = row.required(path)?.and_then(Value::as_list).unwrap_or_default();
+    Ok(list.iter().filter_map(Value::as_struct))
 }
 
 fn name(task: &Task<'_>, row: &Row) -> Json {
-    row.get(NAME).map_or_else(|| Json::from(task.name()), Value::to_json)
+    row.readable(NAME).map_or_else(|| Json::from(task.name()), Value::to_json)
 }

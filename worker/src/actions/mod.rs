@@ -79,15 +79,20 @@ impl Task<'_> {
         self.request.properties.iter().map(String::as_str)
     }
 
+    /// Paths of the one object, for methods that compute with them: they say of each path what it means that it is refused.
+    async fn row(&self, paths: &[&str]) -> Result<Row, Failure> {
+        let object = std::slice::from_ref(self.object()?);
+        self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())
+    }
+
     /// Paths of the one object. When vSphere tells nothing of what was requested because it may not be read, that is an error:
     /// an account without rights must not look like properties that are not set.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
-        let object = std::slice::from_ref(self.object()?);
-        let row = self.inventory.read(object, paths).await?.into_iter().next().ok_or_else(|| self.no_object())?;
+        let row = self.row(paths).await?;
         let is_requested = |path: &str| self.requested().any(|requested| is_within(requested, path));
         // Whoever sees an object may know its name and place, without the right to read it.
         let is_meant = |path: &str| !SEEN.contains(&path) && (self.request.properties.is_empty() || is_requested(path));
-        let refusal = row.refusal(is_meant).filter(|_| !row.values.iter().any(|(path, _)| is_meant(path)));
+        let refusal = row.refusals(is_meant).filter(|_| !row.values().iter().any(|(path, _)| is_meant(path)));
         refusal.map_or(Ok(row), |refusal| Err(refusal.into()))
     }
 }
@@ -105,10 +110,14 @@ fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     kept
 }
 
-/// The fields of a row that are set, in the order of the paths.
+/// The fields of a row that are set, in the order of the paths, and what could not be read.
 fn fields(row: &Row, paths: &[&str]) -> Map<String, Json> {
-    let set = paths.iter().filter_map(|path| Some(((*path).to_owned(), row.get(path)?.to_json())));
-    set.collect()
+    let set = paths.iter().filter_map(|path| Some(((*path).to_owned(), row.readable(path)?.to_json())));
+    let mut fields: Map<String, Json> = set.collect();
+    if !row.refused().is_empty() {
+        refused::note(&mut fields, paths.iter().filter_map(|path| Some((*path, row.refusal(path)?))));
+    }
+    fields
 }
 
 /// Members of a data object: a member that its type does not define prints `(null)`, one that is merely unset is null.

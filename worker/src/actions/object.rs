@@ -73,6 +73,7 @@ pub(crate) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
         let kind = Kind::parse(key).ok_or_else(|| Failure::Key(no_list(key)))?;
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
         let rows = task.inventory.list(kind, &columns.reads).await?;
+        columns.refusal(task, &rows).map_or(Ok(()), Err)?;
         task.answer(rows.iter().map(|row| Json::Object(fields(task, &columns, row))).collect())
     })
 }

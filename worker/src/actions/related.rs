@@ -1,13 +1,13 @@
 //! Objects that another object refers to.
 
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 use vpoller_inventory::property::NAME;
 use vpoller_inventory::{Reached, Row};
 use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
-use super::{Answer, Task, fields, one, unique};
+use super::{Answer, Task, fields, one, refused, unique};
 use crate::failure::Failure;
 use crate::method::{Relation, Shape};
 
@@ -15,13 +15,19 @@ pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> BoxFuture<'
     Box::pin(async move {
         let (own, reached) = reach(task, &[NAME], relation.via, relation.reads).await?;
         let list = || reached.iter().map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
-        let name = || own.get(NAME).map_or(Json::Null, Value::to_json);
+        // Next to what was asked for, its own name: null when it may not be read, with a note of that.
+        let with_name = |field: &str, value: Json| {
+            let name = own.readable(NAME).map_or(Json::Null, Value::to_json);
+            let mut outer = Map::from_iter([(NAME.to_owned(), name), (field.to_owned(), value)]);
+            refused::note(&mut outer, own.refusal(NAME).map(|refusal| (NAME, refusal)).into_iter());
+            outer
+        };
         task.answer(match relation.shape {
             Shape::List => list(),
-            Shape::Inside(field) => json!({ NAME: name(), field: list() }),
+            Shape::Inside(field) => Json::Object(with_name(field, list())),
             Shape::NameOf(field) => {
-                let other = reached.first().and_then(|row| row.get(NAME)).ok_or(Failure::MissingProperties)?;
-                one(Map::from_iter([(NAME.to_owned(), name()), (field.to_owned(), other.to_json())]))
+                let other = reached.first().ok_or(Failure::MissingProperties)?.required(NAME)?;
+                one(with_name(field, other.ok_or(Failure::MissingProperties)?.to_json()))
             }
         })
     })
@@ -32,6 +38,7 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answe
     Box::pin(async move {
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
         let (_, reached) = reach(task, &[], VM, &columns.reads).await?;
+        columns.refusal(task, &reached).map_or(Ok(()), Err)?;
         let with_pool = |row: &Row| {
             let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
@@ -47,7 +54,7 @@ const VM: &str = "vm";
 async fn reach(task: &Task<'_>, own: &[&str], via: &str, paths: &[&str]) -> Result<(Row, Vec<Row>), Failure> {
     let Reached { row, references } = task.inventory.reach(task.object()?, own, via).await?;
     let row = row.ok_or_else(|| task.no_object())?;
-    let unset = || row.refusal(|path| path == via).map_or(Failure::MissingProperties, Failure::from);
+    let unset = || row.required(via).err().map_or(Failure::MissingProperties, Failure::from);
     let references = references.ok_or_else(unset)?;
     let reached = if references.is_empty() { Vec::new() } else { task.inventory.read(&references, paths).await? };
     Ok((row, reached))

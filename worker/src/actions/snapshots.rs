@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value as Json, json};
-use vpoller_inventory::Row;
+use serde_json::{Value as Json, json};
 use vpoller_inventory::property::NAME;
+use vpoller_inventory::{ReadError, Row};
 use vpoller_vsphere::{DateTime, MoRef, Struct, Value};
 
+use super::refused::Computed;
 use super::{Answer, Task, one};
 use crate::failure::Failure;
 
@@ -23,8 +24,9 @@ pub(crate) const TOTALS: &[&str] = &[NAME, COUNT, AGE, SIZE];
 /// Every snapshot, parents before their children.
 pub(crate) fn tree<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let vm = task.read(&[SNAPSHOT]).await?;
-        let snapshots = all(&vm);
+        let vm = task.row(&[SNAPSHOT]).await?;
+        let info = info(&vm)?;
+        let snapshots = all(info);
         if snapshots.is_empty() {
             return Err(Failure::NoSnapshots(task.name()));
         }
@@ -49,22 +51,38 @@ fn row(snapshot: &Struct) -> Json {
 pub(crate) fn totals<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let asked = task.chosen()?;
-        let vm = task.read(&[NAME, SNAPSHOT]).await?;
-        let snapshots = all(&vm);
-        let mut fields = Map::new();
+        let vm = task.row(&[NAME, SNAPSHOT]).await?;
+        let info = info(&vm);
+        let mut computed = Computed::default();
         for field in asked {
-            let value = match field {
-                COUNT => json!(snapshots.len()),
-                AGE => json!(age(task, &snapshots).await?),
-                // Large and computed by the server: read only for those who ask.
-                SIZE if snapshots.is_empty() => json!(0),
-                SIZE => size(&task.read(&[LAYOUT]).await?, &roots(&vm)).map_or(Json::Null, Json::from),
-                _ => vm.get(field).map_or(Json::Null, Value::to_json),
+            let value = match (field, &info) {
+                (NAME, _) => vm.required(NAME).map(|name| name.map_or(Json::Null, Value::to_json)),
+                (_, Err(refused)) => Err(refused.clone()),
+                (COUNT, Ok(info)) => Ok(json!(all(*info).len())),
+                (AGE, Ok(info)) => Ok(json!(age(task, &all(*info)).await?)),
+                (_, Ok(info)) => size(task, *info).await?,
             };
-            fields.insert(field.to_owned(), value);
+            computed.add(field, value)?;
         }
-        task.answer(one(fields))
+        task.answer(one(computed.finish()?))
     })
+}
+
+/// What the machine says of its snapshots; nothing when it has none.
+fn info(vm: &Row) -> Result<Option<&Struct>, ReadError> {
+    Ok(vm.required(SNAPSHOT)?.and_then(Value::as_struct))
+}
+
+/// The bytes that all snapshots take, null when the layout is not known. That is large and computed by the server: it is read only for
+/// those who ask.
+async fn size(task: &Task<'_>, info: Option<&Struct>) -> Result<Result<Json, ReadError>, Failure> {
+    if all(info).is_empty() {
+        return Ok(Ok(json!(0)));
+    }
+    let vm = task.row(&[LAYOUT]).await?;
+    Ok(vm
+        .required(LAYOUT)
+        .map(|layout| layout.and_then(Value::as_struct).map_or(Json::Null, |layout| json!(sum(layout, &roots(info))))))
 }
 
 /// Seconds since the oldest snapshot was taken, by the server's clock; 0 without snapshots.
@@ -76,9 +94,9 @@ async fn age(task: &Task<'_>, snapshots: &[&Struct]) -> Result<i64, Failure> {
 }
 
 /// All snapshots, parents before their children. Chains can be long, so this does not recurse.
-fn all(vm: &Row) -> Vec<&Struct> {
+fn all(info: Option<&Struct>) -> Vec<&Struct> {
     let mut found = Vec::new();
-    let mut open: Vec<&Struct> = list(vm.get(SNAPSHOT).and_then(Value::as_struct), "rootSnapshotList").collect();
+    let mut open: Vec<&Struct> = list(info, "rootSnapshotList").collect();
     open.reverse();
     while let Some(snapshot) = open.pop() {
         found.push(snapshot);
@@ -92,15 +110,14 @@ fn all(vm: &Row) -> Vec<&Struct> {
 }
 
 /// The snapshots that are no other one's children.
-fn roots(vm: &Row) -> BTreeSet<MoRef> {
-    let roots = list(vm.get(SNAPSHOT).and_then(Value::as_struct), "rootSnapshotList");
+fn roots(info: Option<&Struct>) -> BTreeSet<MoRef> {
+    let roots = list(info, "rootSnapshotList");
     roots.filter_map(|root| root.get(SNAPSHOT)?.as_moref().cloned()).collect()
 }
 
 /// The bytes that snapshots take: of all files of disks those that did not exist when the first snapshots were taken, and the
-/// state and memory of each snapshot. Nothing when the layout is not known.
-fn size(vm: &Row, roots: &BTreeSet<MoRef>) -> Option<i64> {
-    let layout = vm.get(LAYOUT).and_then(Value::as_struct)?;
+/// state and memory of each snapshot.
+fn sum(layout: &Struct, roots: &BTreeSet<MoRef>) -> i64 {
     let snapshots = || list(Some(layout), SNAPSHOT);
     let (first, later): (Vec<&Struct>, Vec<&Struct>) =
         snapshots().partition(|snapshot| snapshot.get("key").and_then(Value::as_moref).is_some_and(|key| roots.contains(key)));
@@ -110,7 +127,7 @@ fn size(vm: &Row, roots: &BTreeSet<MoRef>) -> Option<i64> {
     let own = ["dataKey", "memoryKey"];
     files.extend(snapshots().flat_map(|snapshot| own.iter().filter_map(|member| snapshot.get(member)?.as_i64())));
     let sizes: BTreeMap<i64, i64> = list(Some(layout), "file").filter_map(file).collect();
-    Some(files.iter().filter_map(|file| sizes.get(file)).fold(0, |sum, size| sum.saturating_add(*size)))
+    files.iter().filter_map(|file| sizes.get(file)).fold(0, |sum, size| sum.saturating_add(*size))
 }
 
 fn file(file: &Struct) -> Option<(i64, i64)> {
@@ -153,25 +170,24 @@ mod tests {
         ])
     }
 
-    fn vm(roots: Vec<Struct>) -> Row {
-        let info = Value::Struct(structure(&[("rootSnapshotList", structs(roots))]));
-        Row::new(MoRef::new("VirtualMachine", "vm-1"), vec![(SNAPSHOT.into(), info)])
+    fn info(roots: Vec<Struct>) -> Struct {
+        structure(&[("rootSnapshotList", structs(roots))])
     }
 
     #[test]
     fn the_tree_is_walked_parents_first() {
-        let vm = vm(vec![node(1, vec![node(2, vec![node(3, vec![])]), node(4, vec![])]), node(5, vec![])]);
-        let ids: Vec<i64> = all(&vm).iter().filter_map(|snapshot| snapshot.get("id")?.as_i64()).collect();
+        let info = info(vec![node(1, vec![node(2, vec![node(3, vec![])]), node(4, vec![])]), node(5, vec![])]);
+        let ids: Vec<i64> = all(Some(&info)).iter().filter_map(|snapshot| snapshot.get("id")?.as_i64()).collect();
         assert_eq!(ids, [1, 2, 3, 4, 5]);
-        assert_eq!(roots(&vm), [reference(1), reference(5)].into());
+        assert_eq!(roots(Some(&info)), [reference(1), reference(5)].into());
     }
 
     #[test]
     fn a_chain_of_any_length_is_walked() {
         // vSphere allows 32; the server's XML may be nested no deeper than we read.
         let chain = (0..100).fold(Vec::new(), |below, number| vec![node(number, below)]);
-        assert_eq!(all(&vm(chain)).len(), 100);
-        assert_eq!(all(&Row::new(reference(1), Vec::new())).len(), 0);
+        assert_eq!(all(Some(&info(chain))).len(), 100);
+        assert_eq!(all(None).len(), 0);
     }
 
     /// The disks of a layout, each a chain of units with one file.
@@ -180,11 +196,10 @@ mod tests {
         structs(chains.iter().map(|chain| structure(&[("chain", structs(chain.iter().map(unit)))])))
     }
 
-    fn layout(disk: Value, snapshots: Vec<Struct>) -> Row {
+    fn layout(disk: Value, snapshots: Vec<Struct>) -> Struct {
         let file = |key: i64| structure(&[("key", Value::Int(key)), (SIZE, Value::Int(1 << key))]);
         let members = [("file", structs((0..12).map(file))), ("disk", disk), (SNAPSHOT, structs(snapshots))];
-        let layout = Value::Struct(structure(&members));
-        Row::new(MoRef::new("VirtualMachine", "vm-1"), vec![(LAYOUT.into(), layout)])
+        structure(&members)
     }
 
     fn frozen(number: i64, disk: Value, data: i64) -> Struct {
@@ -199,19 +214,14 @@ mod tests {
             frozen(2, disks(&[&[0, 2], &[1, 3]]), 7),
             frozen(3, disks(&[&[0, 4], &[1]]), 8),
         ];
-        let vm = layout(disks(&[&[0, 2, 5], &[1, 3]]), snapshots);
+        let layout = layout(disks(&[&[0, 2, 5], &[1, 3]]), snapshots);
         let expected: i64 = [2, 3, 4, 5, 6, 7, 8].iter().map(|key| 1 << key).sum();
-        assert_eq!(size(&vm, &[reference(1)].into()), Some(expected));
+        assert_eq!(sum(&layout, &[reference(1)].into()), expected);
     }
 
     #[test]
     fn a_linked_clones_own_base_does_not_count() {
-        let vm = layout(disks(&[&[0, 1, 2]]), vec![frozen(1, disks(&[&[0, 1]]), 9)]);
-        assert_eq!(size(&vm, &[reference(1)].into()), Some((1 << 2) + (1 << 9)));
-    }
-
-    #[test]
-    fn without_a_layout_the_size_is_not_known() {
-        assert_eq!(size(&vm(Vec::new()), &BTreeSet::new()), None);
+        let layout = layout(disks(&[&[0, 1, 2]]), vec![frozen(1, disks(&[&[0, 1]]), 9)]);
+        assert_eq!(sum(&layout, &[reference(1)].into()), (1 << 2) + (1 << 9));
     }
 }

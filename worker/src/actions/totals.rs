@@ -1,11 +1,12 @@
 //! A cluster or a datacenter in a few numbers.
 
 use futures_util::future::BoxFuture;
-use serde_json::{Map, Value as Json, json};
-use vpoller_inventory::property::{CONNECTION_STATE, NAME, POWER_STATE};
-use vpoller_inventory::{Ancestors, Kind, Row};
+use serde_json::Value as Json;
+use vpoller_inventory::property::{CONNECTION_STATE, NAME, PARENT, POWER_STATE};
+use vpoller_inventory::{Ancestors, Kind, ReadError, Row};
 use vpoller_vsphere::{MoRef, Value};
 
+use super::refused::Computed;
 use super::{Answer, Task, one};
 use crate::failure::Failure;
 
@@ -53,71 +54,167 @@ const MIB: i64 = 1 << 20;
 /// The numbers of a cluster: its hosts and what is on them.
 pub(crate) fn of_cluster<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let own = task.read(&[NAME, HOST, DATASTORE]).await?;
-        answer(task, &own, own.references(HOST)).await
+        let own = task.row(&[NAME, HOST, DATASTORE]).await?;
+        let hosts = own.references(HOST).map(|hosts| Found { objects: hosts, hidden: 0, error: None });
+        answer(task, &own, hosts).await
     })
 }
 
 /// The numbers of a datacenter: of all hosts somewhere below it.
 pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
-        let own = task.read(&[NAME, DATASTORE]).await?;
-        let hosts = task.inventory.list(Kind::HostSystem, &[NAME, "parent"]).await?;
+        let own = task.row(&[NAME, DATASTORE]).await?;
+        let hosts = task.inventory.list(Kind::HostSystem, &[NAME, PARENT]).await?;
         let ancestors = Ancestors::of(task.inventory, &hosts).await?;
-        let inside = |host: &&Row| ancestors.above(host).any(|above| above.object == own.object);
-        let hosts = hosts.iter().filter(inside).map(|host| host.object.clone()).collect();
-        answer(task, &own, hosts).await
+        let mut found = Found::default();
+        for host in &hosts {
+            if ancestors.above(host).any(|above| above.object == own.object) {
+                found.objects.push(host.object.clone());
+            } else if let Some(error) = ancestors.refusal(host) {
+                // It may be in this datacenter, or in another one.
+                found.hidden += 1;
+                found.error.get_or_insert(error);
+            }
+        }
+        answer(task, &own, Ok(found)).await
     })
 }
 
-async fn answer(task: &Task<'_>, own: &Row, hosts: Vec<MoRef>) -> Result<Answer, Failure> {
-    let asked = task.chosen()?;
-    let wants = |fields: &[&str]| fields.iter().any(|field| asked.contains(field));
-    let hosts = read(task, &hosts, OF_HOSTS).await?;
-    let vms: Vec<MoRef> = hosts.iter().flat_map(|host| host.references(VM)).collect();
-    let vms = if wants(&[VMS, VMS_ON, TEMPLATES]) { read(task, &vms, &[POWER_STATE, TEMPLATE]).await? } else { Vec::new() };
-    let stores = own.references(DATASTORE);
-    let read_stores = wants(&[DATASTORES, CAPACITY, FREE]);
-    let stores = if read_stores { read(task, &stores, &[CAPACITY_BYTES, FREE_BYTES]).await? } else { Vec::new() };
-    let fields = asked.into_iter().map(|field| {
-        let value = match field {
-            "hosts" => json!(hosts.len()),
-            "hosts.connected" => json!(count(&hosts, |host| host.text(CONNECTION_STATE) == Some("connected"))),
-            VMS => json!(count(&vms, |vm| !is_template(vm))),
-            VMS_ON => json!(count(&vms, |vm| vm.text(POWER_STATE) == Some("poweredOn"))),
-            TEMPLATES => json!(count(&vms, is_template)),
-            "cpu.cores" => json!(sum(&hosts, |host| number(host, CORES))),
-            "cpu.total" => json!(sum(&hosts, |host| number(host, CORES) * number(host, CLOCK_MHZ) * MEGA)),
-            "cpu.usage" => json!(sum(&hosts, |host| number(host, CPU_USAGE_MHZ) * MEGA)),
-            "memory.total" => json!(sum(&hosts, |host| number(host, MEMORY))),
-            "memory.usage" => json!(sum(&hosts, |host| number(host, MEMORY_USAGE_MB) * MIB)),
-            DATASTORES => json!(stores.len()),
-            CAPACITY => json!(sum(&stores, |store| number(store, CAPACITY_BYTES))),
-            FREE => json!(sum(&stores, |store| number(store, FREE_BYTES))),
-            _ => own.get(field).map_or(Json::Null, Value::to_json),
-        };
-        (field.to_owned(), value)
-    });
-    task.answer(one(fields.collect::<Map<_, _>>()))
+/// Objects to compute over, and how many more there may be that cannot be placed.
+#[derive(Clone, Default)]
+struct Found {
+    objects: Vec<MoRef>,
+    hidden: usize,
+    error: Option<ReadError>,
 }
 
-async fn read(task: &Task<'_>, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, Failure> {
-    Ok(if objects.is_empty() { Vec::new() } else { task.inventory.read(objects, paths).await? })
+/// Rows to compute over, and how many objects are not among them.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    hidden: usize,
+    error: Option<ReadError>,
+}
+
+impl Rows {
+    /// The sum over all rows; those of which a path is refused do not count, and are counted.
+    fn sum(&self, paths: &[&str], of: impl Fn(&Row) -> i64) -> Total {
+        let mut total = Total { sum: 0, read: 0, hidden: self.hidden, error: self.error.clone() };
+        for row in &self.rows {
+            match paths.iter().find_map(|path| row.required(path).err()) {
+                Some(error) => {
+                    total.hidden += 1;
+                    total.error.get_or_insert(error);
+                }
+                None => {
+                    total.read += 1;
+                    total.sum = total.sum.saturating_add(of(row));
+                }
+            }
+        }
+        total
+    }
+}
+
+/// A number over many objects.
+struct Total {
+    sum: i64,
+    /// Objects that it is made of.
+    read: usize,
+    /// Objects that could not be read.
+    hidden: usize,
+    /// Why the first of those could not.
+    error: Option<ReadError>,
+}
+
+async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Found, ReadError>) -> Result<Answer, Failure> {
+    let asked = task.chosen()?;
+    let wants = |fields: &[&str]| fields.iter().any(|field| asked.contains(field));
+    let hosts = match hosts {
+        Ok(found) => Ok(read(task, found, OF_HOSTS).await?),
+        Err(error) => Err(error),
+    };
+    let vms = match &hosts {
+        Ok(hosts) if wants(&[VMS, VMS_ON, TEMPLATES]) => Ok(read(task, on_hosts(hosts), &[POWER_STATE, TEMPLATE]).await?),
+        Ok(_) => Ok(Rows::default()),
+        Err(error) => Err(error.clone()),
+    };
+    let stores = match own.references(DATASTORE) {
+        Ok(objects) if wants(&[DATASTORES, CAPACITY, FREE]) => {
+            let found = Found { objects, ..Found::default() };
+            Ok(read(task, found, &[CAPACITY_BYTES, FREE_BYTES]).await?)
+        }
+        Ok(_) => Ok(Rows::default()),
+        Err(error) => Err(error),
+    };
+    let mut computed = Computed::default();
+    for field in asked {
+        let of_hosts =
+            |paths: &[&str], of: fn(&Row) -> i64| Ok::<_, ReadError>(hosts.as_ref().map_err(ReadError::clone)?.sum(paths, of));
+        let of_vms =
+            |paths: &[&str], of: fn(&Row) -> i64| Ok::<_, ReadError>(vms.as_ref().map_err(ReadError::clone)?.sum(paths, of));
+        let of_stores =
+            |paths: &[&str], of: fn(&Row) -> i64| Ok::<_, ReadError>(stores.as_ref().map_err(ReadError::clone)?.sum(paths, of));
+        let total = match field {
+            "hosts" => of_hosts(&[], |_| 1),
+            "hosts.connected" => of_hosts(&[CONNECTION_STATE], |host| is(host, CONNECTION_STATE, "connected")),
+            VMS => of_vms(&[TEMPLATE], |vm| i64::from(!is_template(vm))),
+            VMS_ON => of_vms(&[POWER_STATE], |vm| is(vm, POWER_STATE, "poweredOn")),
+            TEMPLATES => of_vms(&[TEMPLATE], |vm| i64::from(is_template(vm))),
+            "cpu.cores" => of_hosts(&[CORES], |host| number(host, CORES)),
+            "cpu.total" => of_hosts(&[CORES, CLOCK_MHZ], |host| number(host, CORES) * number(host, CLOCK_MHZ) * MEGA),
+            "cpu.usage" => of_hosts(&[CPU_USAGE_MHZ], |host| number(host, CPU_USAGE_MHZ) * MEGA),
+            "memory.total" => of_hosts(&[MEMORY], |host| number(host, MEMORY)),
+            "memory.usage" => of_hosts(&[MEMORY_USAGE_MB], |host| number(host, MEMORY_USAGE_MB) * MIB),
+            DATASTORES => of_stores(&[], |_| 1),
+            CAPACITY => of_stores(&[CAPACITY_BYTES], |store| number(store, CAPACITY_BYTES)),
+            FREE => of_stores(&[FREE_BYTES], |store| number(store, FREE_BYTES)),
+            _ => {
+                computed.add(field, own.required(field).map(|value| value.map_or(Json::Null, Value::to_json)))?;
+                continue;
+            }
+        };
+        match total {
+            Ok(Total { sum, error: None, .. }) => computed.add(field, Ok(Json::from(sum)))?,
+            // None could be read: 0 would say that there is nothing.
+            Ok(Total { read: 0, error: Some(error), .. }) => computed.add(field, Err(error))?,
+            Ok(Total { sum, hidden, error: Some(error), .. }) => computed.add_partial(field, Json::from(sum), hidden, &error),
+            Err(error) => computed.add(field, Err(error))?,
+        }
+    }
+    task.answer(one(computed.finish()?))
+}
+
+/// The virtual machines on the hosts; a host that does not tell its own hides an unknown number and counts as one.
+fn on_hosts(hosts: &Rows) -> Found {
+    let mut found = Found { objects: Vec::new(), hidden: hosts.hidden, error: hosts.error.clone() };
+    for host in &hosts.rows {
+        match host.references(VM) {
+            Ok(vms) => found.objects.extend(vms),
+            Err(error) => {
+                found.hidden += 1;
+                found.error.get_or_insert(error);
+            }
+        }
+    }
+    found
+}
+
+async fn read(task: &Task<'_>, found: Found, paths: &[&str]) -> Result<Rows, Failure> {
+    let Found { objects, hidden, error } = found;
+    let rows = if objects.is_empty() { Vec::new() } else { task.inventory.read(&objects, paths).await? };
+    Ok(Rows { rows, hidden, error })
 }
 
 fn is_template(vm: &Row) -> bool {
-    vm.get(TEMPLATE).and_then(Value::as_bool) == Some(true)
+    vm.readable(TEMPLATE).and_then(Value::as_bool) == Some(true)
 }
 
-fn count(rows: &[Row], which: impl Fn(&Row) -> bool) -> usize {
-    rows.iter().filter(|row| which(row)).count()
+fn is(row: &Row, path: &str, text: &str) -> i64 {
+    i64::from(row.readable(path).and_then(Value::as_str) == Some(text))
 }
 
 /// What a host that vCenter lost does not tell counts as 0.
 fn number(row: &Row, path: &str) -> i64 {
-    row.get(path).and_then(Value::as_i64).unwrap_or(0)
-}
-
-fn sum(rows: &[Row], of: impl Fn(&Row) -> i64) -> i64 {
-    rows.iter().map(of).fold(0, i64::saturating_add)
+    row.readable(path).and_then(Value::as_i64).unwrap_or(0)
 }

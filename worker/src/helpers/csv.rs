@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
-use super::{Helper, Rendered, is_refused, outcome, rows};
+use super::{Helper, Rendered, invalid, is_refused, outcome, rows};
 use crate::method::Method;
 
 pub(super) struct Csv;
@@ -22,7 +22,12 @@ impl Helper for Csv {
         "vpoller.helpers.csvhelper"
     }
 
-    fn render(&self, method: Option<&Method>, _: &Request, reply: &Reply) -> Rendered {
+    fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+        if let (Some(method), Reply::Success { result, .. }) = (method, reply)
+            && let Some(text) = invalid(method, request, rows(result))
+        {
+            return self.render(Some(method), request, &Reply::failure(&text));
+        }
         let bytes = match reply {
             Reply::Success { result, .. } => {
                 let inner = method.and_then(|method| method.zabbix_format.inner());

@@ -9,11 +9,16 @@ mod discovery;
 pub mod external;
 mod zabbix;
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
+use vpoller_inventory::{ReadError, Refusal};
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request};
 
+use crate::failure::Failure;
 use crate::method::{Method, REFUSED};
+use crate::sets;
 
 /// One way to print replies.
 pub trait Helper: Sync {
@@ -80,6 +85,22 @@ fn rows(result: &Json) -> &[Json] {
 /// Whether a field says what could not be read of its row. Tables, discovery objects and single values have no place for that.
 fn is_refused(field: &str, value: &Json) -> bool {
     field == REFUSED && value.is_object()
+}
+
+/// The text of a failure that names the paths that do not exist. A table or a discovery object has no place to say so, and would look
+/// as if they were unset. Paths of sets do not count: a server that is older than a set has not all of them.
+fn invalid(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
+    let refused = rows.iter().filter_map(|row| row.get(REFUSED)?.as_object()).flatten();
+    let is_invalid = |path: &str, entry: &Json| {
+        let refusal = entry.get("fault").and_then(Json::as_str).map(|fault| Refusal::new(fault, None));
+        refusal.is_some_and(|refusal| refusal.is_invalid()) && !sets::contain(method.object.kind(), path)
+    };
+    let invalid: BTreeSet<&str> =
+        refused.filter(|(path, entry)| is_invalid(path, entry)).map(|(path, _)| path.as_str()).collect();
+    let subject = request.name.clone().or_else(|| Some(method.object.kind()?.printed()));
+    let subject = subject.unwrap_or_else(|| request.key.clone().unwrap_or_default());
+    let invalid: Vec<&str> = invalid.into_iter().collect();
+    (!invalid.is_empty()).then(|| Failure::from(ReadError::invalid_properties(&invalid, &subject)).to_string())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
-use super::{Helper, Rendered, is_refused, rows};
+use super::{Helper, Rendered, invalid, is_refused, rows};
 use crate::failure::Failure;
 use crate::method::{Method, Prefix, REFUSED, Rows, ZabbixFormat};
 
@@ -98,6 +98,9 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
         ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
         ZabbixFormat::Lld { prefix, rows } => {
             let found = discovered(result, rows);
+            if let Some(text) = invalid(method, request, found) {
+                return Err(text.into());
+            }
             Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))
         }
         ZabbixFormat::Disk => match rows(result).first().and_then(|row| row.get("disk")) {

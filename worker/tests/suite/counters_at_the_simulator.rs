@@ -51,7 +51,10 @@ async fn twenty_counters_of_a_thousand_machines_cost_sixty_calls_a_minute() {
     let (inventory, clock) = direct(simulator.address());
     let vms: Vec<MoRef> = {
         let rows = inventory.list(Kind::VirtualMachine, &["name"]).await.unwrap();
-        rows.into_iter().filter(|row| row.text("name").unwrap().starts_with("vm-0")).map(|row| row.object).collect()
+        rows.into_iter()
+            .filter(|row| row.required_text("name").unwrap().unwrap().starts_with("vm-0"))
+            .map(|row| row.object)
+            .collect()
     };
     assert_eq!(vms.len(), 1000);
     let counters = inventory.performance().counters().await.unwrap();

@@ -240,7 +240,8 @@ async fn an_object_that_is_deleted_amid_a_batch_is_gone_and_one_that_cannot_be_r
     ]);
     let followed = told(&server, 2).await;
     let all = followed.ask("vm.discover", None, &[POWER]).await["result"].clone();
-    assert_eq!(all, json!([{"name": "vm01", POWER: "suspended"}, {"name": "vm03"}]));
+    let why = json!({POWER: {"fault": "NotAuthenticated", "privilege": "System.Read"}});
+    assert_eq!(all, json!([{"name": "vm01", POWER: "suspended"}, {"name": "vm03", "refused": why}]));
     assert_eq!(server.count("Login"), 1, "the root could be read, so the session lives");
     followed.stop().await;
 }

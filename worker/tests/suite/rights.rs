@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
 
-use crate::support::host::{Followed, calls, quick, registered};
+use crate::support::host::{Followed, HOST, answer, calls, direct, quick, registered};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn missing_privileges_are_told_from_memory_the_root_folders_too() {
@@ -33,4 +33,90 @@ async fn missing_privileges_are_told_from_memory_the_root_folders_too() {
     let seen = (&read["objects"], &read["types"], &read["paths"]);
     assert_eq!(seen, (&json!(9), &json!(["Folder"]), &json!(["triggeredAlarmState"])));
     followed.stop().await;
+}
+
+/// The first row of a result.
+async fn row(followed: &Followed, method: &str, name: &str, properties: &[&str]) -> Json {
+    let reply = followed.ask(method, Some(name), properties).await;
+    assert_eq!(reply["success"], 0, "{method} {name}: {reply}");
+    reply["result"][0].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_say_how_many_objects_are_not_in_them_and_lists_that_cannot_be_whole_fail() {
+    let simulator = Simulator::start(&SimOptions { flags: &["-missing-privileges"], ..SimOptions::default() });
+    let moid = {
+        let direct = Followed::start(&registered(&simulator), direct()).await;
+        let moid = row(&direct, "host.get", "esxi01.example.org", &["moid"]).await["moid"].as_str().unwrap().to_owned();
+        direct.stop().await;
+        moid
+    };
+    let host = format!("HostSystem:{moid}");
+    let deny = |kind: &str, path: &str, below: &str| {
+        let body = json!({"type": kind, "path": path, "privilege": "System.Read", "below": below});
+        simulator.page("POST", "/deny", &body.to_string());
+    };
+    deny("HostSystem", "summary.hardware.memorySize", &host);
+    deny("HostSystem", "parent", &host);
+    deny("VirtualMachine", "runtime.powerState", "VirtualMachine:vm-101");
+    deny("VirtualMachine", "runtime.host", "VirtualMachine:vm-102");
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&registered(&simulator), cache).await;
+        let gap = |objects: usize| json!({"fault": "NoPermission", "privilege": "System.Read", "objects": objects});
+        let cluster = row(&followed, "cluster.summary.get", "cluster01", &["hosts", "memory.total", "vms.on", "vms"]).await;
+        assert_eq!(cluster["refused"], json!({"memory.total": gap(1), "vms.on": gap(1)}), "{cluster}");
+        assert!(cluster["hosts"] == 3 && cluster["memory.total"].as_i64().unwrap() > 0, "{cluster}");
+        let datacenter = row(&followed, "datacenter.summary.get", "datacenter01", &["hosts"]).await;
+        assert_eq!(datacenter, json!({"hosts": 2, "refused": {"hosts": gap(1)}}));
+        // One machine does not say where it runs: memory knows no host's machines, and the host is asked itself.
+        let listed = followed.ask("host.vm.get", Some("esxi01.example.org"), &[]).await;
+        let asked = row(&followed, "host.get", "esxi01.example.org", &["vm"]).await;
+        assert_eq!(listed["result"].as_array().map(Vec::len), asked["vm"].as_array().map(Vec::len), "{listed}");
+        followed.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_goes_while_it_is_listed_costs_no_other_one_its_answer() {
+    let simulator = Simulator::start(&SimOptions { vms: 250, ..SimOptions::default() });
+    let followed = Followed::start(&registered(&simulator), direct()).await;
+    let all = followed.ask("vm.discover", None, &[]).await["result"].as_array().unwrap().len();
+    // More than a read names at once, and more than it used to leave out.
+    for number in (1..=8).chain(200..=208) {
+        let body = json!({"type": "VirtualMachine", "name": format!("vm-{number:05}")});
+        simulator.page("POST", "/vanish", &body.to_string());
+    }
+    for _ in 0..2 {
+        let listed = followed.ask("vm.discover", None, &["runtime.powerState"]).await;
+        assert_eq!(listed["result"].as_array().map(Vec::len), Some(all - 17), "{listed}");
+        let other = followed.ask("vm.get", Some("vm01.example.org"), &["runtime.powerState"]).await;
+        assert_eq!(other["result"][0]["runtime.powerState"], "poweredOn", "{other}");
+    }
+    let gone = followed.ask("vm.get", Some("moid:vm-00001"), &["runtime.powerState"]).await;
+    assert_eq!(gone["success"], 1, "{gone}");
+    let body = json!({"method": "perf.get", "hostname": HOST, "name": "vm0*", "counter-name": "cpu.usage.average"});
+    let counters: Json = serde_json::from_slice(&answer(&followed.dispatcher, body.to_string().as_bytes()).await).unwrap();
+    assert!(counters["result"].as_array().is_some_and(|rows| !rows.is_empty()), "{counters}");
+    followed.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alarms_on_what_cannot_be_seen_are_listed_and_named_by_what_there_is() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let entities: Vec<String> = (0..8).map(|number| format!("VirtualMachine:vm-99{number}")).collect();
+    for (name, system, entities) in [("", "alarm.systemName", &entities[..]), ("Named", "alarm.other", &entities[..1])] {
+        let body = json!({"on": "Folder:group-d1", "entities": entities, "status": "red", "name": name, "systemName": system});
+        simulator.page("POST", "/alarm", &body.to_string());
+    }
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&registered(&simulator), cache).await;
+        let reply = followed.ask("alarm.get", None, &[]).await;
+        let of = |info: &str| -> Vec<Json> {
+            let rows = reply["result"].as_array().unwrap_or_else(|| panic!("{reply}"));
+            rows.iter().filter(|row| row["info"] == info).map(|row| row["entity"].clone()).collect()
+        };
+        assert_eq!(of("alarm.systemName"), vec![Json::Null; 8], "{reply}");
+        assert_eq!(of("Named"), [Json::Null], "{reply}");
+        followed.stop().await;
+    }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use vpoller_vsphere::{Class, Error};
 
+use super::Refusal;
+
 /// A failed read. `Display` is one line: the cause, with the property and the object where they are known.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{text}")]
@@ -12,7 +14,8 @@ pub struct ReadError {
     text: String,
     class: Option<Class>,
     retry_after: Option<Duration>,
-    invalid: Option<String>,
+    /// Why a property cannot be read, if that is what is wrong.
+    refusal: Option<Refusal>,
 }
 
 /// Longer causes are cut: they go into item values and log lines.
@@ -23,7 +26,7 @@ impl ReadError {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let one_line = text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None, invalid: None }
+        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None, refusal: None }
     }
 
     /// The error of a call about `subject`, such as `vim.VirtualMachine:vm-12`.
@@ -31,25 +34,33 @@ impl ReadError {
     pub fn of(subject: &str, error: &Error) -> Self {
         let read = match error.fault() {
             Some(fault) => match (fault.kind.as_str(), fault.property()) {
-                ("InvalidProperty", Some(path)) => return Self::invalid_property(path, subject),
+                ("InvalidProperty", Some(path)) => return Self::invalid_properties(&[path], subject),
                 _ => Self::new(&fault.to_string()),
             },
             None => Self::new(&chain(error)),
         };
-        Self { class: Some(error.class()), retry_after: error.next_try(), ..read }
+        let refusal = error.fault().filter(|fault| fault.class() == Class::Permission).and_then(Refusal::of);
+        Self { class: Some(error.class()), retry_after: error.next_try(), refusal, ..read }
     }
 
-    /// The error of a read of a path that `subject`, an object or a type, does not have.
+    /// The error of a read of paths that `subject`, an object or a type, does not have.
     #[must_use]
-    pub fn invalid_property(path: &str, subject: &str) -> Self {
-        let read = Self::new(&format!("InvalidProperty: {path} is no property of {subject}"));
-        Self { class: Some(Class::Argument), invalid: Some(path.to_owned()), ..read }
+    pub fn invalid_properties(paths: &[&str], subject: &str) -> Self {
+        let are = if paths.len() == 1 { "is no property" } else { "are no properties" };
+        let text = format!("InvalidProperty: {} {are} of {subject}", paths.join(", "));
+        Self { class: Some(Class::Argument), ..Self::refused(&text, Refusal::invalid()) }
     }
 
-    /// The path that does not exist, if that is what is wrong.
+    /// The error of a read that vSphere refuses.
     #[must_use]
-    pub fn invalid_path(&self) -> Option<&str> {
-        self.invalid.as_deref()
+    pub fn refused(text: &str, refusal: Refusal) -> Self {
+        Self { refusal: Some(refusal), ..Self::new(text) }
+    }
+
+    /// Why vSphere does not tell what was asked for, when that is what is wrong.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
     }
 
     /// The same error with a remark at its end.

@@ -106,6 +106,13 @@ impl Ancestors {
         std::iter::successors(self.parent(row), |row| self.parent(row)).take(DEPTH)
     }
 
+    /// Why it is not known what else is above an object: the place of the highest one that is known is refused.
+    #[must_use]
+    pub fn refusal(&self, row: &Row) -> Option<ReadError> {
+        let last = self.above(row).last().unwrap_or(row);
+        [PARENT, PARENT_VAPP].iter().find_map(|path| last.required(path).err()).filter(|_| parent(last).is_none())
+    }
+
     fn parent(&self, row: &Row) -> Option<&Row> {
         self.0.get(parent(row)?)
     }

@@ -48,16 +48,53 @@ impl Refusal {
         self.privilege.is_some() || self.fault == "NoPermission"
     }
 
+    /// That a path does not exist in the API version that is spoken.
+    #[must_use]
+    pub fn invalid() -> Self {
+        Self::new(INVALID, None)
+    }
+
+    /// Whether the path does not exist.
+    #[must_use]
+    pub fn is_invalid(&self) -> bool {
+        self.fault == INVALID
+    }
+
     /// The failure of a request that needs the property.
     #[must_use]
     pub fn error(&self, path: &str, object: &impl Display) -> ReadError {
+        if self.is_invalid() {
+            return ReadError::invalid_properties(&[path], &object.to_string());
+        }
         let lacking = match &self.privilege {
             Some(privilege) => format!(" (privilege {privilege}): the account of vPoller lacks this privilege there"),
             None => ": vSphere does not tell this property".to_owned(),
         };
-        ReadError::new(&format!("{} (property {path}) (object {object}){lacking}", self.fault))
+        ReadError::refused(&format!("{} (property {path}) (object {object}){lacking}", self.fault), self.clone())
+    }
+
+    /// The failure of a request that needs several of an object's properties: each path that does not exist, and of the others those
+    /// that are refused for the same reason together. Nothing when none is refused.
+    pub(crate) fn errors<'r>(refused: impl Iterator<Item = (&'r str, &'r Self)>, object: &MoRef) -> Option<ReadError> {
+        let mut reasons: Vec<(&Self, Vec<&str>)> = Vec::new();
+        for (path, refusal) in refused {
+            match reasons.iter_mut().find(|(known, _)| *known == refusal) {
+                Some((_, paths)) => paths.push(path),
+                None => reasons.push((refusal, vec![path])),
+            }
+        }
+        let error = |(refusal, paths): &(&Self, Vec<&str>)| match refusal.is_invalid() {
+            true => ReadError::invalid_properties(paths, &object.to_string()),
+            false => refusal.error(&paths.join(", "), object),
+        };
+        let errors: Vec<ReadError> = reasons.iter().map(error).collect();
+        let (first, others) = errors.split_first()?;
+        Some(others.iter().fold(first.clone(), |all, other| all.remarked(&other.to_string())))
     }
 }
+
+/// The fault for a path that does not exist.
+const INVALID: &str = "InvalidProperty";
 
 /// What the account may not read for want of one privilege.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -12,7 +12,7 @@ use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 use super::base::{self, RELATIONS};
 use super::table::{Object, ObjectNumber, Table};
 use super::watch_list::PathKey;
-use crate::border::{Kind, ObjectView, Refusal, Version};
+use crate::border::{Kind, ObjectView, PropertyState, Refusal, Version};
 
 /// One version.
 #[derive(Clone, Debug)]
@@ -20,12 +20,14 @@ pub(crate) struct Snapshot {
     tables: BTreeMap<Arc<str>, Arc<Table>>,
     /// For each of [`RELATIONS`]: the objects that refer to an object, by that object's id.
     referring: Vec<HashMap<Arc<str>, OrdSet<ObjectNumber>>>,
+    /// For each of [`RELATIONS`]: how many objects do not tell what they refer to, so that no list of it is whole.
+    silent: Vec<usize>,
 }
 
 impl Default for Snapshot {
     fn default() -> Self {
         let tables = VIEW_TYPES.into_iter().map(|family| (family.into(), Arc::new(Table::new(family)))).collect();
-        Self { tables, referring: RELATIONS.iter().map(|_| HashMap::new()).collect() }
+        Self { tables, referring: RELATIONS.iter().map(|_| HashMap::new()).collect(), silent: vec![0; RELATIONS.len()] }
     }
 }
 
@@ -89,10 +91,13 @@ impl Snapshot {
         self.tables.values().flat_map(|table| table.refused())
     }
 
-    /// The objects in a list of an object's, if it is one that is known from the other side.
+    /// The objects in a list of an object's, if it is one that is known from the other side, and known of all objects there.
     pub(crate) fn referring(&self, object: &MoRef, via: &str) -> Option<Vec<MoRef>> {
         let place = base::relation(base::family(&object.kind), via)?;
         let (relation, by_id) = (RELATIONS.get(place)?, self.referring.get(place)?);
+        if self.silent.get(place).is_some_and(|silent| *silent > 0) {
+            return None;
+        }
         let table = self.table(relation.from)?;
         let numbers = by_id.get(&object.id).into_iter().flatten();
         let objects = numbers.filter_map(|number| table.numbered(*number)).filter(|object| object.viewed);
@@ -155,7 +160,10 @@ impl Snapshot {
         let family = base::family(kind);
         for (place, relation) in RELATIONS.iter().enumerate().filter(|(_, relation)| relation.from == family) {
             let Some(column) = self.table(family).and_then(|table| table.layout.find(relation.by)) else { continue };
-            let Some(by_id) = self.referring.get_mut(place) else { continue };
+            let (Some(by_id), Some(silent)) = (self.referring.get_mut(place), self.silent.get_mut(place)) else { continue };
+            let is_silent = |object: &Object| matches!(object.state(column), PropertyState::Refused(_));
+            let more = *silent + usize::from(after.is_some_and(is_silent));
+            *silent = more.saturating_sub(usize::from(before.is_some_and(is_silent)));
             let value = |object: Option<&'_ Object>| object.and_then(|object| object.value(column)).cloned();
             let (before, after) = (value(before), value(after));
             if before == after {
@@ -208,7 +216,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::border::{Property, PropertyState, View};
+    use crate::border::{Property, View};
 
     const VM: Kind = Kind::VirtualMachine;
     const MANY: usize = 10_000;

@@ -13,7 +13,7 @@ use super::Direct;
 use crate::border::{
     Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, ReadPlan, Row, Services, View,
 };
-use crate::retrieve::{Retriever, subject};
+use crate::retrieve::{Retriever, with_invalid};
 use crate::snapshot::{
     CacheSettings, Follower, KeptAnswers, Lookup, PathPin, RowReader, Snapshot, SnapshotStore, is_never_watched, weight,
 };
@@ -96,7 +96,9 @@ impl Cached {
         let objects: Vec<&MoRef> = version.objects(kind).map(|object| &object.reference).collect();
         let missing = Missing::of(objects.iter().copied().zip(&found), paths);
         self.count(&mut reader, objects.iter().copied(), &missing);
-        let more = if missing.objects.len() <= objects.len() / FEW {
+        // That a path does not exist is known without a call.
+        let is_known = self.known_invalid(&BTreeSet::from([kind.wire()]), &missing.paths(paths)).0.is_empty();
+        let more = if is_known || missing.objects.len() <= objects.len() / FEW {
             self.fetch(&missing, paths).await?
         } else {
             let rows = self.ask_for_all(kind, &missing.paths(paths)).await?;
@@ -127,8 +129,11 @@ impl Cached {
     async fn ask_for(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds: BTreeSet<&str> = objects.iter().map(|object| &*object.kind).collect();
         let plan = ReadPlan::new(kinds.iter().copied(), paths);
-        let paths = &*plan.paths();
-        self.admit(&kinds, paths, &subject(objects))?;
+        let (paths, invalid) = self.known_invalid(&kinds, &plan.paths());
+        if paths.is_empty() && !invalid.is_empty() {
+            let rows = objects.iter().map(|object| Row::new(object.clone(), Vec::new())).collect();
+            return Ok(plan.pick(with_invalid(rows, &invalid)));
+        }
         self.store.watch_list.named(objects, Instant::now());
         let (retriever, objects) = (self.retriever.clone(), objects.to_vec());
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
@@ -137,15 +142,15 @@ impl Cached {
             retriever.read(&objects, &paths).await
         };
         let question = Question::Read(objects.clone(), asked.clone());
-        self.answer(question, &kinds, paths, || ask(asked, objects)).await.map(|rows| plan.pick(rows))
+        let rows = self.answer(question, &kinds, &paths, || ask(asked, objects)).await?;
+        Ok(plan.pick(with_invalid(rows, &invalid)))
     }
 
     /// Reads every object of a type from vSphere.
     async fn ask_for_all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let kinds = BTreeSet::from([kind.wire()]);
         let plan = ReadPlan::new(kinds.iter().copied(), paths);
-        let paths = &*plan.paths();
-        self.admit(&kinds, paths, &kind.printed())?;
+        let (paths, invalid) = self.known_invalid(&kinds, &plan.paths());
         let retriever = self.retriever.clone();
         let asked: Vec<String> = paths.iter().map(|path| (*path).to_owned()).collect();
         let ask = move |asked: Vec<String>| async move {
@@ -153,13 +158,13 @@ impl Cached {
             retriever.list(kind, &paths).await
         };
         let question = Question::List(kind, asked.clone());
-        self.answer(question, &kinds, paths, || ask(asked)).await.map(|rows| plan.pick(rows))
+        let rows = self.answer(question, &kinds, &paths, || ask(asked)).await?;
+        Ok(plan.pick(with_invalid(rows, &invalid)))
     }
 
-    /// Refuses what is known not to exist.
-    fn admit(&self, kinds: &BTreeSet<&str>, paths: &[&str], subject: &str) -> Result<(), ReadError> {
-        let invalid = paths.iter().find(|path| kinds.iter().any(|kind| self.store.is_invalid(kind, path)));
-        invalid.map_or(Ok(()), |path| Err(ReadError::invalid_property(path, subject)))
+    /// The paths, and those of them that no type of the question has.
+    fn known_invalid<'p>(&self, kinds: &BTreeSet<&str>, paths: &[&'p str]) -> (Vec<&'p str>, Vec<&'p str>) {
+        paths.iter().partition(|path| !kinds.iter().all(|kind| self.store.is_invalid(kind, path)))
     }
 
     /// The answer of vSphere, shared with every request that asks the same at this moment.
@@ -183,14 +188,8 @@ impl Cached {
             Flight::new(async move { asked.await.map(Arc::new) })
         });
         let answer = flight.await;
-        match &answer {
-            Ok(rows) => self.weigh(rows),
-            Err(error) => {
-                // Of several types it is not said which one lacks the path.
-                if let (Some(path), [kind]) = (error.invalid_path(), &kinds.iter().collect::<Vec<_>>()[..]) {
-                    self.store.note_invalid(kind, path);
-                }
-            }
+        if let Ok(rows) = &answer {
+            self.weigh(rows);
         }
         if let Ok(rows) = &answer
             && kinds.iter().all(|kind| paths.iter().all(|path| is_never_watched(kind, path)))
@@ -201,10 +200,12 @@ impl Cached {
         answer.map(Arc::unwrap_or_clone).map_err(|error| self.explained(error))
     }
 
-    /// Notes how large values are, so that it is known what watching them would take.
+    /// Notes how large values are, so that it is known what watching them would take, and which paths do not exist.
     fn weigh(&self, rows: &[Row]) {
         let mut kinds = BTreeSet::new();
         for row in rows.iter().filter(|row| kinds.insert(&*row.object.kind)) {
+            let invalid = row.refused.iter().filter(|(_, refusal)| refusal.is_invalid());
+            invalid.for_each(|(path, _)| self.store.note_invalid(&row.object.kind, path));
             row.values.iter().for_each(|(path, value)| self.store.watch_list.weighed(&row.object.kind, path, weight(value)));
         }
     }

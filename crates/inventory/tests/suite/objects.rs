@@ -40,7 +40,7 @@ async fn what_only_a_subtype_has_is_read_and_watched_with_its_declared_part() {
         let inventory = followed.host.inventory();
         let direct = Direct::new(client(&followed.simulator)).forgetful();
         let expected = direct.list(CLUSTER, &PATHS).await.unwrap();
-        assert!(expected[0].get("configurationEx.drsConfig.enabled").is_some(), "{bed:?}: {expected:?}");
+        assert!(expected[0].readable("configurationEx.drsConfig.enabled").is_some(), "{bed:?}: {expected:?}");
         assert!(direct.list(CLUSTER, &["summary.novelty"]).await.is_err(), "{bed:?}: what no type has is invalid");
         let cluster = [expected[0].object.clone()];
         // Declared first, so that it is watched on its own before the whole is.
@@ -83,8 +83,8 @@ async fn members_of_other_subtypes_are_read_too() {
     ] {
         let rows = direct.list(kind, &[path, whole]).await.unwrap();
         let rest = path.strip_prefix(whole).unwrap().trim_start_matches('.');
-        let part = |row: &Row| row.get(whole).and_then(|value| value.part(rest)).cloned();
-        assert!(!rows.is_empty() && rows.iter().all(|row| row.get(path).cloned() == part(row)), "{path}: {rows:?}");
+        let part = |row: &Row| row.readable(whole).and_then(|value| value.part(rest)).cloned();
+        assert!(!rows.is_empty() && rows.iter().all(|row| row.readable(path).cloned() == part(row)), "{path}: {rows:?}");
     }
 }
 

@@ -101,7 +101,7 @@ async fn a_view_has_what_vsphere_has_and_never_changes() {
         }
         let rows = direct.list(kind, &["name"]).await.unwrap();
         let expected: BTreeMap<_, _> =
-            rows.into_iter().map(|row| (row.object.clone(), row.get("name").unwrap().clone())).collect();
+            rows.into_iter().map(|row| (row.object.clone(), row.readable("name").unwrap().clone())).collect();
         assert_eq!(seen, expected, "{kind:?}");
     }
     assert!(view.column(VM, GUEST).is_none(), "no request asked for it");

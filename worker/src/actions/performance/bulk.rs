@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
-use vpoller_inventory::property::NAME;
 use vpoller_inventory::{Kind, Row, SampleQuery, SampleResult};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
@@ -29,7 +28,7 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         // Rolled-up samples are there for what is off now, too.
         let rows = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
         let Some(first) = rows.first() else { return task.answer(Json::Array(Vec::new())) };
-        let entity = first.text(NAME).unwrap_or(&first.object.id).to_owned();
+        let entity = objects::name(first).unwrap_or(&first.object.id).to_owned();
         let failed = |error| Failure::Metrics { entity: entity.clone(), error };
         let provider = performance.provider(&first.object).await.map_err(failed)?;
         let intervals = performance.intervals().await.map_err(failed)?;
@@ -95,7 +94,7 @@ fn output_rows(object: &Row, columns: &[CounterColumn<'_>], found: &[SampleResul
 
 impl OutputRow {
     fn to_json(&self, object: &Row, instance: &str, columns: &[CounterColumn<'_>]) -> Json {
-        let name = object.text(NAME).map_or(Json::Null, Json::from);
+        let name = objects::name(object).map_or(Json::Null, Json::from);
         let at = Json::from(self.at.to_string());
         let fixed = [name, Json::from(&*object.object.id), Json::from(instance), Json::from(self.interval), at];
         let mut fields: Map<String, Json> = ROW.iter().map(|field| (*field).to_owned()).zip(fixed).collect();

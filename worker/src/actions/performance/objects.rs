@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use vpoller_inventory::property::{CONNECTION_STATE, HOST, NAME, PARENT, POWER_STATE};
-use vpoller_inventory::{Ancestors, Kind, Row, decoded_name, upward};
+use vpoller_inventory::{Ancestors, Kind, ReadError, Row, decoded_name, upward};
 use vpoller_vsphere::{MoRef, Value};
 use wildmatch::WildMatch;
 
@@ -71,8 +71,10 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
             let pattern = WildMatch::new(pattern);
             let fits = |name: &str| pattern.matches(name) || (name.contains('%') && pattern.matches(&decoded_name(name)));
             let mut rows = inventory.list(kind, &paths).await?;
-            rows.retain(|row| row.text(NAME).is_some_and(fits));
-            rows
+            // An object whose name may not be read may be one that is meant.
+            let hidden = rows.iter().find_map(|row| row.required(NAME).err());
+            rows.retain(|row| name(row).is_some_and(fits));
+            unless_hidden(rows, hidden)?
         }
         Which::In(place, name) => {
             let found = vpoller_inventory::find_by_name(inventory, place, name).await?;
@@ -80,10 +82,23 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
             inside(task, kind, &place, states).await?
         }
     };
-    rows.retain(|row| {
-        states.is_empty() || (row.text(POWER_STATE) == Some("poweredOn") && row.text(CONNECTION_STATE) == Some("connected"))
-    });
+    // What may be off, because its state may not be read, is asked for samples like what is on.
+    let may_be = |row: &Row, path: &str, state: &str| row.required_text(path).map_or(true, |own| own == Some(state));
+    rows.retain(|row| states.is_empty() || (may_be(row, POWER_STATE, "poweredOn") && may_be(row, CONNECTION_STATE, "connected")));
     Ok(rows)
+}
+
+/// The name of an object, where it is known.
+pub(super) fn name(row: &Row) -> Option<&str> {
+    row.readable(NAME).and_then(Value::as_str)
+}
+
+/// The rows; an error when there are none and something was hidden that may be one.
+fn unless_hidden(rows: Vec<Row>, hidden: Option<ReadError>) -> Result<Vec<Row>, Failure> {
+    match hidden {
+        Some(error) if rows.is_empty() => Err(error.into()),
+        _ => Ok(rows),
+    }
 }
 
 /// The objects of the type in a place: below it, or on the ESXi hosts below it.
@@ -101,14 +116,18 @@ async fn inside(task: &Task<'_>, kind: Kind, place: &MoRef, states: &[&str]) -> 
     let below = |row: &Row| row.object == *place || above.above(row).any(|ancestor| ancestor.object == *place);
     let hosts: HashSet<&MoRef> = hosts.iter().filter(|host| below(host)).map(|host| &host.object).collect();
     let is_inside = |row: &Row| below(row) || hosts_of(row).iter().any(|host| hosts.contains(host));
-    Ok(rows.into_iter().filter(is_inside).collect())
+    let (inside, others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_inside);
+    // What does not tell its host or its place may be inside.
+    let place_of = |row: &Row| via.iter().find_map(|path| row.required(path).err()).or_else(|| above.refusal(row));
+    let hidden = if inside.is_empty() { others.iter().find_map(place_of) } else { None };
+    unless_hidden(inside, hidden)
 }
 
 /// The ESXi host that a virtual machine runs on, or those that a datastore is mounted on.
 fn hosts_of(row: &Row) -> Vec<MoRef> {
-    let mounts = row.get(MOUNTS).and_then(Value::as_list).unwrap_or_default().iter();
+    let mounts = row.readable(MOUNTS).and_then(Value::as_list).unwrap_or_default().iter();
     let mounts = mounts.filter_map(|mount| mount.as_struct()?.get("key")?.as_moref());
-    row.get(HOST).and_then(Value::as_moref).into_iter().chain(mounts).cloned().collect()
+    row.readable(HOST).and_then(Value::as_moref).into_iter().chain(mounts).cloned().collect()
 }
 
 #[cfg(test)]

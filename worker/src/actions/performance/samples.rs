@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::property::{CONNECTION_STATE, NAME, POWER_STATE};
 use vpoller_inventory::{Row, SampleQuery};
-use vpoller_vsphere::{Metric, Sample, Series};
+use vpoller_vsphere::{Metric, Sample, Series, Value};
 
 use super::super::{Answer, Task};
 use super::{SAMPLE, ask};
@@ -42,13 +42,13 @@ fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer,
         let performance = task.inventory.performance();
         let object = task.object()?;
         let paths = if rules.powered.is_some() { &[NAME, POWER_STATE, CONNECTION_STATE][..] } else { &[NAME] };
-        let row = task.read(paths).await?;
+        let row = task.row(paths).await?;
         rules.powered.map_or(Ok(()), |word| is_up(&row, word))?;
         let count = match ask::samples(task.request) {
             Err(_) if !rules.chooses => 1,
             count => count?,
         };
-        let entity = row.text(NAME).map_or_else(|| task.name(), str::to_owned);
+        let entity = row.readable(NAME).and_then(Value::as_str).map_or_else(|| task.name(), str::to_owned);
         let failed = |error| Failure::Metrics { entity: entity.clone(), error };
         let provider = performance.provider(object).await.map_err(failed)?;
         let intervals = performance.intervals().await.map_err(failed)?;
@@ -65,10 +65,10 @@ fn samples<'a>(task: &'a Task<'a>, rules: Rules) -> BoxFuture<'a, Result<Answer,
 
 /// Whether the object has samples of its own.
 fn is_up(row: &Row, word: &'static str) -> Result<(), Failure> {
-    if row.text(POWER_STATE) != Some("poweredOn") {
+    if row.required_text(POWER_STATE)? != Some("poweredOn") {
         return Err(Failure::NotPoweredOn(word));
     }
-    if row.text(CONNECTION_STATE) != Some("connected") {
+    if row.required_text(CONNECTION_STATE)? != Some("connected") {
         return Err(Failure::NotConnected(word));
     }
     Ok(())

@@ -55,7 +55,7 @@ impl MemoryInventory {
         };
         for row in &memory.rows {
             let paths = memory.declared.entry(base(&row.object.kind).to_owned()).or_default();
-            paths.extend(row.values.iter().map(|(path, _)| path.to_string()));
+            paths.extend(row.values().iter().map(|(path, _)| path.to_string()));
         }
         for (kind, paths) in file["unset"].as_object().unwrap() {
             let paths = paths.as_array().unwrap().iter().map(|path| path.as_str().unwrap().to_owned());
@@ -67,7 +67,7 @@ impl MemoryInventory {
     /// Removes a property from every object that has it.
     pub(crate) fn without(mut self, path: &str) -> Self {
         for row in &mut self.rows {
-            row.values.retain(|(name, _)| &**name != path);
+            *row = changed(row, path, None);
         }
         self
     }
@@ -77,13 +77,10 @@ impl MemoryInventory {
         match page {
             "/set" => {
                 let (kind, name, path) = (&body["type"], body["name"].as_str(), body["path"].as_str().unwrap());
-                let is_meant = |row: &&mut Row| *kind == *row.object.kind && row.text("name") == name;
+                let is_meant = |row: &&mut Row| *kind == *row.object.kind && text(row, "name") == name;
                 let mut found = 0;
                 for row in self.rows.iter_mut().filter(is_meant) {
-                    row.values.retain(|(known, _)| &**known != path);
-                    if !body["value"].is_null() {
-                        row.values.push((path.into(), value(&body["value"])));
-                    }
+                    *row = changed(row, path, Some(&body["value"]).filter(|value| !value.is_null()).map(value));
                     found += 1;
                 }
                 assert!(found > 0, "there is no {kind} {name:?}");
@@ -102,10 +99,10 @@ impl MemoryInventory {
                 let fault = Fault::new(Struct { kind: "NoPermission".into(), fields: vec![privilege] }, String::new());
                 let refusal = Arc::new(Refusal::of(&fault).unwrap());
                 for row in self.rows.iter_mut().filter(|row| *row.object.kind == *kind) {
-                    let before = row.values.len();
-                    row.values.retain(|(known, _)| &**known != path);
-                    if row.values.len() < before {
-                        row.refused.push((path.into(), Arc::clone(&refusal)));
+                    let without = changed(row, path, None);
+                    if without.values().len() < row.values().len() {
+                        let refused = [row.refused(), &[(path.into(), Arc::clone(&refusal))]].concat();
+                        *row = without.with_refused(refused);
                     }
                 }
             }
@@ -113,41 +110,41 @@ impl MemoryInventory {
         }
     }
 
-    fn select(&self, object: &Row, paths: &[&str], subject: &str) -> Result<Row, ReadError> {
+    fn select(&self, object: &Row, paths: &[&str]) -> Row {
         let declared = &self.declared[base(&object.object.kind)];
-        if let Some(path) = paths.iter().find(|path| !declared.contains(**path)) {
-            return Err(ReadError::new(&format!("InvalidProperty: {path} is no property of {subject}")));
-        }
-        let values = object.values.iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
-        let refused = object.refused.iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
-        Ok(Row { refused, ..Row::new(object.object.clone(), values) })
+        let values = object.values().iter().filter(|(path, _)| paths.contains(&&**path)).cloned().collect();
+        let refused = object.refused().iter().filter(|(path, _)| paths.contains(&&**path)).cloned();
+        let invalid = paths.iter().filter(|path| !declared.contains(**path));
+        let invalid = invalid.map(|path| (Arc::from(*path), Arc::new(Refusal::invalid())));
+        Row::new(object.object.clone(), values).with_refused(refused.chain(invalid).collect())
     }
 
-    fn all(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+    fn all(&self, kind: Kind, paths: &[&str]) -> Vec<Row> {
         let of_kind = |row: &&Row| Kind::parse(&row.object.kind).is_some_and(|own| own.is_a(kind)) && row.object != root();
         let rows = self.rows.iter().filter(of_kind);
-        rows.map(|row| self.select(row, paths, &kind.printed())).collect()
+        rows.map(|row| self.select(row, paths)).collect()
     }
 }
 
 impl Inventory for MemoryInventory {
     fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
-        Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind))?)) })
+        Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind)))) })
     }
 
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
-        Box::pin(async move { self.all(kind, paths) })
+        Box::pin(async move { Ok(self.all(kind, paths)) })
     }
 
     fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(async move {
             let found = objects.iter().filter_map(|object| self.rows.iter().find(|row| row.object == *object));
-            found.map(|row| self.select(row, paths, &row.object.to_string())).collect()
+            Ok(found.map(|row| self.select(row, paths)).collect())
         })
     }
 
     fn missing_privileges(&self) -> BoxFuture<'_, Result<Vec<MissingPrivilege>, ReadError>> {
-        let refused = self.rows.iter().flat_map(|row| row.refused.iter().map(|(path, refusal)| (&row.object, path, &**refusal)));
+        let refused =
+            self.rows.iter().flat_map(|row| row.refused().iter().map(|(path, refusal)| (&row.object, path, &**refusal)));
         Box::pin(std::future::ready(Ok(MissingPrivilege::sum(refused))))
     }
 
@@ -214,7 +211,7 @@ impl Services for MemoryInventory {
 
 /// The statistics of these objects.
 fn statistics(rows: &[Row]) -> Statistics {
-    let names = rows.iter().map(|row| (row.object.clone(), row.text("name").unwrap_or_default().to_owned())).collect();
+    let names = rows.iter().map(|row| (row.object.clone(), text(row, "name").unwrap_or_default().to_owned())).collect();
     let statistics = Statistics::new(names, None);
     statistics.set_down(down(rows));
     statistics
@@ -222,10 +219,21 @@ fn statistics(rows: &[Row]) -> Statistics {
 
 /// The objects that have no statistics of their own, because they are off.
 fn down(rows: &[Row]) -> Vec<MoRef> {
-    let is_not = |row: &Row, path, good| row.text(path).is_some_and(|state| state != good);
+    let is_not = |row: &Row, path, good| text(row, path).is_some_and(|state| state != good);
     let is_down =
         |row: &&Row| is_not(row, "runtime.powerState", "poweredOn") || is_not(row, "runtime.connectionState", "connected");
     rows.iter().filter(is_down).map(|row| row.object.clone()).collect()
+}
+
+/// The row with another value of a path, or without one.
+fn changed(row: &Row, path: &str, value: Option<Value>) -> Row {
+    let others = row.values().iter().filter(|(known, _)| &**known != path).cloned();
+    let values = others.chain(value.map(|value| (path.into(), value))).collect();
+    Row::new(row.object.clone(), values).with_refused(row.refused().to_vec())
+}
+
+fn text<'r>(row: &'r Row, path: &str) -> Option<&'r str> {
+    row.readable(path).and_then(Value::as_str)
 }
 
 /// The type whose paths an object has.

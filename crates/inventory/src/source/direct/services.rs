@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use vpoller_vsphere::{Class, DateTime, MoRef, ObjectContent, Performance, ServerClock, Struct, Value};
 
 use super::Direct;
-use crate::border::{EventFilter, EventList, GuestAccount, ReadError, Services};
+use crate::border::{EventFilter, EventList, GuestAccount, ReadError, Refusal, Services};
 use crate::lock::lock;
 
 /// What changes so rarely that it is not asked for each time.
@@ -52,7 +52,7 @@ impl Services for Direct {
     fn latest_event(&self) -> BoxFuture<'_, Result<Option<Struct>, ReadError>> {
         Box::pin(async {
             let Some(manager) = self.session().await?.content.event_manager.clone() else { return Ok(None) };
-            let read = self.read_one(&manager, "latestEvent").await?;
+            let read = told(self.read_one(&manager, "latestEvent").await?, "latestEvent")?;
             Ok(read.get("latestEvent").and_then(Value::as_struct).cloned())
         })
     }
@@ -123,14 +123,22 @@ impl Direct {
 
     async fn ask_attributes(&self) -> Result<Vec<(String, i64)>, ReadError> {
         let manager = self.session().await?.content.custom_fields_manager.clone();
-        let manager = manager.ok_or_else(|| ReadError::new("NotSupported: a host without vCenter has no custom attributes"))?;
-        let read = self.read_one(&manager, "field").await?;
+        let unsupported = "NotSupported: a host without vCenter has no custom attributes";
+        let manager = manager.ok_or_else(|| ReadError::refused(unsupported, Refusal::new("NotSupported", None)))?;
+        let read = told(self.read_one(&manager, "field").await?, "field")?;
         let definitions = read.get("field").and_then(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_struct);
         let attribute = |definition: &Struct| {
             Some((definition.get("name")?.as_str()?.to_owned(), definition.get("key").and_then(Value::as_i64)?))
         };
         Ok(definitions.filter_map(attribute).collect())
     }
+}
+
+/// What was read of a manager, unless the path is refused: that is another answer than to have nothing.
+fn told(read: ObjectContent, path: &str) -> Result<ObjectContent, ReadError> {
+    let refusal = read.missing.iter().find(|(missing, _)| missing == path).and_then(|(_, fault)| Refusal::of(fault));
+    refusal.map_or(Ok(()), |refusal| Err(refusal.error(path, &read.obj)))?;
+    Ok(read)
 }
 
 impl<T> Default for Expiring<T> {
