@@ -183,7 +183,7 @@ fn ordered(objects: &[MoRef], found: Vec<Row>) -> Vec<Row> {
 fn subject(objects: &[MoRef]) -> String {
     match objects {
         [one] => one.to_string(),
-        [first, ..] => vpoller_vsphere::printed_type(&first.kind).into_owned(),
+        [first, ..] => first.printed_type().into_owned(),
         [] => String::new(),
     }
 }

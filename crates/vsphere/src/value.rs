@@ -1,5 +1,6 @@
 //! Dynamic values: what a property or a method result holds, whatever its type.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,11 +34,17 @@ impl MoRef {
         let sound = kind.split('.').all(named) && wire.starts_with(|first: char| first.is_ascii_uppercase()) && !id.is_empty();
         sound.then(|| Self::new(wire, id))
     }
+
+    /// Its type as it is printed, such as `vim.VirtualMachine`.
+    #[must_use]
+    pub fn printed_type(&self) -> Cow<'static, str> {
+        names::printed_type(&self.kind)
+    }
 }
 
 impl fmt::Display for MoRef {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", names::printed_type(&self.kind), self.id)
+        write!(out, "{}:{}", self.printed_type(), self.id)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::{ReadError, Refusal, Row};
-use vpoller_vsphere::{Value, printed_type};
+use vpoller_vsphere::Value;
 
 use super::{Task, refused};
 use crate::failure::Failure;
@@ -103,7 +103,7 @@ impl<'a> Columns<'a> {
         let first = rows.first().filter(|_| nothing)?;
         if meant().all(|column| self.reason(column, first).is_some_and(Refusal::is_invalid)) {
             let paths: Vec<&str> = meant().map(|column| column.name).collect();
-            return Some(ReadError::invalid_properties(&paths, &printed_type(&first.object.kind)));
+            return Some(ReadError::invalid_properties(&paths, &first.object.printed_type()));
         }
         first.refusals(|path| meant().any(|column| column.path() == Some(path)))
     }
