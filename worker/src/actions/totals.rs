@@ -55,7 +55,7 @@ const MIB: i64 = 1 << 20;
 pub(crate) fn of_cluster<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let own = task.row(&[NAME, HOST, DATASTORE]).await?;
-        let hosts = own.references(HOST).map(|hosts| Found { objects: hosts, hidden: 0, error: None });
+        let hosts = own.references(HOST).map(|hosts| Members { objects: hosts, hidden: 0, error: None });
         answer(task, &own, hosts).await
     })
 }
@@ -66,7 +66,7 @@ pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answ
         let own = task.row(&[NAME, DATASTORE]).await?;
         let hosts = task.inventory.list(Kind::HostSystem, &[NAME, PARENT]).await?;
         let ancestors = Ancestors::of(task.inventory, &hosts).await?;
-        let mut found = Found::default();
+        let mut found = Members::default();
         for host in &hosts {
             if ancestors.above(host).any(|above| above.object == own.object) {
                 found.objects.push(host.object.clone());
@@ -82,21 +82,21 @@ pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answ
 
 /// Objects to compute over, and how many more there may be that cannot be placed.
 #[derive(Clone, Default)]
-struct Found {
+struct Members {
     objects: Vec<MoRef>,
     hidden: usize,
     error: Option<ReadError>,
 }
 
-/// Rows to compute over, and how many objects are not among them.
+/// Readings to compute over, and how many objects are not among them.
 #[derive(Default)]
-struct Rows {
+struct Readings {
     rows: Vec<Row>,
     hidden: usize,
     error: Option<ReadError>,
 }
 
-impl Rows {
+impl Readings {
     /// The sum over all rows; those of which a path is refused do not count, and are counted.
     fn sum(&self, paths: &[&str], of: impl Fn(&Row) -> i64) -> Total {
         let mut total = Total { sum: 0, read: 0, hidden: self.hidden, error: self.error.clone() };
@@ -127,7 +127,7 @@ struct Total {
     error: Option<ReadError>,
 }
 
-async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Found, ReadError>) -> Result<Answer, Failure> {
+async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Members, ReadError>) -> Result<Answer, Failure> {
     let asked = task.chosen()?;
     let wants = |fields: &[&str]| fields.iter().any(|field| asked.contains(field));
     let hosts = match hosts {
@@ -136,15 +136,15 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Found, ReadError>) -> 
     };
     let vms = match &hosts {
         Ok(hosts) if wants(&[VMS, VMS_ON, TEMPLATES]) => Ok(read(task, on_hosts(hosts), &[POWER_STATE, TEMPLATE]).await?),
-        Ok(_) => Ok(Rows::default()),
+        Ok(_) => Ok(Readings::default()),
         Err(error) => Err(error.clone()),
     };
     let stores = match own.references(DATASTORE) {
         Ok(objects) if wants(&[DATASTORES, CAPACITY, FREE]) => {
-            let found = Found { objects, ..Found::default() };
+            let found = Members { objects, ..Members::default() };
             Ok(read(task, found, &[CAPACITY_BYTES, FREE_BYTES]).await?)
         }
-        Ok(_) => Ok(Rows::default()),
+        Ok(_) => Ok(Readings::default()),
         Err(error) => Err(error),
     };
     let mut computed = Computed::default();
@@ -186,8 +186,8 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Found, ReadError>) -> 
 }
 
 /// The virtual machines on the hosts; a host that does not tell its own hides an unknown number and counts as one.
-fn on_hosts(hosts: &Rows) -> Found {
-    let mut found = Found { objects: Vec::new(), hidden: hosts.hidden, error: hosts.error.clone() };
+fn on_hosts(hosts: &Readings) -> Members {
+    let mut found = Members { objects: Vec::new(), hidden: hosts.hidden, error: hosts.error.clone() };
     for host in &hosts.rows {
         match host.references(VM) {
             Ok(vms) => found.objects.extend(vms),
@@ -200,10 +200,10 @@ fn on_hosts(hosts: &Rows) -> Found {
     found
 }
 
-async fn read(task: &Task<'_>, found: Found, paths: &[&str]) -> Result<Rows, Failure> {
-    let Found { objects, hidden, error } = found;
+async fn read(task: &Task<'_>, found: Members, paths: &[&str]) -> Result<Readings, Failure> {
+    let Members { objects, hidden, error } = found;
     let rows = if objects.is_empty() { Vec::new() } else { task.inventory.read(&objects, paths).await? };
-    Ok(Rows { rows, hidden, error })
+    Ok(Readings { rows, hidden, error })
 }
 
 fn is_template(vm: &Row) -> bool {
