@@ -283,7 +283,7 @@ const MISTAKES: &[(&str, i32, Said)] = &[
         Usage("the password is missing: --pwd-stdin with the password on stdin, or"),
     ),
     ("vconnector-cli -d @/good.db -H vc02 -U root -P x --port 70000 add", 1, Usage("invalid value '70000' for '--port <PORT>'")),
-    ("vconnector-cli -d @/good.db -H '' -U root -P x add", 1, Log(&["host \"\" is no host name or address"])),
+    ("vconnector-cli -d @/good.db -H '' -U root -P x add", 1, Log(&["\"\" is neither a host name nor an address"])),
     ("vconnector-cli -d @/good.db -H vc01 trust --fingerprint 12", 1, Usage("64 hexadecimal digits")),
     (
         "vconnector-cli -d @/good.db -H vc01 trust --ca-file @/nowhere",
