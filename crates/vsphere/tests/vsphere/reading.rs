@@ -110,12 +110,16 @@ async fn a_path_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
-async fn an_object_that_does_not_exist_is_named() {
+async fn an_object_that_does_not_exist_is_named_or_left_out() {
     let simulator = Simulator::start(&SimOptions::default());
     let client = client(simulator.address());
     let gone = MoRef::new("VirtualMachine", "vm-4711");
-    let error = client.retrieve_objects(std::slice::from_ref(&gone), &["name"]).await.unwrap_err();
+    let objects = [gone.clone(), MoRef::new("VirtualMachine", "vm-101")];
+    let spec = FilterSpec::objects(&objects, &["name"]);
+    let error = client.retrieve(std::slice::from_ref(&spec)).await.unwrap_err();
     assert_eq!((error.class(), error.fault().unwrap().object()), (Class::Object, Some(&gone)), "{error}");
+    let found = client.retrieve_objects(&objects, &["name"]).await.unwrap();
+    assert_eq!(found.iter().map(|content| &content.obj).collect::<Vec<_>>(), [&objects[1]]);
 }
 
 #[tokio::test]
