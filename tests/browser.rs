@@ -8,6 +8,7 @@ use vpoller_testkit::workspace;
 use vpoller_testkit::zabbix::{ADMINISTRATOR, Series};
 
 use crate::estate::Estate;
+use crate::rights;
 
 const PROBLEM: &str = "Virtual machine: status is red";
 
@@ -52,11 +53,12 @@ fn import(browser: &Browser, estate: &Estate) {
 #[test]
 fn pages_show_the_estate() {
     Series::together(|series| {
-        let estate = Estate::start(series, 12);
+        let mut estate = Estate::start(series, 12);
         let browser = Browser::start();
         log_in(&browser, &estate);
         import(&browser, &estate);
-        estate.add_vcenter();
+        rights::half_objects_come(&mut estate);
+        let vcenter = estate.add_vcenter();
         let host = estate.discovered("vm-101");
         let machines = BTreeSet::from([host.clone()]);
         estate.settle("values of the machine and its filesystems", |items| {
@@ -112,5 +114,17 @@ fn pages_show_the_estate() {
         browser.open(&format!("{pages}/zabbix.php?action=problem.view&hostids%5B%5D={id}&show=3&filter_set=1"));
         browser.wait_for(&[PROBLEM, "Virtual machine has an old snapshot"]);
         picture("zabbix-problem", ".tabfilter-item-label.selected a");
+
+        rights::half_objects_have_no_host(&estate);
+        let tenant = rights::an_account_loses_privileges(&mut estate, &host);
+        let of_both = format!("hostids%5B%5D={vcenter}&hostids%5B%5D={tenant}");
+        browser.open(&format!("{pages}/zabbix.php?action=problem.view&{of_both}&show=3&filter_set=1"));
+        browser.wait_for(&[rights::PROBLEM, "System.Read hides"]);
+        picture("zabbix-privileges", ".tabfilter-item-label.selected a");
+        let latest = "zabbix.php?action=latest.view&name=alarms&show_details=0&filter_set=1";
+        browser.open(&format!("{pages}/{latest}&hostids%5B%5D={tenant}"));
+        browser.wait_for(&["Triggered red alarms"]);
+        picture("zabbix-tenant", ".tabfilter-item-label.selected a");
+        rights::everything_may_be_read_again(&mut estate);
     });
 }

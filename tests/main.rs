@@ -15,6 +15,7 @@ mod layering;
 mod legacy;
 mod metrics;
 mod packaging;
+mod rights;
 mod structure;
 mod templates;
 mod zabbix;
