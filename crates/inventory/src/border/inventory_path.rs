@@ -46,11 +46,17 @@ pub(super) async fn find(inventory: &dyn Inventory, kind: Kind, path: &Inventory
     let seen = decoded_name(&path.text);
     let at_the_end =
         |name: &str| seen.strip_suffix(&*decoded_name(name)).is_some_and(|rest| rest.is_empty() || rest.ends_with('/'));
-    let near: Vec<Row> = rows.into_iter().filter(|row| row.text(NAME).is_some_and(at_the_end)).collect();
-    at(inventory, &near, &seen, decoded_name).await
+    let near: Vec<Row> = rows.iter().filter(|row| row.text(NAME).is_some_and(at_the_end)).cloned().collect();
+    let found = at(inventory, &near, &seen, decoded_name).await?;
+    let nameless = || rows.iter().find_map(|row| row.required(NAME).err());
+    match found.is_empty().then(nameless).flatten() {
+        Some(error) => Err(error),
+        None => Ok(found),
+    }
 }
 
-/// Those of the rows whose way from below the root folder is this one.
+/// Those of the rows whose way from below the root folder is this one. An error when there is none, and one of them does not tell its
+/// place.
 async fn at(
     inventory: &dyn Inventory,
     rows: &[Row],
@@ -66,6 +72,10 @@ async fn at(
         way.is_some_and(|way| way.join("/") == path)
     };
     let mut found: Vec<MoRef> = rows.iter().filter(is_here).map(|row| row.object.clone()).collect();
+    let hidden = || rows.iter().find_map(|row| ancestors.hidden(row));
+    if let Some(error) = found.is_empty().then(hidden).flatten() {
+        return Err(error);
+    }
     sort(&mut found);
     Ok(found)
 }
@@ -111,6 +121,14 @@ impl Ancestors {
     pub fn refusal(&self, row: &Row) -> Option<ReadError> {
         let last = self.above(row).last().unwrap_or(row);
         [PARENT, PARENT_VAPP].iter().find_map(|path| last.required(path).err()).filter(|_| parent(last).is_none())
+    }
+
+    /// Why the way from below the root folder to an object is not known: a name on it, or where it goes on, is refused.
+    fn hidden(&self, row: &Row) -> Option<ReadError> {
+        // The last one is the root folder, whose name is part of no path.
+        let above: Vec<&Row> = self.above(row).collect();
+        let named = above.iter().take(above.len().saturating_sub(1));
+        named.into_iter().find_map(|ancestor| ancestor.required(NAME).err()).or_else(|| self.refusal(row))
     }
 
     fn parent(&self, row: &Row) -> Option<&Row> {

@@ -14,13 +14,14 @@
 //! a hash.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use vpoller_vsphere::{MoRef, Value};
 
 use super::inventory_path::{self, InventoryPath};
 use super::property::{FAULT_TOLERANCE_ROLE, NAME};
 use super::spelling::spellings;
-use super::{Inventory, Kind, ReadError, Row};
+use super::{Inventory, Kind, ReadError, Refusal, Row};
 
 /// The objects that a request's `name` means, the preferred one first.
 ///
@@ -37,9 +38,15 @@ pub async fn find_by_name(inventory: &dyn Inventory, kind: Kind, name: &str) -> 
             return Ok(found);
         }
     }
-    let found = inventory_path::find(inventory, kind, &path).await?;
+    let found = inventory_path::find(inventory, kind, &path).await;
     // A name may begin with a slash, as people type it.
-    if found.is_empty() && !is_url { inventory.find(kind, &wanted).await } else { Ok(found) }
+    if !is_url && !found.as_ref().is_ok_and(|found| !found.is_empty()) {
+        let named = inventory.find(kind, &wanted).await?;
+        if !named.is_empty() {
+            return Ok(named);
+        }
+    }
+    found
 }
 
 /// A name, read.
@@ -92,9 +99,42 @@ impl ObjectName {
     }
 
     /// The objects that are meant, the preferred one first. `rows` must hold [`ObjectName::paths`].
-    #[must_use]
-    pub fn choose(&self, kind: Kind, rows: &[Row]) -> Vec<MoRef> {
-        self.resolve(kind, &RowIndex(rows))
+    ///
+    /// # Errors
+    /// When there is none, and one of the rows does not tell what decides: it may be the one that is meant.
+    pub fn choose(&self, kind: Kind, rows: &[Row]) -> Result<Vec<MoRef>, ReadError> {
+        let found = self.resolve(kind, &RowIndex(rows));
+        let refused =
+            rows.iter().flat_map(|row| row.refused().iter().map(move |(path, refusal)| (&row.object, path, &**refusal)));
+        self.unless_hidden(kind, found, refused)
+    }
+
+    /// What was found. An error when that is nothing, and an object does not tell what decides about it: object, path, reason.
+    pub(crate) fn unless_hidden<'r>(
+        &self,
+        kind: Kind,
+        found: Vec<MoRef>,
+        mut refused: impl Iterator<Item = (&'r MoRef, &'r Arc<str>, &'r Refusal)>,
+    ) -> Result<Vec<MoRef>, ReadError> {
+        // A managed object id is known of every object. A path that does not exist decides about none.
+        if !found.is_empty() || matches!(self, Self::Moid(_)) {
+            return Ok(found);
+        }
+        let deciding = self.deciding(kind);
+        let hides = |object: &MoRef, path: &str, refusal: &Refusal| {
+            of_kind(object, kind) && deciding.contains(&path) && !refusal.is_invalid()
+        };
+        match refused.find(|(object, path, refusal)| hides(object, path, refusal)) {
+            Some((object, path, refusal)) => Err(refusal.error(path, object)),
+            None => Ok(found),
+        }
+    }
+
+    /// The paths that an object is found by.
+    fn deciding(&self, kind: Kind) -> Vec<&'static str> {
+        let mut paths = self.paths(kind);
+        paths.retain(|path| *path != FAULT_TOLERANCE_ROLE);
+        paths
     }
 
     /// The objects that are meant, the preferred one first, of those of the type that the index knows.
@@ -244,7 +284,7 @@ mod tests {
     }
 
     fn check(kind: Kind, text: &str, expected: &[&str]) {
-        let found = ObjectName::parse(kind, text).choose(kind, &rows());
+        let found = ObjectName::parse(kind, text).choose(kind, &rows()).expect("nothing is hidden");
         assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), expected, "{text}");
     }
 
@@ -268,10 +308,33 @@ mod tests {
     }
 
     #[test]
+    fn an_object_that_does_not_tell_may_be_the_one_that_is_meant() {
+        let refusal = Arc::new(Refusal::new("NoPermission", Some("System.Read")));
+        let hidden = |path: &str| row("vm-2", &[]).with_refused(vec![(path.into(), Arc::clone(&refusal))]);
+        let choose = |text: &str, hidden: Row| {
+            let rows = [rows(), vec![hidden]].concat();
+            ObjectName::parse(Kind::VirtualMachine, text).choose(Kind::VirtualMachine, &rows)
+        };
+        let other = "50123456-789a-bcde-f012-000000000000";
+        for (text, path) in [("vm99", "name"), (other, "config.uuid"), (&format!("uuid:{other}"), "config.instanceUuid")] {
+            let error = choose(text, hidden(path)).expect_err(text).to_string();
+            let expected = format!("NoPermission (property {path}) (object vim.VirtualMachine:vm-2) (privilege System.Read)");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        assert_eq!(choose("twin", hidden("name")).map(|found| found.len()), Ok(2));
+        assert_eq!(choose("moid:vm-99", hidden("name")), Ok(Vec::new()));
+        // Neither of these decides about a name.
+        assert_eq!(choose("vm99", hidden("config.uuid")), Ok(Vec::new()));
+        assert_eq!(choose("vm99", hidden(FAULT_TOLERANCE_ROLE)), Ok(Vec::new()));
+        let invalid = row("vm-2", &[]).with_refused(vec![("name".into(), Arc::new(Refusal::invalid()))]);
+        assert_eq!(choose("vm99", invalid), Ok(Vec::new()));
+    }
+
+    #[test]
     fn an_object_of_that_very_name_goes_before_a_uuid() {
         let rows = [rows(), vec![row("vm-99", &[("name", UUID)])]].concat();
         let found = ObjectName::parse(Kind::VirtualMachine, UUID).choose(Kind::VirtualMachine, &rows);
-        assert_eq!(found, [MoRef::new("VirtualMachine", "vm-99")]);
+        assert_eq!(found, Ok(vec![MoRef::new("VirtualMachine", "vm-99")]));
     }
 
     #[test]
@@ -292,7 +355,7 @@ mod tests {
             row("ds-5", &[("name", "nfs:%2f%2fserver"), ("info.url", "ds:///vmfs/volumes/nfs/")]),
         ];
         let check = |text: &str, id: &str| {
-            let found = ObjectName::parse(Kind::Datastore, text).choose(Kind::Datastore, &own);
+            let found = ObjectName::parse(Kind::Datastore, text).choose(Kind::Datastore, &own).expect("nothing is hidden");
             assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), [id], "{text}");
         };
         for (volume, id) in [("5190e2a7-d2b7c58e", "ds-1"), ("vsan:52e1-01", "ds-2"), ("192.168.0.1:_export", "ds-3")] {
@@ -314,7 +377,8 @@ mod tests {
             row("vm-5", &[("name", "x%2fy%25")]),
         ];
         let check = |text: &str, ids: &[&str]| {
-            let found = ObjectName::parse(Kind::VirtualMachine, text).choose(Kind::VirtualMachine, &own);
+            let found =
+                ObjectName::parse(Kind::VirtualMachine, text).choose(Kind::VirtualMachine, &own).expect("nothing is hidden");
             assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), ids, "{text}");
         };
         for (text, id) in [

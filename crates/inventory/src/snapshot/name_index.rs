@@ -4,15 +4,20 @@ use std::sync::Arc;
 
 use vpoller_vsphere::MoRef;
 
-use super::table::Object;
+use super::table::{Object, Table};
 use super::version::{Snapshot, is_of};
 use crate::border::property::FAULT_TOLERANCE_ROLE;
-use crate::border::{Index, Kind, ObjectName, is_secondary};
+use crate::border::{Index, Kind, ObjectName, ReadError, is_secondary};
 
 impl Snapshot {
     /// The objects that a name means, the preferred one first.
-    pub(crate) fn find(&self, kind: Kind, wanted: &ObjectName) -> Vec<MoRef> {
-        wanted.resolve(kind, &KindIndex { snapshot: self, kind })
+    ///
+    /// # Errors
+    /// When there is none, and an object of the type does not tell what decides.
+    pub(crate) fn find(&self, kind: Kind, wanted: &ObjectName) -> Result<Vec<MoRef>, ReadError> {
+        let found = wanted.resolve(kind, &KindIndex { snapshot: self, kind });
+        let table = self.table(kind.wire()).into_iter();
+        wanted.unless_hidden(kind, found, table.flat_map(Table::refused))
     }
 }
 

@@ -223,9 +223,9 @@ impl Cached {
 impl Inventory for Cached {
     fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         if let Some(version) = self.store.current(Instant::now()) {
-            return Box::pin(std::future::ready(Ok(version.find(kind, wanted))));
+            return Box::pin(std::future::ready(version.find(kind, wanted)));
         }
-        Box::pin(async move { Ok(wanted.choose(kind, &self.ask_for_all(kind, &wanted.paths(kind)).await?)) })
+        Box::pin(async move { wanted.choose(kind, &self.ask_for_all(kind, &wanted.paths(kind)).await?) })
     }
 
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {

@@ -128,7 +128,7 @@ impl MemoryInventory {
 
 impl Inventory for MemoryInventory {
     fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
-        Box::pin(async move { Ok(wanted.choose(kind, &self.all(kind, &wanted.paths(kind)))) })
+        Box::pin(async move { wanted.choose(kind, &self.all(kind, &wanted.paths(kind))) })
     }
 
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {

@@ -61,7 +61,7 @@ impl Inventory for Direct {
     fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
         Box::pin(async move {
             let rows = self.retriever.list(kind, &wanted.paths(kind)).await?;
-            Ok(wanted.choose(kind, &rows))
+            wanted.choose(kind, &rows)
         })
     }
 
