@@ -122,11 +122,14 @@ impl Inventory {
     }
 
     /// Whether what decides about the host of a virtual machine could be read. What may not be read is not what is unset: a machine
-    /// that may be a template or switched off gets no host, and the host of such a one is neither deleted nor disabled.
+    /// that may be a template, switched off or the secondary of a pair gets no host, and the host of such a one is neither deleted nor
+    /// disabled.
     fn decided(&mut self, kind_config: &KindConfig, row: &Row, moid: &str) -> bool {
         let by_state = !kind_config.skip.is_empty() || !kind_config.disable.is_empty();
-        let deciding = [Some(IS_TEMPLATE), by_state.then_some(POWER_STATE)];
-        let unread = deciding.into_iter().flatten().find_map(|path| Some((path, refusal(row, path)?)));
+        let deciding = [Some(IS_TEMPLATE), by_state.then_some(POWER_STATE), Some(FAULT_TOLERANCE_ROLE)];
+        // A server that is too old for a property has nothing to say by it.
+        let unread = |path| Some((path, refusal(row, path).filter(|refusal| refusal != "InvalidProperty")?));
+        let unread = deciding.into_iter().flatten().find_map(unread);
         let Some((path, refusal)) = unread else { return true };
         self.leave(Kind::Vm, moid, &format!("{path} of {moid} cannot be read ({refusal})"));
         false
@@ -370,14 +373,16 @@ mod tests {
                 {"moid": "vm-3", "refused": {"name": refused}},
                 {"name": "vm04", "moid": "vm-4", "runtime.powerState": "poweredOn", "runtime.host": "vim.HostSystem:host-10"},
                 {"name": "vm05", "moid": "vm-5", "runtime.powerState": "poweredOn", "refused": {"runtime.host": refused}},
+                {"name": "vm06", "moid": "vm-6", "refused": {"config.ftInfo": refused}},
+                {"name": "vm07", "moid": "vm-7", "runtime.powerState": "poweredOn", "refused": {"config.ftInfo.role": {"fault": "InvalidProperty"}}},
             ],
             "Datastore": [{"name": "datastore1", "moid": "datastore-1", "refused": {"info": refused}, "summary.url": "/vmfs/volumes/1"}],
         }));
         let by_state = format!("{EVERYTHING}  vsphere_object_vm: {{templates: t, disable_vm_in_powerstate: poweredOff}}\n");
         let inventory = Inventory::new(&config(&by_state), &rows);
-        assert_eq!(names(&inventory, Kind::Vm), ["vm04", "vm05"]);
+        assert_eq!(names(&inventory, Kind::Vm), ["vm04", "vm05", "vm07"]);
         let left: Vec<_> = inventory.undecided.iter().map(|(_, moid)| moid.as_str()).collect();
-        assert_eq!(left, ["vm-1", "vm-2", "vm-3"]);
+        assert_eq!(left, ["vm-1", "vm-2", "vm-3", "vm-6"]);
         let texts: Vec<_> = inventory.messages.iter().map(|(_, message)| message.text.as_str()).collect();
         let cause = "cannot be read (NoPermission System.Read): its host is left as it is";
         assert!(texts.contains(&format!("summary.config.template of vm-1 {cause}").as_str()), "{texts:?}");
@@ -388,7 +393,7 @@ mod tests {
         // Where no state decides, one that may not be read does not matter.
         assert_eq!(
             names(&Inventory::new(&config("  vsphere_object_vm: {templates: t}\n"), &rows), Kind::Vm),
-            ["vm02", "vm04", "vm05"]
+            ["vm02", "vm04", "vm05", "vm07"]
         );
     }
 
