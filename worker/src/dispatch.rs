@@ -197,7 +197,7 @@ impl Dispatcher {
         let document = self.status.as_ref().map_or_else(agents, |status| status.document());
         let selected = status::selection(document, request.properties.iter().map(String::as_str));
         let members = selected.map_err(|path| Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()))?;
-        Ok(Answer { msg: method.success, result: members })
+        Ok(Answer { msg: method.success.into(), result: members })
     }
 
     /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.

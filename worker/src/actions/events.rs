@@ -23,7 +23,7 @@ pub(crate) fn events<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fai
         let filter = parse(task.request.key.as_deref().unwrap_or_default())?;
         let list = task.inventory.services().events(&filter).await?;
         let answer = task.answer(list.events.iter().map(|event| Json::Object(row(task, event))).collect())?;
-        Ok(if list.is_cut { Answer { msg: CUT, ..answer } } else { answer })
+        Ok(if list.is_cut { Answer { msg: CUT.into(), ..answer } } else { answer })
     })
 }
 

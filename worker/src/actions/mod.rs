@@ -41,7 +41,7 @@ pub(crate) fn perform<'a>(task: &'a Task<'a>, action: Action) -> BoxFuture<'a, R
 impl Task<'_> {
     /// The answer with the method's own text.
     fn answer(&self, result: Json) -> Result<Answer, Failure> {
-        Ok(Answer { msg: self.method.success, result })
+        Ok(Answer { msg: self.method.success.into(), result })
     }
 
     fn object(&self) -> Result<&MoRef, Failure> {

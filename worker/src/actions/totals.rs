@@ -47,6 +47,7 @@ const OF_HOSTS: &[&str] = &[VM, CONNECTION_STATE, CLOCK_MHZ, CORES, MEMORY, CPU_
 const TEMPLATE: &str = "config.template";
 const CAPACITY_BYTES: &str = "summary.capacity";
 const FREE_BYTES: &str = "summary.freeSpace";
+const SPACE: &[&str] = &[CAPACITY_BYTES, FREE_BYTES];
 
 const MEGA: i64 = 1_000_000;
 const MIB: i64 = 1 << 20;
@@ -142,7 +143,7 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Members, ReadError>) -
     let stores = match own.references(DATASTORE) {
         Ok(objects) if wants(&[DATASTORES, CAPACITY, FREE]) => {
             let found = Members { objects, ..Members::default() };
-            Ok(read(task, found, &[CAPACITY_BYTES, FREE_BYTES]).await?)
+            Ok(read(task, found, SPACE).await?)
         }
         Ok(_) => Ok(Readings::default()),
         Err(error) => Err(error),
@@ -167,8 +168,8 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Members, ReadError>) -
             "memory.total" => of_hosts(&[MEMORY], |host| number(host, MEMORY)),
             "memory.usage" => of_hosts(&[MEMORY_USAGE_MB], |host| number(host, MEMORY_USAGE_MB) * MIB),
             DATASTORES => of_stores(&[], |_| 1),
-            CAPACITY => of_stores(&[CAPACITY_BYTES], |store| number(store, CAPACITY_BYTES)),
-            FREE => of_stores(&[FREE_BYTES], |store| number(store, FREE_BYTES)),
+            CAPACITY => of_stores(SPACE, |store| space(store, CAPACITY_BYTES)),
+            FREE => of_stores(SPACE, |store| space(store, FREE_BYTES)),
             _ => {
                 computed.add(field, own.required(field).map(|value| value.map_or(Json::Null, Value::to_json)))?;
                 continue;
@@ -212,6 +213,12 @@ fn is_template(vm: &Row) -> bool {
 
 fn is(row: &Row, path: &str, text: &str) -> i64 {
     i64::from(row.readable(path).and_then(Value::as_str) == Some(text))
+}
+
+/// A datastore's part of a sum. One that does not tell both is in neither sum: the share of one in the other would be wrong.
+fn space(store: &Row, path: &str) -> i64 {
+    let tells_both = SPACE.iter().all(|path| store.readable(path).and_then(Value::as_i64).is_some());
+    if tells_both { number(store, path) } else { 0 }
 }
 
 /// What a host that vCenter lost does not tell counts as 0.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
-use super::{Helper, Rendered, invalid, is_refused, outcome, rows};
+use super::{Helper, Rendered, outcome, rows, shown, untold};
 use crate::method::Method;
 
 pub(super) struct Csv;
@@ -24,14 +24,15 @@ impl Helper for Csv {
 
     fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
         if let (Some(method), Reply::Success { result, .. }) = (method, reply)
-            && let Some(text) = invalid(method, request, rows(result))
+            && let Some(text) = untold(method, request, rows(result))
         {
             return self.render(Some(method), request, &Reply::failure(&text));
         }
         let bytes = match reply {
             Reply::Success { result, .. } => {
                 let inner = method.and_then(|method| method.zabbix_format.inner());
-                let table: Vec<Row> = rows(result).iter().flat_map(|row| expand(row, inner)).collect();
+                let table: Vec<Row> =
+                    rows(result).iter().flat_map(|row| expand(row, inner)).filter(|row| !row.is_empty()).collect();
                 print(&table)
             }
             Reply::Failure { .. } => reply.to_bytes(Style::Indented(4)),
@@ -43,15 +44,16 @@ impl Helper for Csv {
 /// The rows that one element of the result stands for.
 fn expand(row: &Json, inner: Option<&str>) -> Vec<Row> {
     let Json::Object(fields) = row else { return Vec::new() };
-    let shown =
-        || fields.iter().filter(|(name, value)| !is_refused(name, value)).map(|(name, value)| (name.clone(), value.clone()));
-    let Some((field, items)) = inner.and_then(|field| Some((field, fields.get(field)?))) else { return vec![shown().collect()] };
-    let outer: Row = shown().filter(|(name, _)| *name != field).collect();
+    let copied = |(name, value): (&String, &Json)| (name.clone(), value.clone());
+    let shown_fields = || shown(fields).map(copied);
+    let Some((field, items)) = inner.and_then(|field| Some((field, fields.get(field)?))) else {
+        return vec![shown_fields().collect()];
+    };
+    let outer: Row = shown_fields().filter(|(name, _)| *name != field).collect();
     let items = rows(items).iter().filter_map(Json::as_object);
     let with_outer = |item: &Row| {
         let mut row = outer.clone();
-        let inner = item.iter().filter(|(name, value)| !is_refused(name, value));
-        row.extend(inner.map(|(name, value)| (format!("{field}.{name}"), value.clone())));
+        row.extend(shown(item).map(|(name, value)| (format!("{field}.{name}"), value.clone())));
         row
     };
     items.map(with_outer).collect()

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value as Json};
 
-use super::is_refused;
+use super::{is_nameless, shown};
 
 /// `{"data": [{"{#VSPHERE.…}": …}, …]}`.
 pub(super) struct Discovery<'r> {
@@ -40,7 +40,7 @@ impl<'r> Discovery<'r> {
             Some((_, known)) => *known = value,
             None => macros.push((name, value)),
         };
-        for (field, value) in fields.iter().filter(|(field, value)| !is_refused(field, value)) {
+        for (field, value) in shown(fields) {
             match value {
                 Json::Object(members) if self.flat => {
                     members.iter().for_each(|(member, value)| add(self.spelt(&format!("{field}.{member}")).into(), value));
@@ -65,7 +65,8 @@ struct Data<'d, 'r>(&'d Discovery<'r>);
 impl Serialize for Data<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for fields in self.0.rows.iter().filter_map(Json::as_object) {
+        // A rule of Zabbix that meets a row without the macro that its prototypes are named by fails for it.
+        for fields in self.0.rows.iter().filter_map(Json::as_object).filter(|fields| !is_nameless(fields)) {
             list.serialize_element(&Macros(self.0.macros(fields)))?;
         }
         list.end()

@@ -11,7 +11,8 @@ mod zabbix;
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
+use vpoller_inventory::property::NAME;
 use vpoller_inventory::{ReadError, Refusal};
 use vpoller_wire::json::Style;
 use vpoller_wire::{Outcome, Reply, Request};
@@ -82,25 +83,65 @@ fn rows(result: &Json) -> &[Json] {
     }
 }
 
-/// Whether a field says what could not be read of its row. Tables, discovery objects and single values have no place for that.
-fn is_refused(field: &str, value: &Json) -> bool {
-    field == REFUSED && value.is_object()
+/// What could not be read of a row, by field.
+fn refused(row: &Map<String, Json>) -> Option<&Map<String, Json>> {
+    row.get(REFUSED)?.as_object()
 }
 
-/// The text of a failure that names the paths that do not exist. A table or a discovery object has no place to say so, and would look
-/// as if they were unset. Paths of sets do not count: a server that is older than a set has not all of them.
-fn invalid(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
-    let refused = rows.iter().filter_map(|row| row.get(REFUSED)?.as_object()).flatten();
+/// The fields of a row that tables and discovery objects show. They have no place for what could not be read, and so none for a number
+/// that is not whole because of that.
+fn shown(row: &Map<String, Json>) -> impl Iterator<Item = (&String, &Json)> + Clone {
+    let refused = refused(row);
+    let is_hidden = move |name: &str, value: &Json| {
+        refused.is_some_and(|refused| name == REFUSED || (!value.is_null() && refused.contains_key(name)))
+    };
+    row.iter().filter(move |(name, value)| !is_hidden(name, value))
+}
+
+/// Why a field has no value, or none that is whole, when that is because vSphere does not tell it.
+fn refusal(row: &Map<String, Json>, field: &str, object: &str) -> Option<String> {
+    let entry = refused(row)?.get(field)?;
+    let text = |member: &str| entry.get(member).and_then(Json::as_str);
+    let refusal = Refusal::new(text("fault")?, text("privilege"));
+    let failure = Failure::from(refusal.error(field, &object)).to_string();
+    match (entry.get("objects"), row.get(field)) {
+        (Some(hidden), Some(value)) => Some(format!("{failure}; {hidden} objects could not be read, without them it is {value}")),
+        _ => Some(failure),
+    }
+}
+
+/// The text of a failure where a table or a discovery object would say something wrong, because it has no place for what could not be
+/// read.
+fn untold(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
+    let subject = request.name.clone().or_else(|| Some(method.object.kind()?.printed()));
+    let subject = subject.unwrap_or_else(|| request.key.clone().unwrap_or_default());
+    invalid(method, rows, &subject).or_else(|| nameless(rows, &subject))
+}
+
+/// Names the paths that do not exist: they would look as if they were unset. Paths of sets do not count: a server that is older than a
+/// set has not all of them.
+fn invalid(method: &Method, rows: &[Json], subject: &str) -> Option<String> {
+    let refused = rows.iter().filter_map(|row| refused(row.as_object()?)).flatten();
     let is_invalid = |path: &str, entry: &Json| {
         let refusal = entry.get("fault").and_then(Json::as_str).map(|fault| Refusal::new(fault, None));
         refusal.is_some_and(|refusal| refusal.is_invalid()) && !sets::contain(method.object.kind(), path)
     };
     let invalid: BTreeSet<&str> =
         refused.filter(|(path, entry)| is_invalid(path, entry)).map(|(path, _)| path.as_str()).collect();
-    let subject = request.name.clone().or_else(|| Some(method.object.kind()?.printed()));
-    let subject = subject.unwrap_or_else(|| request.key.clone().unwrap_or_default());
     let invalid: Vec<&str> = invalid.into_iter().collect();
-    (!invalid.is_empty()).then(|| Failure::from(ReadError::invalid_properties(&invalid, &subject)).to_string())
+    (!invalid.is_empty()).then(|| Failure::from(ReadError::invalid_properties(&invalid, subject)).to_string())
+}
+
+/// Says that there are objects, and the name of none of them may be read: nothing would say that there are none.
+fn nameless(rows: &[Json], subject: &str) -> Option<String> {
+    let hidden = |row: &Json| row.as_object().filter(|row| is_nameless(row)).and_then(|row| refusal(row, NAME, subject));
+    let first = rows.first().and_then(hidden)?;
+    rows.iter().all(|row| row.as_object().is_some_and(is_nameless)).then_some(first)
+}
+
+/// Whether a row is about an object whose name may not be read.
+fn is_nameless(row: &Map<String, Json>) -> bool {
+    !row.contains_key(NAME) && refused(row).is_some_and(|refused| refused.contains_key(NAME))
 }
 
 #[cfg(test)]

@@ -7,15 +7,13 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value as Json};
-use vpoller_inventory::Refusal;
+use serde_json::Value as Json;
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
-use super::{Helper, Rendered, invalid, is_refused, rows};
-use crate::failure::Failure;
-use crate::method::{Method, Prefix, REFUSED, Rows, ZabbixFormat};
+use super::{Helper, Rendered, refusal, rows, shown, untold};
+use crate::method::{Method, Prefix, Rows, ZabbixFormat};
 
 pub(super) enum Mode {
     Quoted,
@@ -98,7 +96,7 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
         ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
         ZabbixFormat::Lld { prefix, rows } => {
             let found = discovered(result, rows);
-            if let Some(text) = invalid(method, request, found) {
+            if let Some(text) = untold(method, request, found) {
                 return Err(text.into());
             }
             Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))
@@ -115,27 +113,20 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
 fn value<'r>(request: &Request, default_field: Option<&str>, result: &'r Json) -> Result<&'r Json, Cow<'static, str>> {
     let Some(Json::Object(row)) = rows(result).last() else { return Err(NO_DATA.into()) };
     let field = request.properties.first().map(String::as_str).or(default_field);
+    // A number that is not whole looks like any other one.
+    let object = request.name.as_deref().unwrap_or("None");
+    if let Some(text) = field.and_then(|field| refusal(row, field, object)) {
+        return Err(text.into());
+    }
     let value = match field {
         Some(field) => row.get(field),
         None => {
-            let mut shown = row.iter().filter(|(name, value)| !is_refused(name, value));
+            let mut shown = shown(row);
             let named = shown.clone().find(|(name, _)| !NAMES.contains(&name.as_str()));
             named.or_else(|| shown.next()).map(|(_, value)| value)
         }
     };
-    match value {
-        Some(value) => Ok(value),
-        None => field.and_then(|field| refusal(request, row, field)).map_or(Ok(&Json::Null), Err),
-    }
-}
-
-/// Why a field has no value, when that is because vSphere does not tell it.
-fn refusal(request: &Request, row: &Map<String, Json>, field: &str) -> Option<Cow<'static, str>> {
-    let refused = row.get(REFUSED)?.get(field)?;
-    let text = |member: &str| refused.get(member).and_then(Json::as_str);
-    let refusal = Refusal::new(text("fault")?, text("privilege"));
-    let object = request.name.as_deref().unwrap_or("None");
-    Some(Failure::from(refusal.error(field, &object)).to_string().into())
+    Ok(value.unwrap_or(&Json::Null))
 }
 
 /// Fields that say which row it is, and are meant only when there is nothing else.

@@ -1,5 +1,7 @@
 //! One request on its way through its method's row.
 
+use std::borrow::Cow;
+
 use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_inventory::Inventory;
@@ -28,7 +30,7 @@ pub struct Task<'a> {
 #[derive(Debug)]
 pub struct Answer {
     /// The text of `msg`.
-    pub msg: &'static str,
+    pub msg: Cow<'static, str>,
     /// The `result`.
     pub result: Json,
 }

@@ -76,6 +76,45 @@ async fn totals_say_how_many_objects_are_not_in_them_and_lists_that_cannot_be_wh
     }
 }
 
+/// What the Zabbix helper prints for a request.
+async fn printed(followed: &Followed, method: &str, name: Option<&str>, more: Json) -> String {
+    let mut request = json!({"method": method, "hostname": HOST, "name": name, "helper": "vpoller.helpers.zabbix"});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    String::from_utf8(answer(&followed.dispatcher, request.to_string().as_bytes()).await).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_place_for_a_gap_shows_no_number_that_has_one() {
+    let simulator = Simulator::start(&SimOptions::default());
+    for (path, object) in [("runtime.powerState", "vm-101"), ("name", "vm-102")] {
+        let below = format!("VirtualMachine:{object}");
+        let body = json!({"type": "VirtualMachine", "path": path, "privilege": "System.Read", "below": below});
+        simulator.page("POST", "/deny", &body.to_string());
+    }
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&registered(&simulator), cache).await;
+        let total = printed(&followed, "cluster.summary.get", Some("cluster01"), json!({"properties": ["vms.on"]})).await;
+        assert!(total.contains("NoPermission (property vms.on)"), "{total}");
+        assert!(total.contains("; 1 objects could not be read, without them it is "), "{total}");
+        // Whoever may not see a name is not told that the object has gone.
+        let listed = followed.ask("vm.discover", None, &["moid"]).await;
+        let rows = listed["result"].as_array().unwrap();
+        let hidden = rows.iter().find(|row| row["moid"] == "vm-102").unwrap_or_else(|| panic!("{listed}"));
+        assert_eq!(hidden["refused"], json!({"name": {"fault": "NoPermission", "privilege": "System.Read"}}));
+        let discovered = printed(&followed, "vm.discover", None, json!({"properties": ["moid"]})).await;
+        assert!(discovered.contains("vm-103") && !discovered.contains("vm-102"), "{discovered}");
+        let unknown = followed.ask("vm.get", Some("vm99.example.org"), &["moid"]).await["msg"].to_string();
+        assert!(unknown.contains("NoPermission (property name) (object vim.VirtualMachine:vm-102)"), "{unknown}");
+        let counters = json!({"method": "perf.get", "hostname": HOST, "name": "vm0*", "counter-name": "cpu.usage.average"});
+        let counters: Json =
+            serde_json::from_slice(&answer(&followed.dispatcher, counters.to_string().as_bytes()).await).unwrap();
+        let gap =
+            "Successfully retrieved performance metrics; objects that could not be read: 1, the first because of NoPermission";
+        assert!(counters["msg"].as_str().is_some_and(|msg| msg.starts_with(gap)), "{counters}");
+        followed.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_that_goes_while_it_is_listed_costs_no_other_one_its_answer() {
     let simulator = Simulator::start(&SimOptions { vms: 250, ..SimOptions::default() });

@@ -8,6 +8,7 @@ use vpoller_inventory::{Kind, Row, SampleQuery, SampleResult};
 use vpoller_vsphere::{DateTime, Metric, Series};
 
 use super::super::{Answer, Task, unique};
+use super::objects::{Gap, Meant};
 use super::{ROW, ask, objects};
 use crate::failure::Failure;
 use crate::log_limits::{self, shorten};
@@ -26,8 +27,9 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
             return Err(Failure::UnknownCounter);
         }
         // Rolled-up samples are there for what is off now, too.
-        let rows = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
-        let Some(first) = rows.first() else { return task.answer(Json::Array(Vec::new())) };
+        let Meant { rows, hidden: mut gap } = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
+        let answer = |gap: &Gap, result| Ok(Answer { msg: gap.told(task.method.success), result });
+        let Some(first) = rows.first() else { return answer(&gap, Json::Array(Vec::new())) };
         let entity = objects::name(first).unwrap_or(&first.object.id).to_owned();
         let failed = |error| Failure::Metrics { entity: entity.clone(), error };
         let provider = performance.provider(&first.object).await.map_err(failed)?;
@@ -43,9 +45,11 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         {
             return Err(failed(error.clone()));
         }
+        let errors = found.iter().filter_map(|found| found.iter().find_map(|found| found.as_ref().err()));
+        errors.for_each(|error| gap.add(error.clone()));
         let moments = window.samples > 1;
         let output = rows.iter().zip(&found).flat_map(|(row, found)| output_rows(row, &columns, found, moments));
-        task.answer(output.collect())
+        answer(&gap, output.collect())
     })
 }
 

@@ -1,5 +1,6 @@
 //! Which objects a request about many means.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use vpoller_inventory::property::{CONNECTION_STATE, HOST, NAME, PARENT, POWER_STATE};
@@ -21,6 +22,56 @@ enum Which<'r> {
     In(Kind, &'r str),
     /// The one of this name.
     One(&'r str),
+}
+
+/// The objects that are meant.
+pub(super) struct Meant {
+    /// Those of which that is known.
+    pub rows: Vec<Row>,
+    /// How many more there may be, because they do not tell their name or place, and why the first of them does not.
+    pub hidden: Gap,
+}
+
+/// What an answer lacks.
+#[derive(Default)]
+pub(super) struct Gap {
+    objects: usize,
+    error: Option<ReadError>,
+}
+
+impl Meant {
+    /// All of them.
+    fn whole(rows: Vec<Row>) -> Self {
+        Self { rows, hidden: Gap::default() }
+    }
+
+    /// The rows, and errors of objects that may be meant. An error when there are no rows but such objects.
+    fn of(rows: Vec<Row>, hidden: impl Iterator<Item = ReadError>) -> Result<Self, Failure> {
+        let mut gap = Gap::default();
+        hidden.for_each(|error| gap.add(error));
+        match gap.error {
+            Some(error) if rows.is_empty() => Err(error.into()),
+            _ => Ok(Self { rows, hidden: gap }),
+        }
+    }
+}
+
+impl Gap {
+    /// One more object, and why.
+    pub(super) fn add(&mut self, error: ReadError) {
+        self.objects += 1;
+        self.error.get_or_insert(error);
+    }
+
+    /// The text of a success, which says so if something is missing: a table has no other place for it.
+    pub(super) fn told(&self, success: &'static str) -> Cow<'static, str> {
+        match &self.error {
+            Some(error) => {
+                Cow::Owned(format!("{success}; objects that could not be read: {}, the first because of {error}", self.objects))
+            }
+            None => Cow::Borrowed(success),
+        }
+    }
 }
 
 const MOUNTS: &str = "host";
@@ -47,34 +98,35 @@ impl<'r> Which<'r> {
 /// The objects of the type that the request's `name` means, each with its name; with `up`, only those that are up.
 ///
 /// The exact name of an object goes before what it means as a pattern or a place: `vm0*` and `cluster:2` may be names.
-pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Row>, Failure> {
+pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Meant, Failure> {
     let inventory = task.inventory;
     let has_state = matches!(kind, Kind::VirtualMachine | Kind::HostSystem);
     let states: &[&str] = if up && has_state { &[POWER_STATE, CONNECTION_STATE] } else { &[] };
     let paths = [&[NAME], states].concat();
     let which = Which::read(task.request.name.as_deref());
     let exact = match (which, task.request.name.as_deref()) {
-        (Which::Like(_) | Which::In(..), Some(name)) => {
-            vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().next()
-        }
+        // One whose name may not be read is counted below, where it may be one that is meant.
+        (Which::Like(_) | Which::In(..), Some(name)) => match vpoller_inventory::find_by_name(inventory, kind, name).await {
+            Err(error) if error.refusal().is_some() => None,
+            found => found?.into_iter().next(),
+        },
         _ => None,
     };
-    let mut rows = match which {
-        _ if exact.is_some() => inventory.read(exact.as_slice(), &paths).await?,
+    let mut meant = match which {
+        _ if exact.is_some() => Meant::whole(inventory.read(exact.as_slice(), &paths).await?),
         Which::One(name) => {
             let found = vpoller_inventory::find_by_name(inventory, kind, name).await?.into_iter().next();
             let found = found.ok_or_else(|| Failure::NoSuchObject(Some(name.to_owned())))?;
-            inventory.read(&[found], &paths).await?
+            Meant::whole(inventory.read(&[found], &paths).await?)
         }
-        Which::All => inventory.list(kind, &paths).await?,
+        Which::All => Meant::whole(inventory.list(kind, &paths).await?),
         Which::Like(pattern) => {
             let pattern = WildMatch::new(pattern);
             let fits = |name: &str| pattern.matches(name) || (name.contains('%') && pattern.matches(&decoded_name(name)));
-            let mut rows = inventory.list(kind, &paths).await?;
+            let (rows, others): (Vec<Row>, Vec<Row>) =
+                inventory.list(kind, &paths).await?.into_iter().partition(|row| name(row).is_some_and(fits));
             // An object whose name may not be read may be one that is meant.
-            let hidden = rows.iter().find_map(|row| row.required(NAME).err());
-            rows.retain(|row| name(row).is_some_and(fits));
-            unless_hidden(rows, hidden)?
+            Meant::of(rows, others.iter().filter_map(|row| row.required(NAME).err()))?
         }
         Which::In(place, name) => {
             let found = vpoller_inventory::find_by_name(inventory, place, name).await?;
@@ -84,8 +136,9 @@ pub(super) async fn find(task: &Task<'_>, kind: Kind, up: bool) -> Result<Vec<Ro
     };
     // What may be off, because its state may not be read, is asked for samples like what is on.
     let may_be = |row: &Row, path: &str, state: &str| row.required_text(path).map_or(true, |own| own == Some(state));
-    rows.retain(|row| states.is_empty() || (may_be(row, POWER_STATE, "poweredOn") && may_be(row, CONNECTION_STATE, "connected")));
-    Ok(rows)
+    let is_up = |row: &Row| may_be(row, POWER_STATE, "poweredOn") && may_be(row, CONNECTION_STATE, "connected");
+    meant.rows.retain(|row| states.is_empty() || is_up(row));
+    Ok(meant)
 }
 
 /// The name of an object, where it is known.
@@ -93,16 +146,8 @@ pub(super) fn name(row: &Row) -> Option<&str> {
     row.readable(NAME).and_then(Value::as_str)
 }
 
-/// The rows; an error when there are none and something was hidden that may be one.
-fn unless_hidden(rows: Vec<Row>, hidden: Option<ReadError>) -> Result<Vec<Row>, Failure> {
-    match hidden {
-        Some(error) if rows.is_empty() => Err(error.into()),
-        _ => Ok(rows),
-    }
-}
-
 /// The objects of the type in a place: below it, or on the ESXi hosts below it.
-async fn inside(task: &Task<'_>, kind: Kind, place: &MoRef, states: &[&str]) -> Result<Vec<Row>, Failure> {
+async fn inside(task: &Task<'_>, kind: Kind, place: &MoRef, states: &[&str]) -> Result<Meant, Failure> {
     let on_hosts = matches!(&*place.kind, "HostSystem" | "ComputeResource" | "ClusterComputeResource");
     let via: &[&str] = match kind {
         Kind::VirtualMachine if on_hosts => &[HOST],
@@ -119,8 +164,7 @@ async fn inside(task: &Task<'_>, kind: Kind, place: &MoRef, states: &[&str]) -> 
     let (inside, others): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_inside);
     // What does not tell its host or its place may be inside.
     let place_of = |row: &Row| via.iter().find_map(|path| row.required(path).err()).or_else(|| above.refusal(row));
-    let hidden = if inside.is_empty() { others.iter().find_map(place_of) } else { None };
-    unless_hidden(inside, hidden)
+    Meant::of(inside, others.iter().filter_map(place_of))
 }
 
 /// The ESXi host that a virtual machine runs on, or those that a datastore is mounted on.
