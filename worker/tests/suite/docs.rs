@@ -1,10 +1,12 @@
 //! The examples of the documentation, asked of the inventory in memory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use vpoller_wire::{Outcome, split_outcome};
+use vpoller_worker::helpers::HELPERS;
 use vpoller_worker::methods::METHODS;
 
 use crate::support::host::{HOST, answer, dispatcher};
@@ -94,4 +96,40 @@ async fn the_item_keys_of_the_page_about_zabbix_work() {
         asked += 1;
     }
     assert!(asked > 5, "{asked} examples");
+}
+
+/// The names in the first column of the tables of a section, as they stand between backquotes.
+fn first_column(page: &str, section: &str) -> Vec<String> {
+    let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("there is no section {section}"));
+    let section = rest.split("\n## ").next().unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    cells.flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned)).collect()
+}
+
+/// Whether a row's name stands for a method: itself, or, with `*` in front, all that end so.
+fn stands_for(row: &str, method: &str) -> bool {
+    row.strip_prefix('*').map_or(row == method, |end| method.ends_with(end))
+}
+
+#[test]
+fn the_page_of_answers_has_one_row_for_each_method_and_names_no_other() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/design/answers.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let rows = first_column(&page, "Methods");
+    let mut used: BTreeMap<&str, usize> = rows.iter().map(|row| (row.as_str(), 0)).collect();
+    assert_eq!(used.len(), rows.len(), "a name stands in two rows");
+    for method in METHODS {
+        let fits: Vec<&String> = rows.iter().filter(|row| stands_for(row, method.name)).collect();
+        let [row] = fits[..] else { panic!("docs/design/answers.md has not one row for {}, but {fits:?}", method.name) };
+        *used.get_mut(row.as_str()).unwrap() += 1;
+    }
+    let unused: Vec<_> = used.iter().filter(|(_, methods)| **methods == 0).collect();
+    assert!(unused.is_empty(), "docs/design/answers.md names what is no method: {unused:?}");
+
+    let helpers = first_column(&page, "Helpers");
+    for helper in HELPERS {
+        assert!(helpers.iter().any(|name| name == helper.name()), "docs/design/answers.md has no row for {}", helper.name());
+    }
+    let foreign = helpers.iter().find(|name| HELPERS.iter().all(|helper| helper.name() != name.as_str()));
+    assert_eq!(foreign, None, "docs/design/answers.md names what is no helper");
 }
