@@ -34,6 +34,11 @@ func adminMux(w *world, s *site, churn *churner, calls *callCounter) *http.Serve
 		a.calls.reset()
 		return done, nil
 	}))
+	mux.Handle("/asked", get(func() interface{} { return askedFor.report() }))
+	mux.Handle("/asked/collect", post(func([]byte) (interface{}, error) {
+		askedFor.start()
+		return done, nil
+	}))
 	mux.Handle("/sessions", get(func() interface{} { return a.sessions() }))
 	mux.Handle("/sessions/drop", post(a.dropSessions))
 	mux.Handle("/sessions/stale", post(a.setStale))

@@ -77,6 +77,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	}
 	f.calls.begin(method, len(body))
+	askedFor.note(method, body)
 	if f.delay > 0 {
 		time.Sleep(f.delay) // the slowness is what is being simulated
 	}
