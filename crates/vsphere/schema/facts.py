@@ -112,4 +112,5 @@ def main():
     print("version", ".".join(map(str, newest)), sep="\t")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 #!/bin/sh
-# generate.sh [FOLDER]: writes src/schema_table.txt and src/managed_types.txt (or those files in FOLDER) anew from pinned releases of
-# govmomi and pyVmomi. Needs Go and Python with their package clients; or, without, GOVMOMI and PYVMOMI: folders with the sources of
+# generate.sh [FOLDER]: writes src/schema_table.txt, src/managed_types.txt and schema/privileges.txt (or those files in FOLDER) anew from
+# pinned releases of govmomi and pyVmomi. Needs Go and Python with their package clients; or, without, GOVMOMI and PYVMOMI: folders with the sources of
 # those releases.
 set -eu
 
@@ -30,6 +30,9 @@ fi
 # Written aside first: a failing run leaves the old tables.
 cd "$here"
 python3 -B facts.py "$PYVMOMI" >"$work/facts"
+python3 -B privileges.py "$PYVMOMI" "$pyvmomi" >"$work/privileges"
 GO111MODULE=off go run generate.go merge.go "$GOVMOMI" "$govmomi" "$work/facts" "$pyvmomi" "$work/names" >"$work/table"
 cat "$work/table" >"$out/schema_table.txt"
 cat "$work/names" >"$out/managed_types.txt"
+case ${1:-} in "") out=$here ;; esac
+cat "$work/privileges" >"$out/privileges.txt"
