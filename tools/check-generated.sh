@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the committed generated files again and fails when they differ from what their sources say. The module's header is held by
-# tests/structure/header.rs.
+# tests/structure/header.rs, the tables of privileges in docs/security.md by worker/tests/suite/privileges.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}

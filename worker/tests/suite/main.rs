@@ -17,6 +17,7 @@ mod local;
 mod loss;
 mod model;
 mod names;
+mod privileges;
 mod program;
 mod request_costs;
 mod rights;
