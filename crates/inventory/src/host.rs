@@ -65,7 +65,8 @@ pub struct Connection {
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A connection that stood for this long is made again without a pause.
+/// A connection that stood for this long is made again without a pause, except after an answer that cannot be read: that one may have
+/// taken as long, and would come again.
 const STEADY: Duration = Duration::from_secs(10);
 /// Shorter than the client's own limit for a logout, because the process has to end.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -162,7 +163,7 @@ impl Host {
                     self.set(ConnectionPhase::Connected, None);
                     let since = Instant::now();
                     let ended = self.stay().await;
-                    match ended.filter(|_| since.elapsed() < STEADY) {
+                    match ended.filter(|error| since.elapsed() < STEADY || error.class() == Some(Class::Protocol)) {
                         Some(error) => Self::patience(&error, pause),
                         None => {
                             pause = FIRST_PAUSE;

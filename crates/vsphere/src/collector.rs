@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::call::{Call, CallOptions};
@@ -14,7 +15,12 @@ use crate::{Arg, Client, Error, FilterSpec, MoRef, Session, Value};
 /// How much longer than its wait a call may take at least.
 const GRACE: Duration = Duration::from_secs(60);
 /// Objects in one answer, `maxObjectUpdates`. Servers have a limit of their own, about a hundred.
-const PAGE: i32 = 1000;
+pub(crate) const PAGE: i32 = 1000;
+/// What is asked for first after an answer that was too large: about half of what servers put into one.
+const LESS: i32 = 50;
+/// What to do when a single object is too much.
+const ASK_LESS: &str =
+    "what is watched of one object alone is more than that, so ask for fewer of its properties, or for parts of them";
 /// Refusals remembered. Each one beyond costs a call that finds out whether the session lives.
 const REFUSALS: usize = 10_000;
 
@@ -103,6 +109,7 @@ impl Collector {
     /// # Errors
     /// As [`Client::call_in`]. [`Error::SessionLost`] also when the server says so in missing sets only, and
     /// `ManagedObjectNotFound` when it knows the collector, a filter or its view no more: then all of them have to be made again.
+    /// [`Error::TooLarge`] only when what is watched of one object is too much.
     pub async fn wait(&mut self, longest: Duration) -> Result<Option<Updates>, Error> {
         loop {
             let request = self.versions.next_request();
@@ -117,14 +124,35 @@ impl Collector {
                     return Ok(Some(Updates { set, first: !request.within, full }));
                 }
                 Err(error) if is_invalid_version(&error) && !request.text.is_empty() => self.versions = Versions::default(),
+                // The version within the state is used up, so the state begins again, in smaller parts.
+                Err(Error::TooLarge { host, what, limit, .. }) => {
+                    if !self.ask_for_less() {
+                        return Err(Error::TooLarge { host, what, limit, hint: ASK_LESS });
+                    }
+                }
                 Err(error) => return Err(error),
             }
         }
     }
 
+    /// Has answers made smaller from now on, also those of later sessions. False when they hold one object each already.
+    fn ask_for_less(&self) -> bool {
+        let page = &self.client.connection.update_page;
+        let before = page.load(Ordering::Relaxed);
+        let after = if before > LESS { LESS } else { before / 4 }.max(1);
+        page.store(after, Ordering::Relaxed);
+        if after == before {
+            return false;
+        }
+        let host = &self.client.config().host;
+        tracing::warn!("[{host}] An answer to {WAIT} was too large; asking for {after} objects at a time from now on");
+        true
+    }
+
     async fn fetch(&self, request: &VersionRequest, longest: Duration) -> Result<Option<UpdateSet>, Error> {
         let seconds = i32::try_from(longest.as_secs()).unwrap_or(i32::MAX);
-        let options = vec![Arg::new("maxWaitSeconds", seconds), Arg::new("maxObjectUpdates", PAGE)];
+        let page = self.client.connection.update_page.load(Ordering::Relaxed);
+        let options = vec![Arg::new("maxWaitSeconds", seconds), Arg::new("maxObjectUpdates", page)];
         let args = [Arg::new("version", request.text.as_str()), Arg::object("options", options)];
         // A version from within a state is good for one use; the others may be sent again when a connection broke.
         let limit = longest + GRACE.max(self.client.config().request_timeout);

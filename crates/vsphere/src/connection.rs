@@ -1,6 +1,7 @@
 //! Calls within the session of one vSphere host, as many at a time as it is to bear.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI32;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -10,7 +11,7 @@ use crate::call::{Call, CallOptions};
 use crate::object_content::read_page;
 use crate::session_manager::SessionManager;
 use crate::soap::ReadElement;
-use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, PropertySpec, Session, Value, read};
+use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, PropertySpec, Session, Value, collector, read};
 
 /// Guest operations that run at the same time at most: each takes seconds, and other calls need room, too.
 const GUEST_CALLS: usize = 4;
@@ -47,13 +48,15 @@ pub(crate) struct Connection {
     pub sessions: Arc<SessionManager>,
     calls: Semaphore,
     pub guest_calls: Semaphore,
+    /// Objects that are asked for in one answer of changes.
+    pub update_page: AtomicI32,
 }
 
 impl Connection {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let calls = Semaphore::new(config.max_concurrency.clamp(1, Semaphore::MAX_PERMITS));
         let sessions = Arc::new(SessionManager::new(config)?);
-        Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS) })
+        Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS), update_page: AtomicI32::new(collector::PAGE) })
     }
 
     /// Ends the sessions at the server, if there are any.

@@ -121,6 +121,48 @@ async fn a_large_state_comes_in_pages() {
 }
 
 #[tokio::test]
+async fn an_answer_of_changes_that_is_too_large_comes_again_in_smaller_parts() {
+    let simulator = Simulator::start(&SimOptions { fixtures: false, vms: 250, ..SimOptions::default() });
+    let measured = client(simulator.address());
+    let mut known = Machines::default();
+    let mut all = collector(&measured, &["name", "summary"]).await;
+    let before = measured.stats().bytes_in();
+    known.until(&mut all, |_| true).await;
+    let all_bytes = usize::try_from(measured.stats().bytes_in() - before).unwrap();
+
+    // Pages hold 100 of the 250.
+    let mut bounded = config(simulator.address());
+    bounded.limits.response_bytes = all_bytes / 4;
+    let client = Client::new(bounded.clone()).unwrap();
+    for first in [true, false] {
+        let mut parts = collector(&client, &["name", "summary"]).await;
+        simulator.reset_calls();
+        let mut read = Machines::default();
+        read.until(&mut parts, |_| true).await;
+        assert_eq!(read.0.keys().collect::<Vec<_>>(), known.0.keys().collect::<Vec<_>>());
+        let waits = simulator.calls_of("WaitForUpdatesEx");
+        assert_eq!(waits, if first { 6 } else { 5 }, "one try too many, and only once, then five parts of 50");
+        client.logout().await;
+    }
+
+    // Where one object alone is too much, the error says so, after a few tries.
+    simulator.set("VirtualMachine", "vm-00007", "config.annotation", &json!("x".repeat(200_000)));
+    bounded.limits.response_bytes = 100_000;
+    let client = Client::new(bounded).unwrap();
+    let mut parts = collector(&client, &["name", "config.annotation"]).await;
+    simulator.reset_calls();
+    let error = loop {
+        if let Err(error) = parts.wait(Duration::ZERO).await {
+            break error;
+        }
+    };
+    assert_eq!(error.class(), Class::Protocol);
+    assert!(error.to_string().contains("of one object alone is more than that, so ask for fewer of its properties"), "{error}");
+    let waits = simulator.calls_of("WaitForUpdatesEx");
+    assert!((5..20).contains(&waits), "{waits}");
+}
+
+#[tokio::test]
 async fn more_is_watched_and_less_again() {
     let simulator = Simulator::start(&SimOptions::default());
     let client = client(simulator.address());
