@@ -16,6 +16,8 @@ type account struct {
 	// limited says that the account sees only what is at or below some objects.
 	limited bool
 	below   []ref
+	// alone takes the rights on what is below them away again.
+	alone bool
 	// gone hides the rest as if it did not exist, not for want of a privilege.
 	gone bool
 }
@@ -94,6 +96,7 @@ type accountRequest struct {
 	Password *string `json:"password"`
 	// Below lists what the account sees, as "Folder:group-v3"; nil is everything.
 	Below *[]string `json:"below"`
+	Alone bool      `json:"alone"`
 	Gone  bool      `json:"gone"`
 }
 
@@ -107,7 +110,7 @@ func (a *admin) setAccount(body []byte) (interface{}, error) {
 	if req.User == "" || (!exists && req.Password == nil) {
 		return nil, errors.New("write user and password")
 	}
-	made = account{password: made.password, limited: req.Below != nil, gone: req.Gone}
+	made = account{password: made.password, limited: req.Below != nil, alone: req.Alone, gone: req.Gone}
 	if req.Password != nil {
 		made.password = *req.Password
 	}

@@ -12,6 +12,8 @@ import (
 type sight struct {
 	reg  *simulator.Registry
 	gone bool
+	// alone says that the rights do not propagate.
+	alone bool
 	// roots are what the account has rights on, and on all below.
 	roots map[ref]bool
 	// above are the objects on the way from the roots up. Their names and
@@ -36,7 +38,7 @@ func sightOfUser(reg *simulator.Registry, user string) *sight {
 	if !ok || !a.limited {
 		return nil
 	}
-	s := &sight{reg: reg, gone: a.gone, roots: map[ref]bool{}, above: map[ref]bool{}}
+	s := &sight{reg: reg, gone: a.gone, alone: a.alone, roots: map[ref]bool{}, above: map[ref]bool{}}
 	for _, root := range a.below {
 		s.roots[root] = true
 		s.climb(root)
@@ -84,6 +86,9 @@ func (s *sight) sees(obj ref) bool {
 	}
 	if _, ok := s.reg.Get(obj).(mo.Entity); !ok {
 		return true
+	}
+	if s.alone {
+		return false
 	}
 	for _, parent := range parentsOf(s.reg, obj) {
 		if isAtOrBelow(s.reg, parent, s.roots) {

@@ -52,7 +52,7 @@ pub(crate) struct Draft {
 }
 
 impl WatchFilter {
-    /// Gives all values of an object that the filter tells the same state.
+    /// Gives all values of an object that the filter reports the same state.
     fn forget(&self, layout: &Layout, object: &mut Object, state: &PropertyState) {
         let columns = self.of(&object.reference.kind).filter_map(|path| layout.find(path)).collect::<Vec<_>>();
         columns.into_iter().for_each(|column| object.set(column, state.clone()));
@@ -176,8 +176,8 @@ pub(crate) fn settle(version: &mut Snapshot, unclear: &UnclearPaths, rows: &[Row
         for path in paths {
             let Some(column) = table.layout.find(path) else { continue };
             let refused = || row.refused.iter().find(|(refused, _)| refused == path).map(|(_, why)| Arc::clone(why));
-            let untold = || refused().map_or(PropertyState::Unset, PropertyState::Refused);
-            let slot = row.get(path).cloned().map_or_else(untold, PropertyState::Set);
+            let without = || refused().map_or(PropertyState::Unset, PropertyState::Refused);
+            let slot = row.get(path).cloned().map_or_else(without, PropertyState::Set);
             readable |= matches!(object.state(column), PropertyState::Refused(_)) && !matches!(slot, PropertyState::Refused(_));
             object.set(column, slot);
         }

@@ -60,12 +60,13 @@ impl Follower {
     }
 
     /// Ends a filter. One that vSphere does not know is no loss.
-    async fn drop_filter(&self, stream: &mut UpdateStream, filter: &MoRef) -> Result<(), Error> {
+    pub(super) async fn drop_filter(&self, stream: &mut UpdateStream, filter: &MoRef) -> Result<(), Error> {
         match stream.collector.remove_filter(filter).await {
             Ok(()) | Err(Error::Fault { .. }) => {}
             Err(error) => return Err(error),
         }
         stream.watches.remove(&filter.id);
+        stream.unreported.forget(&filter.id);
         stream.groups.retain(|group| group != filter);
         Ok(())
     }
@@ -89,6 +90,7 @@ impl Follower {
             match stream.collector.add_filter(&spec(&stream.view, &watch, &objects)).await {
                 Ok(filter) => {
                     stream.latest.watch(&watch.paths, self.store.fresh.seconds(Instant::now()));
+                    stream.unreported.expect(&filter);
                     stream.watches.insert(Arc::clone(&filter.id), watch);
                     return Ok(Some(filter));
                 }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use vpoller_vsphere::{Client, Error, MoRef, Session, Value};
 
 use super::update_stream::UpdateStream;
-use super::{CacheSettings, SnapshotStore, apply, wait};
+use super::{CacheSettings, SnapshotStore, apply};
 use crate::border::{ReadError, Row};
 use crate::retrieve::Retriever;
 
@@ -48,8 +48,8 @@ impl Follower {
         let same = |stream: &&mut UpdateStream| stream.sound && stream.collector.session().generation == session.generation;
         if let Some(standing) = stream.as_mut().filter(same) {
             match standing.collector.wait(Duration::ZERO).await {
-                Ok(told) => {
-                    standing.take(told, &self.store);
+                Ok(reported) => {
+                    standing.take(reported, &self.store);
                     return Ok(());
                 }
                 Err(error) if is_passing(&error) => return Err(self.retriever.error(&error)),
@@ -82,7 +82,7 @@ impl Follower {
     }
 
     /// A stream with everything watched that is to be; vSphere has reported nothing yet.
-    async fn begin(&self) -> Result<UpdateStream, Error> {
+    pub(super) async fn begin(&self) -> Result<UpdateStream, Error> {
         let opened = Instant::now();
         let session = self.client().session().await?;
         self.identify(&session);
@@ -116,7 +116,7 @@ impl Follower {
                 self.complete(stream).await?;
             }
             tokio::select! {
-                told = stream.collector.wait(wait(&self.settings)) => stream.take(told?, &self.store),
+                reported = stream.collector.wait(self.next_wait(stream)) => stream.take(reported?, &self.store),
                 () = self.store.watch_list.due(), if whole => {
                     self.widen(stream).await?;
                     continue;
@@ -128,6 +128,7 @@ impl Follower {
             }
             if stream.draft.is_none() {
                 self.tidy(stream).await;
+                self.end_silence(stream).await?;
                 // Changes that come in quick succession are fetched together.
                 tokio::time::sleep_until((started + self.settings.update_interval).into()).await;
             }

@@ -3,7 +3,7 @@
 //! [`follow`] has vSphere push ([`filters`]): a base set of paths of every object, and those paths that were asked for twice
 //! ([`watch_list`]). What comes over the [`update_stream`] it applies ([`apply`]) to a copy of the last version ([`version`], [`table`],
 //! [`layout`]), and publishes the copy when vSphere has reported a state to its end. Readers take the published version without a lock and never see half a state.
-//! [`refusal_probe`] looks now and then whether what the account might not read may be read by now.
+//! [`silent_filters`] notices filters of which nothing is reported, and [`refusal_probe`] looks now and then whether what the account might not read may be read by now.
 //! [`freshness`] says for how long a version is good, [`kept_answers`] keeps some answers of vSphere for a moment.
 
 mod apply;
@@ -19,6 +19,7 @@ mod refusal_probe;
 mod report;
 mod row_reader;
 mod settings;
+mod silent_filters;
 mod table;
 mod update_stream;
 mod version;
@@ -43,6 +44,7 @@ pub(crate) use version::Snapshot;
 use crate::border::View;
 use crate::lock::lock;
 use freshness::Freshness;
+use silent_filters::Silence;
 use watch_list::{PathKey, WatchList};
 
 /// What readers and the task that follows vSphere have in common.
@@ -54,6 +56,7 @@ pub(crate) struct SnapshotStore {
     /// Paths that do not exist, in the API version that is spoken.
     invalid: Mutex<InvalidPaths>,
     identity: Mutex<VcenterIdentity>,
+    pub silence: Silence,
     counters: Counters,
 }
 
@@ -63,7 +66,7 @@ enum VcenterIdentity {
     #[default]
     Unknown,
     /// Its `instanceUuid`; an ESXi host has none.
-    Told(Option<String>),
+    Known(Option<String>),
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +105,7 @@ impl SnapshotStore {
             watch_list: WatchList::new(settings.ttl),
             invalid: Mutex::default(),
             identity: Mutex::default(),
+            silence: Silence::default(),
             counters: Counters::default(),
         }
     }
@@ -141,13 +145,14 @@ impl SnapshotStore {
         }
     }
 
-    /// Notes which vCenter tells from now on. Says whether it is another one, so that what was known is void.
+    /// Notes which vCenter reports from now on. Says whether it is another one, so that what was known is void.
     fn identify(&self, uuid: Option<&str>) -> bool {
         let mut identity = lock(&self.identity);
-        let before = std::mem::replace(&mut *identity, VcenterIdentity::Told(uuid.map(str::to_owned)));
-        let other = matches!(before, VcenterIdentity::Told(before) if before.as_deref() != uuid);
+        let before = std::mem::replace(&mut *identity, VcenterIdentity::Known(uuid.map(str::to_owned)));
+        let other = matches!(before, VcenterIdentity::Known(before) if before.as_deref() != uuid);
         if other {
             self.fresh.void();
+            self.silence.reset();
             self.current.store(None);
         }
         other

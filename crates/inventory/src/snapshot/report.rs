@@ -85,6 +85,7 @@ fn word(stage: WatchStage) -> &'static str {
         WatchStage::Wanted => "wanted",
         WatchStage::Watched => "watched",
         WatchStage::Full(_) => "no room",
+        WatchStage::Silent(_) => "no values",
         WatchStage::Never => "never watched",
     }
 }

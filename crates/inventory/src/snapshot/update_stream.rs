@@ -1,4 +1,4 @@
-//! The way by which vSphere tells, in one session, and how much of it was taken in.
+//! The way by which vSphere reports, in one session, and how much of it was taken in.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
@@ -9,10 +9,11 @@ use vpoller_vsphere::{Collector, MoRef, Updates};
 use super::SnapshotStore;
 use super::apply::{Draft, UnclearPaths, WatchFilters};
 use super::refusal_probe::RefusalProbe;
+use super::silent_filters::UnreportedFilters;
 use super::version::Snapshot;
 use super::watch_list::PathKey;
 
-/// The way by which vSphere tells, in one session.
+/// The way by which vSphere reports, in one session.
 pub(crate) struct UpdateStream {
     pub collector: Collector,
     pub view: MoRef,
@@ -29,6 +30,7 @@ pub(crate) struct UpdateStream {
     pub unknown_filters: Vec<MoRef>,
     pub unclear: UnclearPaths,
     pub probe: RefusalProbe,
+    pub unreported: UnreportedFilters,
     /// Whether everything that was reported is taken in. A panic on the way leaves it false: what is left is not to be trusted.
     pub sound: bool,
     opened: Instant,
@@ -48,6 +50,7 @@ impl UpdateStream {
             unknown_filters: Vec::new(),
             unclear: UnclearPaths::new(),
             probe: RefusalProbe::new(opened),
+            unreported: UnreportedFilters::default(),
             sound: true,
             opened,
         }
@@ -55,10 +58,20 @@ impl UpdateStream {
 
     /// Takes in what was reported. The task that follows may be given up wherever it waits, so nothing here does: what the
     /// collector counts as reported must not get lost.
-    pub(super) fn take(&mut self, told: Option<Updates>, store: &SnapshotStore) {
-        let Some(Updates { set, first, full }) = told else {
-            return store.fresh.confirm(Instant::now());
+    pub(super) fn take(&mut self, reported: Option<Updates>, store: &SnapshotStore) {
+        let Some(Updates { set, first, full }) = reported else {
+            if self.draft.is_none() {
+                self.unreported.count(&self.watches, &self.latest);
+            }
+            if self.unreported.has_base() {
+                store.fresh.confirm(Instant::now());
+            }
+            return;
         };
+        if first && full {
+            self.unreported.expect_all(&self.watches);
+        }
+        self.unreported.note(&self.watches, &set.filters);
         self.sound = false;
         let begun = self.draft.take().filter(|_| !first);
         let mut draft = begun.unwrap_or_else(|| Draft::new(if full { self.latest.emptied() } else { self.latest.clone() }));
@@ -87,7 +100,16 @@ impl UpdateStream {
         for (object, paths) in draft.unclear {
             self.unclear.entry(object).or_default().extend(paths);
         }
+        self.unreported.count(&self.watches, &self.latest);
+        if self.unreported.has_base() {
+            self.publish(store);
+        }
+    }
+
+    /// Publishes what vSphere has reported, as its state of now.
+    pub(super) fn publish(&self, store: &SnapshotStore) {
         store.publish(&self.latest);
+        store.silence.end();
         store.fresh.confirm(Instant::now());
     }
 }

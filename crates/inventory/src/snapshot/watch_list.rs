@@ -51,6 +51,8 @@ struct PathEntry {
     weight: usize,
     /// Readers that want it watched whatever is asked for.
     pins: usize,
+    /// Whether the log says that vSphere sends no values of it.
+    noted: bool,
 }
 
 /// How far a path has come.
@@ -64,6 +66,8 @@ pub(crate) enum WatchStage {
     Watched,
     /// There was no room for it at that time.
     Full(Instant),
+    /// vSphere took the filter and sent no values at that time.
+    Silent(Instant),
     /// Never to be watched.
     Never,
 }
@@ -102,7 +106,7 @@ impl WatchList {
         if !state.paths.contains_key(&key) && !state.make_room(window, now) {
             return;
         }
-        let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0 };
+        let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0, noted: false };
         let entry = state.paths.entry(key.clone()).or_insert(first);
         let before = std::mem::replace(&mut entry.asked, now);
         entry.misses += 1;
@@ -114,7 +118,7 @@ impl WatchList {
         let ready = match entry.stage {
             WatchStage::Asked => again && !base::is_always_watched(kind, &key.path),
             // Things may have got smaller meanwhile.
-            WatchStage::Full(at) => now.saturating_duration_since(at) > self.ttl,
+            WatchStage::Full(at) | WatchStage::Silent(at) => now.saturating_duration_since(at) > self.ttl,
             WatchStage::Wanted | WatchStage::Watched | WatchStage::Never => false,
         };
         if ready {
@@ -214,10 +218,10 @@ impl WatchList {
         let mut state = self.state();
         let mut is_new = false;
         for key in keys.iter().filter(|key| is_worth_a_pin(key)) {
-            let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0 };
+            let first = PathEntry { stage: WatchStage::Asked, asked: now, misses: 0, weight: 0, pins: 0, noted: false };
             let entry = state.paths.entry(key.clone()).or_insert(first);
             entry.pins += 1;
-            if matches!(entry.stage, WatchStage::Asked | WatchStage::Full(_)) {
+            if matches!(entry.stage, WatchStage::Asked | WatchStage::Full(_) | WatchStage::Silent(_)) {
                 entry.stage = WatchStage::Wanted;
                 is_new = true;
             }
@@ -247,6 +251,19 @@ impl WatchList {
         }
     }
 
+    /// Notes that vSphere took the filter on a path and sends no values. Says whether that is new.
+    pub(crate) fn silence(&self, key: &PathKey, now: Instant) -> bool {
+        let mut state = self.state();
+        let Some(entry) = state.paths.get_mut(key) else { return false };
+        entry.stage = WatchStage::Silent(now);
+        !std::mem::replace(&mut entry.noted, true)
+    }
+
+    /// Whether vSphere sends no values of a path although it took the filter.
+    pub(crate) fn is_silent(&self, kind: &str, path: &str) -> bool {
+        self.state().paths.get(&PathKey::new(kind, path)).is_some_and(|entry| matches!(entry.stage, WatchStage::Silent(_)))
+    }
+
     /// The paths that are watched.
     pub(crate) fn watched(&self) -> Vec<PathKey> {
         let state = self.state();
@@ -266,7 +283,7 @@ impl WatchList {
                 _ if entry.pins > 0 => true,
                 WatchStage::Watched => idle(key).is_none_or(|idle| idle.min(asked) <= ttl),
                 WatchStage::Wanted => true,
-                WatchStage::Asked | WatchStage::Full(_) | WatchStage::Never => asked <= 2 * ttl,
+                WatchStage::Asked | WatchStage::Full(_) | WatchStage::Silent(_) | WatchStage::Never => asked <= 2 * ttl,
             };
             if !keep && entry.stage == WatchStage::Watched {
                 dropped.push(key.clone());

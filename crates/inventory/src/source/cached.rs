@@ -192,12 +192,17 @@ impl Cached {
             self.weigh(rows);
         }
         if let Ok(rows) = &answer
-            && kinds.iter().all(|kind| paths.iter().all(|path| is_never_watched(kind, path)))
+            && kinds.iter().all(|kind| paths.iter().all(|path| self.is_kept(kind, path)))
         {
             let weight = rows.iter().flat_map(|row| &row.values).map(|(_, value)| weight(value)).sum();
             self.kept.keep(question, answer.clone(), weight, now, MOMENT);
         }
         answer.map(Arc::unwrap_or_clone).map_err(|error| self.explained(error))
+    }
+
+    /// Whether vSphere's answer about a path is kept for a moment: it comes from memory neither now nor soon.
+    fn is_kept(&self, kind: &str, path: &str) -> bool {
+        is_never_watched(kind, path) || self.store.silence.is_total() || self.store.watch_list.is_silent(kind, path)
     }
 
     /// Notes how large values are, so that it is known what watching them would take, and which paths do not exist.

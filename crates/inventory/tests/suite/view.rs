@@ -38,15 +38,21 @@ impl Followed {
     }
 
     pub(super) async fn at(simulator: Simulator, settings: CacheSettings) -> Self {
-        let inventory: Arc<dyn Inventory> = Arc::new(Cached::new(client(&simulator), &settings));
+        let client = client(&simulator);
+        let followed = Self::begin(simulator, client, settings);
+        followed.until("the first load", |_| true).await;
+        followed
+    }
+
+    /// Follows by this client; nothing is known yet.
+    pub(super) fn begin(simulator: Simulator, client: Client, settings: CacheSettings) -> Self {
+        let inventory: Arc<dyn Inventory> = Arc::new(Cached::new(client, &settings));
         let hosts = Hosts::new([(VC.to_owned(), inventory)]);
         hosts.start(&Handle::current());
         let host = hosts.get(VC).unwrap();
         assert!(host.inventory().view().is_none(), "nothing is known yet");
         hosts.want_all();
-        let followed = Self { simulator, hosts, host };
-        followed.until("the first load", |_| true).await;
-        followed
+        Self { simulator, hosts, host }
     }
 
     /// Waits until a view is like this, and returns it.
