@@ -68,6 +68,12 @@ pub(crate) fn of_datacenter<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answ
         let hosts = task.inventory.list(Kind::HostSystem, &[NAME, PARENT]).await?;
         let ancestors = Ancestors::of(task.inventory, &hosts).await?;
         let mut found = Members::default();
+        // Hosts that the account does not see are in no list. An account that may not read the datacenter has no right that hands down
+        // to all of them, so that there may be more.
+        if let Err(error) = own.required(DATASTORE) {
+            found.hidden += 1;
+            found.error = Some(error);
+        }
         for host in &hosts {
             if ancestors.above(host).any(|above| above.object == own.object) {
                 found.objects.push(host.object.clone());
