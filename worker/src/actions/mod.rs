@@ -21,7 +21,8 @@ pub(crate) mod vsan;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
-use vpoller_inventory::{ReadError, Row, is_within};
+use vpoller_inventory::property::{NAME, PARENT};
+use vpoller_inventory::{Property, ReadError, Row, is_within};
 use vpoller_vsphere::{MoRef, Struct};
 
 use crate::failure::Failure;
@@ -97,8 +98,14 @@ impl Task<'_> {
     }
 }
 
+/// Whether an object is listed. One that has no name is none yet, or none any more. One whose name is refused is there: who takes it for
+/// gone would delete what stands for it.
+fn is_shown(row: &&Row) -> bool {
+    row.property(NAME) != Property::Unset
+}
+
 /// What the privilege to see an object is enough for.
-const SEEN: [&str; 2] = ["name", "parent"];
+const SEEN: [&str; 2] = [NAME, PARENT];
 
 fn unique<'a>(paths: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut kept = Vec::new();

@@ -7,14 +7,14 @@ use vpoller_inventory::{Reached, Row};
 use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
-use super::{Answer, Task, fields, one, refused, unique};
+use super::{Answer, Task, fields, is_shown, one, refused, unique};
 use crate::failure::Failure;
 use crate::method::{Relation, Shape};
 
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let (own, reached) = reach(task, &[NAME], relation.via, relation.reads).await?;
-        let list = || reached.iter().map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
+        let list = || reached.iter().filter(is_shown).map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
         // Next to what was asked for, its own name: null when it may not be read, with a note of that.
         let with_name = |field: &str, value: Json| {
             let name = own.readable(NAME).map_or(Json::Null, Value::to_json);
@@ -44,7 +44,7 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answe
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };
-        task.answer(reached.iter().map(with_pool).collect())
+        task.answer(reached.iter().filter(is_shown).map(with_pool).collect())
     })
 }
 

@@ -2,6 +2,8 @@
 
 use serde_json::{Value as Json, json};
 use vpoller_testkit::{SimOptions, Simulator};
+use vpoller_vsphere::{Config, SecretString, Tls};
+use vpoller_worker::Registered;
 
 use crate::support::host::{Followed, HOST, answer, calls, direct, quick, registered};
 
@@ -156,6 +158,63 @@ async fn alarms_on_what_cannot_be_seen_are_listed_and_named_by_what_there_is() {
         };
         assert_eq!(of("alarm.systemName"), vec![Json::Null; 8], "{reply}");
         assert_eq!(of("Named"), [Json::Null], "{reply}");
+        followed.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_name_may_not_be_read_is_not_taken_for_one_that_has_gone() {
+    let simulator = Simulator::start(&SimOptions::default());
+    simulator.deny("Datastore", "name", Some("System.Read"));
+    let body = json!({"type": "VirtualMachine", "path": "name", "privilege": "System.Read", "below": "VirtualMachine:vm-102"});
+    simulator.page("POST", "/deny", &body.to_string());
+    // One has no name at all.
+    simulator.page("POST", "/mask", &json!({"type": "VirtualMachine", "name": "vm03.example.org", "hide": ["name"]}).to_string());
+    let refused = json!({"name": {"fault": "NoPermission", "privilege": "System.Read"}});
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&registered(&simulator), cache).await;
+        let machines = followed.ask("vm.discover", None, &["moid"]).await;
+        let hidden = json!({"moid": "vm-102", "refused": refused});
+        assert!(machines["result"].as_array().unwrap().contains(&hidden), "{machines}");
+        let pool = followed.ask("resource.pool.vm.get", Some("pool01"), &["runtime.powerState"]).await;
+        assert_eq!(pool["result"][0]["refused"], refused, "{pool}");
+
+        // A discovery object has no place to say it: what has a name is in it, and it fails where nothing has.
+        let machines = printed(&followed, "net.vm.get", Some("VM Network"), json!({})).await;
+        assert!(machines.contains("vm01.example.org") && !machines.contains("{}"), "{machines}");
+        for (method, name) in [("datastore.discover", None), ("host.datastore.get", Some("esxi01.example.org"))] {
+            let stores = printed(&followed, method, name, json!({})).await;
+            assert!(stores.contains("NoPermission (property name)"), "{method}: {stores}");
+        }
+        followed.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_datacenter_that_the_account_does_not_see_into_has_no_numbers() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let pool = {
+        let direct = Followed::start(&registered(&simulator), direct()).await;
+        let pool = row(&direct, "resource.pool.get", "pool01", &["moid"]).await["moid"].as_str().unwrap().to_owned();
+        direct.stop().await;
+        pool
+    };
+    let account = json!({"user": "tenant", "password": "x", "below": [format!("ResourcePool:{pool}")]});
+    simulator.page("POST", "/account", &account.to_string());
+    let mut config = Config::new(HOST, "tenant", SecretString::from("x"));
+    config.address = Some(simulator.address());
+    config.tls = Tls::Off;
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&Registered::new(HOST, config.clone()), cache).await;
+        for fields in [&["hosts", "vms.on", "memory.total"][..], &[]] {
+            let reply = followed.ask("datacenter.summary.get", Some("datacenter01"), fields).await;
+            let text = reply["msg"].as_str().unwrap();
+            assert!(reply["success"] == 1 && text.contains("NoPermission (property datastore)"), "{reply}");
+        }
+        // The newest event is of nothing that the account sees: another one is its newest.
+        simulator.page("POST", "/event", &json!({"_type": "VmPoweredOnEvent", "fullFormattedMessage": "on"}).to_string());
+        let newest = followed.ask("event.latest", None, &[]).await;
+        assert_eq!(newest["result"][0]["event"], "Cannot power on vm02.example.org: not enough memory", "{newest}");
         followed.stop().await;
     }
 }
