@@ -53,7 +53,7 @@ impl BrokerThread {
     ) -> Result<Self, ProxyError> {
         tracing::info!("Proxy process is starting");
         tracing::info!("Creating Proxy process sockets");
-        let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, |socket| set_up_frontend(socket))?;
+        let frontend = socket::bind(context, zmq::ROUTER, "frontend", &config.frontend, set_up_frontend)?;
         let backend = socket::bind(context, zmq::ROUTER, "backend", &config.backend, |socket| {
             socket.set_sndhwm(WORKER_QUEUE)?;
             socket.set_maxmsgsize(MAX_WORKER_FRAME)?;
