@@ -110,14 +110,16 @@ fn vpoller_that_fails_ends_the_run() {
 
     let peer = Peer::silent();
     let text =
-        configuration(&peer, &frontend.url(), LOGIN).replace("timeout: 5000", "timeout: 20").replace("retries: 1", "retries: 3");
+        configuration(&peer, &frontend.url(), LOGIN).replace("timeout: 5000", "timeout: 500").replace("retries: 1", "retries: 3");
     let finished = import(&text, &[]);
     let last = lines(&finished).pop().unwrap();
     assert!(
         finished.code == 1 && last.contains("Did not receive response, aborting...") && last.contains("vpoller-proxy"),
         "{last}"
     );
-    assert_eq!(peer.count(), 3, "so many times one request was sent");
+    // The peer may take the last one in after the program has ended.
+    (0..3).for_each(|_| drop(peer.request()));
+    assert_eq!(peer.count(), 0, "no more often than `retries` says");
 }
 
 #[test]
