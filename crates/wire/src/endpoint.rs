@@ -83,6 +83,9 @@ fn tcp_fault(address: &str) -> Option<&'static str> {
     if host.is_empty() {
         return Some("has no host");
     }
+    if host.contains('/') {
+        return Some("has a / in its host");
+    }
     match port {
         "*" => None,
         _ => port.parse::<u16>().is_err().then_some("has a port that is no number from 0 to 65535"),
@@ -120,6 +123,7 @@ mod tests {
             ("localhost:10123", "no transport"),
             ("tcp://localhost", "no port"),
             ("tcp://:1", "no host"),
+            ("tcp://tcp://*:1", "a / in its host"),
             ("tcp://h:99999", "65535"),
             ("pgm://x:1", "unknown transport"),
             ("", "no transport"),

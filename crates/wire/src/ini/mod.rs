@@ -85,6 +85,8 @@ impl Ini {
     pub fn parse(text: &str, path: &Path) -> Result<Self, IniError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = Lines::default();
+        // Lines end as in Python 3: a file of an old Mac must not be one long line, whose settings count for nothing without a word.
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
         for (line, number) in text.lines().zip(1..) {
             let fault = |reason: &str| IniError::Syntax { path: path.to_owned(), line: number, reason: reason.to_owned() };
             lines.take(line, number).map_err(fault)?;
@@ -171,6 +173,16 @@ mod tests {
         assert_eq!(ini.get("Default", "password"), Some("abc\\"));
         assert_eq!(ini.get("Default", "username"), Some("root\\"));
         assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 3, 6, 8]);
+    }
+
+    #[test]
+    fn lines_end_in_every_way() {
+        for end in ["\n", "\r\n", "\r"] {
+            let ini = parse(&["[worker]", "db = /srv/a", "  b", "# c", "mgmt = m", "[cache]", "ttl = 5"].join(end));
+            assert_eq!(ini.get("worker", "db"), Some("/srv/a b"), "{end:?}");
+            assert_eq!((ini.get("worker", "mgmt"), ini.get("cache", "ttl")), (Some("m"), Some("5")), "{end:?}");
+            assert_eq!(ini.entries().map(|entry| entry.line).collect::<Vec<_>>(), [2, 5, 7], "{end:?}");
+        }
     }
 
     #[test]
