@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::Fault;
+use crate::updates::WAIT;
+use crate::{Fault, version};
 
 /// The class of an error. Metrics and retries depend on it only.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -200,6 +201,22 @@ pub enum Error {
     Config(String),
 }
 
+/// What nothing works without: a server that fails in one of these fails in all.
+const BASIC: [&str; 12] = [
+    version::PAGE,
+    "CurrentTime",
+    "RetrieveServiceContent",
+    "Login",
+    "Logout",
+    "RetrieveProperties",
+    "RetrievePropertiesEx",
+    "ContinueRetrievePropertiesEx",
+    "CreateContainerView",
+    "CreatePropertyCollector",
+    "CreateFilter",
+    WAIT,
+];
+
 impl Error {
     /// The class that decides the reaction.
     #[must_use]
@@ -211,6 +228,7 @@ impl Error {
             Self::SessionLost { .. } | Self::Closed { .. } => Class::Session,
             Self::Connection { .. } | Self::Certificate { .. } | Self::Timeout { .. } => Class::Transport,
             Self::Busy { .. } => Class::Overload,
+            Self::Status { .. } if self.is_of_service() => Class::Protocol,
             Self::Status { status, .. } => match status {
                 429 | 502..=504 => Class::Overload,
                 _ => Class::Transport,
@@ -218,6 +236,12 @@ impl Error {
             Self::Answer { .. } | Self::TooLarge { .. } => Class::Protocol,
             Self::Config(_) => Class::Argument,
         }
+    }
+
+    /// Whether the server failed in a service behind it only (statistics, events, guests), with status 500 and nothing of SOAP: so
+    /// vCenter 8.0.3 answers a question about statistics that is too large.
+    pub(crate) fn is_of_service(&self) -> bool {
+        matches!(self, Self::Status { status: 500, what, .. } if !BASIC.contains(&what.as_str()))
     }
 
     /// The server's fault, when it sent one.

@@ -263,9 +263,8 @@ impl SessionManager {
         let now = Instant::now();
         let mut state = self.lock();
         match error {
-            // vCenter 8.0.3 fails a question about statistics that is too large in this way: it says nothing about the server, and
-            // other calls need not wait for it.
-            Some(Error::Status { status: 500, what, .. }) if what == "QueryPerf" => {}
+            // It says nothing about the server, and other calls need not wait for it.
+            Some(error) if error.is_of_service() => {}
             Some(error @ (Error::Connection { .. } | Error::Certificate { .. } | Error::Status { .. })) => {
                 state.backoff.failed(started, now, error, fastrand::f64());
             }

@@ -83,6 +83,23 @@ async fn servers_in_trouble_are_transport_errors() {
 }
 
 #[tokio::test]
+async fn a_service_in_trouble_keeps_no_other_call_waiting() {
+    let services = ["ListProcessesInGuest", "QueryAvailablePerfMetric", "QueryPerf", "CreateCollectorForEvents"];
+    let server = Responder::start(move |seen| match seen.method.as_str() {
+        "CurrentTime" => soap("<CurrentTimeResponse><returnval>2024-05-02T09:16:50Z</returnval></CurrentTimeResponse>"),
+        method if services.contains(&method) => Act::Answer(500, String::new(), "<html>Internal Server Error</html>".to_owned()),
+        _ => healthy(seen),
+    });
+    let client = client(server.address());
+    for method in services.into_iter().cycle().take(20) {
+        let error = client.call(&MoRef::new("Manager", "manager"), method, &[]).await.unwrap_err();
+        assert!(error.class() == Class::Protocol && error.to_string().contains("HTTP status 500"), "{error}");
+        client.call(&instance(), "CurrentTime", &[]).await.unwrap();
+    }
+    assert_eq!(server.count("Login"), 1);
+}
+
+#[tokio::test]
 async fn every_call_has_its_deadline() {
     for act in [|| Act::Stall(envelope("<CurrentTimeResponse/>"), 0), || Act::Stall(envelope("<CurrentTimeResponse/>"), 50)] {
         let server = Responder::start(move |seen| if seen.method == "CurrentTime" { act() } else { healthy(seen) });
