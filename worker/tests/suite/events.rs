@@ -61,6 +61,26 @@ async fn resume(desk: CountedHost) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_begins_at_an_event_is_asked_once_however_far_back_it_is() {
+    let desk = CountedHost::start(&SimOptions { flags: &["-api-version", "9.0.0.0"], ..SimOptions::default() });
+    let first = note(&desk.simulator, "number 0");
+    for number in 1..250 {
+        note(&desk.simulator, &format!("number {number}"));
+    }
+    let expected: Vec<i64> = (first..first + 70).collect();
+    for filter in ["", " type=GeneralUserEvent", " severity=user"] {
+        assert_eq!(keys(&events(&desk, &format!("{} limit=70{filter}", first - 1)).await), expected, "{filter}");
+    }
+    desk.simulator.page("POST", "/events/hide", &json!({"types": ["GeneralUserEvent"]}).to_string());
+    let key = happen(&desk.simulator, &json!({"_type": "VmPoweredOnEvent", "fullFormattedMessage": "on", "userName": "root"}));
+    // Our login happened in between.
+    assert_eq!(keys(&events(&desk, &(first - 1).to_string()).await), [key - 1, key]);
+    let calls = desk.simulator.calls().methods;
+    assert_eq!((calls.get("QueryEvents"), calls.get("ReadPreviousEvents")), (Some(&4), None), "{calls:?}");
+    desk.executors.hosts().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_check_costs_one_call() {
     let desk = CountedHost::start(&SimOptions::default());
     let last = *keys(&events(&desk, "").await).last().unwrap();

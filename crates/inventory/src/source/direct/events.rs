@@ -66,7 +66,7 @@ const LATEST_PLACES: i64 = 100;
 /// No more events than this happen while a page is read.
 const JUST_NOW: i64 = 10_000;
 /// Events that are asked for at once when looking further back, the most that servers give, and how often that is done.
-const PAGE: i32 = 1000;
+pub(super) const PAGE: i32 = 1000;
 const PAGES: usize = 10;
 /// Types of events that carry an identifier of their own.
 const EXTENDED: [&str; 2] = ["EventEx", "ExtendedEvent"];
@@ -175,6 +175,12 @@ impl Direct {
             is_ahead || (filter.after.is_none() && in_page >= looked.in_page && event_age(newest, looked.newest) < LATEST_PLACES)
         });
         if !is_as_before && !is_enough(&found.events, LATEST_PLACES) {
+            // Where keys started again since, the server's order by number is not the one of age.
+            if let Some(after) = filter.after.filter(|after| (0..newest).contains(after))
+                && let Some(events) = self.events_after(session, manager, filter, after).await?
+            {
+                return Ok(Ok(FoundEvents { events, ..found }));
+            }
             let mut places = LATEST_PLACES;
             let mut is_last_empty = false;
             let limit = self.client.config().request_timeout;
@@ -248,7 +254,9 @@ async fn open(
         let unused = collectors.open.remove(0);
         destroy(&unused.collector).await;
     }
-    let made = client.call_in(&session, &manager, "CreateCollectorForEvents", &[filter(&collector_key)], limit).await?;
+    let made = client
+        .call_in(&session, &manager, "CreateCollectorForEvents", &[event_filter(&collector_key.0, &collector_key.1, None)], limit)
+        .await?;
     let collector = made.first().and_then(Value::as_moref).cloned().ok_or_else(|| Error::Answer {
         host: client.config().host.clone(),
         what: "CreateCollectorForEvents".to_owned(),
@@ -263,8 +271,9 @@ async fn open(
     Ok((collectors, collector))
 }
 
-/// The filter specification of a collector_key. A type goes by its plain name and by its identifier.
-fn filter((kinds, severities): &CollectorKey) -> Arg {
+/// The filter specification for these types and severities, of no more events than `most`. A type goes by its plain name and by its
+/// identifier.
+pub(super) fn event_filter(kinds: &[String], severities: &[Severity], most: Option<i32>) -> Arg {
     let mut fields: Vec<Arg> = severities.iter().map(|severity| Arg::new("category", severity.name())).collect();
     for kind in kinds {
         fields.push(Arg::new("eventTypeId", kind.as_str()));
@@ -272,6 +281,7 @@ fn filter((kinds, severities): &CollectorKey) -> Arg {
             fields.push(Arg::new("eventTypeId", format!("vim.event.{kind}")));
         }
     }
+    fields.extend(most.map(|most| Arg::new("maxCount", most)));
     Arg::object("filter", fields)
 }
 
