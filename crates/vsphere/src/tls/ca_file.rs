@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 
 use super::authorities::Trusted;
 use super::key;
@@ -42,13 +42,22 @@ pub(super) fn file(path: &Path) -> Result<Trusted, Error> {
     let mut trusted = Trusted::new();
     for (at, certificate) in CertificateDer::pem_slice_iter(text.as_bytes()).enumerate() {
         let unread = |cause: String| refused(format!("certificate {} in it cannot be read: {cause}", at + 1));
-        let certificate = certificate.map_err(|cause| unread(cause.to_string()))?;
+        let certificate = certificate.map_err(|cause| unread(unfinished(&cause)))?;
         trusted.add(certificate).map_err(unread)?;
     }
     if trusted.is_empty() {
         return Err(refused(instead(&bytes, &text, path)));
     }
     Ok(trusted)
+}
+
+/// What is wrong with the lines around a certificate. The library prints them as numbers.
+fn unfinished(cause: &pem::Error) -> String {
+    match cause {
+        pem::Error::MissingSectionEnd { .. } => "its END line is missing, or no line of its own".to_owned(),
+        pem::Error::IllegalSectionStart { .. } => "its BEGIN line is cut off".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 /// The file's text without a byte order mark, and with today's name for a certificate.
@@ -97,6 +106,7 @@ fn instead(bytes: &[u8], text: &str, path: &Path) -> String {
     let labels: Vec<&str> =
         text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
     match labels.first() {
+        Some(&"CERTIFICATE") => "it holds no certificate in PEM form: its BEGIN line does not begin a line".to_owned(),
         Some(label) => format!("it holds no certificate in PEM form, but a {}", label.to_lowercase()),
         None => "it holds no certificate in PEM form".to_owned(),
     }

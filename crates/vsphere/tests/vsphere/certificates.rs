@@ -353,6 +353,7 @@ fn other_forms_of_ca_files_are_read_or_refused_with_the_way_out() {
         ("a ZIP archive", b"PK\x03\x04\0\0".to_vec(), "unpack it"),
         ("a key", file("rsa2048.vmca.key"), "holds no certificate in PEM form, but a private key"),
         ("a request", file("vmca.csr"), "but a certificate request"),
+        ("a cut one", text.as_bytes()[..500].to_vec(), "certificate 1 in it cannot be read: its END line is missing"),
         ("nothing", Vec::new(), "it holds no certificate in PEM form"),
         ("damaged", text.replace("\nMII", "\nMIj").into_bytes(), "certificate 1 in it cannot be read"),
     ];
