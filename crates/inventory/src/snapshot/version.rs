@@ -98,10 +98,21 @@ impl Snapshot {
         if self.silent.get(place).is_some_and(|silent| *silent > 0) {
             return None;
         }
+        // Where the account may not read what every object of the type has, it may not read the list either.
+        if self.object(object).is_some_and(|own| self.is_refused_in_part(own)) {
+            return None;
+        }
         let table = self.table(relation.from)?;
         let numbers = by_id.get(&object.id).into_iter().flatten();
         let objects = numbers.filter_map(|number| table.numbered(*number)).filter(|object| object.viewed);
         Some(objects.map(|object| object.reference.clone()).collect())
+    }
+
+    /// Whether something of an object that is always watched may not be read.
+    fn is_refused_in_part(&self, object: &Object) -> bool {
+        let Some(table) = self.table(&object.reference.kind) else { return false };
+        let mut base = table.layout.columns().filter(|(_, column)| column.base);
+        base.any(|(number, _)| matches!(object.state(number), PropertyState::Refused(_)))
     }
 
     /// Makes columns for paths that are watched from now on, of which nothing is known yet.
