@@ -10,8 +10,6 @@ use vpoller_testkit::zabbix::{ADMINISTRATOR, Series};
 use crate::estate::Estate;
 use crate::rights;
 
-const PROBLEM: &str = "Virtual machine: status is red";
-
 /// The machine of the documents with everything filled in, and its id.
 fn machine(estate: &Estate) -> (String, String) {
     let host = estate.discovered("vm-101");
@@ -72,15 +70,20 @@ fn pages_show_the_estate() {
             }
         });
         let (host, id) = machine(&estate);
-        estate.wait_for_problems(&[(&host, PROBLEM)], true);
+        estate.wait_for_problems(&[(&host, rights::RED)], true);
         let pages = estate.server.pages();
-        // Without the form above the list, which would fill most of the picture.
-        let picture = |name: &str, form: &str| {
+        let picture_as_it_is = |name: &str| {
             if series == Series::V7_0 {
-                browser.click(form);
                 browser.wait_for_idle();
                 browser.picture(name);
             }
+        };
+        // Without the form above the list, which would fill most of the picture. Zabbix keeps it closed afterwards.
+        let picture = |name: &str, form: &str| {
+            if series == Series::V7_0 {
+                browser.click(form);
+            }
+            picture_as_it_is(name);
         };
 
         let templates = match series {
@@ -112,19 +115,27 @@ fn pages_show_the_estate() {
         picture("zabbix-dashboard", ".btn-time");
 
         browser.open(&format!("{pages}/zabbix.php?action=problem.view&hostids%5B%5D={id}&show=3&filter_set=1"));
-        browser.wait_for(&[PROBLEM, "Virtual machine has an old snapshot"]);
+        browser.wait_for(&[rights::RED, "Virtual machine has an old snapshot"]);
         picture("zabbix-problem", ".tabfilter-item-label.selected a");
 
         rights::half_objects_have_no_host(&estate);
-        let tenant = rights::an_account_loses_privileges(&mut estate, &host);
-        let of_both = format!("hostids%5B%5D={vcenter}&hostids%5B%5D={tenant}");
+        browser.open(&format!("{pages}/zabbix.php?action=host.view&filter_set=1"));
+        browser.wait_for(&["vm01.example.org (vm-101 at ", "vm02.example.org ("]);
+        assert!(!browser.text().contains(rights::NAMELESS), "{series:?}: {}", browser.text());
+        let tenant = rights::an_account_loses_privileges(&estate, &host);
+        let of_both = format!("hostids%5B%5D={vcenter}&hostids%5B%5D={tenant}&name=privileges");
         browser.open(&format!("{pages}/zabbix.php?action=problem.view&{of_both}&show=3&filter_set=1"));
         browser.wait_for(&[rights::PROBLEM, "System.Read hides"]);
-        picture("zabbix-privileges", ".tabfilter-item-label.selected a");
+        picture_as_it_is("zabbix-privileges");
         let latest = "zabbix.php?action=latest.view&name=alarms&show_details=0&filter_set=1";
         browser.open(&format!("{pages}/{latest}&hostids%5B%5D={tenant}"));
         browser.wait_for(&["Triggered red alarms"]);
-        picture("zabbix-tenant", ".tabfilter-item-label.selected a");
-        rights::everything_may_be_read_again(&mut estate);
+        browser.click_when_there(match series {
+            Series::V6_0 => ".list-table .icon-info.status-red",
+            Series::V7_0 => ".list-table .zi-i-negative",
+        });
+        browser.wait_for(&["NoPermission"]);
+        picture_as_it_is("zabbix-tenant");
+        rights::everything_may_be_read_again(&mut estate, &host);
     });
 }

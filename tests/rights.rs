@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use vpoller_testkit::simulator::USER;
 use vpoller_testkit::wait::SOON;
 use vpoller_testkit::{Host, wait_until};
 
@@ -12,10 +13,13 @@ use crate::estate::{Estate, Item};
 /// How the problem's name begins; the privileges and what they hide follow.
 pub(crate) const PROBLEM: &str = "vPoller's account lacks privileges";
 
-const NAMELESS: &str = "vm03.example.org";
+const MACHINE: &str = "vm01.example.org";
+pub(crate) const NAMELESS: &str = "vm03.example.org";
+const ALARMS: &str = "vpoller.vm[alarms,red]";
 const CLONE: &str = "vm-9001";
-const HIDDEN: [&str; 2] = ["snapshot", "triggeredAlarmState"];
-const OLD_SNAPSHOT: &str = "Virtual machine has an old snapshot";
+const HIDDEN: [&str; 2] = ["overallStatus", "triggeredAlarmState"];
+/// The machine's problem that is made of one of them.
+pub(crate) const RED: &str = "Virtual machine: status is red";
 
 /// A name for the same simulator, under which the tenant's account is registered.
 const TENANT: &str = "0000:0000:0000:0000:0000:ffff:7f00:0001";
@@ -41,27 +45,30 @@ pub(crate) fn half_objects_have_no_host(estate: &Estate) {
     assert_eq!(hosts.iter().find(wrong), None, "{series:?}");
 }
 
-/// The account may not read some properties any more, and a second one never could read the root folder. Returns the id of the
-/// Zabbix host for what the second one sees.
-pub(crate) fn an_account_loses_privileges(estate: &mut Estate, machine: &str) -> String {
+/// The account may not read some properties of machines any more while vPoller follows them, and a second one never could read the
+/// root folder. Returns the id of the Zabbix host for what the second one sees.
+pub(crate) fn an_account_loses_privileges(estate: &Estate, machine: &str) -> String {
     let series = estate.server.series();
-    estate.wait_for_problems(&[(machine, OLD_SNAPSHOT)], true);
-    let count = estate.value(machine, "vpoller.vm[snapshot.count]");
-    assert_eq!(count.as_deref(), Some("4"), "{series:?}");
-    register_tenant(estate);
+    let alarms = || estate.value(machine, ALARMS);
+    assert_eq!(alarms().as_deref(), Some("1"), "{series:?}");
     permit(estate, Some("System.Read"));
+    // The account does not see that the machine is well again, and goes on seeing the rest.
+    estate.simulator.set("VirtualMachine", MACHINE, "triggeredAlarmState", &Value::Null);
+    estate.simulator.set("VirtualMachine", MACHINE, "overallStatus", &json!("green"));
+    estate.simulator.set("VirtualMachine", MACHINE, "summary.quickStats.overallCpuUsage", &json!(1234));
     let hosts = BTreeSet::from(["vCenter", machine]);
-    estate.check_until(&hosts, "the problem that names the privilege", || {
+    estate.check_until(&hosts, "the problem that names the privilege, and a newer value of what may be read", || {
         let listed = estate.value("vCenter", "vpoller.vsphere[privileges]")?;
-        let is_raised =
+        let is_said =
             estate.problems("vCenter").iter().any(|name| name.starts_with(PROBLEM) && name.contains("System.Read hides"));
+        let usage = estate.value(machine, "vpoller.vm[cpu.usage]")?;
+        eprintln!("{series:?}: {listed}, {usage}");
         // The problem's name is that of its first moment; the item says what is the case now.
-        (is_raised && HIDDEN.iter().all(|path| listed.contains(path))).then_some(())
+        (is_said && usage == "1234000000" && HIDDEN.iter().all(|path| listed.contains(path))).then_some(())
     });
-    let value = |key: &str| estate.value(machine, key);
-    assert_eq!(value("vpoller.vm[snapshot.count]"), count, "{series:?}: nothing is counted that may not be read");
-    assert_eq!(value("vpoller.vm[alarms,red]").as_deref(), Some("1"), "{series:?}: an alarm that may not be read is not gone");
-    assert!(estate.problems(machine).contains(&OLD_SNAPSHOT.to_owned()), "{series:?}: nothing goes green for want of rights");
+    assert_eq!(alarms().as_deref(), Some("1"), "{series:?}: an alarm that may not be read is not gone");
+    assert!(estate.problems(machine).contains(&RED.to_owned()), "{series:?}: nothing goes green for want of rights");
+    register_tenant(estate);
     a_tenant_has_no_alarms_rather_than_none(estate)
 }
 
@@ -101,17 +108,23 @@ fn a_tenant_has_no_alarms_rather_than_none(estate: &Estate) -> String {
     id
 }
 
-pub(crate) fn everything_may_be_read_again(estate: &mut Estate) {
+/// Now the account sees that the machine is well.
+pub(crate) fn everything_may_be_read_again(estate: &mut Estate, machine: &str) {
     permit(estate, None);
-    estate.check_until(&BTreeSet::from(["vCenter"]), "the problem is resolved", || {
-        let is_left = estate.problems("vCenter").iter().any(|name| name.starts_with(PROBLEM));
-        (!is_left).then_some(())
+    restart_worker(estate);
+    estate.check_until(&BTreeSet::from(["vCenter", machine]), "no alarm, no problem of status or privileges", || {
+        let is_left = |host: &str, start: &str| estate.problems(host).iter().any(|name| name.starts_with(start));
+        let is_well = estate.value(machine, ALARMS).as_deref() == Some("0");
+        (is_well && !is_left("vCenter", PROBLEM) && !is_left(machine, RED)).then_some(())
     });
 }
 
-fn permit(estate: &mut Estate, privilege: Option<&str>) {
-    HIDDEN.iter().for_each(|path| estate.simulator.deny("VirtualMachine", path, privilege));
-    restart_worker(estate);
+/// Only of the account that sees everything else.
+fn permit(estate: &Estate, privilege: Option<&str>) {
+    for path in HIDDEN {
+        let denial = json!({"type": "VirtualMachine", "path": path, "privilege": privilege.unwrap_or_default(), "user": USER});
+        estate.simulator.page("POST", "/deny", &denial.to_string());
+    }
 }
 
 /// What may not be read, or is unset from now on, brings no update: a worker that begins learns of it at once.
