@@ -14,8 +14,6 @@ use crate::{Arg, Client, Error, FilterSpec, MoRef, Session, Value};
 
 /// How much longer than its wait a call may take at least.
 const GRACE: Duration = Duration::from_secs(60);
-/// Objects in one answer, `maxObjectUpdates`. Servers have a limit of their own, about a hundred.
-pub(crate) const PAGE: i32 = 1000;
 /// What is asked for first after an answer that was too large: about half of what servers put into one.
 const LESS: i32 = 50;
 /// What to do when a single object is too much.

@@ -11,8 +11,10 @@ use crate::call::{Call, CallOptions};
 use crate::object_content::read_page;
 use crate::session_manager::SessionManager;
 use crate::soap::ReadElement;
-use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, PropertySpec, Session, Value, collector, read};
+use crate::{Arg, Config, Error, Fault, FilterSpec, MoRef, PropertySpec, Session, Value, read};
 
+/// Objects of changes in one answer at first, `maxObjectUpdates`. Servers have a limit of their own, about a hundred.
+const UPDATE_PAGE: i32 = 1000;
 /// Guest operations that run at the same time at most: each takes seconds, and other calls need room, too.
 const GUEST_CALLS: usize = 4;
 
@@ -56,7 +58,7 @@ impl Connection {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         let calls = Semaphore::new(config.max_concurrency.clamp(1, Semaphore::MAX_PERMITS));
         let sessions = Arc::new(SessionManager::new(config)?);
-        Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS), update_page: AtomicI32::new(collector::PAGE) })
+        Ok(Self { sessions, calls, guest_calls: Semaphore::new(GUEST_CALLS), update_page: AtomicI32::new(UPDATE_PAGE) })
     }
 
     /// Ends the sessions at the server, if there are any.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::updates::WAIT;
 use crate::{Fault, version};
 
 /// The class of an error. Metrics and retries depend on it only.
@@ -214,7 +213,7 @@ const BASIC: [&str; 12] = [
     "CreateContainerView",
     "CreatePropertyCollector",
     "CreateFilter",
-    WAIT,
+    "WaitForUpdatesEx",
 ];
 
 impl Error {
