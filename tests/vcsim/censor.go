@@ -11,7 +11,7 @@ import (
 
 // censor takes out of an answer what the session may not have.
 func censor(ctx *simulator.Context, specs []types.PropertyFilterSpec, objects []types.ObjectContent) []types.ObjectContent {
-	return withhold(ctx, sightOf(ctx).restrict(specs, masks.apply(objects)))
+	return withhold(ctx, specs, sightOf(ctx).restrict(specs, masks.apply(objects)))
 }
 
 // censoring tells whether anything may be taken out at all.

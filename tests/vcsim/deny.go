@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/vmware/govmomi/simulator"
@@ -75,8 +76,9 @@ func (a *admin) deny(body []byte) (interface{}, error) {
 	return done, nil
 }
 
-// withhold moves what may not be read to what is missing, as vCenter does.
-func withhold(ctx *simulator.Context, objects []types.ObjectContent) []types.ObjectContent {
+// withhold moves what may not be read to what is missing, as vCenter does:
+// whether it has a value or not. What a mask hides is not heard of.
+func withhold(ctx *simulator.Context, specs []types.PropertyFilterSpec, objects []types.ObjectContent) []types.ObjectContent {
 	denials.mu.RLock()
 	defer denials.mu.RUnlock()
 	for _, d := range denials.list {
@@ -85,7 +87,11 @@ func withhold(ctx *simulator.Context, objects []types.ObjectContent) []types.Obj
 		}
 		for i := range objects {
 			if d.applies(ctx.Map, objects[i].Obj) {
-				withholdFrom(&objects[i], d)
+				asked := specs
+				if masks.on(objects[i].Obj) {
+					asked = nil
+				}
+				withholdFrom(&objects[i], askedPaths(asked, objects[i]), d)
 			}
 		}
 	}
@@ -97,20 +103,31 @@ func (d denial) applies(reg *simulator.Registry, obj ref) bool {
 	return obj.Type == d.Type && (d.Below == "" || isAtOrBelow(reg, obj, map[ref]bool{d.root: true}))
 }
 
+// covers tells whether a path is the one meant or a part of it.
 func (d denial) covers(path string) bool {
 	if d.Path == "" {
 		return path != "name" && path != "parent"
 	}
-	return path == d.Path
+	return path == d.Path || strings.HasPrefix(path, d.Path+".")
 }
 
-func withholdFrom(object *types.ObjectContent, d denial) {
+func withholdFrom(object *types.ObjectContent, asked []string, d denial) {
+	seen := map[string]bool{}
+	for _, property := range object.MissingSet {
+		seen[property.Path] = true
+	}
 	var kept []types.DynamicProperty
 	for _, property := range object.PropSet {
 		if d.covers(property.Name) {
-			object.MissingSet = append(object.MissingSet, missing(property.Name, object.Obj, d.Privilege))
+			asked = append(asked, property.Name)
 		} else {
 			kept = append(kept, property)
+		}
+	}
+	for _, path := range asked {
+		if d.covers(path) && !seen[path] {
+			seen[path] = true
+			object.MissingSet = append(object.MissingSet, missing(path, object.Obj, d.Privilege))
 		}
 	}
 	object.PropSet = kept

@@ -162,16 +162,7 @@ func (s *sight) restrict(specs []types.PropertyFilterSpec, objects []types.Objec
 // refuse moves all properties that were asked for, except some, to the missing
 // ones, whether or not they have a value.
 func (s *sight) refuse(content *types.ObjectContent, specs []types.PropertyFilterSpec, privilege string, except map[string]bool) {
-	var paths []string
-	for _, spec := range specs {
-		if wanted := wantedPaths(spec.PropSet, content.Obj); wanted != nil {
-			paths = append(paths, wanted...)
-			continue
-		}
-		for _, property := range content.PropSet {
-			paths = append(paths, property.Name)
-		}
-	}
+	paths := askedPaths(specs, *content)
 	var kept []types.DynamicProperty
 	for _, property := range content.PropSet {
 		if except[property.Name] {
@@ -186,6 +177,22 @@ func (s *sight) refuse(content *types.ObjectContent, specs []types.PropertyFilte
 		}
 		seen[path] = true
 	}
+}
+
+// askedPaths lists the properties that were asked of an object; where all were,
+// those that it has.
+func askedPaths(specs []types.PropertyFilterSpec, content types.ObjectContent) []string {
+	var paths []string
+	for _, spec := range specs {
+		if wanted := wantedPaths(spec.PropSet, content.Obj); wanted != nil {
+			paths = append(paths, wanted...)
+			continue
+		}
+		for _, property := range content.PropSet {
+			paths = append(paths, property.Name)
+		}
+	}
+	return paths
 }
 
 // missing is a property that may not be read for want of a privilege.
