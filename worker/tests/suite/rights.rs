@@ -218,3 +218,29 @@ async fn a_datacenter_that_the_account_does_not_see_into_has_no_numbers() {
         followed.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn snapshots_that_may_not_be_read_any_more_are_not_none() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let followed = Followed::start(&registered(&simulator), quick()).await;
+    let vm = Some("vm01.example.org");
+    let list = "snapshot.rootSnapshotList";
+    followed.until_answered("vm.get", vm, &[list], |reply| reply["result"][0][list].is_array()).await;
+    followed.until_answered("vm.snapshot.summary.get", vm, &[], |reply| reply["result"][0]["count"] == 4).await;
+    simulator.deny("VirtualMachine", "snapshot", Some("System.Read"));
+    // What changes is reported again, so vSphere says of it that it may not be read.
+    simulator.set("VirtualMachine", "vm01.example.org", "snapshot", &Json::Null);
+    let is_refused = |reply: &Json| reply["msg"].as_str().is_some_and(|text| text.contains("NoPermission (property snapshot"));
+    for (method, paths) in [("vm.snapshot.summary.get", &[][..]), ("vm.get", &[list][..])] {
+        followed
+            .until_answered(method, vm, paths, |reply| {
+                let row = &reply["result"][0];
+                assert!(reply["success"] != 0 || row["count"] == 4 || row[list].is_array(), "{reply}");
+                is_refused(reply)
+            })
+            .await;
+    }
+    let hides = |reply: &Json| reply["result"][0]["paths"].as_array().is_some_and(|paths| paths.contains(&json!("snapshot")));
+    followed.until_answered("privilege.missing.get", None, &[], hides).await;
+    followed.stop().await;
+}
