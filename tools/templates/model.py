@@ -377,6 +377,9 @@ def number(item, title=None, width=4):
     # Sizes in percent of the height: "100 days, 01:02:03" is to fit six times beside each other.
     sizes = [("desc_size", "12"), ("decimal_size", "14"), ("units_size", "14"), ("value_size", "14"), ("adv_conf", "1")]
     fields += [field("STRING", "description", title or item.name)] + [field("INTEGER", name, size) for name, size in sizes]
+    # Zabbix 7.0.22 writes "Red (3.00)" where 7.0.9 writes "Red (3)".
+    if item.type == "UNSIGNED" and not item.units:
+        fields.append(field("INTEGER", "decimal_places", "0"))
     return ("ITEM", title or "", width, 3, fields)
 
 
