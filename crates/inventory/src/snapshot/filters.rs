@@ -10,10 +10,11 @@ use vpoller_vsphere::{Error, FilterSpec, MoRef, ObjectSpec, PropertySpec, VIEW_T
 use super::apply::{FilterRole, WatchFilter};
 use super::base;
 use super::follow::Follower;
+use super::path_key::{PathKey, by_kind};
 use super::table::Table;
 use super::update_stream::UpdateStream;
 use super::version::Snapshot;
-use super::watch_list::{PathKey, WatchStage, by_kind};
+use super::watch_list::WatchStage;
 
 /// Filters of learned paths, until all are put into one.
 const GROUPS: usize = 6;

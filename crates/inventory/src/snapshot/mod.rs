@@ -14,6 +14,7 @@ mod freshness;
 mod kept_answers;
 mod layout;
 mod name_index;
+mod path_key;
 mod pin;
 mod refusal_probe;
 mod report;
@@ -44,8 +45,9 @@ pub(crate) use version::Snapshot;
 use crate::border::View;
 use crate::lock::lock;
 use freshness::Freshness;
+use path_key::PathKey;
 use silent_filters::Silence;
-use watch_list::{PathKey, WatchList};
+use watch_list::WatchList;
 
 /// What readers and the task that follows vSphere have in common.
 #[derive(Debug)]

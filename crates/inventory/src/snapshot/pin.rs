@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::SnapshotStore;
-use super::watch_list::PathKey;
+use super::path_key::PathKey;
 use crate::border::{Kind, declared_part};
 
 /// Pins paths while it lives.

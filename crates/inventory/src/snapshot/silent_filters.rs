@@ -13,10 +13,10 @@ use vpoller_vsphere::{Client, Error, FilterUpdate, MoRef, Value};
 
 use super::apply::{FilterRole, WatchFilter, WatchFilters};
 use super::follow::Follower;
+use super::path_key::PathKey;
 use super::table::Table;
 use super::update_stream::UpdateStream;
 use super::version::Snapshot;
-use super::watch_list::PathKey;
 use super::{base, wait};
 
 /// Whole states after which a filter whose values are due counts as silent.

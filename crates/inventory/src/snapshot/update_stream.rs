@@ -8,10 +8,10 @@ use vpoller_vsphere::{Collector, MoRef, Updates};
 
 use super::SnapshotStore;
 use super::apply::{Draft, UnclearPaths, WatchFilters};
+use super::path_key::PathKey;
 use super::refusal_probe::RefusalProbe;
 use super::silent_filters::UnreportedFilters;
 use super::version::Snapshot;
-use super::watch_list::PathKey;
 
 /// The way by which vSphere reports, in one session.
 pub(crate) struct UpdateStream {

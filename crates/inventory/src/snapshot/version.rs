@@ -10,8 +10,8 @@ use imbl::{HashMap, OrdSet};
 use vpoller_vsphere::{MoRef, VIEW_TYPES, Value};
 
 use super::base::{self, RELATIONS};
+use super::path_key::PathKey;
 use super::table::{Object, ObjectNumber, Table};
-use super::watch_list::PathKey;
 use crate::border::{Kind, ObjectView, PropertyState, Refusal, Version};
 
 /// One version.

@@ -4,24 +4,18 @@
 //! watched. Asked again within a while, by whichever object, it is put among the wanted ones; a moment later these go to vSphere
 //! as one group. What no request asks for any more is dropped.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use vpoller_vsphere::MoRef;
 
 use super::base;
+use super::path_key::PathKey;
 use crate::border::is_picked;
 use crate::lock::lock;
-
-/// A path of a type.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(crate) struct PathKey {
-    pub kind: Arc<str>,
-    pub path: Arc<str>,
-}
 
 /// The paths that were asked for, once or more, and how far each has come. Those of the base set are not among them.
 #[derive(Debug)]
@@ -84,12 +78,6 @@ pub(crate) struct PathReport {
 const MOST: usize = 10_000;
 /// How long wanted paths wait for others to go along.
 pub(crate) const GATHER: Duration = Duration::from_secs(2);
-
-impl PathKey {
-    pub(crate) fn new(kind: &str, path: &str) -> Self {
-        Self { kind: kind.into(), path: path.into() }
-    }
-}
 
 impl WatchList {
     pub(crate) fn new(ttl: Duration) -> Self {
@@ -350,17 +338,10 @@ fn is_worth_a_pin(key: &PathKey) -> bool {
     !base::is_never_watched(&key.kind, &key.path) && !base::is_always_watched(&key.kind, &key.path)
 }
 
-/// Paths by type, as a filter takes them.
-pub(crate) fn by_kind(keys: &[PathKey]) -> Vec<(Arc<str>, Vec<Arc<str>>)> {
-    let mut kinds: BTreeMap<&Arc<str>, Vec<Arc<str>>> = BTreeMap::new();
-    for key in keys {
-        kinds.entry(&key.kind).or_default().push(Arc::clone(&key.path));
-    }
-    kinds.into_iter().map(|(kind, paths)| (Arc::clone(kind), paths)).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     const HOUR: Duration = Duration::from_secs(3600);
