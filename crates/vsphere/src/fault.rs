@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use crate::{Class, MoRef, Struct, Value, schema};
+use crate::{Class, MoRef, Struct, Value, schema, session_key};
 
 /// A fault of a call, or of one property in a missing set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// Type of the fault, such as `InvalidProperty`.
     pub kind: String,
-    /// The server's words; may be empty.
+    /// The server's words, without keys of sessions; may be empty.
     pub message: String,
     /// The members of the fault, such as `name`, `obj` or `privilegeId`.
     pub detail: Struct,
@@ -19,7 +19,7 @@ impl Fault {
     /// Builds a fault from its data object and the server's words.
     #[must_use]
     pub fn new(detail: Struct, message: String) -> Self {
-        Self { kind: detail.kind.to_string(), message, detail }
+        Self { kind: detail.kind.to_string(), message: session_key::hidden(&message).into_owned(), detail }
     }
 
     /// What a server says that lacks a function.

@@ -32,6 +32,7 @@ mod renewal;
 mod retrieve;
 mod schema;
 mod session;
+mod session_key;
 mod session_manager;
 mod single_flight;
 mod soap;

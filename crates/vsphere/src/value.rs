@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, Number};
 
-use crate::{DateTime, names, schema};
+use crate::{DateTime, names, schema, session_key};
 
 /// A managed object reference: which object, of which type. Unique within one vCenter instance.
 ///
-/// `Display` gives the printed name, `vim.VirtualMachine:vm-1`.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+/// `Display` and `Debug` give the printed name, `vim.VirtualMachine:vm-1`, without the key of a session.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MoRef {
     /// Type name on the wire, such as `VirtualMachine`.
     pub kind: Arc<str>,
@@ -44,7 +44,13 @@ impl MoRef {
 
 impl fmt::Display for MoRef {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}:{}", self.printed_type(), self.id)
+        write!(out, "{}:{}", self.printed_type(), session_key::hidden(&self.id))
+    }
+}
+
+impl fmt::Debug for MoRef {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, out)
     }
 }
 
@@ -205,7 +211,8 @@ impl Value {
             Self::String(text) => Json::String(text.to_string()),
             Self::DateTime(moment) => Json::String(moment.to_string()),
             Self::Binary(base64) => Json::String(base64.clone()),
-            Self::Ref(reference) => Json::String(reference.to_string()),
+            // Data, as vSphere sent it.
+            Self::Ref(reference) => Json::String(format!("{}:{}", reference.printed_type(), reference.id)),
             Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
             Self::Struct(object) => {
                 Json::Object(object.fields.iter().map(|(name, value)| (name.to_string(), value.to_json())).collect::<Map<_, _>>())

@@ -26,7 +26,6 @@ impl ReadError {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let one_line = text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        let one_line = without_session_keys(one_line);
         Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None, refusal: None }
     }
 
@@ -84,16 +83,6 @@ impl ReadError {
     }
 }
 
-/// What a session makes is named by `session[KEY]` and an id. The key is as good as the login, so that no text shows it.
-fn without_session_keys(text: String) -> String {
-    let mut parts = text.split(SESSION);
-    let first = parts.next().unwrap_or_default().to_owned();
-    parts.fold(first, |shown, part| shown + SESSION + HIDDEN + part.find(']').and_then(|end| part.get(end..)).unwrap_or_default())
-}
-
-const SESSION: &str = "session[";
-const HIDDEN: &str = "…";
-
 /// The error and its causes, each once.
 fn chain(error: &dyn StdError) -> String {
     let mut text = error.to_string();
@@ -117,16 +106,5 @@ mod tests {
         let error = ReadError::new(&format!("first\r\n\tsecond {}", "x".repeat(2000)));
         assert!(error.to_string().starts_with("first second xxx"));
         assert_eq!(error.to_string().len(), LONGEST);
-    }
-
-    #[test]
-    fn no_text_shows_the_key_of_a_session() {
-        let text = |text: &str| ReadError::new(text).to_string();
-        assert_eq!(text("object vim.X:session[52b1-7c]52aa) gone"), "object vim.X:session[…]52aa) gone");
-        assert_eq!(
-            (text("session[1]a session[2]b"), text("session[cut")),
-            ("session[…]a session[…]b".into(), "session[…".into())
-        );
-        assert_eq!(text("no session"), "no session");
     }
 }
