@@ -1,4 +1,4 @@
-# vPoller. `make help` lists the targets. On Debian 12 `make demo` and `make test` work in a fresh clone: tools/setup.sh, which
+# vPoller. `make help` lists the targets. On Debian 12 and 13 `make demo` and `make test` work in a fresh clone: tools/setup.sh, which
 # every target runs first, installs what is missing.
 
 SHELL := /bin/bash

@@ -13,7 +13,7 @@ var askedFor askedList
 
 type askedList struct {
 	mu    sync.Mutex
-	names map[string]bool // nil while nobody wants them
+	names map[string]bool // nil while no test collects them
 }
 
 // start forgets what was collected and collects from now on.

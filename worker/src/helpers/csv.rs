@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
-use super::{Helper, Rendered, outcome, rows, shown, untold};
+use super::{Helper, Rendered, misleading, outcome, rows, shown};
 use crate::method::Method;
 
 pub(super) struct Csv;
@@ -24,7 +24,7 @@ impl Helper for Csv {
 
     fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
         if let (Some(method), Reply::Success { result, .. }) = (method, reply)
-            && let Some(text) = untold(method, request, rows(result))
+            && let Some(text) = misleading(method, request, rows(result))
         {
             return self.render(Some(method), request, &Reply::failure(&text));
         }

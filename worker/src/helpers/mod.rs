@@ -112,7 +112,7 @@ fn refusal(row: &Map<String, Json>, field: &str, object: &str) -> Option<String>
 
 /// The text of a failure where a table or a discovery object would say something wrong, because it has no place for what could not be
 /// read.
-fn untold(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
+fn misleading(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
     let subject = request.name.clone().or_else(|| Some(method.object.kind()?.printed()));
     let subject = subject.unwrap_or_else(|| request.key.clone().unwrap_or_default());
     invalid(method, rows, &subject).or_else(|| nameless(rows, &subject))

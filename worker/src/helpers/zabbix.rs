@@ -12,7 +12,7 @@ use vpoller_wire::json::{self, Style};
 use vpoller_wire::{Reply, Request};
 
 use super::discovery::Discovery;
-use super::{Helper, Rendered, refusal, rows, shown, untold};
+use super::{Helper, Rendered, misleading, refusal, rows, shown};
 use crate::method::{Method, Prefix, Rows, ZabbixFormat};
 
 pub(super) enum Mode {
@@ -96,7 +96,7 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
         ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
         ZabbixFormat::Lld { prefix, rows } => {
             let found = discovered(result, rows);
-            if let Some(text) = untold(method, request, found) {
+            if let Some(text) = misleading(method, request, found) {
                 return Err(text.into());
             }
             Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))

@@ -98,7 +98,7 @@ async fn what_has_no_place_for_a_gap_shows_no_number_that_has_one() {
         let total = printed(&followed, "cluster.summary.get", Some("cluster01"), json!({"properties": ["vms.on"]})).await;
         assert!(total.contains("NoPermission (property vms.on)"), "{total}");
         assert!(total.contains("; 1 objects could not be read, without them it is "), "{total}");
-        // Whoever may not see a name is not told that the object has gone.
+        // vPoller does not answer that an object has gone whose name the account may not read.
         let listed = followed.ask("vm.discover", None, &["moid"]).await;
         let rows = listed["result"].as_array().unwrap();
         let hidden = rows.iter().find(|row| row["moid"] == "vm-102").unwrap_or_else(|| panic!("{listed}"));

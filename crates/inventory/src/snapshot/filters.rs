@@ -91,7 +91,7 @@ impl Follower {
             match stream.collector.add_filter(&spec(&stream.view, &watch, &objects)).await {
                 Ok(filter) => {
                     stream.latest.watch(&watch.paths, self.store.fresh.seconds(Instant::now()));
-                    stream.unreported.expect(&filter);
+                    stream.unreported.await_first_values(&filter);
                     stream.watches.insert(Arc::clone(&filter.id), watch);
                     return Ok(Some(filter));
                 }

@@ -44,12 +44,12 @@ pub(crate) struct Silence {
 
 impl UnreportedFilters {
     /// Expects the first values of a filter.
-    pub(super) fn expect(&mut self, filter: &MoRef) {
+    pub(super) fn await_first_values(&mut self, filter: &MoRef) {
         self.states.insert(Arc::clone(&filter.id), 0);
     }
 
     /// Expects those of all filters: vSphere begins from nothing.
-    pub(super) fn expect_all(&mut self, watches: &WatchFilters) {
+    pub(super) fn await_all(&mut self, watches: &WatchFilters) {
         self.states = watches.keys().map(|id| (Arc::clone(id), 0)).collect();
         self.base = false;
     }
@@ -240,7 +240,7 @@ mod tests {
             ("clusters", FilterRole::Values, "ClusterComputeResource"),
         ]);
         let (mut unreported, mut latest) = (UnreportedFilters::default(), Snapshot::default());
-        unreported.expect_all(&watches);
+        unreported.await_all(&watches);
         unreported.count(&watches, &latest);
         assert_eq!(due(&unreported, 0, &watches, &latest), ["base"], "there are no machines");
         let mut machine = Object::new(MoRef::new("VirtualMachine", "vm-1"));
@@ -260,7 +260,7 @@ mod tests {
         assert!(!unreported.has_base());
         unreported.note(&watches, &[report("base")]);
         assert!(unreported.has_base() && due(&unreported, 0, &watches, &latest).is_empty());
-        unreported.expect_all(&watches);
+        unreported.await_all(&watches);
         assert!(!unreported.has_base(), "vSphere begins from nothing");
     }
 }

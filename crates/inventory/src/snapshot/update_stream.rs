@@ -69,7 +69,7 @@ impl UpdateStream {
             return;
         };
         if first && full {
-            self.unreported.expect_all(&self.watches);
+            self.unreported.await_all(&self.watches);
         }
         self.unreported.note(&self.watches, &set.filters);
         self.sound = false;

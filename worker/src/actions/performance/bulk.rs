@@ -28,7 +28,7 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         }
         // Rolled-up samples are there for what is off now, too.
         let Meant { rows, hidden: mut gap } = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
-        let answer = |gap: &Gap, result| Ok(Answer { msg: gap.told(task.method.success), result });
+        let answer = |gap: &Gap, result| Ok(Answer { msg: gap.success_text(task.method.success), result });
         let Some(first) = rows.first() else { return answer(&gap, Json::Array(Vec::new())) };
         let entity = objects::name(first).unwrap_or(&first.object.id).to_owned();
         let failed = |error| Failure::Metrics { entity: entity.clone(), error };

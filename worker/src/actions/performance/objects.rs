@@ -64,7 +64,7 @@ impl Gap {
     }
 
     /// The text of a success, which says so if something is missing: a table has no other place for it.
-    pub(super) fn told(&self, success: &'static str) -> Cow<'static, str> {
+    pub(super) fn success_text(&self, success: &'static str) -> Cow<'static, str> {
         match &self.error {
             Some(error) => {
                 Cow::Owned(format!("{success}; objects that could not be read: {}, the first because of {error}", self.objects))
