@@ -95,7 +95,7 @@ struct Members {
     error: Option<ReadError>,
 }
 
-/// Readings to compute over, and how many objects are not among them.
+/// Rows to compute over, and how many objects are not among them.
 #[derive(Default)]
 struct Readings {
     rows: Vec<Row>,
@@ -169,10 +169,12 @@ async fn answer(task: &Task<'_>, own: &Row, hosts: Result<Members, ReadError>) -
             VMS_ON => of_vms(&[POWER_STATE], |vm| is(vm, POWER_STATE, "poweredOn")),
             TEMPLATES => of_vms(&[TEMPLATE], |vm| i64::from(is_template(vm))),
             "cpu.cores" => of_hosts(&[CORES], |host| number(host, CORES)),
-            "cpu.total" => of_hosts(&[CORES, CLOCK_MHZ], |host| number(host, CORES) * number(host, CLOCK_MHZ) * MEGA),
-            "cpu.usage" => of_hosts(&[CPU_USAGE_MHZ], |host| number(host, CPU_USAGE_MHZ) * MEGA),
+            "cpu.total" => of_hosts(&[CORES, CLOCK_MHZ], |host| {
+                number(host, CORES).saturating_mul(number(host, CLOCK_MHZ)).saturating_mul(MEGA)
+            }),
+            "cpu.usage" => of_hosts(&[CPU_USAGE_MHZ], |host| number(host, CPU_USAGE_MHZ).saturating_mul(MEGA)),
             "memory.total" => of_hosts(&[MEMORY], |host| number(host, MEMORY)),
-            "memory.usage" => of_hosts(&[MEMORY_USAGE_MB], |host| number(host, MEMORY_USAGE_MB) * MIB),
+            "memory.usage" => of_hosts(&[MEMORY_USAGE_MB], |host| number(host, MEMORY_USAGE_MB).saturating_mul(MIB)),
             DATASTORES => of_stores(&[], |_| 1),
             CAPACITY => of_stores(SPACE, |store| space(store, CAPACITY_BYTES)),
             FREE => of_stores(SPACE, |store| space(store, FREE_BYTES)),
