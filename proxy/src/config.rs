@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
-use vpoller_daemon::http::Listen;
+use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
 use vpoller_wire::limits::LONGEST_PATIENCE;
@@ -24,7 +24,7 @@ pub struct Config {
     /// Who may shut the proxy down from another machine.
     pub mgmt_allow: Allow,
     /// Where metrics and status are shown.
-    pub http: Listen,
+    pub http: Pages,
     pub rules: Rules,
 }
 
@@ -39,7 +39,7 @@ impl Config {
             backend: backend.parse()?,
             mgmt: mgmt.parse()?,
             mgmt_allow: Allow::default(),
-            http: Listen::OFF,
+            http: Pages::OFF,
             rules: Rules::default(),
         })
     }
@@ -66,7 +66,7 @@ impl Config {
             backend: settings.endpoint(SECTION, "backend", DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
-            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
+            http: Pages::read(settings, SECTION, DEFAULT_HTTP)?,
             rules: Rules {
                 affinity: settings.number(SECTION, "affinity", rules.affinity, 1..=64)?,
                 request_ttl: settings.duration(SECTION, "request_ttl", rules.request_ttl, ttl)?,

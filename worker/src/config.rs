@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
-use vpoller_daemon::http::Listen;
+use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::Allow;
 use vpoller_inventory::CacheSettings;
 use vpoller_wire::endpoint::Endpoint;
@@ -48,7 +48,7 @@ pub struct Config {
     /// Who may stop the worker.
     pub mgmt_allow: Allow,
     /// Where metrics and status are shown.
-    pub http: Listen,
+    pub http: Pages,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
     /// Those of them that are commands of the user's own.
@@ -94,7 +94,7 @@ impl Config {
             proxy: settings.peer(SECTION, "proxy", text::DEFAULT_BACKEND)?,
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
-            http: Listen::read(settings, SECTION, DEFAULT_HTTP)?,
+            http: Pages::read(settings, SECTION, DEFAULT_HTTP)?,
             helpers: settings.text(SECTION, "helpers")?.as_deref().map(list),
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks")?.as_deref().map(list).unwrap_or_default(),

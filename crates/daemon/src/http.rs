@@ -32,14 +32,14 @@ const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the pages are served, from the configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Listen {
+pub struct Pages {
     /// Where; `None` when they are switched off.
     pub endpoint: Option<Endpoint>,
     /// Whether the configuration names it: then it must work.
     pub given: bool,
 }
 
-impl Listen {
+impl Pages {
     /// No pages.
     pub const OFF: Self = Self { endpoint: None, given: true };
 
@@ -83,7 +83,7 @@ impl Http {
     ///
     /// # Errors
     /// When the place that the configuration names cannot be had.
-    pub fn start(listen: &Listen, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, HttpError> {
+    pub fn start(listen: &Pages, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, HttpError> {
         let Some(endpoint) = &listen.endpoint else { return Ok(None) };
         match Self::bind(endpoint, routes) {
             Ok(http) => Ok(Some(http)),
@@ -305,12 +305,12 @@ mod tests {
     fn the_setting_is_an_endpoint_or_off() {
         let read = |text: &str| {
             let settings = Settings::parse(text, Path::new("v.conf"), Program::Worker).unwrap();
-            Listen::read(&settings, "worker", "tcp://127.0.0.1:10126").map_err(|error| error.to_string())
+            Pages::read(&settings, "worker", "tcp://127.0.0.1:10126").map_err(|error| error.to_string())
         };
-        let at = |text: &str, given| Listen { endpoint: Some(text.parse().unwrap()), given };
+        let at = |text: &str, given| Pages { endpoint: Some(text.parse().unwrap()), given };
         assert_eq!(read(""), Ok(at("tcp://127.0.0.1:10126", false)));
         assert_eq!(read("[worker]\nhttp = tcp://*:9100\n"), Ok(at("tcp://*:9100", true)));
-        assert_eq!(read("[worker]\nhttp = Off\n"), Ok(Listen::OFF));
+        assert_eq!(read("[worker]\nhttp = Off\n"), Ok(Pages::OFF));
         for wrong in ["9100", "tcp://x", "ipc:///x", "http://x:1"] {
             let error = read(&format!("[worker]\nhttp = {wrong}\n")).unwrap_err();
             assert!(error.contains("line 2: [worker] http"), "{error}");
@@ -321,7 +321,7 @@ mod tests {
     #[test]
     fn a_taken_port_matters_only_where_it_was_asked_for() {
         let http = start();
-        let mut listen = Listen { endpoint: Some(format!("tcp://{}", http.address).parse().unwrap()), given: true };
+        let mut listen = Pages { endpoint: Some(format!("tcp://{}", http.address).parse().unwrap()), given: true };
         let error = Http::start(&listen, "proxy", routes("running")).err().unwrap().to_string();
         assert!(error.contains("[proxy] http") && error.contains("in use"), "{error}");
         listen.given = false;

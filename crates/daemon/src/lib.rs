@@ -8,8 +8,10 @@
 
 pub mod cli;
 pub mod config;
+pub mod doors;
 pub mod frame;
 pub mod http;
+pub mod listen;
 pub mod log;
 pub mod metrics;
 pub mod mgmt;

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vpoller_daemon::http::Listen;
+use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::{self, Command};
 use vpoller_daemon::socket::SocketError;
 use vpoller_proxy::broker::Rules;
@@ -39,7 +39,7 @@ impl Proxy {
     }
 
     pub(crate) fn with_pages() -> Self {
-        let http = Listen { endpoint: Some(ANY_PORT.parse().unwrap()), given: true };
+        let http = Pages { endpoint: Some(ANY_PORT.parse().unwrap()), given: true };
         Self::of(&Config { http, ..Config::at(ANY_PORT, ANY_PORT, ANY_PORT).unwrap() })
     }
 
