@@ -10,7 +10,7 @@ use vpoller_testkit::wait::SLOW;
 use vpoller_testkit::{wait_until, workspace};
 
 /// Every crate whose code may be in `vpoller.so`. A new name means more code in every process of Zabbix: is it worth that?
-const CRATES: [&str; 18] = [
+const CRATES: [&str; 19] = [
     "bitflags",
     "equivalent",
     "foldhash",
@@ -25,6 +25,7 @@ const CRATES: [&str; 18] = [
     "serde_json",
     "thiserror",
     "vpoller",
+    "vpoller-text",
     "vpoller-wire",
     "zmij",
     "zmq",

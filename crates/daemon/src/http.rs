@@ -5,14 +5,15 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::os::fd::AsRawFd;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use vpoller_wire::client::uninterrupted;
-use vpoller_wire::endpoint::{Endpoint, EndpointError};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use vpoller_text::endpoint::{Endpoint, EndpointError};
 
 use crate::config::{ConfigError, Settings};
 use crate::routes::{self, Response, Route};
@@ -135,9 +136,11 @@ fn address(endpoint: &Endpoint) -> io::Result<SocketAddr> {
 
 fn run(listener: &TcpListener, stop: &Wake, routes: &[Route]) {
     loop {
-        let mut items = [stop.fd(), listener.as_raw_fd()].map(|fd| zmq::PollItem::from_fd(fd, zmq::POLLIN));
-        if uninterrupted(|| zmq::poll(&mut items, -1)).is_err() || items[0].is_readable() {
-            return;
+        let mut items = [stop.as_fd(), listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut items, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            Ok(_) if items[0].any() != Some(true) => {}
+            _ => return,
         }
         match listener.accept() {
             Ok((stream, _)) => serve(stream, routes),

@@ -18,7 +18,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
-use vpoller_wire::text::{Controls, one_line};
+use vpoller_text::{Controls, one_line};
 
 /// Events of this target are printed as `CRITICAL`; see [`crate::critical`].
 pub const CRITICAL: &str = "critical";

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use vpoller_wire::json;
+use vpoller_text::json;
 
 use crate::metrics::{self, MetricDescriptor};
 use crate::status::{Readiness, health};

@@ -1,7 +1,7 @@
 //! Waking a thread that waits in `zmq_poll`: an eventfd beside the sockets.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -42,9 +42,16 @@ impl Wake {
     }
 }
 
+impl AsFd for Wake {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     use std::thread;
 
     #[test]
@@ -52,11 +59,11 @@ mod tests {
         let wake = Wake::new().unwrap();
         let other = wake.clone();
         let waker = thread::spawn(move || (0..3).for_each(|_| other.wake()));
-        let mut items = [zmq::PollItem::from_fd(wake.fd(), zmq::POLLIN)];
-        assert_eq!(zmq::poll(&mut items, 10_000), Ok(1));
+        let mut items = [PollFd::new(wake.as_fd(), PollFlags::POLLIN)];
+        assert_eq!(poll(&mut items, 10_000_u16), Ok(1));
         waker.join().unwrap();
         assert!(wake.drain());
         assert!(!wake.drain());
-        assert_eq!(zmq::poll(&mut items, 0), Ok(0));
+        assert_eq!(poll(&mut items, PollTimeout::ZERO), Ok(0));
     }
 }

@@ -8,16 +8,15 @@
 
 pub mod client;
 pub mod control;
-pub mod endpoint;
 pub mod envelope;
-pub mod ini;
-pub mod json;
 pub mod limits;
 mod outcome;
 pub mod password;
 mod reply;
 mod request;
 pub mod text;
+
+pub use vpoller_text::{endpoint, ini, json};
 
 pub use outcome::{Outcome, append_outcome, split_outcome};
 pub use reply::Reply;

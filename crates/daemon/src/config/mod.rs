@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use vpoller_wire::endpoint::{Endpoint, EndpointError};
-use vpoller_wire::ini::{self, DEFAULT_SECTION, Ini, IniError, Section};
+use vpoller_text::endpoint::{Endpoint, EndpointError};
+use vpoller_text::ini::{self, DEFAULT_SECTION, Ini, IniError, Section};
 
 use crate::Program;
 

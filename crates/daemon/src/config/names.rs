@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use vpoller_wire::ini::{self, DEFAULT_SECTION, Entry, Interpolation};
+use vpoller_text::ini::{self, DEFAULT_SECTION, Entry, Interpolation};
 
 use super::{ConfigError, MASK, OLD_SECTION, SettingState, Settings, ValueError};
 
