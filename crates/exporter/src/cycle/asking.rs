@@ -1,0 +1,225 @@
+//! One cycle of one host: asks for the samples of all machines in batches, and reduces each series at once to what readers need.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{Instant, sleep};
+use vpoller_inventory::{Host, ReadError, SampleQuery, SampleResult, View};
+use vpoller_vsphere::{DateTime, Metric, MoRef, Sample};
+
+use super::disk_sizes::DiskSizes;
+
+use crate::reader::WantedCounter;
+use crate::samples::{Answers, Gathered, Plan, Question, Reading};
+use crate::settings::Batches;
+
+/// What a cycle may come later than its time.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// A cycle under way.
+pub(super) struct Asking<'a> {
+    host: &'a Host,
+    plan: &'a Plan,
+    batches: &'a Batches,
+    machines: &'a [MoRef],
+    last: Option<&'a Gathered>,
+    started: Instant,
+    answers: Vec<Answers>,
+    /// How many machines have an answer or an error to every question.
+    settled: usize,
+    failed: HashSet<Arc<str>>,
+    error: Option<String>,
+}
+
+/// A counter of a question, and the number that this vSphere host knows it by.
+type Numbered = (WantedCounter, Metric);
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(
+        host: &'a Host,
+        plan: &'a Plan,
+        batches: &'a Batches,
+        machines: &'a [MoRef],
+        last: Option<&'a Gathered>,
+    ) -> Self {
+        let empty = |question: &Question| Answers {
+            source: question.source,
+            readings: HashMap::with_capacity(machines.len()),
+            carried: HashSet::new(),
+        };
+        let answers = plan.questions.iter().map(empty).collect();
+        let (failed, error) = (HashSet::new(), None);
+        Self { host, plan, batches, machines, last, started: Instant::now(), answers, settled: 0, failed, error }
+    }
+
+    /// Asks for everything. Errors are kept, not returned: what could be had is worth showing.
+    pub(super) async fn run(&mut self, view: &View, disks: &mut DiskSizes) {
+        match self.numbers().await {
+            Ok((counters, now)) => self.ask_in_batches(&counters, now).await,
+            Err(error) => self.give_up(&error.to_string()),
+        }
+        if self.plan.disk_sizes
+            && let Err(error) = disks.renew(self.host, view, self.machines, self.batches).await
+        {
+            tracing::warn!("[{}] the sizes of virtual disks cannot be read: {error}", self.host.name());
+        }
+    }
+
+    /// The numbers of all counters, and the server's time. Counters that this host does not have are left out.
+    async fn numbers(&self) -> Result<(Vec<Vec<Numbered>>, DateTime), ReadError> {
+        let inventory = self.host.inventory();
+        let catalogue = inventory.performance().counters().await?;
+        let now = inventory.services().now().await?;
+        let number = |wanted: &WantedCounter| {
+            let counter = catalogue.find(wanted.name)?;
+            Some((*wanted, Metric::new(counter.key, wanted.instance)))
+        };
+        let counters = self.plan.questions.iter().map(|question| question.counters.iter().filter_map(number).collect());
+        Ok((counters.collect(), now))
+    }
+
+    async fn ask_in_batches(&mut self, counters: &[Vec<Numbered>], now: DateTime) {
+        let size = self.batches.size.max(1);
+        for (number, batch) in self.machines.chunks(size).enumerate() {
+            if number > 0 && !self.batches.pause.is_zero() {
+                sleep(self.batches.pause).await;
+            }
+            for place in 0..self.plan.questions.len() {
+                self.ask(place, counters.get(place).map_or(&[], Vec::as_slice), batch, now).await;
+            }
+            self.settled += batch.len();
+        }
+    }
+
+    async fn ask(&mut self, place: usize, counters: &[Numbered], batch: &[MoRef], now: DateTime) {
+        let Some(question) = self.plan.questions.get(place).filter(|_| !counters.is_empty()) else { return };
+        let query = SampleQuery {
+            objects: batch.to_vec(),
+            metrics: counters.iter().map(|(_, metric)| metric.clone()).collect(),
+            window: question.source.window(self.plan.interval),
+        };
+        let oldest = now.unix_micros() - micros(question.source.oldest(self.plan.interval));
+        match self.host.inventory().performance().samples(query).await {
+            Ok(found) => {
+                for (machine, results) in batch.iter().zip(found) {
+                    self.take(place, machine, counters, results, oldest);
+                }
+            }
+            Err(error) => {
+                self.host.failed(&error);
+                for machine in batch {
+                    self.fail(place, machine, &error.to_string());
+                }
+            }
+        }
+    }
+
+    /// Takes in what was found for one machine.
+    fn take(&mut self, place: usize, machine: &MoRef, counters: &[Numbered], results: Vec<SampleResult>, oldest: i64) {
+        let mut readings = Vec::new();
+        for ((wanted, _), result) in counters.iter().zip(results) {
+            match result {
+                Ok(series) => readings.extend(series.iter().filter_map(|one| {
+                    let (mean, newest) = reduce(&one.samples, oldest)?;
+                    let instance = Arc::clone(&one.metric.instance);
+                    Some(Reading { counter: wanted.name, instance, mean, newest: newest.value, at: newest.at })
+                })),
+                // A machine that has gone has no samples, and a counter that it does not have has none either.
+                Err(error) if error.class().is_none_or(|class| !class.is_unreachable()) => {
+                    tracing::debug!("[{}] {} of {machine}: {error}", self.host.name(), wanted.name);
+                }
+                Err(error) => {
+                    self.host.failed(&error);
+                    return self.fail(place, machine, &error.to_string());
+                }
+            }
+        }
+        if let Some(answers) = self.answers.get_mut(place)
+            && !readings.is_empty()
+        {
+            answers.readings.insert(Arc::clone(&machine.id), readings.into());
+        }
+    }
+
+    /// A machine's question failed: what the last cycle brought stands in, unless it did so already.
+    fn fail(&mut self, place: usize, machine: &MoRef, error: &str) {
+        self.error = Some(error.to_owned());
+        self.failed.insert(Arc::clone(&machine.id));
+        let Some(answers) = self.answers.get_mut(place) else { return };
+        let last = self.last.and_then(|last| last.answers.iter().find(|last| last.source == answers.source));
+        let Some(last) = last.filter(|last| !last.carried.contains(&machine.id)) else { return };
+        if let Some(readings) = last.readings.get(&machine.id) {
+            answers.readings.insert(Arc::clone(&machine.id), Arc::clone(readings));
+            answers.carried.insert(Arc::clone(&machine.id));
+        }
+    }
+
+    /// No more answers are waited for: the machines without one failed.
+    pub(super) fn give_up(&mut self, error: &str) {
+        let machines = self.machines;
+        for machine in machines.iter().skip(self.settled) {
+            (0..self.answers.len()).for_each(|place| self.fail(place, machine, error));
+        }
+        self.settled = machines.len();
+        self.error = Some(error.to_owned());
+    }
+
+    /// What the cycle brought.
+    pub(super) fn finish(self, disks: &DiskSizes) -> Gathered {
+        let (finished, now) = (SystemTime::now(), Instant::now());
+        let is_whole = self.error.is_none();
+        let last_whole = if is_whole { Some(finished) } else { self.last.and_then(|last| last.last_whole) };
+        let took = now.saturating_duration_since(self.started);
+        Gathered {
+            until: now + 2 * self.plan.interval + took + MARGIN,
+            took,
+            last_whole,
+            cycles: self.last.map_or(0, |last| last.cycles) + 1,
+            whole_cycles: self.last.map_or(0, |last| last.whole_cycles) + u64::from(is_whole),
+            answered: self.machines.len().saturating_sub(self.failed.len()),
+            failed: self.error.map(|error| (self.failed.len(), error)),
+            answers: self.answers,
+            disk_bytes: disks.known(),
+        }
+    }
+}
+
+/// The mean of the samples that are new enough and hold data, and the newest of them.
+fn reduce(samples: &[Sample], oldest: i64) -> Option<(f64, Sample)> {
+    let mut sum = 0.0;
+    let mut count = 0.0;
+    let mut newest: Option<Sample> = None;
+    for sample in samples.iter().filter(|sample| sample.value >= 0 && sample.at.unix_micros() >= oldest) {
+        #[expect(clippy::cast_precision_loss, reason = "counters stay far below 2^53")]
+        let value = sample.value as f64;
+        sum += value;
+        count += 1.0;
+        if newest.is_none_or(|newest| newest.at.unix_micros() <= sample.at.unix_micros()) {
+            newest = Some(*sample);
+        }
+    }
+    newest.map(|newest| (sum / count, newest))
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(second: i64, value: i64) -> Sample {
+        Sample { at: DateTime::from_unix_micros(second * 1_000_000), interval: 20, value }
+    }
+
+    #[test]
+    fn samples_without_data_and_old_ones_do_not_count() {
+        let samples = [sample(0, 900), sample(20, 4), sample(40, -1), sample(60, 8)];
+        assert_eq!(reduce(&samples, 20_000_000), Some((6.0, sample(60, 8))));
+        assert_eq!(reduce(&samples[2..3], 0), None);
+        assert_eq!(reduce(&samples, 61_000_000), None);
+        assert_eq!(reduce(&[], 0), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! The tasks that run the cycles: one for each host and plan, started and ended as hosts come and go, and survived by the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use vpoller_inventory::{Host, Kind, ObjectView, Pinned, Property, View};
+use vpoller_vsphere::MoRef;
+
+use super::asking::Asking;
+use super::disk_sizes::DiskSizes;
+use crate::state::ExporterState;
+
+/// How often it is looked for hosts that came or went, and for tasks that ended.
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon a host that cannot be read yet is tried again.
+const NOT_YET: Duration = Duration::from_secs(1);
+/// A cycle may take this long at least, however short its interval.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs the cycles of every host until it is dropped.
+pub(crate) async fn run(state: Arc<ExporterState>) {
+    let mut tasks = Tasks::default();
+    let mut looks = interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        tasks.look_after(&state);
+    }
+}
+
+/// The task of each host and plan.
+#[derive(Default)]
+struct Tasks {
+    running: BTreeMap<(String, usize), HostTask>,
+    pinned: BTreeMap<String, (Arc<Host>, Vec<Pinned>)>,
+}
+
+struct HostTask {
+    host: Arc<Host>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for HostTask {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Tasks {
+    fn look_after(&mut self, state: &Arc<ExporterState>) {
+        let hosts = state.hosts.all();
+        let is_served = |name: &str, host: &Arc<Host>| hosts.iter().any(|one| one.name() == name && Arc::ptr_eq(one, host));
+        self.running.retain(|(name, _), task| is_served(name, &task.host));
+        self.pinned.retain(|name, (host, _)| is_served(name, host));
+        state.keep_only(&state.hosts.names());
+        for host in &hosts {
+            self.pinned.entry(host.name().to_owned()).or_insert_with(|| {
+                host.want();
+                (Arc::clone(host), pin(state, host))
+            });
+            for plan in 0..state.plans.len() {
+                let key = (host.name().to_owned(), plan);
+                match self.running.get(&key) {
+                    Some(running) if !running.task.is_finished() => {}
+                    ended => {
+                        if ended.is_some() {
+                            tracing::error!("[{}] the task that gathers samples ended; it is started again", host.name());
+                        }
+                        let task = tokio::spawn(gather_for_ever(Arc::clone(state), Arc::clone(host), plan));
+                        self.running.insert(key, HostTask { host: Arc::clone(host), task });
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Has all paths watched that readers want.
+fn pin(state: &ExporterState, host: &Host) -> Vec<Pinned> {
+    let mut paths: BTreeMap<&str, (Kind, Vec<&str>)> = BTreeMap::new();
+    for (kind, wanted) in state.readers.iter().flat_map(|reader| reader.paths) {
+        let (_, known) = paths.entry(kind.wire()).or_insert((*kind, Vec::new()));
+        for path in *wanted {
+            if !known.contains(path) {
+                known.push(path);
+            }
+        }
+    }
+    paths.into_values().map(|(kind, paths)| host.inventory().pin(kind, &paths)).collect()
+}
+
+async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usize) {
+    let Some(plan) = state.plans.get(number) else { return };
+    let name: Arc<str> = host.name().into();
+    let mut disks = DiskSizes::default();
+    let mut next = Instant::now();
+    loop {
+        sleep_until(next).await;
+        let Some(view) = host.inventory().view() else {
+            sleep(NOT_YET).await;
+            next = Instant::now();
+            continue;
+        };
+        let started = Instant::now();
+        let last = state.last(number, &name);
+        let limit = plan.interval.max(SHORTEST_LIMIT);
+        let machines = machines(&view);
+        let mut asking = Asking::new(&host, plan, &state.settings.batches, &machines, last.as_deref());
+        if timeout(limit, asking.run(&view, &mut disks)).await.is_err() {
+            asking.give_up(&format!("the samples did not come within {} s", limit.as_secs()));
+        }
+        let gathered = asking.finish(&disks);
+        if let Some((count, error)) = &gathered.failed {
+            tracing::warn!("[{name}] {count} of {} machines failed: {error}", machines.len());
+        }
+        tracing::debug!("[{name}] samples of {} machines gathered in {:?}", gathered.answered, gathered.took);
+        state.publish(number, &name, gathered);
+        // At a steady beat; a cycle that took longer than its interval is followed by the next at once.
+        next = (next + plan.interval).max(started + plan.interval).max(Instant::now());
+    }
+}
+
+/// The machines that may have samples: all but templates and those that are known to be off.
+fn machines(view: &View) -> Vec<MoRef> {
+    let power = view.column(Kind::VirtualMachine, "runtime.powerState");
+    let template = view.column(Kind::VirtualMachine, "config.template");
+    let is_running = |vm: &ObjectView<'_>| {
+        let off = power.is_some_and(|power| matches!(vm.get(power), Property::Set(state) if state.as_str() != Some("poweredOn")));
+        let is_template = template.is_some_and(|path| matches!(vm.get(path), Property::Set(yes) if yes.as_bool() == Some(true)));
+        !off && !is_template
+    };
+    view.objects(Kind::VirtualMachine).filter(is_running).map(|vm| vm.reference().clone()).collect()
+}

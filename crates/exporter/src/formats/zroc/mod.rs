@@ -1,0 +1,66 @@
+//! The page and the health document of the zROC Planner collector, to the letter.
+
+mod health;
+mod page;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+
+use super::Format;
+use crate::places;
+use crate::reader::{Paths, Reader, SampleSource, WantedCounter};
+use crate::samples::Gathered;
+use crate::settings::{Settings, ZrocSource};
+use crate::state::ExporterState;
+
+pub(crate) use page::page;
+
+pub(crate) const FORMAT: Format = Format { readers, router };
+
+/// The name of its reader.
+const READER: &str = "zroc";
+
+const WRITE_IOPS: &str = "virtualDisk.numberWriteAveraged.average";
+const WRITE_RATE: &str = "virtualDisk.write.average";
+const WRITE_LATENCY: &str = "virtualDisk.totalWriteLatency.average";
+
+/// There is no aggregate of a machine's virtual disks.
+const COUNTERS: &[WantedCounter] = &[
+    WantedCounter { name: WRITE_IOPS, instance: "*" },
+    WantedCounter { name: WRITE_RATE, instance: "*" },
+    WantedCounter { name: WRITE_LATENCY, instance: "*" },
+];
+
+fn readers(settings: &Settings) -> Vec<Reader> {
+    let Some(zroc) = settings.zroc else { return Vec::new() };
+    let reader = |paths: Paths| Reader {
+        name: READER,
+        interval: zroc.poll_interval,
+        source: source(zroc.source),
+        counters: COUNTERS,
+        paths,
+        disk_sizes: true,
+    };
+    vec![reader(places::PATHS)]
+}
+
+const fn source(source: ZrocSource) -> SampleSource {
+    match source {
+        ZrocSource::Average | ZrocSource::Newest => SampleSource::RealTime,
+        ZrocSource::RolledUp { interval, .. } => SampleSource::RolledUp(interval),
+    }
+}
+
+fn router(state: &Arc<ExporterState>) -> Router {
+    let router = Router::new();
+    let health = |State(state): State<Arc<ExporterState>>| async move { health::answer(&state) };
+    router.route("/health", get(health)).route("/healthz", get(health)).route("/ready", get(health)).with_state(Arc::clone(state))
+}
+
+/// The source of the samples that were gathered last: the one that is set, or what stands in for it.
+fn source_of(gathered: &Gathered, wanted: SampleSource) -> SampleSource {
+    if gathered.answers.iter().any(|answers| answers.source == wanted) { wanted } else { SampleSource::RealTime }
+}

@@ -1,0 +1,24 @@
+//! What is known of vSphere hosts, for readers that ask over HTTP now and then for everything: Prometheus and others like it.
+//!
+//! An [`Exporter`] reads the [`Hosts`](vpoller_inventory::Hosts) that it is given, which may be those of a worker, so that it
+//! costs no session, no snapshot and no calls of its own. Properties come from the inventory's published version. Samples of
+//! performance counters come from cycles: one for each host and interval, which asks for all that readers of that interval want.
+//! Pages are made from what was published last and never wait for vSphere.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod answer;
+mod collectors;
+mod cycle;
+mod exporter;
+mod exposition;
+mod formats;
+mod pages;
+mod places;
+mod reader;
+mod samples;
+mod settings;
+mod state;
+
+pub use exporter::Exporter;
+pub use settings::{Batches, Environment, EnvironmentError, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};

@@ -1,0 +1,78 @@
+//! Which path shows what.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use axum::routing::get;
+
+use crate::answer::line;
+use crate::formats::{self, FORMATS};
+use crate::settings::{MetricsPage as Page, PageChoice};
+use crate::state::ExporterState;
+
+/// All pages.
+pub(crate) fn router(state: &Arc<ExporterState>) -> Router {
+    let common = Router::new()
+        .route("/", get(index))
+        .route("/metrics", get(metrics))
+        .route("/metrics/zroc", get(zroc))
+        .route("/metrics/vmware", get(|| async { not_built("vmware_exporter's") }))
+        .route("/metrics/vsphere", get(own))
+        .route("/-/healthy", get(|| async { line(StatusCode::OK, "healthy") }))
+        .route("/-/ready", get(ready))
+        .with_state(Arc::clone(state));
+    let of_formats = FORMATS.iter().map(|format| (format.router)(state));
+    of_formats.fold(common, Router::merge).fallback(|| async { line(StatusCode::NOT_FOUND, "Not Found") })
+}
+
+fn not_built(whose: &str) -> Response {
+    line(StatusCode::NOT_FOUND, &format!("{whose} page is not built yet"))
+}
+
+async fn index() -> Response {
+    line(StatusCode::OK, "/metrics, /metrics/zroc, /metrics/vsphere, /health, /-/healthy, /-/ready")
+}
+
+/// Parameters by which vmware_exporter's users choose a vCenter and what to show.
+const OF_VMWARE: [&str; 3] = ["target", "section", "vsphere_host"];
+
+async fn metrics(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let query = query.unwrap_or_default();
+    let page = match state.settings.page {
+        PageChoice::Auto { .. } if names(&query).any(|name| OF_VMWARE.contains(&name)) => Page::Vmware,
+        PageChoice::Auto { fallback } => fallback,
+        PageChoice::Always(page) => page,
+    };
+    match page {
+        Page::Zroc => formats::zroc::page(&state, &query).await,
+        Page::Vmware => not_built("vmware_exporter's"),
+        Page::Own => formats::own_page(&state, &headers),
+    }
+}
+
+async fn zroc(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQuery) -> Response {
+    formats::zroc::page(&state, &query.unwrap_or_default()).await
+}
+
+async fn own(State(state): State<Arc<ExporterState>>, headers: HeaderMap) -> Response {
+    formats::own_page(&state, &headers)
+}
+
+/// Ready once one vSphere host is known, and one cycle of each interval has brought something.
+async fn ready(State(state): State<Arc<ExporterState>>) -> Response {
+    let hosts = state.hosts.all();
+    let is_gathered = |name: &str| (0..state.plans.len()).all(|plan| state.last(plan, name).is_some());
+    if hosts.iter().any(|host| host.inventory().view().is_some() && is_gathered(host.name())) {
+        line(StatusCode::OK, "ready")
+    } else {
+        line(StatusCode::SERVICE_UNAVAILABLE, "no vSphere host has been read yet")
+    }
+}
+
+/// The names of the parameters of a query.
+fn names(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+}

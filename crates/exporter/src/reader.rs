@@ -1,0 +1,69 @@
+//! What a reader wants of every host: which properties to watch, which counters to ask for, how often.
+
+use std::time::Duration;
+
+use vpoller_inventory::{Kind, Window};
+
+/// What one format or collector needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    /// Its name, by which it finds what was gathered for it.
+    pub(crate) name: &'static str,
+    /// How often its samples are asked for.
+    pub(crate) interval: Duration,
+    /// Which samples.
+    pub(crate) source: SampleSource,
+    /// The counters of virtual machines that it wants.
+    pub(crate) counters: &'static [WantedCounter],
+    /// The properties that it reads, which are watched as long as the exporter runs.
+    pub(crate) paths: Paths,
+    /// Whether it wants the size of each machine's virtual disks.
+    pub(crate) disk_sizes: bool,
+}
+
+/// Paths of some types.
+pub(crate) type Paths = &'static [(Kind, &'static [&'static str])];
+
+/// A counter by its name, such as `cpu.usage.average`, and the instances of it: `*` is all, the empty text the object as a whole.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) struct WantedCounter {
+    pub(crate) name: &'static str,
+    pub(crate) instance: &'static str,
+}
+
+/// Which samples are asked for.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(crate) enum SampleSource {
+    /// Real-time samples, all since the last cycle.
+    RealTime,
+    /// The newest sample of this interval in seconds, of those that vCenter rolls up.
+    RolledUp(i32),
+}
+
+/// Seconds between real-time samples.
+pub(crate) const REAL_TIME: u64 = 20;
+/// vSphere keeps real-time samples for an hour.
+const MOST_REAL_TIME: u64 = 180;
+
+impl SampleSource {
+    /// The window of samples for a cycle that comes at this interval.
+    pub(crate) fn window(self, interval: Duration) -> Window {
+        match self {
+            Self::RealTime => {
+                let samples = interval.as_secs().div_ceil(REAL_TIME).clamp(1, MOST_REAL_TIME);
+                let seconds = i32::try_from(REAL_TIME).unwrap_or(i32::MAX);
+                Window { interval: seconds, real_time: true, samples: usize::try_from(samples).unwrap_or(1) }
+            }
+            Self::RolledUp(seconds) => Window { interval: seconds, real_time: false, samples: 1 },
+        }
+    }
+
+    /// How old a sample may be, by the server's clock, to count as one of this cycle.
+    pub(crate) fn oldest(self, interval: Duration) -> Duration {
+        match self {
+            // vCenter has the samples of ESXi hosts up to a minute after their time.
+            Self::RealTime => interval.max(Duration::from_secs(REAL_TIME)) + Duration::from_secs(60),
+            Self::RolledUp(seconds) => Duration::from_secs(u64::try_from(seconds).unwrap_or(0)) * 2 + Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a cycle brought of one host. It never changes once it is published.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+use vpoller_vsphere::{DateTime, MoRef};
+
+use crate::reader::SampleSource;
+
+/// What is known of the counters of one host's machines.
+#[derive(Debug)]
+pub(crate) struct Gathered {
+    /// Until when it may be shown: if no other has come by then, two cycles were missed.
+    pub(crate) until: Instant,
+    /// How long it took.
+    pub(crate) took: Duration,
+    /// When the last cycle ended of which nothing failed.
+    pub(crate) last_whole: Option<SystemTime>,
+    /// How many cycles ended, this one included.
+    pub(crate) cycles: u64,
+    /// How many of them nothing failed in.
+    pub(crate) whole_cycles: u64,
+    /// The machines whose questions were answered, also those that have no samples.
+    pub(crate) answered: usize,
+    /// The machines whose questions failed, and what the last of the failures says.
+    pub(crate) failed: Option<(usize, String)>,
+    /// From where its samples are, for each reader's source.
+    pub(crate) answers: Vec<Answers>,
+    /// Bytes of all virtual disks of a machine, by the machine's id.
+    pub(crate) disk_bytes: HashMap<Arc<str>, u64>,
+}
+
+/// The answers to one question.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    pub(crate) source: SampleSource,
+    /// By the machine's id.
+    pub(crate) readings: HashMap<Arc<str>, Arc<[Reading]>>,
+    /// The machines among them whose question failed: what the cycle before brought stands in, once.
+    pub(crate) carried: HashSet<Arc<str>>,
+}
+
+/// One series: a counter of one instance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reading {
+    /// The counter's name, as the reader wrote it.
+    pub(crate) counter: &'static str,
+    /// The instance: a disk such as `scsi0:0`, a device key; empty for the object as a whole.
+    pub(crate) instance: Arc<str>,
+    /// The mean of the samples since the last cycle, in the counter's unit. Samples that say "no data" are left out.
+    pub(crate) mean: f64,
+    /// The newest of them.
+    pub(crate) newest: i64,
+    /// When the newest was taken, by the server's clock.
+    pub(crate) at: DateTime,
+}
+
+impl Gathered {
+    /// The series of a machine from this source; none where nothing fresh is known.
+    pub(crate) fn readings(&self, source: SampleSource, machine: &MoRef) -> &[Reading] {
+        if Instant::now() > self.until {
+            return &[];
+        }
+        let answers = self.answers.iter().find(|answers| answers.source == source);
+        answers.and_then(|answers| answers.readings.get(&machine.id)).map_or(&[], |readings| readings)
+    }
+}

@@ -1,0 +1,7 @@
+//! What cycles ask for, and what they brought.
+
+mod gathered;
+mod plan;
+
+pub(crate) use gathered::{Answers, Gathered, Reading};
+pub(crate) use plan::{Plan, Question, plans};

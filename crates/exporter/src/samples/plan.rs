@@ -1,0 +1,90 @@
+//! What the cycles of one interval ask for.
+
+use std::time::Duration;
+
+use crate::reader::{Reader, SampleSource, WantedCounter};
+
+/// What is asked of every host at one interval.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// From the start of a cycle to that of the next.
+    pub(crate) interval: Duration,
+    /// One question for each source of samples.
+    pub(crate) questions: Vec<Question>,
+    /// The names of its readers.
+    pub(crate) readers: Vec<&'static str>,
+    /// Whether a reader wants the sizes of virtual disks.
+    pub(crate) disk_sizes: bool,
+}
+
+/// One question: the counters that all its readers want, each once.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) source: SampleSource,
+    pub(crate) counters: Vec<WantedCounter>,
+}
+
+/// A plan for each interval, so that two readers of one interval ask once.
+pub(crate) fn plans(readers: &[Reader]) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = Vec::new();
+    for reader in readers {
+        let at = plans.iter().position(|plan| plan.interval == reader.interval).unwrap_or_else(|| {
+            plans.push(Plan { interval: reader.interval, questions: Vec::new(), readers: Vec::new(), disk_sizes: false });
+            plans.len() - 1
+        });
+        let Some(plan) = plans.get_mut(at) else { continue };
+        plan.readers.push(reader.name);
+        plan.disk_sizes |= reader.disk_sizes;
+        plan.ask(reader);
+    }
+    plans
+}
+
+impl Plan {
+    fn ask(&mut self, reader: &Reader) {
+        let at = self.questions.iter().position(|question| question.source == reader.source).unwrap_or_else(|| {
+            self.questions.push(Question { source: reader.source, counters: Vec::new() });
+            self.questions.len() - 1
+        });
+        let Some(question) = self.questions.get_mut(at) else { return };
+        for wanted in reader.counters {
+            // All instances of a counter hold what one of them would.
+            let is_held =
+                |held: &WantedCounter| held.name == wanted.name && (held.instance == wanted.instance || held.instance == "*");
+            if question.counters.iter().any(is_held) {
+                continue;
+            }
+            if wanted.instance == "*" {
+                question.counters.retain(|held| held.name != wanted.name);
+            }
+            question.counters.push(*wanted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: WantedCounter = WantedCounter { name: "virtualDisk.read.average", instance: "*" };
+    const CPU: WantedCounter = WantedCounter { name: "cpu.usage.average", instance: "" };
+    const CPUS: WantedCounter = WantedCounter { name: "cpu.usage.average", instance: "*" };
+
+    fn reader(seconds: u64, source: SampleSource, counters: &'static [WantedCounter]) -> Reader {
+        let interval = Duration::from_secs(seconds);
+        Reader { name: "test", interval, source, counters, paths: &[], disk_sizes: false }
+    }
+
+    #[test]
+    fn readers_of_one_interval_ask_once() {
+        let plans = plans(&[
+            reader(60, SampleSource::RealTime, &[CPU, READ]),
+            reader(60, SampleSource::RealTime, &[CPUS]),
+            reader(60, SampleSource::RolledUp(300), &[READ]),
+            reader(300, SampleSource::RealTime, &[CPU]),
+        ]);
+        let asked: Vec<_> = plans.iter().map(|plan| (plan.interval.as_secs(), plan.questions.len())).collect();
+        assert_eq!(asked, [(60, 2), (300, 1)]);
+        assert_eq!(plans[0].questions[0].counters, [READ, CPUS]);
+    }
+}

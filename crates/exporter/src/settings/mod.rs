@@ -1,0 +1,102 @@
+//! What the exporter is to show, and how it gathers it.
+
+mod environment;
+
+use std::time::Duration;
+
+pub use environment::{Environment, EnvironmentError};
+
+/// Settings of an exporter.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Whose page `/metrics` is.
+    pub page: PageChoice,
+    /// zROC's page and its cycle.
+    pub zroc: Option<ZrocSettings>,
+    /// How samples are asked for.
+    pub batches: Batches,
+}
+
+/// How many machines are asked for at a time.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Batches {
+    /// Machines of one question, at most.
+    pub size: usize,
+    /// From the end of a question to the next.
+    pub pause: Duration,
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Self { size: 1000, pause: Duration::ZERO }
+    }
+}
+
+/// Whose page `/metrics` is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PageChoice {
+    /// That of vmware_exporter where the query has one of its parameters, else this one.
+    Auto {
+        /// The page for everybody else.
+        fallback: MetricsPage,
+    },
+    /// This one, whatever the query says.
+    Always(MetricsPage),
+}
+
+impl Default for PageChoice {
+    fn default() -> Self {
+        Self::Auto { fallback: MetricsPage::Own }
+    }
+}
+
+/// The pages that `/metrics` may be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MetricsPage {
+    /// The names of the zROC Planner collector.
+    Zroc,
+    /// The names of vmware_exporter.
+    Vmware,
+    /// Our own.
+    Own,
+}
+
+/// Settings of zROC's page.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ZrocSettings {
+    /// From cycle to cycle.
+    pub poll_interval: Duration,
+    /// Which samples are shown.
+    pub source: ZrocSource,
+    /// Whether a label `vcenter` comes behind the five that zROC has.
+    pub vcenter_label: bool,
+    /// The longest time after which the inventory must have been confirmed for its machines to be shown.
+    pub inventory_ttl: Duration,
+}
+
+/// Which samples zROC's page shows.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ZrocSource {
+    /// The mean of the real-time samples since the last cycle, which every vCenter has.
+    Average,
+    /// The newest real-time sample.
+    Newest,
+    /// The newest sample of an interval in seconds that vCenter rolls up; real-time samples when it has none, if that is allowed.
+    RolledUp {
+        /// Seconds from sample to sample.
+        interval: i32,
+        /// Whether real-time samples stand in.
+        or_real_time: bool,
+    },
+}
+
+impl Default for ZrocSettings {
+    fn default() -> Self {
+        Self {
+            poll_interval: Duration::from_secs(300),
+            source: ZrocSource::Average,
+            vcenter_label: false,
+            inventory_ttl: Duration::from_secs(600),
+        }
+    }
+}

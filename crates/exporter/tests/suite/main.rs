@@ -1,0 +1,5 @@
+//! The exporter at simulated vSphere hosts: one binary, a module per subject.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+
+mod bed;
+mod zroc;
