@@ -90,6 +90,9 @@ impl Task<'_> {
     /// an account without rights must not look like properties that are not set.
     async fn read(&self, paths: &[&str]) -> Result<Row, Failure> {
         let row = self.row(paths).await?;
+        if row.refused().is_empty() {
+            return Ok(row);
+        }
         let is_requested = |path: &str| self.requested().any(|requested| is_within(requested, path));
         // Whoever sees an object may know its name and place, without the right to read it.
         let is_meant = |path: &str| !SEEN.contains(&path) && (self.request.properties.is_empty() || is_requested(path));

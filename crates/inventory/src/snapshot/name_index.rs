@@ -16,6 +16,9 @@ impl Snapshot {
     /// When there is none, and an object of the type does not tell what decides.
     pub(crate) fn find(&self, kind: Kind, wanted: &ObjectName) -> Result<Vec<MoRef>, ReadError> {
         let found = wanted.resolve(kind, &KindIndex { snapshot: self, kind });
+        if !found.is_empty() {
+            return Ok(found);
+        }
         let table = self.table(kind.wire()).into_iter();
         wanted.unless_hidden(kind, found, table.flat_map(Table::refused))
     }

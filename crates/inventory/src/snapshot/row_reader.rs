@@ -93,7 +93,9 @@ impl<'l> RowReader<'l> {
 
     fn columns(&mut self, kind: &Arc<str>) -> Option<(&'l Table, &[Option<Place>])> {
         let table = self.snapshot.table(kind)?;
-        if self.last.as_ref().is_none_or(|last| !std::ptr::eq(last.table, table) || last.kind != *kind) {
+        let is_last =
+            |last: &KindPlaces<'_>| std::ptr::eq(last.table, table) && (Arc::ptr_eq(&last.kind, kind) || last.kind == *kind);
+        if !self.last.as_ref().is_some_and(is_last) {
             let places = self.paths.iter().map(|path| Place::of(table, kind, path));
             self.last = Some(KindPlaces { table, kind: Arc::clone(kind), places: places.collect() });
         }
