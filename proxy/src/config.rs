@@ -100,7 +100,7 @@ const DEFAULT_MGMT: &str = "tcp://*:9999";
 const DEFAULT_HTTP: &str = "tcp://127.0.0.1:10125";
 const MIB: usize = 1024 * 1024;
 /// Sections of the same file that other programs read.
-const FOREIGN: &[&str] = &["worker", "cache", "helper:"];
+const FOREIGN: &[&str] = &["worker", "cache", "exporter", "helper:"];
 
 #[cfg(test)]
 mod tests {

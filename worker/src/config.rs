@@ -10,6 +10,7 @@ use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
 use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::Allow;
+use vpoller_exporter::FileSettings;
 use vpoller_inventory::CacheSettings;
 use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::text;
@@ -49,6 +50,8 @@ pub struct Config {
     pub mgmt_allow: Allow,
     /// Where metrics and status are shown.
     pub http: Pages,
+    /// The pages of the exporter, where the file has a section for them.
+    pub exporter: Option<FileSettings>,
     /// Helpers as listed; `None` when the file has no list.
     pub helpers: Option<Vec<String>>,
     /// Those of them that are commands of the user's own.
@@ -95,6 +98,7 @@ impl Config {
             mgmt: settings.endpoint(SECTION, "mgmt", DEFAULT_MGMT)?,
             mgmt_allow: settings.value(SECTION, "mgmt_allow", Allow::BUILT_IN, Allow::parse)?,
             http: Pages::read(settings, SECTION, DEFAULT_HTTP)?,
+            exporter: FileSettings::find(settings)?,
             helpers: settings.text(SECTION, "helpers")?.as_deref().map(list),
             externals: Vec::new(),
             tasks: settings.text(SECTION, "tasks")?.as_deref().map(list).unwrap_or_default(),

@@ -11,6 +11,7 @@ pub mod config;
 mod dispatch;
 mod execute;
 mod executors;
+mod exporter;
 mod failure;
 pub mod helpers;
 mod host_files;

@@ -26,6 +26,7 @@ use vpoller_wire::control::Announcement;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::executors::Executors;
+use crate::exporter::MountedExporter;
 use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
 use crate::methods;
@@ -48,6 +49,9 @@ pub enum WorkerError {
     /// The pages cannot be shown where the configuration wants them.
     #[error(transparent)]
     Http(#[from] HttpError),
+    /// The pages of the exporter cannot be shown where the configuration wants them.
+    #[error("{0}; [exporter] http names another place")]
+    Exporter(#[from] vpoller_web::Error),
     /// The system refuses something.
     #[error("cannot {action}: {source}")]
     System {
@@ -116,6 +120,7 @@ struct Manager {
     status: Arc<WorkerStatus>,
     /// Serves as long as the worker does.
     http: Option<Http>,
+    exporter: Option<MountedExporter>,
 }
 
 /// A socket thread and what it was made of, to make it again.
@@ -148,6 +153,8 @@ impl Manager {
         let http = open_pages(config, &status)?;
         let runtime = runtime()?;
         executors.hosts().start(runtime.handle());
+        let exporter = config.exporter.as_ref();
+        let exporter = exporter.map(|settings| MountedExporter::start(settings, executors.hosts(), &runtime)).transpose()?;
         let mut manager = Self {
             config: config.clone(),
             registered,
@@ -161,6 +168,7 @@ impl Manager {
             wake,
             status,
             http,
+            exporter,
         };
         manager.start_threads(&context, sockets)?;
         tracing::info!("Worker Manager is ready and running");
@@ -317,6 +325,9 @@ impl Manager {
         tracing::info!("Worker Manager is shutting down");
         tracing::info!("Closing Worker Manager sockets");
         drop(self.http.take());
+        if let Some(exporter) = self.exporter.take() {
+            exporter.stop(&self.runtime);
+        }
         tracing::info!("Stopping Worker processes");
         self.threads.iter().for_each(|thread| thread.socket_thread.shared.finish());
         for running in self.threads.iter_mut().filter_map(|thread| thread.running.take()) {

@@ -1,4 +1,4 @@
-//! What `vpoller-proxy` and `vpoller-worker` share.
+//! What `vpoller-proxy`, `vpoller-worker` and `vpoller-exporter` share.
 //!
 //! The frame from command line to exit code ([`frame`]): log lines ([`log`]), the command line ([`cli`]), the configuration file
 //! ([`config`]), signals ([`signal`]), waking a thread that polls sockets ([`wake`]), the management socket and its client
@@ -29,11 +29,12 @@ pub mod wake;
 #[doc(hidden)]
 pub use tracing;
 
-/// Which of the two daemons speaks: names it in texts and picks its section of the configuration.
+/// Which of the daemons speaks: names it in texts and picks its section of the configuration.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Program {
     Proxy,
     Worker,
+    Exporter,
 }
 
 impl Program {
@@ -43,6 +44,7 @@ impl Program {
         match self {
             Self::Proxy => "Proxy",
             Self::Worker => "Worker",
+            Self::Exporter => "Exporter",
         }
     }
 
@@ -52,6 +54,7 @@ impl Program {
         match self {
             Self::Proxy => "proxy",
             Self::Worker => "worker",
+            Self::Exporter => "exporter",
         }
     }
 
@@ -61,6 +64,7 @@ impl Program {
         match self {
             Self::Proxy => "vpoller-proxy",
             Self::Worker => "vpoller-worker",
+            Self::Exporter => "vpoller-exporter",
         }
     }
 }

@@ -39,6 +39,8 @@ pub enum Verbosity {
     Info,
     /// Only what needs attention.
     Warning,
+    /// Only what failed.
+    Error,
 }
 
 impl From<bool> for Verbosity {
@@ -53,6 +55,7 @@ impl From<Verbosity> for LevelFilter {
             Verbosity::Debug => Self::DEBUG,
             Verbosity::Info => Self::INFO,
             Verbosity::Warning => Self::WARN,
+            Verbosity::Error => Self::ERROR,
         }
     }
 }

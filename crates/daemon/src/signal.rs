@@ -3,8 +3,10 @@
 //! A handler could interrupt any thread at any call. A descriptor is read by one thread when it has time.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal as SystemSignal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -44,6 +46,15 @@ impl Signals {
         self.fd.as_raw_fd()
     }
 
+    /// Waits for the next signal, at most for this time.
+    #[must_use]
+    pub fn wait(&self, limit: Duration) -> Option<Signal> {
+        let timeout = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        // An interrupted wait ends early, as one whose time is over.
+        let _ = poll(&mut [PollFd::new(self.fd.as_fd(), PollFlags::POLLIN)], timeout);
+        self.next()
+    }
+
     /// The next signal that arrived; `None` when there is none. Never waits.
     #[must_use]
     pub fn next(&self) -> Option<Signal> {
@@ -69,7 +80,7 @@ mod tests {
             ] {
                 // Sent to this thread, which has blocked it.
                 nix::sys::signal::raise(signal).unwrap();
-                assert_eq!(signals.next(), Some(meaning));
+                assert_eq!(signals.wait(Duration::from_secs(10)), Some(meaning));
                 assert_eq!(signals.next(), None);
             }
         })

@@ -3,6 +3,18 @@
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+/// The value of a parameter in a query, percent signs resolved; the first where there are several.
+pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next()
+}
+
+/// What percent signs and plus signs stand for; bytes that are no text become the replacement character.
+fn decoded(text: &str) -> String {
+    let plain = text.replace('+', " ");
+    percent_encoding::percent_decode_str(&plain).decode_utf8_lossy().into_owned()
+}
+
 const PLAIN: &str = "text/plain; charset=utf-8";
 
 /// One line of text.

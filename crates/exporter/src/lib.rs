@@ -13,12 +13,16 @@ mod cycle;
 mod exporter;
 mod exposition;
 mod formats;
+mod page_cache;
 mod pages;
 mod places;
+pub mod program;
 mod reader;
 mod samples;
 mod settings;
 mod state;
 
 pub use exporter::Exporter;
-pub use settings::{Batches, Environment, EnvironmentError, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
+pub use settings::{
+    Batches, Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource,
+};

@@ -1,3 +1,8 @@
-//! Shows what is known of vSphere to Prometheus and other readers over HTTP.
+//! The `vpoller-exporter` program.
+#![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    vpoller_exporter::program::main(std::env::args_os())
+}

@@ -6,17 +6,6 @@ use std::collections::HashMap;
 use vpoller_inventory::{Column, Kind, ObjectView, Property, View};
 use vpoller_vsphere::MoRef;
 
-use crate::reader::Paths;
-
-/// The paths that this reads.
-pub(crate) const PATHS: Paths = &[
-    (Kind::VirtualMachine, &["name", "runtime.host"]),
-    (Kind::HostSystem, &["name", "parent"]),
-    (Kind::ComputeResource, &["name", "parent"]),
-    (Kind::Folder, &["parent"]),
-    (Kind::Datacenter, &["name", "parent"]),
-];
-
 /// No inventory is nested deeper; a circle, which a changing inventory may show, ends here.
 const DEPTH: usize = 64;
 

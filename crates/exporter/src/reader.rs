@@ -1,5 +1,6 @@
 //! What a reader wants of every host: which properties to watch, which counters to ask for, how often.
 
+use std::fmt;
 use std::time::Duration;
 
 use vpoller_inventory::{Kind, Window};
@@ -13,6 +14,8 @@ pub(crate) struct Reader {
     pub(crate) interval: Duration,
     /// Which samples.
     pub(crate) source: SampleSource,
+    /// Whether real-time samples stand in for those of a source that has hardly any.
+    pub(crate) or_real_time: bool,
     /// The counters of virtual machines that it wants.
     pub(crate) counters: &'static [WantedCounter],
     /// The properties that it reads, which are watched as long as the exporter runs.
@@ -44,6 +47,15 @@ pub(crate) enum SampleSource {
 pub(crate) const REAL_TIME: u64 = 20;
 /// vSphere keeps real-time samples for an hour.
 const MOST_REAL_TIME: u64 = 180;
+
+impl fmt::Display for SampleSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RealTime => f.write_str("real time"),
+            Self::RolledUp(seconds) => write!(f, "the interval of {seconds} s"),
+        }
+    }
+}
 
 impl SampleSource {
     /// The window of samples for a cycle that comes at this interval.

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use tokio::time::Instant;
 use vpoller_inventory::{Host, Hosts, View};
 
+use crate::page_cache::PageCache;
 use crate::reader::Reader;
 use crate::samples::{Gathered, Plan, plans};
 use crate::settings::Settings;
@@ -20,6 +21,8 @@ pub(crate) struct ExporterState {
     /// For each plan, what its last cycle brought of each host, by the host's name.
     gathered: Vec<ArcSwap<HashMap<Arc<str>, Arc<Gathered>>>>,
     pub(crate) started: Instant,
+    /// zROC's page, for all hosts (the empty name) and for single ones.
+    pub(crate) zroc_pages: PageCache,
 }
 
 /// One host, as a page sees it.
@@ -35,7 +38,7 @@ impl ExporterState {
     pub(crate) fn new(hosts: Arc<Hosts>, settings: Settings, readers: Vec<Reader>) -> Self {
         let plans = plans(&readers);
         let gathered = plans.iter().map(|_| ArcSwap::default()).collect();
-        Self { hosts, settings, readers, plans, gathered, started: Instant::now() }
+        Self { hosts, settings, readers, plans, gathered, started: Instant::now(), zroc_pages: PageCache::default() }
     }
 
     /// Every host with what was gathered for this reader, in the order of their names.

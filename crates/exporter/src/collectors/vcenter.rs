@@ -66,7 +66,7 @@ fn collect(state: &Arc<ExporterState>, page: &mut Exposition) {
     page.family("vpoller_vcenter_objects", FamilyKind::Gauge, "Managed objects that are known, subtypes included.");
     for (name, view) in known(&hosts) {
         for kind in KINDS {
-            page.sample(&[("vcenter", name), ("type", &kind.printed())], view.objects(kind).count());
+            page.sample(&[("vcenter", name), ("type", kind.wire())], view.objects(kind).count());
         }
     }
     for (family, kind, help, value) in OF_CYCLES {

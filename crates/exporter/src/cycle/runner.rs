@@ -5,18 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use vpoller_inventory::{Host, Kind, ObjectView, Pinned, Property, View};
 use vpoller_vsphere::MoRef;
 
 use super::asking::Asking;
 use super::disk_sizes::DiskSizes;
+use crate::reader::Reader;
 use crate::state::ExporterState;
 
 /// How often it is looked for hosts that came or went, and for tasks that ended.
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon a host that cannot be read yet is tried again.
 const NOT_YET: Duration = Duration::from_secs(1);
+/// How often a host is tried that can be read, but does not have all paths yet that readers want.
+const PATIENCE: u32 = 20;
 /// A cycle may take this long at least, however short its interval.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(60);
 
@@ -93,26 +96,40 @@ fn pin(state: &ExporterState, host: &Host) -> Vec<Pinned> {
 }
 
 async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usize) {
-    let Some(plan) = state.plans.get(number) else { return };
+    let Some(mut plan) = state.plans.get(number).cloned() else { return };
     let name: Arc<str> = host.name().into();
     let mut disks = DiskSizes::default();
     let mut next = Instant::now();
+    let mut patience = PATIENCE;
     loop {
         sleep_until(next).await;
         let Some(view) = host.inventory().view() else {
-            sleep(NOT_YET).await;
-            next = Instant::now();
+            next = Instant::now() + NOT_YET;
             continue;
         };
+        if patience > 0 && !watches_all(&view, &state.readers) {
+            patience -= 1;
+            next = Instant::now() + NOT_YET;
+            continue;
+        }
+        patience = 0;
         let started = Instant::now();
         let last = state.last(number, &name);
         let limit = plan.interval.max(SHORTEST_LIMIT);
         let machines = machines(&view);
-        let mut asking = Asking::new(&host, plan, &state.settings.batches, &machines, last.as_deref());
+        let mut asking = Asking::new(&host, &plan, &state.settings.batches, &machines, last.as_deref());
         if timeout(limit, asking.run(&view, &mut disks)).await.is_err() {
             asking.give_up(&format!("the samples did not come within {} s", limit.as_secs()));
         }
         let gathered = asking.finish(&disks);
+        if let Some(source) = gathered.empty_source(&plan) {
+            tracing::warn!(
+                "[{name}] hardly any machine has samples of {source}: vCenter keeps those of virtual disks from statistics level 2 \
+                 (throughput) and 3 (operations, latency) on, and its level is 1 unless it was raised; real-time samples are shown instead"
+            );
+            plan.fall_back(source);
+            continue;
+        }
         if let Some((count, error)) = &gathered.failed {
             tracing::warn!("[{name}] {count} of {} machines failed: {error}", machines.len());
         }
@@ -121,6 +138,14 @@ async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usi
         // At a steady beat; a cycle that took longer than its interval is followed by the next at once.
         next = (next + plan.interval).max(started + plan.interval).max(Instant::now());
     }
+}
+
+/// Whether all paths are there that readers want. There may be no room for some of them, and then they never are.
+fn watches_all(view: &View, readers: &[Reader]) -> bool {
+    let paths = readers.iter().flat_map(|reader| reader.paths);
+    paths
+        .flat_map(|(kind, paths)| paths.iter().map(move |path| (*kind, *path)))
+        .all(|(kind, path)| view.column(kind, path).is_some())
 }
 
 /// The machines that may have samples: all but templates and those that are known to be off.

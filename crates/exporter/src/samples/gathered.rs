@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, MoRef};
 
+use super::plan::{Plan, Question};
 use crate::reader::SampleSource;
 
 /// What is known of the counters of one host's machines.
@@ -57,7 +58,19 @@ pub(crate) struct Reading {
     pub(crate) at: DateTime,
 }
 
+/// A source of which fewer than one machine in this many has samples is empty.
+const HARDLY: usize = 20;
+
 impl Gathered {
+    /// A source that was asked and has hardly any samples, where others may stand in for it.
+    pub(crate) fn empty_source(&self, plan: &Plan) -> Option<SampleSource> {
+        let is_empty = |question: &&Question| {
+            let answers = self.answers.iter().find(|answers| answers.source == question.source);
+            question.or_real_time && answers.is_some_and(|answers| answers.readings.len() * HARDLY < self.answered)
+        };
+        plan.questions.iter().filter(|_| self.failed.is_none()).find(is_empty).map(|question| question.source)
+    }
+
     /// The series of a machine from this source; none where nothing fresh is known.
     pub(crate) fn readings(&self, source: SampleSource, machine: &MoRef) -> &[Reading] {
         if Instant::now() > self.until {

@@ -21,6 +21,8 @@ pub(crate) struct Plan {
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
     pub(crate) source: SampleSource,
+    /// Whether real-time samples stand in where this source has hardly any.
+    pub(crate) or_real_time: bool,
     pub(crate) counters: Vec<WantedCounter>,
 }
 
@@ -35,19 +37,28 @@ pub(crate) fn plans(readers: &[Reader]) -> Vec<Plan> {
         let Some(plan) = plans.get_mut(at) else { continue };
         plan.readers.push(reader.name);
         plan.disk_sizes |= reader.disk_sizes;
-        plan.ask(reader);
+        plan.ask(reader.source, reader.or_real_time, reader.counters);
     }
     plans
 }
 
 impl Plan {
-    fn ask(&mut self, reader: &Reader) {
-        let at = self.questions.iter().position(|question| question.source == reader.source).unwrap_or_else(|| {
-            self.questions.push(Question { source: reader.source, counters: Vec::new() });
+    /// From now on real-time samples stand in for those of a source.
+    pub(crate) fn fall_back(&mut self, from: SampleSource) {
+        let (gone, kept) = std::mem::take(&mut self.questions).into_iter().partition(|question| question.source == from);
+        self.questions = kept;
+        for question in gone {
+            self.ask(SampleSource::RealTime, false, &question.counters);
+        }
+    }
+
+    fn ask(&mut self, source: SampleSource, or_real_time: bool, counters: &[WantedCounter]) {
+        let at = self.questions.iter().position(|question| question.source == source).unwrap_or_else(|| {
+            self.questions.push(Question { source, or_real_time, counters: Vec::new() });
             self.questions.len() - 1
         });
         let Some(question) = self.questions.get_mut(at) else { return };
-        for wanted in reader.counters {
+        for wanted in counters {
             // All instances of a counter hold what one of them would.
             let is_held =
                 |held: &WantedCounter| held.name == wanted.name && (held.instance == wanted.instance || held.instance == "*");
@@ -72,7 +83,7 @@ mod tests {
 
     fn reader(seconds: u64, source: SampleSource, counters: &'static [WantedCounter]) -> Reader {
         let interval = Duration::from_secs(seconds);
-        Reader { name: "test", interval, source, counters, paths: &[], disk_sizes: false }
+        Reader { name: "test", interval, source, or_real_time: true, counters, paths: &[], disk_sizes: false }
     }
 
     #[test]
@@ -86,5 +97,15 @@ mod tests {
         let asked: Vec<_> = plans.iter().map(|plan| (plan.interval.as_secs(), plan.questions.len())).collect();
         assert_eq!(asked, [(60, 2), (300, 1)]);
         assert_eq!(plans[0].questions[0].counters, [READ, CPUS]);
+    }
+
+    #[test]
+    fn real_time_samples_stand_in_once() {
+        let mut plan =
+            plans(&[reader(60, SampleSource::RolledUp(300), &[READ]), reader(60, SampleSource::RealTime, &[CPU])]).remove(0);
+        plan.fall_back(SampleSource::RolledUp(300));
+        assert_eq!(plan.questions.len(), 1);
+        assert_eq!(plan.questions[0].counters, [CPU, READ]);
+        assert!(!plan.questions[0].or_real_time);
     }
 }

@@ -1,10 +1,12 @@
 //! The environment variables of the zROC Planner collector.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
 
+use vpoller_daemon::log::Verbosity;
 use vpoller_vsphere::{Config, SecretString, Tls};
 
 use super::{Batches, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
@@ -18,10 +20,12 @@ pub struct Environment {
     pub vcenter: Config,
     /// Where to listen.
     pub listen: String,
-    /// `DEBUG`, `INFO`, `WARNING` or `ERROR`.
-    pub log_level: String,
+    /// How much to log.
+    pub verbosity: Verbosity,
     /// What is wrong with it and was passed over, a line each.
     pub warnings: Vec<String>,
+    /// What holds, a variable a line, the password masked.
+    pub in_force: String,
 }
 
 /// Why the environment cannot be used.
@@ -51,7 +55,7 @@ impl Environment {
     /// # Errors
     /// When there is no password.
     pub fn read(variables: impl IntoIterator<Item = (String, String)>) -> Result<Option<Self>, EnvironmentError> {
-        let mut variables = Variables { values: variables.into_iter().collect(), warnings: Vec::new() };
+        let mut variables = Variables { values: variables.into_iter().collect(), warnings: Vec::new(), in_force: String::new() };
         if !variables.has(PREFIX) {
             return Ok(None);
         }
@@ -71,8 +75,9 @@ impl Environment {
         let port = variables.number("HTTP_PORT", 9272, |_: &u16| true);
         let address = if address.contains(':') { format!("[{address}]") } else { address };
         let settings = Settings { page: PageChoice::Auto { fallback: MetricsPage::Zroc }, zroc: Some(zroc), batches };
-        let log_level = variables.text("LOG_LEVEL", "INFO");
-        Ok(Some(Self { settings, vcenter, listen: format!("{address}:{port}"), log_level, warnings: variables.warnings }))
+        let verbosity = variables.verbosity();
+        let Variables { warnings, in_force, .. } = variables;
+        Ok(Some(Self { settings, vcenter, listen: format!("{address}:{port}"), verbosity, warnings, in_force }))
     }
 
     /// Whether variables of vmware_exporter are set.
@@ -85,6 +90,7 @@ impl Environment {
 struct Variables {
     values: BTreeMap<String, String>,
     warnings: Vec<String>,
+    in_force: String,
 }
 
 impl Variables {
@@ -96,11 +102,54 @@ impl Variables {
         self.values.get(name).map(String::as_str)
     }
 
-    fn text(&self, name: &str, default: &str) -> String {
-        self.get(name).unwrap_or(default).to_owned()
+    fn text(&mut self, name: &str, default: &str) -> String {
+        let text = self.get(name).filter(|text| !text.is_empty()).unwrap_or(default).to_owned();
+        self.note(name, &text);
+        text
     }
 
-    fn password(&self) -> Result<SecretString, EnvironmentError> {
+    /// Notes what holds.
+    fn note(&mut self, name: &str, value: impl Display) {
+        self.in_force += &format!("{name}={value}\n");
+    }
+
+    /// What `parse` makes of a variable; the default, and a warning, when it makes nothing of it.
+    fn value<T: Copy>(
+        &mut self,
+        name: &str,
+        default: T,
+        parse: impl Fn(&str) -> Option<T>,
+        shown: impl Fn(T) -> String,
+        what: &str,
+    ) -> T {
+        let value = match self.get(name).map(str::trim).filter(|text| !text.is_empty()) {
+            None => default,
+            Some(text) => match parse(text) {
+                Some(value) => value,
+                None => {
+                    self.warnings.push(format!("{name}={text} is {what}; {} is used", shown(default)));
+                    default
+                }
+            },
+        };
+        self.note(name, shown(value));
+        value
+    }
+
+    fn verbosity(&mut self) -> Verbosity {
+        let parse = |text: &str| match text.to_ascii_uppercase().as_str() {
+            "DEBUG" => Some(Verbosity::Debug),
+            "INFO" => Some(Verbosity::Info),
+            "WARNING" | "WARN" => Some(Verbosity::Warning),
+            "ERROR" | "CRITICAL" => Some(Verbosity::Error),
+            _ => None,
+        };
+        let shown = |level: Verbosity| format!("{level:?}").to_ascii_uppercase();
+        self.value("LOG_LEVEL", Verbosity::Info, parse, shown, "none of DEBUG, INFO, WARNING and ERROR")
+    }
+
+    fn password(&mut self) -> Result<SecretString, EnvironmentError> {
+        self.note("VCENTER_PASSWORD", "********");
         if let Some(password) = self.get("VCENTER_PASSWORD").filter(|password| !password.is_empty()) {
             return Ok(password.to_owned().into());
         }
@@ -111,46 +160,32 @@ impl Variables {
         if password.is_empty() { Err(EnvironmentError::NoPassword) } else { Ok(password.to_owned().into()) }
     }
 
-    fn number<T: FromStr + Copy + std::fmt::Display>(&mut self, name: &str, default: T, is_good: impl Fn(&T) -> bool) -> T {
-        let Some(text) = self.get(name) else { return default };
-        match text.trim().parse().ok().filter(is_good) {
-            Some(number) => number,
-            None => {
-                self.warnings.push(format!("{name}={text} is no number that can be used; {default} is used"));
-                default
-            }
-        }
+    fn number<T: FromStr + Copy + Display>(&mut self, name: &str, default: T, is_good: impl Fn(&T) -> bool) -> T {
+        let parse = |text: &str| text.parse().ok().filter(&is_good);
+        self.value(name, default, parse, |number| number.to_string(), "no number that can be used")
     }
 
     fn seconds(&mut self, name: &str, default: Duration, least: Duration) -> Duration {
-        let Some(text) = self.get(name) else { return default };
-        let seconds = text.trim().parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        match seconds.filter(|time| *time >= least && *time <= LONGEST) {
-            Some(time) => time,
-            None => {
-                self.warnings
-                    .push(format!("{name}={text} is no time in seconds that can be used; {} is used", default.as_secs_f64()));
-                default
-            }
-        }
+        let parse = |text: &str| {
+            let time = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            time.filter(|time| (least..=LONGEST).contains(time))
+        };
+        self.value(name, default, parse, |time| time.as_secs_f64().to_string(), "no time in seconds that can be used")
     }
 
     fn boolean(&mut self, name: &str, default: bool) -> bool {
-        let Some(text) = self.get(name) else { return default };
-        match text.trim().to_ascii_lowercase().as_str() {
-            "1" | "true" | "yes" => true,
-            "0" | "false" | "no" => false,
-            _ => {
-                self.warnings.push(format!("{name}={text} is neither true nor false; {default} is used"));
-                default
-            }
-        }
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "yes" => Some(true),
+            "0" | "false" | "no" => Some(false),
+            _ => None,
+        };
+        self.value(name, default, parse, |value| value.to_string(), "neither true nor false")
     }
 
     fn zroc(&mut self) -> ZrocSettings {
         let usual = ZrocSettings::default();
         let second = Duration::from_secs(1);
-        let source = match self.get("PERF_INTERVAL_ID") {
+        let source = match self.get("PERF_INTERVAL_ID").filter(|text| !text.trim().is_empty()) {
             None => ZrocSource::Average,
             Some(_) => match self.number("PERF_INTERVAL_ID", 300, |seconds: &i32| *seconds > 0) {
                 20 => ZrocSource::Newest,

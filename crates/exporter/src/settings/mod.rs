@@ -1,10 +1,12 @@
 //! What the exporter is to show, and how it gathers it.
 
 mod environment;
+mod file;
 
 use std::time::Duration;
 
 pub use environment::{Environment, EnvironmentError};
+pub use file::FileSettings;
 
 /// Settings of an exporter.
 #[derive(Clone, Debug, Default)]

@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::routing::get;
 
 use super::Format;
-use crate::places;
+use vpoller_inventory::Kind;
+
 use crate::reader::{Paths, Reader, SampleSource, WantedCounter};
 use crate::samples::Gathered;
 use crate::settings::{Settings, ZrocSource};
@@ -27,6 +28,15 @@ const WRITE_IOPS: &str = "virtualDisk.numberWriteAveraged.average";
 const WRITE_RATE: &str = "virtualDisk.write.average";
 const WRITE_LATENCY: &str = "virtualDisk.totalWriteLatency.average";
 
+/// What labels are made of, and what says that a machine's disks may have changed.
+const PATHS: Paths = &[
+    (Kind::VirtualMachine, &["name", "runtime.host", "runtime.powerState", "config.template", "config.changeVersion"]),
+    (Kind::HostSystem, &["name", "parent"]),
+    (Kind::ComputeResource, &["name", "parent"]),
+    (Kind::Folder, &["parent"]),
+    (Kind::Datacenter, &["name", "parent"]),
+];
+
 /// There is no aggregate of a machine's virtual disks.
 const COUNTERS: &[WantedCounter] = &[
     WantedCounter { name: WRITE_IOPS, instance: "*" },
@@ -40,11 +50,12 @@ fn readers(settings: &Settings) -> Vec<Reader> {
         name: READER,
         interval: zroc.poll_interval,
         source: source(zroc.source),
+        or_real_time: matches!(zroc.source, ZrocSource::RolledUp { or_real_time: true, .. }),
         counters: COUNTERS,
         paths,
         disk_sizes: true,
     };
-    vec![reader(places::PATHS)]
+    vec![reader(PATHS)]
 }
 
 const fn source(source: ZrocSource) -> SampleSource {

@@ -1,13 +1,15 @@
 //! The page of metrics.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use vpoller_inventory::{Kind, Property};
 
 use super::{READER, WRITE_IOPS, WRITE_LATENCY, WRITE_RATE, source, source_of};
+use crate::answer::{line, parameter};
 use crate::exposition::{self, Exposition, ExpositionFormat, FamilyKind, labels};
 use crate::places::{Places, text};
 use crate::reader::SampleSource;
@@ -21,6 +23,8 @@ const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
 /// One machine with what is known of it.
 struct MachineRow {
     labels: String,
+    /// Some of the labels are empty because the account may not read what they say.
+    is_incomplete: bool,
     iops: Option<f64>,
     throughput: Option<f64>,
     latency: Option<f64>,
@@ -37,17 +41,37 @@ const OF_MACHINES: [OfMachine; 4] = [
     ("vcenter_vm_disk_provisioned_gb", "Provisioned size in GB (GiB), sum of all virtual disks", |row| row.provisioned),
 ];
 
-/// The page.
+/// The page; of one vCenter where the query names a `target`.
 pub(crate) async fn page(state: &Arc<ExporterState>, query: &str) -> Response {
-    let _ = query;
-    let settings = state.settings.zroc.unwrap_or_default();
-    let hosts = state.read(READER);
-    let text = write(&hosts, &settings);
-    ([(header::CONTENT_TYPE, exposition::TEXT)], text).into_response()
+    let Some(settings) = state.settings.zroc else {
+        return line(StatusCode::NOT_FOUND, "zROC's page is switched off; [exporter] zroc = yes shows it");
+    };
+    let target = parameter(query, "target").filter(|target| !target.is_empty());
+    if let Some(target) = target.as_deref().filter(|target| state.hosts.get(target).is_none()) {
+        return line(StatusCode::NOT_FOUND, &format!("no vCenter {target:?} is served"));
+    }
+    let name = target.clone().unwrap_or_default();
+    let shared = Arc::clone(state);
+    let make = move || {
+        let mut hosts = shared.read(READER);
+        hosts.retain(|data| target.as_deref().is_none_or(|target| target == data.host.name()));
+        write(&hosts, &settings)
+    };
+    match state.zroc_pages.get(&name, make).await {
+        Ok(body) => ([(header::CONTENT_TYPE, exposition::TEXT)], body).into_response(),
+        Err(_) => line(StatusCode::INTERNAL_SERVER_ERROR, "this page failed by a defect, see the log"),
+    }
 }
 
 fn write(hosts: &[HostData], settings: &ZrocSettings) -> String {
-    let rows: Vec<MachineRow> = hosts.iter().flat_map(|data| rows(data, settings)).collect();
+    let mut rows: Vec<MachineRow> = hosts.iter().flat_map(|data| rows(data, settings)).collect();
+    if hosts.len() > 1 && !settings.vcenter_label {
+        // Nothing in these labels says which vCenter it is; of two machines that share all of them the first is shown.
+        let mut seen = HashSet::new();
+        let is_first: Vec<bool> = rows.iter().map(|row| seen.insert(row.labels.as_str())).collect();
+        let mut is_first = is_first.into_iter();
+        rows.retain(|_| is_first.next().unwrap_or(true));
+    }
     let mut page = Exposition::new(ExpositionFormat::Text, 4096 + rows.len() * 800);
     for (name, help, value) in OF_MACHINES {
         page.family(name, FamilyKind::Gauge, help);
@@ -58,11 +82,12 @@ fn write(hosts: &[HostData], settings: &ZrocSettings) -> String {
         }
     }
     let gathered: Vec<&Gathered> = hosts.iter().filter_map(|data| data.gathered.as_deref()).collect();
-    write_collector(&mut page, &gathered, settings);
+    let incomplete = rows.iter().filter(|row| row.is_incomplete).count();
+    write_collector(&mut page, &gathered, incomplete, settings);
     page.finish()
 }
 
-fn write_collector(page: &mut Exposition, gathered: &[&Gathered], settings: &ZrocSettings) {
+fn write_collector(page: &mut Exposition, gathered: &[&Gathered], incomplete: usize, settings: &ZrocSettings) {
     let oldest = gathered.iter().map(|gathered| gathered.last_whole).min().flatten();
     let seconds = oldest.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).map_or(0.0, |time| time.as_secs_f64());
     page.family(
@@ -79,16 +104,26 @@ fn write_collector(page: &mut Exposition, gathered: &[&Gathered], settings: &Zro
     page.family("vcenter_collector_cycles", FamilyKind::Counter, "Completed collections");
     page.sample(&[], gathered.iter().map(|gathered| gathered.cycles).min().unwrap_or(0));
     page.family(
+        "vcenter_collector_incomplete_labels",
+        FamilyKind::Gauge,
+        "Virtual machines with empty labels because the account may not read their name or place",
+    );
+    page.sample(&[], incomplete);
+    page.family(
         "vcenter_collector_perf_source",
         FamilyKind::Info,
         "Where the samples come from: real-time samples, or those that vCenter rolls up",
     );
     let wanted = source(settings.source);
-    let mut sources: Vec<SampleSource> = gathered.iter().map(|gathered| source_of(gathered, wanted)).collect();
-    sources.push(wanted);
-    sources.truncate(1.max(sources.len() - 1));
-    sources.sort_by_key(|source| format!("{source:?}"));
-    sources.dedup();
+    let mut sources: Vec<SampleSource> = Vec::new();
+    for source in gathered.iter().map(|gathered| source_of(gathered, wanted)) {
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    if sources.is_empty() {
+        sources.push(wanted);
+    }
     for source in sources {
         let (word, interval) = match source {
             SampleSource::RealTime => ("real-time", crate::reader::REAL_TIME.to_string()),
@@ -125,7 +160,7 @@ fn rows(data: &HostData, settings: &ZrocSettings) -> Vec<MachineRow> {
         if iops.is_none() && throughput.is_none() && latency.is_none() {
             continue;
         }
-        let (vm_name, _) = name.map_or(("", false), |name| text(machine.get(name)));
+        let (vm_name, is_nameless) = name.map_or(("", false), |name| text(machine.get(name)));
         let place = places.of(machine);
         let mut pairs = vec![
             ("vm_name", vm_name),
@@ -139,7 +174,14 @@ fn rows(data: &HostData, settings: &ZrocSettings) -> Vec<MachineRow> {
         }
         #[expect(clippy::cast_precision_loss, reason = "disks stay below 2^53 bytes")]
         let provisioned = gathered.disk_bytes.get(&machine.reference().id).map(|bytes| *bytes as f64 / GIB);
-        rows.push(MachineRow { labels: labels(&pairs), iops, throughput, latency, provisioned });
+        rows.push(MachineRow {
+            labels: labels(&pairs),
+            is_incomplete: is_nameless || place.is_refused,
+            iops,
+            throughput,
+            latency,
+            provisioned,
+        });
     }
     rows
 }

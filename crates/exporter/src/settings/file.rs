@@ -1,0 +1,130 @@
+//! The section `[exporter]` of a settings file.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use vpoller_daemon::config::{ConfigError, Settings as File};
+use vpoller_daemon::listen::{Listen, ListenError};
+
+use super::{Batches, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
+
+/// The section of the exporter.
+const SECTION: &str = "exporter";
+
+/// Where the exporter listens when nothing else is set: on this machine only.
+const DEFAULT_LISTEN: &str = "127.0.0.1:9272";
+
+/// What a file says about the exporter.
+#[derive(Clone, Debug)]
+pub struct FileSettings {
+    /// What it shows.
+    pub settings: Settings,
+    /// Where it listens.
+    pub listen: Listen,
+    /// The database with the vSphere hosts, where the exporter has another one than the worker. A worker shows its own hosts.
+    pub db: Option<PathBuf>,
+    /// The file with certificates and passwords of its pages.
+    pub web_config: Option<PathBuf>,
+}
+
+impl FileSettings {
+    /// Reads the section where the file has it.
+    ///
+    /// # Errors
+    /// As [`FileSettings::read`].
+    pub fn find(file: &File) -> Result<Option<Self>, ConfigError> {
+        let has_section = file.sections(SECTION).contains(&SECTION);
+        has_section.then(|| Self::read(file)).transpose()
+    }
+
+    /// Reads the section; what is not in it is built in.
+    ///
+    /// # Errors
+    /// When a value makes no sense.
+    pub fn read(file: &File) -> Result<Self, ConfigError> {
+        let listen = file.value(SECTION, "http", DEFAULT_LISTEN, |text| {
+            text.parse().map_err(|error: ListenError| format!("is wrong: {error}"))
+        })?;
+        let db = file.text(SECTION, "db")?.map(PathBuf::from);
+        let web_config = file.text(SECTION, "web_config_file")?.map(PathBuf::from);
+        let page = file.value(SECTION, "metrics", "auto", page)?;
+        let usual = Batches::default();
+        let batches = Batches {
+            size: file.number(SECTION, "batch_size", usual.size, 1..=100_000)?,
+            pause: file.duration(SECTION, "batch_delay", usual.pause, Duration::ZERO..=HOUR)?,
+        };
+        let zroc = zroc(file)?;
+        Ok(Self { settings: Settings { page, zroc, batches }, listen, db, web_config })
+    }
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
+fn page(text: &str) -> Result<PageChoice, String> {
+    match text {
+        "auto" => Ok(PageChoice::default()),
+        "zroc" => Ok(PageChoice::Always(MetricsPage::Zroc)),
+        "vmware" => Ok(PageChoice::Always(MetricsPage::Vmware)),
+        "vsphere" => Ok(PageChoice::Always(MetricsPage::Own)),
+        _ => Err("is none of auto, zroc, vmware and vsphere".to_owned()),
+    }
+}
+
+fn zroc(file: &File) -> Result<Option<ZrocSettings>, ConfigError> {
+    let wanted = file.boolean(SECTION, "zroc", true)?;
+    let usual = ZrocSettings::default();
+    let poll_interval = file.duration(SECTION, "poll_interval", usual.poll_interval, SECOND..=WEEK)?;
+    let or_real_time = file.boolean(SECTION, "perf_fallback", true)?;
+    let source = file.value(SECTION, "perf_interval_id", "average", |text| match text {
+        "average" => Ok(ZrocSource::Average),
+        "20" => Ok(ZrocSource::Newest),
+        number => match number.parse() {
+            Ok(interval) if interval > 20 => Ok(ZrocSource::RolledUp { interval, or_real_time }),
+            _ => Err("is neither \"average\" nor 20 nor the seconds of an interval such as 300".to_owned()),
+        },
+    })?;
+    let vcenter_label = file.boolean(SECTION, "zroc_vcenter_label", false)?;
+    let inventory_ttl = file.duration(SECTION, "vm_inventory_ttl", usual.inventory_ttl, SECOND..=WEEK)?;
+    Ok(wanted.then_some(ZrocSettings { poll_interval, source, vcenter_label, inventory_ttl }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use vpoller_daemon::Program;
+
+    fn read(text: &str) -> Result<FileSettings, String> {
+        let file = File::parse(text, Path::new("/v.conf"), Program::Exporter).unwrap();
+        FileSettings::read(&file).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_means_the_documented_defaults() {
+        let FileSettings { settings, listen, web_config, .. } = read("").unwrap();
+        assert_eq!((listen.to_string().as_str(), web_config), ("127.0.0.1:9272", None));
+        assert_eq!(settings.zroc, Some(ZrocSettings::default()));
+        assert_eq!((settings.page, settings.batches), (PageChoice::default(), Batches::default()));
+    }
+
+    #[test]
+    fn values_are_kept_and_mistakes_have_their_place() {
+        let text = "[exporter]\nhttp = :9272\nmetrics = zroc\nbatch_size = 50\nbatch_delay = 0.5\npoll_interval = 60\n\
+            perf_interval_id = 300\nperf_fallback = no\nzroc_vcenter_label = yes\n";
+        let settings = read(text).unwrap().settings;
+        assert_eq!(settings.page, PageChoice::Always(MetricsPage::Zroc));
+        assert_eq!(settings.batches, Batches { size: 50, pause: Duration::from_millis(500) });
+        let zroc = settings.zroc.unwrap();
+        assert_eq!(zroc.source, ZrocSource::RolledUp { interval: 300, or_real_time: false });
+        assert!(zroc.vcenter_label && zroc.poll_interval == Duration::from_secs(60));
+        assert_eq!(read("[exporter]\nzroc = no\n").unwrap().settings.zroc, None);
+        for wrong in
+            ["http = x", "metrics = all", "batch_size = 0", "batch_delay = -1", "poll_interval = 0", "perf_interval_id = 5"]
+        {
+            let error = read(&format!("[exporter]\n{wrong}\n")).unwrap_err();
+            assert!(error.contains("/v.conf: line 2: [exporter]"), "{error}");
+        }
+    }
+}

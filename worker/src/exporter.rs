@@ -1,0 +1,53 @@
+//! The exporter as a part of the worker: it reads the worker's hosts, so that it costs no session and no snapshot of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use vpoller_exporter::{Exporter, FileSettings};
+use vpoller_inventory::Hosts;
+use vpoller_web::{Error, Limits, Server};
+
+/// The running exporter.
+pub(crate) struct MountedExporter {
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<()>,
+}
+
+/// What answers that are under way may take at the end.
+const STOP: Duration = Duration::from_secs(3);
+
+impl MountedExporter {
+    /// Opens the listener and gathers samples of these hosts. All of them are logged in to.
+    pub(crate) fn start(settings: &FileSettings, hosts: &Arc<Hosts>, runtime: &Runtime) -> Result<Self, Error> {
+        let server = Server::bind(std::slice::from_ref(&settings.listen), Limits::default(), None)?;
+        for address in server.local_addresses() {
+            tracing::info!("Metrics of vSphere are at http://{address}/metrics");
+        }
+        let exporter = Exporter::new(Arc::clone(hosts), settings.settings.clone());
+        let (stop, stopped) = watch::channel(false);
+        let (for_server, for_cycles) = (stopped.clone(), stopped);
+        let serving = runtime.spawn(async move {
+            let gathering = exporter.run(until(for_cycles));
+            let (_, served) = tokio::join!(gathering, server.serve(exporter.router(), until(for_server)));
+            if let Err(error) = served {
+                tracing::error!("{error}");
+            }
+        });
+        Ok(Self { stop, serving })
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(self, runtime: &Runtime) {
+        let _ = self.stop.send(true);
+        // What does not end in time is ended with the runtime.
+        let _ = runtime.block_on(async { tokio::time::timeout(STOP, self.serving).await });
+    }
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // When the sender is gone, so is the worker.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
