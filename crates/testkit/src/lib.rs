@@ -9,6 +9,7 @@
 pub mod browser;
 pub mod certificates;
 pub mod client;
+pub mod exposition;
 pub mod http;
 pub mod peer;
 pub mod ports;

@@ -54,7 +54,11 @@ impl Plan {
 
     fn ask(&mut self, source: SampleSource, or_real_time: bool, counters: &[WantedCounter]) {
         let at = self.questions.iter().position(|question| question.source == source).unwrap_or_else(|| {
-            self.questions.push(Question { source, or_real_time, counters: Vec::new() });
+            self.questions.push(Question {
+                source,
+                or_real_time: or_real_time && source != SampleSource::RealTime,
+                counters: Vec::new(),
+            });
             self.questions.len() - 1
         });
         let Some(question) = self.questions.get_mut(at) else { return };

@@ -1,0 +1,85 @@
+//! The program: its settings and its end.
+
+use std::process::Command;
+
+use vpoller_testkit::exposition::Exposition;
+use vpoller_testkit::process::{self, Finished, Process};
+use vpoller_testkit::simulator::{PASSWORD, USER};
+use vpoller_testkit::wait::{SLOW, SOON, wait_until};
+use vpoller_testkit::{SimOptions, Simulator, http, ports};
+
+/// Asks for an end.
+const SIGTERM: i32 = 15;
+
+fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_vpoller-exporter"));
+    command.env_clear().envs(variables.iter().copied()).args(arguments);
+    command
+}
+
+#[test]
+fn the_environment_is_all_that_is_needed() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let [port] = ports::free();
+    let (vcenter_port, http_port) = (simulator.address().port().to_string(), port.to_string());
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("password");
+    std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+    let variables = [
+        ("VCENTER_HOST", "127.0.0.1"),
+        ("VCENTER_USER", USER),
+        ("VCENTER_PASSWORD_FILE", secret.to_str().unwrap()),
+        ("VCENTER_PORT", &vcenter_port),
+        ("POLL_INTERVAL", "300"),
+        ("BATCH_SIZE", "many"),
+        ("HTTP_HOST", "127.0.0.1"),
+        ("HTTP_PORT", &http_port),
+    ];
+    let mut exporter = Process::spawn(program(&variables, &[]));
+    let url = |path: &str| format!("http://127.0.0.1:{port}{path}");
+    exporter.wait_for_line("Metrics are at", SOON);
+    wait_until(SOON, "good health", || http::get(&url("/health")).0 == 200);
+    let page = Exposition::read(&http::get(&url("/metrics")).1);
+    assert!(page.of("vcenter_vm_disk_write_iops").count() > 5);
+    let log = exporter.stderr();
+    assert!(log.contains("BATCH_SIZE=many is no number that can be used; 1000 is used"), "{log}");
+    assert!(!log.contains(PASSWORD), "{log}");
+    exporter.signal(SIGTERM);
+    assert_eq!(exporter.wait_exit(SLOW).code(), Some(0));
+    assert!(simulator.sessions().is_empty(), "it has logged out");
+}
+
+#[test]
+fn what_is_missing_is_said_in_one_line() {
+    let check = |variables: &[(&str, &str)], arguments: &[&str], expected: &str| {
+        let Finished { code, stdout, stderr } = process::run(program(variables, arguments), SLOW);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (1, "", 1), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+    };
+    check(&[("VCENTER_HOST", "vc")], &[], "VCENTER_PASSWORD is not set");
+    check(&[("VCENTER_PASSWORD_FILE", "/nowhere")], &[], "VCENTER_PASSWORD_FILE=/nowhere: ");
+    check(&[("VCENTER_PASSWORD", "x"), ("HTTP_HOST", "a b")], &[], "HTTP_HOST");
+    check(&[], &["--file", "/nowhere.conf"], "Configuration file /nowhere.conf does not exist");
+}
+
+#[test]
+fn what_is_in_force_is_printed_without_the_password() {
+    let variables = [("VCENTER_PASSWORD", "supersecret"), ("POLL_INTERVAL", "never"), ("VCENTER_SSL_VERIFY", "YES")];
+    let Finished { code, stdout, stderr } = process::run(program(&variables, &["--check-config"]), SLOW);
+    assert_eq!(code, 2, "{stderr}");
+    for line in [
+        "VCENTER_HOST=vcenter.local",
+        "VCENTER_USER=administrator@vsphere.local",
+        "VCENTER_PASSWORD=********",
+        "VCENTER_PORT=443",
+        "VCENTER_SSL_VERIFY=true",
+        "POLL_INTERVAL=300",
+        "VM_INVENTORY_TTL=600",
+        "HTTP_HOST=0.0.0.0",
+        "HTTP_PORT=9272",
+        "LOG_LEVEL=INFO",
+    ] {
+        assert!(stdout.lines().any(|shown| shown == line), "{line}: {stdout}");
+    }
+    assert!(stderr.contains("POLL_INTERVAL=never is no time") && !stdout.contains("supersecret"), "{stderr}{stdout}");
+}
