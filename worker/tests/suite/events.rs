@@ -172,6 +172,60 @@ async fn pages_with_gaps_are_read_through() {
     desk.executors.hosts().stop().await;
 }
 
+/// The event database of a vCenter that has been up for years: what is left of it begins at a great key.
+const OLD: [&str; 2] = ["-first-event-key", "5000000"];
+/// What `msg` ends with when the search for events ended before the first event.
+const CUT: &str = "the search ended at its limit, so older ones may be missing";
+
+/// Keys, and whether `msg` says that the search ended at its limit.
+async fn searched(desk: &CountedHost, key: &str) -> (Vec<i64>, bool) {
+    let reply = desk.reply("event.get", json!({"key": key})).await;
+    assert_eq!(reply["success"], 0, "{key}: {reply}");
+    (keys(&reply["result"]), reply["msg"].as_str().unwrap().ends_with(CUT))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_ends_at_its_limit_says_so_with_or_without_a_key() {
+    let desk = CountedHost::start(&SimOptions { flags: &OLD, ..SimOptions::default() });
+    let all = keys(&events(&desk, "").await);
+    let kinds = desk.result("event.get", json!({"key": "limit=1000"})).await;
+    let kinds: Vec<&Json> = kinds.as_array().unwrap().iter().map(|event| &event["type"]).collect();
+    // Pages of nothing but hidden events are all that the account gets, as far back as it may look.
+    desk.simulator.page("POST", "/events/hide", &json!({"types": kinds}).to_string());
+    let one = vec![("RetrievePropertiesEx".to_owned(), 1)];
+    for key in ["", "limit=3", "4000000", "severity=info", "type=NeverHappenedEvent"] {
+        assert_eq!(searched(&desk, key).await, (Vec::new(), true), "{key}");
+        // Said each time, and looked for once.
+        assert_eq!(desk.cost("event.get", json!({"key": key})).await, one, "{key}");
+        assert_eq!(searched(&desk, key).await, (Vec::new(), true), "{key}");
+    }
+    let known = all.last().unwrap().to_string();
+    assert_eq!(searched(&desk, &known).await, (Vec::new(), false), "nothing is left out between this one and now");
+    let on = happen(&desk.simulator, &json!({"_type": "VmEmigratingEvent", "fullFormattedMessage": "on", "userName": "root"}));
+    assert_eq!(searched(&desk, "4000000").await, (vec![on], true), "what is new changes nothing about what is left out");
+    assert_eq!(searched(&desk, "").await, (vec![on], false), "the oldest one of all is seen");
+    desk.executors.hosts().stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_search_that_comes_to_the_first_event_is_whole() {
+    let desk = CountedHost::start(&SimOptions { flags: &OLD, ..SimOptions::default() });
+    let all = keys(&events(&desk, "").await);
+    for key in
+        ["", "limit=3", "4000000 limit=1000", "severity=info", "type=NeverHappenedEvent", "4000000 type=NeverHappenedEvent"]
+    {
+        assert!(!searched(&desk, key).await.1, "{key}");
+    }
+    assert_eq!(searched(&desk, "4000000").await, (all, false));
+    // Some of them hidden: those that are seen are those that there are.
+    desk.simulator.page("POST", "/events/hide", &json!({"types": ["UserLoginSessionEvent"]}).to_string());
+    assert!(!searched(&desk, "3000000").await.1);
+    desk.simulator.reset_calls();
+    assert!(!searched(&desk, "2000000").await.1);
+    assert_eq!(desk.simulator.calls_of("ReadPreviousEvents"), 2, "no page is read beyond the first event");
+    desk.executors.hosts().stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn events_that_may_not_be_read_are_an_error() {
     let desk = CountedHost::start(&SimOptions::default());

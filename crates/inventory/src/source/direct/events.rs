@@ -37,6 +37,8 @@ struct LookBack {
     newest: i64,
     /// Events in the page at that time.
     in_page: usize,
+    /// Whether the search ended at its limit.
+    is_cut: bool,
 }
 
 /// Events that were read, and the newest key there is in any collector.
@@ -60,7 +62,7 @@ const COLLECTORS: usize = 8;
 const LATEST_PAGE: &str = "latestPage";
 const LATEST_KEY: &str = "latestEvent.key";
 /// Events in a collector's latest page.
-const LATEST: usize = 100;
+pub(super) const LATEST: i32 = 100;
 /// The same, as a distance of keys.
 const LATEST_PLACES: i64 = 100;
 /// No more events than this happen while a page is read.
@@ -68,6 +70,8 @@ const JUST_NOW: i64 = 10_000;
 /// Events that are asked for at once when looking further back, the most that servers give, and how often that is done.
 pub(super) const PAGE: i32 = 1000;
 const PAGES: usize = 10;
+/// After this many pages without an event, one after the other, it is asked whether the events begin there.
+const EMPTY_PAGES: usize = 2;
 /// Types of events that carry an identifier of their own.
 const EXTENDED: [&str; 2] = ["EventEx", "ExtendedEvent"];
 
@@ -157,18 +161,19 @@ impl Direct {
         let events: Vec<Struct> = page.iter().filter_map(Value::as_struct).cloned().collect();
         let newest = newest(property(LATEST_KEY).and_then(Value::as_i64), &events).or(filter.after).unwrap_or_default();
         let in_page = events.len();
-        let mut found = FoundEvents { events, newest, is_cut: false, is_foreign: false, looked };
         let same = looked.filter(|looked| looked.after == filter.after);
+        let was_cut = same.is_some_and(|looked| looked.is_cut);
+        let mut found = FoundEvents { events, newest, is_cut: was_cut, is_foreign: false, looked };
         let is_ahead = filter.after.is_some_and(|after| event_age(newest, after) > 1 << 31);
         // Events since the one that is known, or since it was found that there are none after that one.
         let known = same.map(|looked| looked.newest).or(filter.after);
         let since = filter.after.and(known).map(|known| event_age(newest, known));
+        let reaches = |events: &[Struct]| {
+            let age = filter.after.map(|after| event_age(newest, after));
+            age.is_some_and(|age| events.iter().filter_map(key).any(|key| event_age(newest, key) >= age))
+        };
         let is_enough = |events: &[Struct], places: i64| match filter.after {
-            Some(after) => {
-                let age = event_age(newest, after);
-                since.is_some_and(|since| since <= places)
-                    || events.iter().filter_map(key).any(|key| event_age(newest, key) >= age)
-            }
+            Some(_) => since.is_some_and(|since| since <= places) || reaches(events),
             None => events.len() >= filter.limit,
         };
         let is_as_before = same.is_some_and(|looked| {
@@ -179,29 +184,43 @@ impl Direct {
             if let Some(after) = filter.after.filter(|after| (0..newest).contains(after))
                 && let Some(events) = self.events_after(session, manager, filter, after).await?
             {
-                return Ok(Ok(FoundEvents { events, ..found }));
+                return Ok(Ok(FoundEvents { events, is_cut: false, ..found }));
             }
             let mut places = LATEST_PLACES;
-            let mut is_last_empty = false;
+            let mut empty_pages = 0;
+            let mut is_start = false;
             let limit = self.client.config().request_timeout;
             self.client.call_in(session, collector, "ResetCollector", &[], limit).await?;
             for _ in 0..PAGES {
                 let args = [Arg::new("maxCount", PAGE)];
                 let page = self.client.call_in(session, collector, "ReadPreviousEvents", &args, limit).await?;
-                is_last_empty = page.is_empty();
+                empty_pages = if page.is_empty() { empty_pages + 1 } else { 0 };
                 found.events.extend(page.into_iter().filter_map(Value::into_struct));
                 places += i64::from(PAGE);
                 if is_enough(&found.events, places) {
                     break;
                 }
+                if empty_pages == EMPTY_PAGES {
+                    is_start = self.is_at_start(session, manager, collector, filter, newest).await?;
+                    if is_start {
+                        break;
+                    }
+                    // It went forward by the page that comes again now.
+                    places -= i64::from(PAGE);
+                }
             }
-            let is_met = is_enough(&found.events, places);
-            found.is_cut = !is_met && if filter.after.is_some() { !is_ahead } else { !is_last_empty };
+            // No more keys than that were ever given out.
+            is_start |= filter.after.unwrap_or_default() <= newest && (0..=places).contains(&newest);
+            found.is_cut = match is_enough(&found.events, places) {
+                // What the search before left out stays left out.
+                true => was_cut && filter.after.is_some() && !reaches(&found.events),
+                false => !is_start && !is_ahead,
+            };
             let after = filter.after.map(|after| event_age(newest, after));
             let new = found.events.iter().filter_map(key).filter(|key| after.is_none_or(|after| event_age(newest, *key) < after));
             let bare = if filter.after.is_some() { 0 } else { in_page };
-            let is_bare = !found.is_cut && new.count() <= bare;
-            found.looked = is_bare.then_some(LookBack { after: filter.after, newest, in_page });
+            let is_bare = new.count() <= bare;
+            found.looked = is_bare.then_some(LookBack { after: filter.after, newest, in_page, is_cut: found.is_cut });
             if found.is_cut {
                 let (host, read) = (&self.client.config().host, found.events.len());
                 tracing::warn!("[{host}] More than {read} events since the one asked for, the oldest of them are left out");
@@ -210,7 +229,7 @@ impl Direct {
         // Keys that were given out before they started again are greater than the newest one.
         found.is_foreign = is_ahead && !found.events.iter().filter_map(key).any(|key| key > newest);
         if found.is_foreign {
-            found.looked = Some(LookBack { after: filter.after, newest, in_page });
+            found.looked = Some(LookBack { after: filter.after, newest, in_page, is_cut: false });
         }
         Ok(Ok(found))
     }
@@ -297,13 +316,13 @@ fn refused(content: &ObjectContent) -> Option<ReadError> {
 }
 
 /// The newest key: an event may have happened after the server said which one is the newest.
-fn newest(latest: Option<i64>, events: &[Struct]) -> Option<i64> {
+pub(super) fn newest(latest: Option<i64>, events: &[Struct]) -> Option<i64> {
     let mut keys = latest.into_iter().chain(events.iter().filter_map(key));
     let first = keys.next()?;
     Some(keys.fold(first, |newest, key| if event_age(key, newest) < JUST_NOW { key } else { newest }))
 }
 
-fn key(event: &Struct) -> Option<i64> {
+pub(super) fn key(event: &Struct) -> Option<i64> {
     event.get("key").and_then(Value::as_i64)
 }
 

@@ -1,5 +1,6 @@
 //! Every question answered by calls to vSphere.
 
+mod event_start;
 mod event_view;
 mod events;
 mod services;
