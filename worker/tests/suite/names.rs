@@ -131,7 +131,7 @@ async fn its_own_url_is_accepted(followed: &Followed) {
     let listed = reply(followed, "datastore.discover", json!({"properties": "info.url"})).await;
     let url = listed["result"][0]["info.url"].as_str().unwrap();
     assert!(url.starts_with("/vmfs/volumes/"), "{listed}");
-    for name in [url.to_owned(), format!("{url}/"), format!("ds://{url}"), format!("ds://{url}/")] {
+    for name in [url.to_owned(), format!("{url}/"), format!("ds://{url}"), format!("ds://{url}/"), format!("DS://{url}/")] {
         for method in ["datastore.get", "datastore.host.get", "datastore.vm.get", "datastore.alarm.get"] {
             assert_eq!(reply(followed, method, json!({"name": name})).await["success"], 0, "{method} {name}");
         }

@@ -62,8 +62,8 @@ pub enum ObjectName {
     Url(String),
 }
 
-/// What a vCenter puts in front of a datastore's URL.
-const DATASTORE_SCHEME: &str = "ds://";
+/// What a vCenter puts in front of a datastore's URL, before `://`.
+const DATASTORE_SCHEME: &str = "ds";
 /// Where ESXi mounts datastores: the beginning of their URLs.
 const VOLUMES: &str = "/vmfs/volumes/";
 /// In URLs that old servers write, `netfs://…` and `sanfs://…`.
@@ -218,13 +218,20 @@ pub(crate) fn indexed(kind: Kind) -> Vec<&'static str> {
     [&[NAME], kind.uuids(), urls].concat()
 }
 
-/// A text as it is compared: names as they are, UUIDs in any case, URLs without `ds://` in front and slashes at their end.
+/// A text as it is compared: names as they are, UUIDs in any case, URLs without `ds://` in front and slashes at their end, the
+/// scheme in any case.
 pub(crate) fn comparable<'t>(path: &str, text: &'t str) -> Cow<'t, str> {
     match path {
         NAME => Cow::Borrowed(text),
         _ if URLS.contains(&path) => {
             let url = text.trim_end_matches('/');
-            Cow::Borrowed(url.strip_prefix(DATASTORE_SCHEME).unwrap_or(url))
+            match url.split_once(SCHEME_END) {
+                Some((scheme, path)) if scheme.eq_ignore_ascii_case(DATASTORE_SCHEME) => Cow::Borrowed(path),
+                Some((scheme, path)) if scheme.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                    Cow::Owned([&scheme.to_ascii_lowercase(), SCHEME_END, path].concat())
+                }
+                _ => Cow::Borrowed(url),
+            }
         }
         _ if text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(text.to_ascii_lowercase()),
         _ => Cow::Borrowed(text),
@@ -353,17 +360,27 @@ mod tests {
             row("ds-3", &[("summary.url", "/vmfs/volumes/192.168.0.1:_export")]),
             row("ds-4", &[("info.url", "netfs://192.168.0.1//export/")]),
             row("ds-5", &[("name", "nfs:%2f%2fserver"), ("info.url", "ds:///vmfs/volumes/nfs/")]),
+            row("ds-6", &[("info.url", "sanfs://vmfs_uuid:5190e2a7/")]),
         ];
         let check = |text: &str, id: &str| {
             let found = ObjectName::parse(Kind::Datastore, text).choose(Kind::Datastore, &own).expect("nothing is hidden");
             assert_eq!(found.iter().map(|object| &*object.id).collect::<Vec<_>>(), [id], "{text}");
         };
         for (volume, id) in [("5190e2a7-d2b7c58e", "ds-1"), ("vsan:52e1-01", "ds-2"), ("192.168.0.1:_export", "ds-3")] {
-            for form in ["ds:///vmfs/volumes/{}/", "ds:///vmfs/volumes/{}", "/vmfs/volumes/{}/", "/vmfs/volumes/{}"] {
+            for form in [
+                "ds:///vmfs/volumes/{}/",
+                "ds:///vmfs/volumes/{}",
+                "/vmfs/volumes/{}/",
+                "/vmfs/volumes/{}",
+                "DS:///vmfs/volumes/{}/",
+                "Ds:///vmfs/volumes/{}",
+            ] {
                 check(&form.replace("{}", volume), id);
             }
         }
         check("netfs://192.168.0.1//export", "ds-4");
+        check("NETFS://192.168.0.1//export", "ds-4");
+        check("SanFS://vmfs_uuid:5190e2a7/", "ds-6");
         check("nfs://server", "ds-5");
     }
 

@@ -28,7 +28,8 @@ pub(super) fn counter<'c>(request: &Request, catalogue: &'c Catalogue) -> Result
 /// The instance that a request names, the aggregate when it names none.
 pub(super) fn instance(request: &Request) -> Result<&str, Failure> {
     let text = request.instance.as_deref().unwrap_or_default();
-    let path = text.strip_prefix(SCHEME).unwrap_or(text);
+    let is_schemed = text.get(..SCHEME.len()).is_some_and(|start| start.eq_ignore_ascii_case(SCHEME));
+    let path = text.get(SCHEME.len()..).filter(|_| is_schemed).unwrap_or(text);
     let id = path.strip_prefix(VOLUMES).map_or(text, |id| id.trim_end_matches('/'));
     if id.len() > LONGEST { Err(Failure::InvalidSamples) } else { Ok(id) }
 }
@@ -174,7 +175,14 @@ mod tests {
         };
         check("ds:///vmfs/volumes/5190e2a7-d2b7c58e-b1e2-90b11c29079d/", Some("5190e2a7-d2b7c58e-b1e2-90b11c29079d"));
         for volume in ["5190e2a7-d2b7c58e", "vsan:52e1-01", "vvol:16bytes-01"] {
-            for form in ["ds:///vmfs/volumes/{}/", "ds:///vmfs/volumes/{}", "/vmfs/volumes/{}/", "/vmfs/volumes/{}", "{}"] {
+            for form in [
+                "ds:///vmfs/volumes/{}/",
+                "ds:///vmfs/volumes/{}",
+                "DS:///vmfs/volumes/{}/",
+                "/vmfs/volumes/{}/",
+                "/vmfs/volumes/{}",
+                "{}",
+            ] {
                 check(&form.replace("{}", volume), Some(volume));
             }
         }
