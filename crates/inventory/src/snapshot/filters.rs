@@ -38,7 +38,7 @@ impl Follower {
     /// Watches the base set of everything in the view.
     async fn watch_base(&self, stream: &mut UpdateStream) -> Result<(), Error> {
         let kinds = VIEW_TYPES.map(|family| (Arc::from(family), shared(&base::paths(family))));
-        self.add(stream, WatchFilter { paths: kinds.to_vec(), role: FilterRole::View }, &BTreeSet::new()).await.map(drop)
+        self.add(stream, WatchFilter { paths: kinds.to_vec(), role: FilterRole::View }, None).await.map(drop)
     }
 
     /// Watches the objects that are watched one by one: the root folder, which is in no view, and those that were asked for.
@@ -53,7 +53,7 @@ impl Follower {
         }
         let mut paths = by_kind(&keys);
         paths.push((Arc::clone(&root.kind), shared(&base::paths(&root.kind))));
-        let made = self.add(stream, WatchFilter { paths, role: FilterRole::Individual }, &objects).await?;
+        let made = self.add(stream, WatchFilter { paths, role: FilterRole::Individual }, Some(&objects)).await?;
         if let Some((old, ..)) = made.and_then(|made| stream.individual.replace((made, objects, keys))) {
             self.drop_filter(stream, &old).await?;
         }
@@ -74,21 +74,21 @@ impl Follower {
 
     /// Watches learned paths of what is in the view by one more filter.
     async fn watch(&self, stream: &mut UpdateStream, keys: Vec<PathKey>) -> Result<(), Error> {
-        let made = self.add(stream, WatchFilter { paths: by_kind(&keys), role: FilterRole::Values }, &BTreeSet::new()).await?;
+        let made = self.add(stream, WatchFilter { paths: by_kind(&keys), role: FilterRole::Values }, None).await?;
         stream.groups.extend(made);
         Ok(())
     }
 
-    /// Makes a filter: of these objects, of everything in the view when there are none. Nothing if no path of it exists.
+    /// Makes a filter: of these objects, or of everything in the view. Nothing if no path of it exists, or none of the objects.
     async fn add(
         &self,
         stream: &mut UpdateStream,
         mut watch: WatchFilter,
-        objects: &BTreeSet<MoRef>,
+        objects: Option<&BTreeSet<MoRef>>,
     ) -> Result<Option<MoRef>, Error> {
-        let mut objects = objects.clone();
-        while !watch.paths.is_empty() {
-            match stream.collector.add_filter(&spec(&stream.view, &watch, &objects)).await {
+        let mut objects = objects.cloned();
+        while !watch.paths.is_empty() && objects.as_ref().is_none_or(|objects| !objects.is_empty()) {
+            match stream.collector.add_filter(&spec(&stream.view, &watch, objects.as_ref())).await {
                 Ok(filter) => {
                     stream.latest.watch(&watch.paths, self.store.fresh.seconds(Instant::now()));
                     stream.unreported.await_first_values(&filter);
@@ -106,7 +106,7 @@ impl Follower {
         &self,
         stream: &mut UpdateStream,
         watch: &mut WatchFilter,
-        objects: &mut BTreeSet<MoRef>,
+        objects: &mut Option<BTreeSet<MoRef>>,
         error: Error,
     ) -> Result<(), Error> {
         let Some(fault) = error.fault() else { return Err(error) };
@@ -116,7 +116,7 @@ impl Follower {
                 return Ok(());
             }
             self.store.watch_list.gone(gone);
-            return if objects.remove(gone) { Ok(()) } else { Err(error) };
+            return if objects.as_mut().is_some_and(|objects| objects.remove(gone)) { Ok(()) } else { Err(error) };
         }
         let path = fault.property().filter(|_| fault.kind == "InvalidProperty").unwrap_or_default().to_owned();
         let before = watch.len();
@@ -233,10 +233,10 @@ impl LearnedRoom {
     }
 }
 
-/// The filter for a watch: on these objects, on everything in the view when there are none.
-fn spec(view: &MoRef, watch: &WatchFilter, objects: &BTreeSet<MoRef>) -> FilterSpec {
+/// The filter for a watch: on these objects, or on everything in the view.
+fn spec(view: &MoRef, watch: &WatchFilter, objects: Option<&BTreeSet<MoRef>>) -> FilterSpec {
     let mut spec = FilterSpec::view(view, "", &[]);
-    if !objects.is_empty() {
+    if let Some(objects) = objects {
         spec.objects =
             objects.iter().map(|object| ObjectSpec { obj: object.clone(), skip: false, traversals: Vec::new() }).collect();
     }
