@@ -253,3 +253,109 @@ impl Host {
 fn unreachable(error: &ReadError) -> bool {
     error.class().is_some_and(Class::is_unreachable)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use futures_util::future::BoxFuture;
+    use vpoller_vsphere::{Error, MoRef, Struct};
+
+    use super::*;
+    use crate::Broken;
+    use crate::border::{Kind, ObjectName, Performance, Row, Services};
+
+    /// A vSphere host to which every connection stands for the same time and then ends in the same error.
+    struct Ending {
+        broken: Broken,
+        stands: Duration,
+        error: ReadError,
+        connected: Mutex<Vec<Instant>>,
+    }
+
+    impl Inventory for Ending {
+        fn find<'a>(&'a self, kind: Kind, wanted: &'a ObjectName) -> BoxFuture<'a, Result<Vec<MoRef>, ReadError>> {
+            self.broken.find(kind, wanted)
+        }
+
+        fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
+            self.broken.list(kind, paths)
+        }
+
+        fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
+            self.broken.read(objects, paths)
+        }
+
+        fn about(&self) -> BoxFuture<'_, Result<Struct, ReadError>> {
+            self.broken.about()
+        }
+
+        fn services(&self) -> &dyn Services {
+            &self.broken
+        }
+
+        fn performance(&self) -> &dyn Performance {
+            &self.broken
+        }
+
+        fn connect(&self) -> BoxFuture<'_, Result<(), ReadError>> {
+            lock(&self.connected).push(Instant::now());
+            Box::pin(async { Ok(()) })
+        }
+
+        fn follow(&self) -> BoxFuture<'_, Result<Infallible, ReadError>> {
+            Box::pin(async {
+                tokio::time::sleep(self.stands).await;
+                Err(self.error.clone())
+            })
+        }
+    }
+
+    /// The seconds that pass between the end of a connection and the next one, of the first `count` connections.
+    async fn pauses(error: Error, stands: u64, count: usize) -> Vec<u64> {
+        let stands = Duration::from_secs(stands);
+        let (broken, connected) = (Broken::new(ReadError::new("not asked")), Mutex::default());
+        let ending = Arc::new(Ending { broken, stands, error: ReadError::of("vc01", &error), connected });
+        let host = Arc::new(Host::new("vc01", Arc::<Ending>::clone(&ending)));
+        host.want();
+        host.start(&Handle::current());
+        let connections = || lock(&ending.connected).clone();
+        while connections().len() <= count {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        host.close().await;
+        let seconds = |pair: &[Instant]| match pair {
+            [before, after] => (*after - *before - stands).as_secs(),
+            _ => 0,
+        };
+        connections().windows(2).take(count).map(seconds).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_ends_a_connection_decides_how_soon_the_next_one_is_made() {
+        let unreadable =
+            || Error::Answer { host: "vc01".to_owned(), what: "WaitForUpdatesEx".to_owned(), cause: "cut".to_owned() };
+        let lost = || Error::Connection { host: "vc01".to_owned(), cause: "reset".to_owned(), established: true };
+        let growing = [1, 2, 4, 8, 16, 32, 60, 60];
+        // An answer that cannot be read comes again, however long the connection stood before.
+        assert_eq!(pauses(unreadable(), 0, 8).await, growing);
+        assert_eq!(pauses(unreadable(), 3600, 8).await, growing);
+        // A connection that stood is made again at once, and one that did not, soon.
+        assert_eq!(pauses(lost(), 3600, 4).await, [0; 4]);
+        assert_eq!(pauses(lost(), 1, 4).await, [1; 4]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_fails_by_itself_leaves_the_connection_alone() {
+        let status = |class: &Error| ReadError::of("vim.VirtualMachine:vm-1", class);
+        let failed_read =
+            Error::FailedRead { host: "vc01".to_owned(), what: "RetrievePropertiesEx".to_owned(), excerpt: String::new() };
+        let timeout = Error::Timeout { host: "vc01".to_owned(), what: "RetrievePropertiesEx".to_owned(), limit: CLOSING };
+        for (error, stays) in [(status(&failed_read), true), (status(&timeout), false)] {
+            let host = Host::new("vc01", Arc::new(Broken::new(ReadError::new("not asked"))));
+            host.set(ConnectionPhase::Connected, None);
+            host.failed(&error);
+            assert_eq!(host.is_connected(), stays, "{error}");
+        }
+    }
+}

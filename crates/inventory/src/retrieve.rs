@@ -7,6 +7,12 @@ use vpoller_vsphere::{Client, Error, MoRef, ObjectContent, Session, Value};
 
 use crate::border::{Kind, ReadError, Refusal, Refusals, Row, is_within};
 
+/// In the place of the fault, where vSphere answered with none.
+const FAILED: &str = "HTTP status 500";
+/// Reads that fail in the search for the objects that make them fail, until the search is given up: enough for two objects of a
+/// hundred.
+const FAILED_READS: usize = 16;
+
 /// Reads rows from one vSphere host, at each call.
 #[derive(Clone)]
 pub(crate) struct Retriever {
@@ -41,7 +47,7 @@ impl Retriever {
                 Ok(found) => return Ok(asked.rows(found)),
                 Err(error) => error,
             };
-            if vanished(&error).is_some() {
+            if vanished(&error).is_some() || matches!(error, Error::FailedRead { .. }) {
                 return self.list_by_name(kind, paths).await;
             }
             if !asked.strike(&error) {
@@ -50,8 +56,8 @@ impl Retriever {
         }
     }
 
-    /// As [`Retriever::list`], where an object in the view has gone and fails the read of the whole view: its objects are named one
-    /// by one, so that only that one is left out.
+    /// As [`Retriever::list`], where an object in the view fails the read of the whole view: its objects are named one by one, so that
+    /// only that one is left out, if it has gone, or refused.
     async fn list_by_name(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let failed = |error: Error| ReadError::of(&kind.printed(), &error);
         let session = self.session().await?;
@@ -65,17 +71,20 @@ impl Retriever {
     }
 
     /// These paths of the objects that still exist, in the order of the objects; those that a type does not have are refused ones in
-    /// its rows.
+    /// its rows. Of several objects, those that vSphere cannot read have refused paths only.
     pub(crate) async fn read(&self, objects: &[MoRef], paths: &[&str]) -> Result<Vec<Row>, ReadError> {
         let mut found = Vec::with_capacity(objects.len());
+        let mut tries = if objects.len() > 1 { FAILED_READS } else { 0 };
         for part in objects.chunks(self.client.config().limits.objects_per_call.max(1)) {
-            found.append(&mut self.read_part(part.to_vec(), paths).await?);
+            found.append(&mut self.read_part(part.to_vec(), paths, &mut tries).await?);
         }
         Ok(ordered(objects, found))
     }
 
     /// As [`Retriever::read`], of so many objects as one call takes.
-    async fn read_part(&self, mut objects: Vec<MoRef>, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
+    ///
+    /// A read that fails as a whole is made again in halves, down to the object that makes it fail, as long as tries are left.
+    async fn read_part(&self, mut objects: Vec<MoRef>, paths: &[&str], tries: &mut usize) -> Result<Vec<Row>, ReadError> {
         let mut asked = AskedPaths::new(paths);
         while !objects.is_empty() {
             let error = match self.client.retrieve_objects(&objects, &asked.existing).await {
@@ -86,13 +95,23 @@ impl Retriever {
                 objects.retain(|object| *object != gone);
                 continue;
             }
+            if matches!(error, Error::FailedRead { .. }) && *tries > 0 {
+                *tries -= 1;
+                if let [object] = &*objects {
+                    return Ok(vec![failed_row(object, paths)]);
+                }
+                let second = objects.split_off(objects.len() / 2);
+                let mut rows = Box::pin(self.read_part(objects, paths, tries)).await?;
+                rows.append(&mut Box::pin(self.read_part(second, paths, tries)).await?);
+                return Ok(rows);
+            }
             // It is not said which of several types lacks the path.
             let kinds: BTreeSet<Arc<str>> = objects.iter().map(|object| Arc::clone(&object.kind)).collect();
             if kinds.len() > 1 && invalid(&error).is_some() {
                 let mut rows = Vec::with_capacity(objects.len());
                 for kind in kinds {
                     let of_kind = objects.iter().filter(|object| object.kind == kind).cloned().collect();
-                    rows.append(&mut Box::pin(self.read_part(of_kind, paths)).await?);
+                    rows.append(&mut Box::pin(self.read_part(of_kind, paths, tries)).await?);
                 }
                 return Ok(rows);
             }
@@ -129,6 +148,13 @@ impl<'p> AskedPaths<'p> {
     fn rows(&self, found: Vec<ObjectContent>) -> Vec<Row> {
         with_invalid(rows(found, self.all), &self.invalid)
     }
+}
+
+/// The row of an object whose read vSphere fails, among others: none of it is known, which is not that it has none.
+fn failed_row(object: &MoRef, paths: &[&str]) -> Row {
+    let refusal = Arc::new(Refusal::new(FAILED, None));
+    let refused = paths.iter().map(|path| (Arc::from(*path), Arc::clone(&refusal)));
+    Row::new(object.clone(), Vec::new()).with_refused(refused.collect())
 }
 
 /// Rows with paths that do not exist among the refused ones.

@@ -95,6 +95,14 @@ impl Connection {
             started = Instant::now();
             result = self.sessions.caller.call_for(session.context(), call, element).await;
         }
+        if let Some(failed_read) = result.as_ref().err().and_then(Error::as_failed_read) {
+            match self.is_alive(session).await {
+                Ok(true) => result = Err(failed_read),
+                Ok(false) => return Err(self.sessions.lost(NOT_AUTHENTICATED)),
+                // The server is in trouble as a whole.
+                Err(_) => {}
+            }
+        }
         self.sessions.record_call(started, result.as_ref().err());
         match result {
             Ok(result) => Ok(result.values),

@@ -173,6 +173,17 @@ pub enum Error {
         /// First characters of the body, on one line.
         excerpt: String,
     },
+    /// A read of properties that the server answers with HTTP status 500 and nothing of SOAP, while it answers another one: something in
+    /// what was asked for is more than it can.
+    #[error("{host} answers {what} with HTTP status 500, and other reads as usual: {excerpt}")]
+    FailedRead {
+        /// Name or address of the vSphere host.
+        host: String,
+        /// The method that was asked for.
+        what: String,
+        /// First characters of the body, on one line.
+        excerpt: String,
+    },
     /// An answer that cannot be read as XML or as the expected SOAP message.
     #[error("the answer of {host} to {what} cannot be read: {cause}")]
     Answer {
@@ -199,6 +210,9 @@ pub enum Error {
     #[error("{0}")]
     Config(String),
 }
+
+/// Reads of properties.
+const READS: [&str; 3] = ["RetrieveProperties", "RetrievePropertiesEx", "ContinueRetrievePropertiesEx"];
 
 /// What nothing works without: a server that fails in one of these fails in all.
 const BASIC: [&str; 12] = [
@@ -232,7 +246,7 @@ impl Error {
                 429 | 502..=504 => Class::Overload,
                 _ => Class::Transport,
             },
-            Self::Answer { .. } | Self::TooLarge { .. } => Class::Protocol,
+            Self::Answer { .. } | Self::TooLarge { .. } | Self::FailedRead { .. } => Class::Protocol,
             Self::Config(_) => Class::Argument,
         }
     }
@@ -241,6 +255,17 @@ impl Error {
     /// vCenter 8.0.3 answers a question about statistics that is too large.
     pub(crate) fn is_of_service(&self) -> bool {
         matches!(self, Self::Status { status: 500, what, .. } if !BASIC.contains(&what.as_str()))
+    }
+
+    /// The error of a read that failed, when it was answered with status 500 and nothing of SOAP, and the server is found to answer
+    /// others.
+    pub(crate) fn as_failed_read(&self) -> Option<Self> {
+        match self {
+            Self::Status { host, what, status: 500, excerpt } if READS.contains(&what.as_str()) => {
+                Some(Self::FailedRead { host: host.clone(), what: what.clone(), excerpt: excerpt.clone() })
+            }
+            _ => None,
+        }
     }
 
     /// The server's fault, when it sent one.

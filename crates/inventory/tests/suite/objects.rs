@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 use vpoller_inventory::{Direct, Inventory, Kind, Property, Refusal, Row, View};
-use vpoller_testkit::{Bed, SimOptions, Simulator};
+use vpoller_testkit::certificates::ServerCertificate;
+use vpoller_testkit::relay::{Fault, Rule};
+use vpoller_testkit::{Bed, Relay, SimOptions, Simulator};
 use vpoller_vsphere::{MoRef, Value};
 
-use super::view::{Followed, client, quick};
+use super::view::{Followed, client, client_at, quick};
 
 const CLUSTER: Kind = Kind::ClusterComputeResource;
 const VM: Kind = Kind::VirtualMachine;
@@ -149,5 +151,66 @@ async fn first_values_that_come_as_removed_are_unset() {
     let direct = Direct::new(client(&followed.simulator)).forgetful();
     let (ours, theirs) = (inventory.list(VM, &paths).await.unwrap(), direct.list(VM, &paths).await.unwrap());
     assert_eq!(by_id(ours), by_id(theirs));
+    followed.hosts.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_whose_read_fails_is_refused_and_the_others_answer() {
+    let simulator = Simulator::start(&SimOptions { vms: 300, ..SimOptions::default() });
+    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+    let followed = Followed::begin(simulator, client_at(relay.address()), quick());
+    followed.until("the first load", |_| true).await;
+    let inventory = followed.host.inventory();
+    let expected = inventory.list(VM, &["name", "config.version"]).await.unwrap();
+    let read = || Rule::new(Fault::Status(500)).for_method("RetrievePropertiesEx");
+    let bad = MoRef::new("VirtualMachine", "vm-101");
+    relay.add(read().about(">vm-101<"));
+    // The read of the whole view fails as one that names the object does.
+    relay.add(read().about("TraversalSpec").times(1));
+    let rows = inventory.list(VM, &["name", "config.guestFullName"]).await.unwrap();
+    assert_eq!(rows.len(), expected.len());
+    for row in &rows {
+        let refusal = row.refusal("config.guestFullName").map(Refusal::fault);
+        assert_eq!(refusal, (row.object == bad).then_some("HTTP status 500"), "{row:?}");
+    }
+    let calls = relay.calls_of("RetrievePropertiesEx");
+    assert!(calls < 40, "{calls} calls for {} machines", rows.len());
+    // Asked for alone it is an error, of this object: the connection stands, and memory answers.
+    let error = inventory.read(std::slice::from_ref(&bad), &["config.files"]).await.unwrap_err();
+    assert!(error.to_string().contains("HTTP status 500, and other reads as usual"), "{error}");
+    followed.host.failed(&error);
+    assert!(followed.host.is_connected(), "{:?}", followed.host.connection());
+    let other = [MoRef::new("VirtualMachine", "vm-102")];
+    assert!(inventory.read(&other, &["config.files"]).await.unwrap()[0].readable("config.files").is_some());
+    assert_eq!(followed.simulator.calls_of("Login"), 1);
+    // A search that finds too much is given up.
+    relay.add(read().about("config.extraConfig"));
+    relay.reset_calls();
+    let machines: Vec<MoRef> = rows.into_iter().map(|row| row.object).collect();
+    let error = inventory.read(&machines, &["config.extraConfig"]).await.unwrap_err();
+    assert!(error.to_string().contains("HTTP status 500"), "{error}");
+    assert!(relay.calls_of("RetrievePropertiesEx") <= 2 * 17, "{:?}", relay.calls());
+    assert!(followed.host.is_connected());
+    followed.hosts.stop().await;
+}
+
+/// What a server answers that does not find the root folder.
+const NO_ROOT: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+<soapenv:Body><soapenv:Fault><faultcode>ServerFaultCode</faultcode><faultstring>It has gone.</faultstring><detail>
+<ManagedObjectNotFoundFault xmlns="urn:vim25" xsi:type="ManagedObjectNotFound"><obj type="Folder">group-d1</obj>
+</ManagedObjectNotFoundFault></detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_root_folder_that_is_not_found_is_watched_by_no_filter() {
+    let simulator = Simulator::start(&SimOptions::default());
+    let relay = Relay::start(simulator.address(), &ServerCertificate::self_signed(&["127.0.0.1"]));
+    relay.add(Rule::new(Fault::Answer(500, NO_ROOT.to_owned())).for_method("CreateFilter").about(">group-d1<"));
+    let followed = Followed::begin(simulator, client_at(relay.address()), quick());
+    let view = followed.until("the first load", |view| view.objects(VM).count() > 0).await;
+    assert!(view.objects(Kind::Folder).count() > 3);
+    // One that names no object would be one on the whole view.
+    assert_eq!(followed.simulator.calls_of("CreateFilter"), 1, "{:?}", relay.calls());
+    assert!(relay.calls_of("CreateFilter") > 1 && followed.host.is_connected());
     followed.hosts.stop().await;
 }

@@ -1,6 +1,7 @@
 //! Readers of the inventory as a whole: what they see, and which paths they have watched.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +27,12 @@ pub(super) struct Followed {
 }
 
 pub(super) fn client(simulator: &Simulator) -> Client {
+    client_at(simulator.address())
+}
+
+pub(super) fn client_at(address: SocketAddr) -> Client {
     let mut config = Config::new(VC, USER, SecretString::from(PASSWORD));
-    config.address = Some(simulator.address());
+    config.address = Some(address);
     config.tls = Tls::Off;
     Client::new(config).unwrap()
 }

@@ -42,6 +42,7 @@ pub enum Fault {
 #[derive(Clone, Debug)]
 pub struct Rule {
     method: Option<String>,
+    text: Option<String>,
     times: Option<usize>,
     fault: Fault,
 }
@@ -50,13 +51,20 @@ impl Rule {
     /// A rule for every call, for ever.
     #[must_use]
     pub fn new(fault: Fault) -> Self {
-        Self { method: None, times: None, fault }
+        Self { method: None, text: None, times: None, fault }
     }
 
     /// Only for calls of this SOAP method.
     #[must_use]
     pub fn for_method(mut self, method: &str) -> Self {
         self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Only for calls with this text in their body.
+    #[must_use]
+    pub fn about(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
         self
     }
 
@@ -177,10 +185,15 @@ struct RelayState {
 
 impl RelayState {
     /// Counts a call and takes the fault that applies to it.
-    fn arrive(&self, method: &str) -> Option<Fault> {
+    fn arrive(&self, method: &str, body: &[u8]) -> Option<Fault> {
         *self.calls.lock().expect("calls").entry(method.to_owned()).or_default() += 1;
         let mut rules = self.rules.lock().expect("rules");
-        let index = rules.iter().position(|rule| rule.method.as_deref().is_none_or(|wanted| wanted == method))?;
+        let body = String::from_utf8_lossy(body);
+        let is_for = |rule: &Rule| {
+            let is_of_method = rule.method.as_deref().is_none_or(|wanted| wanted == method);
+            is_of_method && rule.text.as_deref().is_none_or(|wanted| body.contains(wanted))
+        };
+        let index = rules.iter().position(is_for)?;
         let fault = rules[index].fault.clone();
         if let Some(left) = rules[index].times.as_mut() {
             *left -= 1;
@@ -270,9 +283,12 @@ mod tests {
         let state = RelayState::default();
         state.rules.lock().unwrap().push(Rule::new(Fault::Refuse).for_method("Login").times(2));
         state.rules.lock().unwrap().push(Rule::new(Fault::Hang).for_method("Login"));
-        let seen: Vec<_> = (0..3).map(|_| state.arrive("Login")).collect();
+        let seen: Vec<_> = (0..3).map(|_| state.arrive("Login", b"")).collect();
         assert_eq!(seen, [Some(Fault::Refuse), Some(Fault::Refuse), Some(Fault::Hang)]);
-        assert_eq!(state.arrive("Logout"), None);
+        assert_eq!(state.arrive("Logout", b""), None);
         assert_eq!(state.calls.lock().unwrap().get("Login"), Some(&3));
+        state.rules.lock().unwrap().insert(0, Rule::new(Fault::Refuse).about(">vm-101<"));
+        assert_eq!(state.arrive("Read", b"<obj>vm-1011</obj>"), None);
+        assert_eq!(state.arrive("Read", b"<obj>vm-101</obj>"), Some(Fault::Refuse));
     }
 }

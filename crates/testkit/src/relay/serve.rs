@@ -89,7 +89,7 @@ impl RelayedConnection {
     async fn exchange(&self, request: Request<Incoming>) -> io::Result<Response<FaultyBody>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
-        let fault = self.state.arrive(&soap_method(&body));
+        let fault = self.state.arrive(&soap_method(&body), &body);
         match &fault {
             Some(Fault::Delay(pause)) => tokio::time::sleep(*pause).await,
             Some(Fault::Status(status)) => return page(*status, "<html><body>busy</body></html>"),

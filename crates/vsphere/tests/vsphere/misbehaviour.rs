@@ -1,5 +1,7 @@
 //! Servers that misbehave. All answers come from the responder, because no simulator gives them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use vpoller_vsphere::{Class, Client, Error, MoRef, SecretString};
@@ -97,6 +99,36 @@ async fn a_service_in_trouble_keeps_no_other_call_waiting() {
         client.call(&instance(), "CurrentTime", &[]).await.unwrap();
     }
     assert_eq!(server.count("Login"), 1);
+}
+
+#[tokio::test]
+async fn a_read_that_fails_while_others_do_not_says_nothing_about_the_server() {
+    let is_down = Arc::new(AtomicBool::new(false));
+    let down = Arc::clone(&is_down);
+    let server = Responder::start(move |seen| match seen.method.as_str() {
+        "RetrievePropertiesEx" if seen.body.contains("vm-bad") || down.load(Ordering::Relaxed) => {
+            Act::Answer(500, String::new(), "<html>Internal Server Error</html>".to_owned())
+        }
+        _ => healthy(seen),
+    });
+    let client = client(server.address());
+    let bad = MoRef::new("VirtualMachine", "vm-bad");
+    for _ in 0..5 {
+        let error = client.retrieve_objects(std::slice::from_ref(&bad), &["name"]).await.unwrap_err();
+        assert!(matches!(error, Error::FailedRead { .. }) && error.class() == Class::Protocol, "{error}");
+        assert!(
+            error.to_string().contains("RetrievePropertiesEx with HTTP status 500, and other reads as usual: <html>"),
+            "{error}"
+        );
+        named(&client.retrieve_objects(&[root()], &["name"]).await.unwrap(), "Datacenters");
+    }
+    assert_eq!((server.count("Login"), server.count("RetrievePropertiesEx")), (1, 15), "each failed read costs one more");
+    // Where no read is answered, it is the server.
+    is_down.store(true, Ordering::Relaxed);
+    let error = client.retrieve_objects(&[bad], &["name"]).await.unwrap_err();
+    assert!(matches!(error, Error::Status { .. }) && error.class() == Class::Transport, "{error}");
+    let error = client.retrieve_objects(&[root()], &["name"]).await.unwrap_err();
+    assert!(matches!(error, Error::Waiting { .. }), "{error}");
 }
 
 #[tokio::test]
