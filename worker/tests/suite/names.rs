@@ -120,6 +120,24 @@ async fn urls_are_accepted_in_every_spelling(followed: &Followed) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pair_whose_roles_may_not_be_read_is_an_error() {
+    let simulator = Simulator::start(&SimOptions { flags: ODD, ..SimOptions::default() });
+    simulator.deny("VirtualMachine", "config.ftInfo", Some("System.Read"));
+    for cache in [direct(), quick()] {
+        let followed = Followed::start(&registered(&simulator), cache).await;
+        for method in ["vm.get", "vm.host.get", "vm.snapshot.summary.get"] {
+            let refused = reply(&followed, method, json!({"name": "ft-pair", "properties": "name"})).await;
+            let text = refused["msg"].as_str().unwrap();
+            assert!(text.contains("NoPermission (property config.ftInfo.role) (object vim.VirtualMachine:vm-33"), "{text}");
+            assert!(text.contains("2 objects have this name, so name one by its id: moid:vm-331, moid:vm-332"), "{text}");
+        }
+        assert_eq!(id_of(&followed, "vm.get", "moid:vm-332").await, "vm-332");
+        assert_eq!(id_of(&followed, "vm.get", "vm0*").await, "vm-301", "a name that one machine has");
+        followed.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lone_host_finds_its_datastore_by_the_url_that_it_answers() {
     let simulator = Simulator::start(&SimOptions { esx: true, flags: ODD, ..SimOptions::default() });
     for cache in [direct(), quick()] {

@@ -6,7 +6,7 @@
 //! `/vmfs/volumes/…` of an ESXi host), a reference as replies print it (`vim.VirtualMachine:vm-12`), and an inventory path
 //! (`/datacenter01/vm/vm01`). An object of that very name goes before one of that UUID. Of several matches the primary of a
 //! fault-tolerant pair is preferred, whose secondary has its name and UUIDs; else the lowest managed object id, because it does
-//! not change from one request to the next.
+//! not change from one request to the next. Where it may not be read which one is the primary, that is an error and no guess.
 //!
 //! The way of a name: [`find_by_name`] tells an inventory path, which is gone up object by object, from a name that is looked up
 //! at once. [`ObjectName`] says in which order which properties are compared, and asks an [`Index`] for each. There are two: one
@@ -16,12 +16,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use vpoller_vsphere::{MoRef, Value};
+use vpoller_vsphere::MoRef;
 
 use super::inventory_path::{self, InventoryPath};
 use super::property::{FAULT_TOLERANCE_ROLE, NAME};
 use super::spelling::spellings;
-use super::{Inventory, Kind, ReadError, Refusal, Row};
+use super::{Inventory, Kind, Property, ReadError, Refusal, Row};
 
 /// The objects that a request's `name` means, the preferred one first.
 ///
@@ -103,7 +103,7 @@ impl ObjectName {
     /// # Errors
     /// When there is none, and one of the rows does not tell what decides: it may be the one that is meant.
     pub fn choose(&self, kind: Kind, rows: &[Row]) -> Result<Vec<MoRef>, ReadError> {
-        let found = self.resolve(kind, &RowIndex(rows));
+        let found = self.resolve(kind, &RowIndex(rows))?;
         let refused =
             rows.iter().flat_map(|row| row.refused().iter().map(move |(path, refusal)| (&row.object, path, &**refusal)));
         self.unless_hidden(kind, found, refused)
@@ -138,14 +138,23 @@ impl ObjectName {
     }
 
     /// The objects that are meant, the preferred one first, of those of the type that the index knows.
-    pub(crate) fn resolve(&self, kind: Kind, index: &impl Index) -> Vec<MoRef> {
+    ///
+    /// # Errors
+    /// When there are several, and what would prefer one of them may not be read.
+    pub(crate) fn resolve(&self, kind: Kind, index: &impl Index) -> Result<Vec<MoRef>, ReadError> {
+        let mut found = self.matches(kind, index);
+        if found.len() > 1 {
+            prefer_primary(&mut found, index)?;
+        }
+        Ok(found)
+    }
+
+    /// The objects of a name, the lowest managed object id first.
+    fn matches(&self, kind: Kind, index: &impl Index) -> Vec<MoRef> {
         let by = |paths: &[&str], text: &str| -> Vec<MoRef> {
             let classes = paths.iter().map(|path| index.by_text(path, &comparable(path, text)));
             let mut found = classes.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
             sort(&mut found);
-            if found.len() > 1 {
-                found.sort_by_key(|object| index.is_secondary(object));
-            }
             found
         };
         let by_name = |typed: &str| {
@@ -176,8 +185,8 @@ pub(crate) trait Index {
     /// The objects whose text at this path, made [`comparable`], is this one.
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef>;
 
-    /// Whether the object is the secondary of a fault-tolerant pair.
-    fn is_secondary(&self, object: &MoRef) -> bool;
+    /// What is known of the object's [`FAULT_TOLERANCE_ROLE`].
+    fn role(&self, object: &MoRef) -> Property<'_>;
 }
 
 /// What says which of a pair an object is.
@@ -185,9 +194,23 @@ fn roles(kind: Kind) -> &'static [&'static str] {
     if kind == Kind::VirtualMachine { &[FAULT_TOLERANCE_ROLE] } else { &[] }
 }
 
-/// Whether a [`FAULT_TOLERANCE_ROLE`] is that of a secondary.
-pub(crate) fn is_secondary(role: Option<i64>) -> bool {
-    role.is_some_and(|role| role > 1)
+/// Puts the secondaries of fault-tolerant pairs last, and before them those that may be such: an object is preferred to others when it
+/// is known to be none.
+fn prefer_primary(found: &mut [MoRef], index: &impl Index) -> Result<(), ReadError> {
+    found.sort_by_cached_key(|object| match index.role(object) {
+        Property::Set(role) if role.as_i64().is_some_and(|role| role > 1) => 2,
+        Property::Refused(refusal) if !refusal.is_invalid() => 1,
+        _ => 0,
+    });
+    let Some(first) = found.first() else { return Ok(()) };
+    match index.role(first) {
+        Property::Refused(refusal) if !refusal.is_invalid() => {
+            let all = found.iter().map(|object| format!("moid:{}", object.id)).collect::<Vec<_>>().join(", ");
+            let remark = format!("{} objects have this name, so name one by its id: {all}", found.len());
+            Err(refusal.error(FAULT_TOLERANCE_ROLE, first).remarked(&remark))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Rows, looked through one by one.
@@ -203,9 +226,9 @@ impl Index for RowIndex<'_> {
         self.0.iter().filter(is_meant).map(|row| row.object.clone()).collect()
     }
 
-    fn is_secondary(&self, object: &MoRef) -> bool {
+    fn role(&self, object: &MoRef) -> Property<'_> {
         let row = self.0.iter().find(|row| row.object == *object);
-        is_secondary(row.and_then(|row| row.get(FAULT_TOLERANCE_ROLE)).and_then(Value::as_i64))
+        row.map_or(Property::Unknown, |row| row.property(FAULT_TOLERANCE_ROLE))
     }
 }
 
@@ -271,6 +294,7 @@ fn is_uuid(text: &str) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use vpoller_vsphere::Value;
 
     const UUID: &str = "50123456-789a-bcde-f012-3456789abcde";
 
@@ -335,6 +359,35 @@ mod tests {
         assert_eq!(choose("vm99", hidden(FAULT_TOLERANCE_ROLE)), Ok(Vec::new()));
         let invalid = row("vm-2", &[]).with_refused(vec![("name".into(), Arc::new(Refusal::invalid()))]);
         assert_eq!(choose("vm99", invalid), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn of_several_objects_none_is_preferred_of_which_it_is_not_known_whether_it_is_the_secondary() {
+        let refusal = Arc::new(Refusal::new("NoPermission", Some("System.Read")));
+        let twin = |id: &str| row(id, &[("name", "twin")]);
+        let hidden = |id: &str| twin(id).with_refused(vec![(FAULT_TOLERANCE_ROLE.into(), Arc::clone(&refusal))]);
+        let with_role = |id: &str, role| Row {
+            values: vec![("name".into(), Value::string("twin")), (FAULT_TOLERANCE_ROLE.into(), Value::Int(role))],
+            ..twin(id)
+        };
+        let choose = |rows: &[Row]| {
+            let found = ObjectName::parse(Kind::VirtualMachine, "twin").choose(Kind::VirtualMachine, rows);
+            found.map(|found| found.iter().map(|object| object.id.to_string()).collect::<Vec<_>>())
+        };
+        for rows in [&[hidden("vm-1"), hidden("vm-2")][..], &[with_role("vm-1", 2), hidden("vm-2")]] {
+            let error = choose(rows).expect_err("it is no guess").to_string();
+            assert!(error.starts_with("NoPermission (property config.ftInfo.role) (object vim.VirtualMachine:vm-"), "{error}");
+            assert!(error.contains("(privilege System.Read)") && error.contains("2 objects have this name"), "{error}");
+        }
+        assert_eq!(choose(&[hidden("vm-1")]), Ok(vec!["vm-1".to_owned()]), "there is no other one");
+        let known = Ok(vec!["vm-2".to_owned(), "vm-1".to_owned()]);
+        assert_eq!(choose(&[hidden("vm-1"), with_role("vm-2", 1)]), known);
+        assert_eq!(choose(&[hidden("vm-1"), twin("vm-2")]), known, "one that is in no pair");
+        let old = twin("vm-1").with_refused(vec![(FAULT_TOLERANCE_ROLE.into(), Arc::new(Refusal::invalid()))]);
+        assert_eq!(
+            choose(&[old.clone(), Row { object: MoRef::new("VirtualMachine", "vm-2"), ..old }]).map(|found| found.len()),
+            Ok(2)
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use error::ReadError;
 pub use inventory::{Inventory, Reached};
 pub use inventory_path::{Ancestors, upward};
 pub use kind::Kind;
-pub(crate) use lookup::{Index, comparable, indexed, is_secondary};
+pub(crate) use lookup::{Index, comparable, indexed};
 pub use lookup::{ObjectName, find_by_name};
 pub use performance::{Performance, SampleQuery, SampleResult, Window};
 pub use pinned::Pinned;

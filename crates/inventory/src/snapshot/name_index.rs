@@ -7,15 +7,16 @@ use vpoller_vsphere::MoRef;
 use super::table::{Object, Table};
 use super::version::{Snapshot, is_of};
 use crate::border::property::FAULT_TOLERANCE_ROLE;
-use crate::border::{Index, Kind, ObjectName, ReadError, is_secondary};
+use crate::border::{Index, Kind, ObjectName, Property, PropertyState, ReadError};
 
 impl Snapshot {
     /// The objects that a name means, the preferred one first.
     ///
     /// # Errors
-    /// When there is none, and an object of the type does not tell what decides.
+    /// When there is none, and an object of the type does not tell what decides; when there are several, and what would prefer one of
+    /// them may not be read.
     pub(crate) fn find(&self, kind: Kind, wanted: &ObjectName) -> Result<Vec<MoRef>, ReadError> {
-        let found = wanted.resolve(kind, &KindIndex { snapshot: self, kind });
+        let found = wanted.resolve(kind, &KindIndex { snapshot: self, kind })?;
         if !found.is_empty() {
             return Ok(found);
         }
@@ -42,13 +43,18 @@ impl Index for KindIndex<'_> {
         self.of_kind(object.into_iter().filter(|object| object.viewed))
     }
 
-    fn is_secondary(&self, object: &MoRef) -> bool {
+    fn role(&self, object: &MoRef) -> Property<'_> {
         let table = self.snapshot.table(self.kind.wire());
         let role = table.and_then(|table| {
             let column = table.layout.find(FAULT_TOLERANCE_ROLE)?;
-            table.get(&object.id)?.1.value(column)?.as_i64()
+            Some(match table.get(&object.id)?.1.state(column) {
+                PropertyState::Set(role) => Property::Set(role),
+                PropertyState::Refused(refusal) => Property::Refused(refusal),
+                PropertyState::Unset => Property::Unset,
+                PropertyState::Unknown => Property::Unknown,
+            })
         });
-        is_secondary(role)
+        role.unwrap_or(Property::Unknown)
     }
 
     fn by_text(&self, path: &str, text: &str) -> Vec<MoRef> {
