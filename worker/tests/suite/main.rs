@@ -25,3 +25,4 @@ mod sessions;
 mod sockets;
 mod support;
 mod table;
+mod vanishing;
