@@ -26,7 +26,6 @@ impl Exporter {
     }
 
     /// Its pages.
-    #[must_use]
     pub fn router(&self) -> Router {
         pages::router(&self.state)
     }

@@ -62,16 +62,13 @@ pub(crate) async fn serve<S>(
             .title_case_headers(true)
             .serve_connection(io, service)
     );
-    loop {
-        tokio::select! {
-            // A client that breaks off or a limit needs no word: the client knows, or will not listen.
-            _ = &mut connection => return,
-            () = progress.make_room.notified() => return,
-            _ = stop.changed() => {
-                connection.as_mut().graceful_shutdown();
-                let _ = connection.await;
-                return;
-            }
+    tokio::select! {
+        // A client that breaks off or a limit needs no word: the client knows, or will not listen.
+        _ = &mut connection => {}
+        () = progress.make_room.notified() => {}
+        _ = stop.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
         }
     }
 }

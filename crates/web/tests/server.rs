@@ -1,4 +1,5 @@
 //! The server and clients of every manner.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
