@@ -8,9 +8,10 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
-// keyedPath is a path into the element of a list that has a key, such as
-// host["host-20"].mountInfo.accessMode, which the library does not know.
-var keyedPath = regexp.MustCompile(`^([A-Za-z.]+)\["([^"]*)"\]\.([A-Za-z.]+)$`)
+// keyedPath is a path to, or into, the element of a list that has a key, such
+// as config.extraConfig["nvp.vm-uuid"] or host["host-20"].mountInfo.accessMode,
+// which the library does not know.
+var keyedPath = regexp.MustCompile(`^([A-Za-z.]+)\["([^"]*)"\](?:\.([A-Za-z.]+))?$`)
 
 // keyedType returns the type at the end of a keyed path.
 func keyedType(kind reflect.Type, path string) (reflect.Type, bool) {
@@ -21,6 +22,9 @@ func keyedType(kind reflect.Type, path string) (reflect.Type, bool) {
 	list, ok := pathType(kind, parts[1])
 	if !ok || list.Kind() != reflect.Slice {
 		return nil, false
+	}
+	if parts[3] == "" {
+		return list.Elem(), true
 	}
 	return pathType(list.Elem(), parts[3])
 }
@@ -93,6 +97,9 @@ func element(list reflect.Value, key, path string) (interface{}, bool) {
 		}
 		if name != key {
 			continue
+		}
+		if path == "" {
+			return list.Index(i).Interface(), true
 		}
 		val, ok := fieldByPath(list.Index(i), path)
 		for ok && val.Kind() == reflect.Ptr {
