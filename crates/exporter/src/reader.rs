@@ -20,8 +20,19 @@ pub(crate) struct Reader {
     pub(crate) counters: &'static [WantedCounter],
     /// The properties that it reads, which are watched as long as the exporter runs.
     pub(crate) paths: Paths,
-    /// Whether it wants the size of each machine's virtual disks.
-    pub(crate) disk_sizes: bool,
+    /// Of which machines it wants to know the devices.
+    pub(crate) details: DetailsOf,
+}
+
+/// Of which machines devices are read.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum DetailsOf {
+    /// Of none.
+    None,
+    /// Of those that run.
+    Running,
+    /// Of all.
+    All,
 }
 
 /// Paths of some types.

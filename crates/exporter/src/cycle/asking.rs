@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::{Instant, sleep};
-use vpoller_inventory::{Host, ReadError, SampleQuery, SampleResult, View};
+use vpoller_inventory::{Host, Kind, ReadError, SampleQuery, SampleResult, View};
 use vpoller_vsphere::{DateTime, Metric, MoRef, Sample};
 
-use super::disk_sizes::DiskSizes;
+use super::machine_details::KnownDetails;
 
-use crate::reader::WantedCounter;
+use crate::reader::{DetailsOf, WantedCounter};
 use crate::samples::{Answers, Gathered, Plan, Question, Reading};
 use crate::settings::Batches;
 
@@ -54,15 +54,22 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks for everything. Errors are kept, not returned: what could be had is worth showing.
-    pub(super) async fn run(&mut self, view: &View, disks: &mut DiskSizes) {
+    pub(super) async fn run(&mut self, view: &View, details: &mut KnownDetails) {
         match self.numbers().await {
             Ok((counters, now)) => self.ask_in_batches(&counters, now).await,
             Err(error) => self.give_up(&error.to_string()),
         }
-        if self.plan.disk_sizes
-            && let Err(error) = disks.renew(self.host, view, self.machines, self.batches).await
-        {
-            tracing::warn!("[{}] the sizes of virtual disks cannot be read: {error}", self.host.name());
+        let all: Vec<MoRef>;
+        let machines = match self.plan.details {
+            DetailsOf::None => return,
+            DetailsOf::Running => self.machines,
+            DetailsOf::All => {
+                all = view.objects(Kind::VirtualMachine).map(|machine| machine.reference().clone()).collect();
+                &all
+            }
+        };
+        if let Err(error) = details.renew(self.host, view, machines, self.batches).await {
+            tracing::warn!("[{}] devices of machines cannot be read: {error}", self.host.name());
         }
     }
 
@@ -166,7 +173,7 @@ impl<'a> Asking<'a> {
     }
 
     /// What the cycle brought.
-    pub(super) fn finish(self, disks: &DiskSizes) -> Gathered {
+    pub(super) fn finish(self, details: &KnownDetails) -> Gathered {
         let (finished, now) = (SystemTime::now(), Instant::now());
         let is_whole = self.error.is_none();
         let last_whole = if is_whole { Some(finished) } else { self.last.and_then(|last| last.last_whole) };
@@ -180,7 +187,7 @@ impl<'a> Asking<'a> {
             answered: self.machines.len().saturating_sub(self.failed.len()),
             failed: self.error.map(|error| (self.failed.len(), error)),
             answers: self.answers,
-            disk_bytes: disks.known(),
+            details: details.known(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cycles that ask for samples: one for each host and interval, for all readers of that interval together.
 
 mod asking;
-mod disk_sizes;
+mod machine_details;
 mod runner;
 
 pub(crate) use runner::run;

@@ -10,8 +10,8 @@ use vpoller_inventory::{Host, Kind, ObjectView, Pinned, Property, View};
 use vpoller_vsphere::MoRef;
 
 use super::asking::Asking;
-use super::disk_sizes::DiskSizes;
-use crate::reader::Reader;
+use super::machine_details::{self, KnownDetails};
+use crate::reader::{DetailsOf, Reader};
 use crate::state::ExporterState;
 
 /// How often it is looked for hosts that came or went, and for tasks that ended.
@@ -92,13 +92,17 @@ fn pin(state: &ExporterState, host: &Host) -> Vec<Pinned> {
             }
         }
     }
+    if state.readers.iter().any(|reader| reader.details > DetailsOf::None) {
+        let (_, known) = paths.entry(Kind::VirtualMachine.wire()).or_insert((Kind::VirtualMachine, Vec::new()));
+        known.push(machine_details::VERSION);
+    }
     paths.into_values().map(|(kind, paths)| host.inventory().pin(kind, &paths)).collect()
 }
 
 async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usize) {
     let Some(mut plan) = state.plans.get(number).cloned() else { return };
     let name: Arc<str> = host.name().into();
-    let mut disks = DiskSizes::default();
+    let mut details = KnownDetails::default();
     let mut next = Instant::now();
     let mut patience = PATIENCE;
     loop {
@@ -118,10 +122,10 @@ async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usi
         let limit = plan.interval.max(SHORTEST_LIMIT);
         let machines = machines(&view);
         let mut asking = Asking::new(&host, &plan, &state.settings.batches, &machines, last.as_deref());
-        if timeout(limit, asking.run(&view, &mut disks)).await.is_err() {
+        if timeout(limit, asking.run(&view, &mut details)).await.is_err() {
             asking.give_up(&format!("the samples did not come within {} s", limit.as_secs()));
         }
-        let gathered = asking.finish(&disks);
+        let gathered = asking.finish(&details);
         if let Some(source) = gathered.empty_source(&plan) {
             tracing::warn!(
                 "[{name}] hardly any machine has samples of {source}: vCenter keeps those of virtual disks from statistics level 2 \

@@ -29,8 +29,39 @@ pub(crate) struct Gathered {
     pub(crate) failed: Option<(usize, String)>,
     /// From where its samples are, for each reader's source.
     pub(crate) answers: Vec<Answers>,
-    /// Bytes of all virtual disks of a machine, by the machine's id.
-    pub(crate) disk_bytes: HashMap<Arc<str>, u64>,
+    /// What is known of machines' devices, by the machine's id. Machines are missing that could not be read yet.
+    pub(crate) details: HashMap<Arc<str>, Arc<MachineDetails>>,
+}
+
+/// What was read of a machine, once for each version of its configuration.
+#[derive(Debug)]
+pub(crate) struct MachineDetails {
+    /// Bytes of all virtual disks; none where that may not be read.
+    pub(crate) disk_bytes: Option<u64>,
+    /// Its virtual network cards.
+    pub(crate) cards: Box<[NetworkCard]>,
+    /// The instance of OpenStack that it is.
+    pub(crate) nova: NovaId,
+}
+
+/// A virtual network card.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct NetworkCard {
+    /// Its number among the machine's devices, which is its instance in statistics.
+    pub(crate) key: i64,
+    /// Its MAC address.
+    pub(crate) mac: Arc<str>,
+}
+
+/// What the setting says that OpenStack Nova makes in each of its machines.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum NovaId {
+    /// The identifier of the instance.
+    Set(Arc<str>),
+    /// The machine has no such setting.
+    None,
+    /// It may not be read.
+    Refused,
 }
 
 /// The answers to one question.
@@ -78,5 +109,10 @@ impl Gathered {
         }
         let answers = self.answers.iter().find(|answers| answers.source == source);
         answers.and_then(|answers| answers.readings.get(&machine.id)).map_or(&[], |readings| readings)
+    }
+
+    /// Bytes of all virtual disks of a machine, where that is known.
+    pub(crate) fn disk_bytes(&self, machine: &MoRef) -> Option<u64> {
+        self.details.get(&machine.id)?.disk_bytes
     }
 }

@@ -3,5 +3,5 @@
 mod gathered;
 mod plan;
 
-pub(crate) use gathered::{Answers, Gathered, Reading};
+pub(crate) use gathered::{Answers, Gathered, MachineDetails, NetworkCard, NovaId, Reading};
 pub(crate) use plan::{Plan, Question, plans};

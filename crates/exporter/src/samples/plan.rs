@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::reader::{Reader, SampleSource, WantedCounter};
+use crate::reader::{DetailsOf, Reader, SampleSource, WantedCounter};
 
 /// What is asked of every host at one interval.
 #[derive(Clone, Debug)]
@@ -13,8 +13,8 @@ pub(crate) struct Plan {
     pub(crate) questions: Vec<Question>,
     /// The names of its readers.
     pub(crate) readers: Vec<&'static str>,
-    /// Whether a reader wants the sizes of virtual disks.
-    pub(crate) disk_sizes: bool,
+    /// Of which machines its readers want to know the devices.
+    pub(crate) details: DetailsOf,
 }
 
 /// One question: the counters that all its readers want, each once.
@@ -31,12 +31,12 @@ pub(crate) fn plans(readers: &[Reader]) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
     for reader in readers {
         let at = plans.iter().position(|plan| plan.interval == reader.interval).unwrap_or_else(|| {
-            plans.push(Plan { interval: reader.interval, questions: Vec::new(), readers: Vec::new(), disk_sizes: false });
+            plans.push(Plan { interval: reader.interval, questions: Vec::new(), readers: Vec::new(), details: DetailsOf::None });
             plans.len() - 1
         });
         let Some(plan) = plans.get_mut(at) else { continue };
         plan.readers.push(reader.name);
-        plan.disk_sizes |= reader.disk_sizes;
+        plan.details = plan.details.max(reader.details);
         plan.ask(reader.source, reader.or_real_time, reader.counters);
     }
     plans
@@ -87,7 +87,7 @@ mod tests {
 
     fn reader(seconds: u64, source: SampleSource, counters: &'static [WantedCounter]) -> Reader {
         let interval = Duration::from_secs(seconds);
-        Reader { name: "test", interval, source, or_real_time: true, counters, paths: &[], disk_sizes: false }
+        Reader { name: "test", interval, source, or_real_time: true, counters, paths: &[], details: DetailsOf::None }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use axum::routing::get;
 use super::Format;
 use vpoller_inventory::Kind;
 
-use crate::reader::{Paths, Reader, SampleSource, WantedCounter};
+use crate::reader::{DetailsOf, Paths, Reader, SampleSource, WantedCounter};
 use crate::samples::Gathered;
 use crate::settings::{Settings, ZrocSource};
 use crate::state::ExporterState;
@@ -53,7 +53,7 @@ fn readers(settings: &Settings) -> Vec<Reader> {
         or_real_time: matches!(zroc.source, ZrocSource::RolledUp { or_real_time: true, .. }),
         counters: COUNTERS,
         paths,
-        disk_sizes: true,
+        details: DetailsOf::Running,
     };
     vec![reader(PATHS)]
 }

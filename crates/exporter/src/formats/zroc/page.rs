@@ -173,7 +173,7 @@ fn rows(data: &HostData, settings: &ZrocSettings) -> Vec<MachineRow> {
             pairs.push(("vcenter", data.host.name()));
         }
         #[expect(clippy::cast_precision_loss, reason = "disks stay below 2^53 bytes")]
-        let provisioned = gathered.disk_bytes.get(&machine.reference().id).map(|bytes| *bytes as f64 / GIB);
+        let provisioned = gathered.disk_bytes(machine.reference()).map(|bytes| bytes as f64 / GIB);
         rows.push(MachineRow {
             labels: labels(&pairs),
             is_incomplete: is_nameless || place.is_refused,
