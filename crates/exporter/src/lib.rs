@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod ceilometer;
 mod collectors;
 mod cycle;
 mod exporter;
@@ -22,7 +23,9 @@ mod samples;
 mod settings;
 mod state;
 
+pub use ceilometer::{Annotation, CeilometerPlan, PlanError, PlanFile, Token, meter_table};
 pub use exporter::Exporter;
 pub use settings::{
-    Batches, Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource,
+    Batches, CeilometerSettings, Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings, ZrocSettings,
+    ZrocSource,
 };

@@ -20,6 +20,6 @@ pub(crate) struct Format {
 }
 
 /// All of them.
-pub(crate) const FORMATS: &[Format] = &[zroc::FORMAT, own::FORMAT];
+pub(crate) const FORMATS: &[Format] = &[zroc::FORMAT, crate::ceilometer::FORMAT, own::FORMAT];
 
 pub(crate) use own::page as own_page;

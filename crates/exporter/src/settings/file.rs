@@ -6,7 +6,7 @@ use std::time::Duration;
 use vpoller_daemon::config::{ConfigError, Settings as File};
 use vpoller_daemon::listen::{Listen, ListenError};
 
-use super::{Batches, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
+use super::{Batches, CeilometerSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
 
 /// The section of the exporter.
 const SECTION: &str = "exporter";
@@ -53,8 +53,8 @@ impl FileSettings {
             size: file.number(SECTION, "batch_size", usual.size, 1..=100_000)?,
             pause: file.duration(SECTION, "batch_delay", usual.pause, Duration::ZERO..=HOUR)?,
         };
-        let zroc = zroc(file)?;
-        Ok(Self { settings: Settings { page, zroc, batches }, listen, db, web_config })
+        let settings = Settings { page, zroc: zroc(file)?, ceilometer: ceilometer(file)?, batches };
+        Ok(Self { settings, listen, db, web_config })
     }
 }
 
@@ -90,6 +90,17 @@ fn zroc(file: &File) -> Result<Option<ZrocSettings>, ConfigError> {
     Ok(wanted.then_some(ZrocSettings { poll_interval, source, vcenter_label, inventory_ttl }))
 }
 
+fn ceilometer(file: &File) -> Result<Option<CeilometerSettings>, ConfigError> {
+    let wanted = file.boolean(SECTION, "ceilometer", false)?;
+    let usual = CeilometerSettings::default();
+    let interval = file.duration(SECTION, "ceilometer_interval", usual.interval, SECOND..=HOUR)?;
+    // An empty text would be no label on Ceilometer's page, and shift the others.
+    let word = |text: &str| if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text.trim().to_owned()) };
+    let project = file.value(SECTION, "ceilometer_project", &usual.project, word)?;
+    let user = file.value(SECTION, "ceilometer_user", &usual.user, word)?;
+    Ok(wanted.then_some(CeilometerSettings { interval, project, user }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,6 +118,9 @@ mod tests {
         assert_eq!((listen.to_string().as_str(), web_config), ("127.0.0.1:9272", None));
         assert_eq!(settings.zroc, Some(ZrocSettings::default()));
         assert_eq!((settings.page, settings.batches), (PageChoice::default(), Batches::default()));
+        assert_eq!(settings.ceilometer, None);
+        let ceilometer = read("[exporter]\nceilometer = yes\n").unwrap().settings.ceilometer;
+        assert_eq!(ceilometer, Some(CeilometerSettings::default()));
     }
 
     #[test]
@@ -119,6 +133,10 @@ mod tests {
         let zroc = settings.zroc.unwrap();
         assert_eq!(zroc.source, ZrocSource::RolledUp { interval: 300, or_real_time: false });
         assert!(zroc.vcenter_label && zroc.poll_interval == Duration::from_secs(60));
+        let text = "[exporter]\nceilometer = yes\nceilometer_interval = 300\nceilometer_project = p\nceilometer_user = u\n";
+        let interval = Duration::from_secs(300);
+        let expected = CeilometerSettings { interval, project: "p".to_owned(), user: "u".to_owned() };
+        assert_eq!(read(text).unwrap().settings.ceilometer, Some(expected));
         assert_eq!(read("[exporter]\nzroc = no\n").unwrap().settings.zroc, None);
         for wrong in
             ["http = x", "metrics = all", "batch_size = 0", "batch_delay = -1", "poll_interval = 0", "perf_interval_id = 5"]

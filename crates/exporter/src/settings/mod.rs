@@ -15,6 +15,8 @@ pub struct Settings {
     pub page: PageChoice,
     /// zROC's page and its cycle.
     pub zroc: Option<ZrocSettings>,
+    /// What Ceilometer polls, and its cycle.
+    pub ceilometer: Option<CeilometerSettings>,
     /// How samples are asked for.
     pub batches: Batches,
 }
@@ -76,6 +78,17 @@ pub struct ZrocSettings {
     pub inventory_ttl: Duration,
 }
 
+/// Settings of what Ceilometer polls.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CeilometerSettings {
+    /// From cycle to cycle: Ceilometer's own interval.
+    pub interval: Duration,
+    /// Whose machines those are whose notes name no project of OpenStack.
+    pub project: String,
+    /// Who made those whose notes name no user.
+    pub user: String,
+}
+
 /// Which samples zROC's page shows.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ZrocSource {
@@ -90,6 +103,12 @@ pub enum ZrocSource {
         /// Whether real-time samples stand in.
         or_real_time: bool,
     },
+}
+
+impl Default for CeilometerSettings {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(60), project: "none".to_owned(), user: "none".to_owned() }
+    }
 }
 
 impl Default for ZrocSettings {
