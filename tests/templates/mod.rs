@@ -11,6 +11,7 @@ use crate::estate::{Estate, Item, ValueType, template_file};
 mod changes;
 mod incidents;
 mod shown;
+mod steps;
 
 use incidents::{Incident, THRESHOLDS, Threshold, incidents};
 
