@@ -7,6 +7,7 @@
 
 mod connection;
 mod crowd;
+pub mod pages;
 mod server;
 mod timed;
 

@@ -11,7 +11,7 @@ use axum::Router;
 use tokio::net::{TcpListener as AsyncListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{sleep, timeout};
 use vpoller_daemon::doors::Doors;
 
 use crate::connection::{self, Shared};
@@ -80,7 +80,7 @@ impl Server {
     /// # Errors
     /// When the runtime does not take a listener.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) -> Result<(), Error> {
-        let shared = Arc::new(Shared { limits: self.limits, router, _doors: self.doors });
+        let shared = Arc::new(Shared::new(self.limits, router, self.doors));
         let crowd = Crowd::new(self.limits.connections, self.limits.patience);
         let (stopping, is_stopping) = watch::channel(false);
         let mut listening = JoinSet::new();
@@ -104,7 +104,7 @@ async fn listen(listener: AsyncListener, shared: Arc<Shared>, crowd: Arc<Crowd>,
             _ = stop.changed() => break,
             taken = take(&listener, &crowd) => taken,
         };
-        connections.spawn(run(stream, member, Arc::clone(&shared), stop.clone()));
+        connections.spawn(connection::run(stream, member, Arc::clone(&shared), stop.clone()));
     }
     drop(listener);
     let _ = timeout(STOP, async { while connections.join_next().await.is_some() {} }).await;
@@ -117,9 +117,4 @@ async fn take(listener: &AsyncListener, crowd: &Arc<Crowd>) -> (TcpStream, Membe
             Err(_) => sleep(PAUSE).await,
         }
     }
-}
-
-async fn run(stream: TcpStream, member: Member, shared: Arc<Shared>, stop: watch::Receiver<bool>) {
-    let until = Instant::now() + shared.limits.header_time;
-    connection::serve(stream, until, Arc::clone(&member.progress), shared, stop).await;
 }
