@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
-use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::Allow;
+use vpoller_daemon::pages::Pages;
 use vpoller_wire::endpoint::{Endpoint, EndpointError};
 use vpoller_wire::limits::LONGEST_PATIENCE;
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use vpoller_daemon::cli::PidFileError;
-use vpoller_daemon::http::HttpError;
+use vpoller_daemon::pages::PagesError;
 use vpoller_daemon::socket::SocketError;
 
 /// Why the proxy does not run, or not any longer.
@@ -14,7 +14,7 @@ pub enum ProxyError {
     Socket(#[from] SocketError),
     /// The pages cannot be shown where the configuration wants them.
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Http(#[from] PagesError),
     /// The file with the process id cannot be written.
     #[error(transparent)]
     PidFile(#[from] PidFileError),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use vpoller_daemon::Program;
 use vpoller_daemon::frame::{Frame, MainLoop};
-use vpoller_daemon::http::{Http, HttpError};
+use vpoller_daemon::http::Http;
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
+use vpoller_daemon::pages::PagesError;
 use vpoller_daemon::routes;
 use vpoller_daemon::status::{StatusDocument, VERSION};
 use vpoller_daemon::wake::Wake;
@@ -85,7 +86,7 @@ impl Manager {
         Ok(Self { endpoints, management, status, http, ended, watchdog, thread })
     }
 
-    fn open_pages(config: &Config, status: &Arc<ProxyStatus>) -> Result<Option<Http>, HttpError> {
+    fn open_pages(config: &Config, status: &Arc<ProxyStatus>) -> Result<Option<Http>, PagesError> {
         let routes = routes::of_status(status, METRIC_PREFIX, DESCRIPTORS);
         let http = Http::start(&config.http, Program::Proxy.section(), routes)?;
         if let Some(http) = &http {

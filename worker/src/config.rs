@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use vpoller_daemon::Program;
 use vpoller_daemon::config::{Checked, ConfigError, Loaded, Settings};
-use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::Allow;
+use vpoller_daemon::pages::Pages;
 use vpoller_exporter::FileSettings;
 use vpoller_inventory::CacheSettings;
 use vpoller_wire::endpoint::Endpoint;

@@ -13,14 +13,15 @@ use tokio::runtime::{Builder, Runtime};
 use vpoller_daemon::Program;
 use vpoller_daemon::cli::PidFileError;
 use vpoller_daemon::frame::{Frame, MainLoop};
-use vpoller_daemon::http::{Http, HttpError};
 use vpoller_daemon::mgmt::Management;
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
+use vpoller_daemon::pages::PagesError;
 use vpoller_daemon::routes;
 use vpoller_daemon::socket::SocketError;
 use vpoller_daemon::status::{StatusDocument, VERSION};
 use vpoller_daemon::wake::Wake;
 use vpoller_inventory::{CacheSettings, Inventory};
+use vpoller_web::pages::StatusPages;
 use vpoller_wire::control::Announcement;
 
 use crate::config::Config;
@@ -48,7 +49,7 @@ pub enum WorkerError {
     PidFile(#[from] PidFileError),
     /// The pages cannot be shown where the configuration wants them.
     #[error(transparent)]
-    Http(#[from] HttpError),
+    Http(#[from] PagesError),
     /// The pages of the exporter cannot be shown where the configuration wants them.
     #[error("{0}; [exporter] http names another place")]
     Exporter(#[from] vpoller_web::Error),
@@ -119,7 +120,7 @@ struct Manager {
     wake: Wake,
     status: Arc<WorkerStatus>,
     /// Serves as long as the worker does.
-    http: Option<Http>,
+    http: Option<StatusPages>,
     exporter: Option<MountedExporter>,
 }
 
@@ -349,13 +350,13 @@ fn shared(number: usize) -> Result<Arc<ThreadState>, WorkerError> {
     Ok(Arc::new(ThreadState::new(wake, Pulse::new(&name(number)))))
 }
 
-fn open_pages(config: &Config, status: &Arc<WorkerStatus>) -> Result<Option<Http>, HttpError> {
+fn open_pages(config: &Config, status: &Arc<WorkerStatus>) -> Result<Option<StatusPages>, PagesError> {
     let routes = routes::of_status(status, METRIC_PREFIX, DESCRIPTORS);
-    let http = Http::start(&config.http, Program::Worker.section(), routes)?;
+    let http = StatusPages::start(&config.http, Program::Worker.section(), routes)?;
     if let Some(http) = &http {
         tracing::info!("Metrics and status are at {}", http.url());
         // This is the only place that sets it.
-        let _ = status.http.set(http.url());
+        let _ = status.http.set(http.url().to_owned());
     }
     Ok(http)
 }

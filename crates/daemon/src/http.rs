@@ -4,18 +4,21 @@
 //! that happens here delays a check. A connection gets one answer. What asks slowly, or too much, is cut off.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use vpoller_text::endpoint::{Endpoint, EndpointError};
+use rustls::{ServerConnection, StreamOwned};
 
-use crate::config::{ConfigError, Settings};
+use crate::doors::{Doors, PasswordCheck, Refusal, Verdict};
+use crate::listen::Listen;
+use crate::pages::{Pages, PagesError};
 use crate::routes::{self, Response, Route};
 use crate::wake::Wake;
 
@@ -28,87 +31,48 @@ const MOST_HEADERS: usize = 64;
 const ASKING: Duration = Duration::from_secs(2);
 /// How long a client may take to read the answer.
 const READING: Duration = Duration::from_secs(10);
+/// Threads that may check a password at the same time; the others stay for clients that are known.
+const MOST_CHECKS: usize = THREADS / 2;
 /// After an error of the kernel's, before the next connection is taken.
 const PAUSE: Duration = Duration::from_millis(100);
-
-/// Where the pages are served, from the configuration.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Pages {
-    /// Where; `None` when they are switched off.
-    pub endpoint: Option<Endpoint>,
-    /// Whether the configuration names it: then it must work.
-    pub given: bool,
-}
-
-impl Pages {
-    /// No pages.
-    pub const OFF: Self = Self { endpoint: None, given: true };
-
-    /// Reads the key `http` of a section: an endpoint, or `off`.
-    ///
-    /// # Errors
-    /// When the value is neither.
-    pub fn read(settings: &Settings, section: &str, default: &str) -> Result<Self, ConfigError> {
-        let given = settings.has(section, KEY);
-        let parse = |text: &str| match text {
-            _ if text.eq_ignore_ascii_case("off") => Ok(None),
-            _ if !text.starts_with("tcp:") => Err("is neither \"off\" nor an endpoint like tcp://127.0.0.1:10126".to_owned()),
-            _ => text.parse().map(Some).map_err(|error: EndpointError| format!("is wrong: {error}")),
-        };
-        let endpoint = settings.value(section, KEY, default, parse)?;
-        Ok(Self { endpoint, given })
-    }
-}
-
-/// The key in both sections.
-const KEY: &str = "http";
-
-/// Why there are no pages.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot serve metrics and status at {endpoint}: {source}; [{section}] http names another place, or \"off\"")]
-pub struct HttpError {
-    endpoint: Endpoint,
-    section: &'static str,
-    source: io::Error,
-}
 
 /// The running listener; ends when dropped.
 pub struct Http {
     address: SocketAddr,
+    is_tls: bool,
     stop: Wake,
 }
 
 impl Http {
     /// Binds and starts the threads. Where the configuration names no place, a port that is taken is worth a warning only: a
-    /// second worker on the machine has the same default.
+    /// second daemon on the machine has the same default.
     ///
     /// # Errors
-    /// When the place that the configuration names cannot be had.
-    pub fn start(listen: &Pages, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, HttpError> {
-        let Some(endpoint) = &listen.endpoint else { return Ok(None) };
-        match Self::bind(endpoint, routes) {
+    /// When the place that the configuration names cannot be had, or the files of the doors make no sense.
+    pub fn start(pages: &Pages, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, PagesError> {
+        let Some(listen) = &pages.listen else { return Ok(None) };
+        let doors = Doors::load(&pages.doors)?;
+        Doors::check_scheme(doors.as_ref(), listen)?;
+        match Self::bind(listen, routes, doors) {
             Ok(http) => Ok(Some(http)),
             Err(source) => {
-                let error = HttpError { endpoint: endpoint.clone(), section, source };
-                if listen.given {
-                    return Err(error);
-                }
-                tracing::warn!("{error}");
+                PagesError::Place { listen: listen.clone(), section, source }.unless_built_in(pages)?;
                 Ok(None)
             }
         }
     }
 
-    fn bind(endpoint: &Endpoint, routes: Vec<Route>) -> io::Result<Self> {
-        let listener = TcpListener::bind(address(endpoint)?)?;
+    fn bind(listen: &Listen, routes: Vec<Route>, doors: Option<Doors>) -> io::Result<Self> {
+        let listener = listen.bind()?;
         // Every thread looks whether there is a connection; the one that comes too late must not wait for the next.
         listener.set_nonblocking(true)?;
-        let http = Self { address: listener.local_addr()?, stop: Wake::new()? };
-        let shared = Arc::new((listener, routes));
+        let is_tls = doors.as_ref().is_some_and(Doors::is_tls);
+        let http = Self { address: listener.local_addr()?, is_tls, stop: Wake::new()? };
+        let site = Arc::new(Site { listener, routes, doors, checks: AtomicUsize::new(0) });
         for _ in 0..THREADS {
-            let shared = Arc::clone(&shared);
+            let site = Arc::clone(&site);
             let stop = http.stop.clone();
-            thread::Builder::new().name("VPollerHttp".to_owned()).spawn(move || run(&shared.0, &stop, &shared.1))?;
+            thread::Builder::new().name("VPollerHttp".to_owned()).spawn(move || site.run(&stop))?;
         }
         Ok(http)
     }
@@ -116,7 +80,7 @@ impl Http {
     /// Its address, with the port that the system chose.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.is_tls { "https" } else { "http" }, self.address)
     }
 }
 
@@ -127,70 +91,167 @@ impl Drop for Http {
     }
 }
 
-fn address(endpoint: &Endpoint) -> io::Result<SocketAddr> {
-    let text = endpoint.as_str().trim_start_matches("tcp://");
-    let text = text.strip_suffix(":*").map_or_else(|| text.to_owned(), |host| format!("{host}:0"));
-    let text = text.strip_prefix("*:").map_or(text.clone(), |port| format!("0.0.0.0:{port}"));
-    text.to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable))
+/// What the threads share.
+struct Site {
+    listener: TcpListener,
+    routes: Vec<Route>,
+    doors: Option<Doors>,
+    /// Threads that check a password.
+    checks: AtomicUsize,
 }
 
-fn run(listener: &TcpListener, stop: &Wake, routes: &[Route]) {
-    loop {
-        let mut items = [stop.as_fd(), listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-        match poll(&mut items, PollTimeout::NONE) {
-            Err(Errno::EINTR) => continue,
-            Ok(_) if items[0].any() != Some(true) => {}
-            _ => return,
+impl Site {
+    fn run(&self, stop: &Wake) {
+        loop {
+            let mut items = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+            match poll(&mut items, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                Ok(_) if items[0].any() != Some(true) => {}
+                _ => return,
+            }
+            match self.listener.accept() {
+                Ok((stream, _)) => self.serve(stream),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Out of descriptors, most likely; asking again at once would only burn time.
+                Err(_) => thread::sleep(PAUSE),
+            }
         }
-        match listener.accept() {
-            Ok((stream, _)) => serve(stream, routes),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // Out of descriptors, most likely; asking again at once would only burn time.
-            Err(_) => thread::sleep(PAUSE),
+    }
+
+    /// Answers one connection; a client that is gone needs no answer, and one that cannot agree on TLS was sent an alert.
+    fn serve(&self, stream: TcpStream) {
+        let stream = TimedStream { stream, deadline: Instant::now() + ASKING };
+        let Some(tls) = self.doors.as_ref().and_then(Doors::tls) else {
+            let mut stream = stream;
+            let _ = self.converse(&mut stream, |stream| stream);
+            return;
+        };
+        let Ok(session) = ServerConnection::new(tls) else { return };
+        let mut stream = StreamOwned::new(session, stream);
+        if self.converse(&mut stream, |stream| &mut stream.sock).is_ok() {
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
         }
+    }
+
+    fn converse<S: Read + Write>(&self, stream: &mut S, timed: impl Fn(&mut S) -> &mut TimedStream) -> io::Result<()> {
+        let asked = ask(stream)?;
+        let (response, challenges) = self.answer(&asked);
+        let Response { content_type, answer } = response;
+        let mut head = format!(
+            "HTTP/1.1 {} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n",
+            answer.status,
+            reason(answer.status),
+            answer.body.len()
+        );
+        challenges.iter().for_each(|challenge| head += &format!("WWW-Authenticate: {challenge}\r\n"));
+        for (name, value) in self.doors.iter().flat_map(Doors::headers) {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += "\r\n";
+        let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { answer.body.as_slice() };
+        timed(stream).deadline = Instant::now() + READING;
+        stream.write_all(&[head.as_bytes(), body].concat())?;
+        stream.flush()
+    }
+
+    /// The answer, and the values of `WWW-Authenticate`.
+    fn answer(&self, asked: &ParsedRequest) -> (Response, Vec<&'static str>) {
+        match asked {
+            ParsedRequest::Refused(status, text) => (Response::line(*status, text), Vec::new()),
+            ParsedRequest::Page { path, authorization, method_is_known, .. } => match self.admit(authorization.as_deref()) {
+                Err(Refusal { status, text, challenges }) => (Response::line(status, text), challenges),
+                Ok(()) if !method_is_known => (Response::line(405, "only GET and HEAD are answered"), Vec::new()),
+                Ok(()) => {
+                    let made = catch_unwind(AssertUnwindSafe(|| routes::respond(&self.routes, path)));
+                    let defect = |_| Response::line(500, "this page failed by a defect, see the log");
+                    (made.unwrap_or_else(defect), Vec::new())
+                }
+            },
+        }
+    }
+
+    fn admit(&self, authorization: Option<&[u8]>) -> Result<(), Refusal> {
+        let Some(doors) = &self.doors else { return Ok(()) };
+        match doors.check(authorization) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Refused(refusal) => Err(refusal),
+            Verdict::Unchecked(check) => match self.check(check) {
+                None => Err(Refusal::busy()),
+                Some(true) => Ok(()),
+                Some(false) => Err(doors.unauthorized()),
+            },
+        }
+    }
+
+    /// Whether a password is right; `None` where too many threads check one already.
+    fn check(&self, check: PasswordCheck) -> Option<bool> {
+        let is_free = self.checks.fetch_add(1, Ordering::Relaxed) < MOST_CHECKS;
+        let outcome = is_free.then(|| check.run());
+        self.checks.fetch_sub(1, Ordering::Relaxed);
+        outcome
     }
 }
 
-/// Answers one connection; a client that is gone needs no answer.
-fn serve(mut stream: TcpStream, routes: &[Route]) {
-    let Some(asked) = ask(&mut stream, Instant::now() + ASKING) else { return };
-    let response = match &asked {
-        ParsedRequest::Page { path, .. } => catch_unwind(AssertUnwindSafe(|| routes::respond(routes, path)))
-            .unwrap_or_else(|_| Response::line(500, "this page failed by a defect, see the log")),
-        ParsedRequest::Refused(status, text) => Response::line(*status, text),
-    };
-    let Response { content_type, answer } = response;
-    let head = format!(
-        "HTTP/1.1 {} {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.status,
-        reason(answer.status),
-        answer.body.len()
-    );
-    let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { answer.body.as_slice() };
-    let _ = write(&mut stream, &[head.as_bytes(), body].concat(), Instant::now() + READING);
+/// A stream that fails once its deadline has passed.
+struct TimedStream {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl TimedStream {
+    /// The time until the deadline.
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for TimedStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for TimedStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 enum ParsedRequest {
-    Page { path: String, head_only: bool },
+    Page {
+        path: String,
+        head_only: bool,
+        /// It is GET or HEAD.
+        method_is_known: bool,
+        /// The value of the header, if there is exactly one.
+        authorization: Option<Vec<u8>>,
+    },
     Refused(u16, &'static str),
 }
 
-/// Reads the head of a request; `None` when the client left or took too long.
-fn ask(stream: &mut TcpStream, deadline: Instant) -> Option<ParsedRequest> {
+/// Reads the head of a request; an error when the client left or took too long.
+fn ask(stream: &mut impl Read) -> io::Result<ParsedRequest> {
     let mut head = Vec::with_capacity(1024);
     let mut chunk = [0; 1024];
     loop {
-        stream.set_read_timeout(Some(left(deadline)?)).ok()?;
         let count = match stream.read(&mut chunk) {
-            Ok(0) => return None,
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(_) => return None,
+            Err(error) => return Err(error),
         };
-        head.extend_from_slice(chunk.get(..count)?);
+        head.extend_from_slice(chunk.get(..count).unwrap_or_default());
         match parse(&head) {
-            Some(asked) => return Some(asked),
-            None if head.len() >= LONGEST_HEAD => return Some(ParsedRequest::Refused(431, "the request's head is too long")),
+            Some(asked) => return Ok(asked),
+            None if head.len() >= LONGEST_HEAD => return Ok(ParsedRequest::Refused(431, "the request's head is too long")),
             None => {}
         }
     }
@@ -202,42 +263,28 @@ fn parse(head: &[u8]) -> Option<ParsedRequest> {
     let mut request = httparse::Request::new(&mut headers);
     match request.parse(head) {
         Ok(status) if status.is_partial() => None,
-        Ok(_) => Some(match (request.method, request.path) {
-            (Some(method @ ("GET" | "HEAD")), Some(target)) => {
-                let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
-                ParsedRequest::Page { path, head_only: method == "HEAD" }
-            }
-            _ => ParsedRequest::Refused(405, "only GET and HEAD are answered"),
-        }),
+        Ok(_) => {
+            let method = request.method.unwrap_or_default();
+            let target = request.path.unwrap_or_default();
+            let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
+            let mut given = request.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("authorization"));
+            let authorization = given.next().map(|header| header.value.to_vec()).filter(|_| given.next().is_none());
+            let method_is_known = matches!(method, "GET" | "HEAD");
+            Some(ParsedRequest::Page { path, head_only: method == "HEAD", method_is_known, authorization })
+        }
         Err(httparse::Error::TooManyHeaders) => Some(ParsedRequest::Refused(431, "too many headers")),
         Err(_) => Some(ParsedRequest::Refused(400, "that is no HTTP request")),
     }
-}
-
-fn write(stream: &mut TcpStream, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let left = left(deadline).ok_or(io::ErrorKind::TimedOut)?;
-        stream.set_write_timeout(Some(left))?;
-        match stream.write(bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// The time until the deadline; `None` when it has passed.
-fn left(deadline: Instant) -> Option<Duration> {
-    Some(deadline.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
 }
 
 const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
         400 => "Bad Request",
+        401 => "Unauthorized",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
@@ -247,13 +294,11 @@ const fn reason(status: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Program;
     use crate::routes::tests::routes;
     use proptest::prelude::*;
-    use std::path::Path;
 
     fn start() -> Http {
-        Http::bind(&"tcp://127.0.0.1:*".parse().unwrap(), routes("running")).unwrap()
+        Http::bind(&"tcp://127.0.0.1:*".parse().unwrap(), routes("running"), None).unwrap()
     }
 
     fn talk(http: &Http, request: &[u8]) -> String {
@@ -305,30 +350,13 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_is_an_endpoint_or_off() {
-        let read = |text: &str| {
-            let settings = Settings::parse(text, Path::new("v.conf"), Program::Worker).unwrap();
-            Pages::read(&settings, "worker", "tcp://127.0.0.1:10126").map_err(|error| error.to_string())
-        };
-        let at = |text: &str, given| Pages { endpoint: Some(text.parse().unwrap()), given };
-        assert_eq!(read(""), Ok(at("tcp://127.0.0.1:10126", false)));
-        assert_eq!(read("[worker]\nhttp = tcp://*:9100\n"), Ok(at("tcp://*:9100", true)));
-        assert_eq!(read("[worker]\nhttp = Off\n"), Ok(Pages::OFF));
-        for wrong in ["9100", "tcp://x", "ipc:///x", "http://x:1"] {
-            let error = read(&format!("[worker]\nhttp = {wrong}\n")).unwrap_err();
-            assert!(error.contains("line 2: [worker] http"), "{error}");
-        }
-        assert_eq!(address(&"tcp://*:0".parse().unwrap()).unwrap().to_string(), "0.0.0.0:0");
-    }
-
-    #[test]
     fn a_taken_port_matters_only_where_it_was_asked_for() {
         let http = start();
-        let mut listen = Pages { endpoint: Some(format!("tcp://{}", http.address).parse().unwrap()), given: true };
-        let error = Http::start(&listen, "proxy", routes("running")).err().unwrap().to_string();
+        let mut pages = Pages::at(format!("tcp://{}", http.address).parse().unwrap());
+        let error = Http::start(&pages, "proxy", routes("running")).err().unwrap().to_string();
         assert!(error.contains("[proxy] http") && error.contains("in use"), "{error}");
-        listen.given = false;
-        assert!(Http::start(&listen, "proxy", routes("running")).unwrap().is_none());
+        pages.given = false;
+        assert!(Http::start(&pages, "proxy", routes("running")).unwrap().is_none());
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //! The frame from command line to exit code ([`frame`]): log lines ([`log`]), the command line ([`cli`]), the configuration file
 //! ([`config`]), signals ([`signal`]), waking a thread that polls sockets ([`wake`]), the management socket and its client
 //! ([`mgmt`]), socket set-up ([`socket`]), the status document ([`status`]) and what is shown of it over HTTP ([`http`],
-//! [`routes`], [`metrics`]). No method and no vSphere type is known here.
+//! [`routes`], [`metrics`]), where ([`listen`], [`pages`]) and to whom ([`doors`]). No method and no vSphere type is known here.
 #![forbid(unsafe_code)]
 
 pub mod cli;
@@ -18,6 +18,7 @@ pub mod metrics;
 #[cfg(feature = "sockets")]
 pub mod mgmt;
 pub mod notify;
+pub mod pages;
 pub mod routes;
 pub mod signal;
 #[cfg(feature = "sockets")]

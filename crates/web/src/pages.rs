@@ -1,7 +1,7 @@
 //! A daemon's status pages behind this server: the routes that [`vpoller_daemon::http`] serves without a runtime, with the same bytes.
 
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use axum::Router;
 use axum::body::Body;
@@ -12,7 +12,7 @@ use tokio::runtime::Builder;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use vpoller_daemon::doors::Doors;
-use vpoller_daemon::http::{HttpError, Pages};
+use vpoller_daemon::pages::{Pages, PagesError};
 use vpoller_daemon::routes::{self, Route};
 
 use crate::{Error, Limits, Server};
@@ -25,8 +25,8 @@ const CONNECTIONS: usize = 64;
 #[derive(Debug)]
 pub struct StatusPages {
     url: String,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    /// Dropping it stops the thread.
+    _stop: oneshot::Sender<()>,
 }
 
 impl StatusPages {
@@ -35,7 +35,7 @@ impl StatusPages {
     ///
     /// # Errors
     /// When the place that the configuration names cannot be had, or the files of the doors make no sense.
-    pub fn start(pages: &Pages, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, HttpError> {
+    pub fn start(pages: &Pages, section: &'static str, routes: Vec<Route>) -> Result<Option<Self>, PagesError> {
         let Some(listen) = &pages.listen else { return Ok(None) };
         let doors = Doors::load(&pages.doors)?;
         let scheme = if doors.as_ref().is_some_and(Doors::is_tls) { "https" } else { "http" };
@@ -48,7 +48,8 @@ impl StatusPages {
             Ok(pages) => Ok(Some(pages)),
             Err(Error::Scheme(error)) => Err(error.into()),
             Err(Error::Bind { source, .. } | Error::System(source)) => {
-                HttpError::place(listen, section, source).unless_default(pages).map(|()| None)
+                PagesError::Place { listen: listen.clone(), section, source }.unless_built_in(pages)?;
+                Ok(None)
             }
         }
     }
@@ -63,8 +64,8 @@ impl StatusPages {
             let served = runtime.block_on(server.serve(router, async { drop(stopped.await) }));
             served.unwrap_or_else(|error| tracing::error!("the pages are not served any more: {error}"));
         };
-        let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(body)?;
-        Ok(Self { url, stop: Some(stop), thread: Some(thread) })
+        thread::Builder::new().name(THREAD.to_owned()).spawn(body)?;
+        Ok(Self { url, _stop: stop })
     }
 
     /// Its address, with the port that the system chose.
@@ -75,14 +76,6 @@ impl StatusPages {
 }
 
 const THREAD: &str = "VPollerHttp";
-
-impl Drop for StatusPages {
-    fn drop(&mut self) {
-        // It may have ended by itself, which it logged.
-        let _ = self.stop.take().map(|stop| stop.send(()));
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
 
 /// Answers routes of a daemon. What makes an answer runs apart from what talks to clients.
 pub fn router(routes: Vec<Route>) -> Router {

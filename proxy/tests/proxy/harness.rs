@@ -6,8 +6,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use vpoller_daemon::http::Pages;
 use vpoller_daemon::mgmt::{self, Command};
+use vpoller_daemon::pages::Pages;
 use vpoller_daemon::socket::SocketError;
 use vpoller_proxy::broker::Rules;
 use vpoller_proxy::{Config, Manager, ProxyError};
@@ -39,7 +39,7 @@ impl Proxy {
     }
 
     pub(crate) fn with_pages() -> Self {
-        let http = Pages { endpoint: Some(ANY_PORT.parse().unwrap()), given: true };
+        let http = Pages::at(ANY_PORT.parse().unwrap());
         Self::of(&Config { http, ..Config::at(ANY_PORT, ANY_PORT, ANY_PORT).unwrap() })
     }
 

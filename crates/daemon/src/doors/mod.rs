@@ -46,6 +46,9 @@ pub struct DoorFiles {
 }
 
 impl DoorFiles {
+    /// No files: everybody may ask.
+    pub const NONE: Self = Self { config: None, tokens: None };
+
     /// The keys `http_config` and `http_tokens` of a section.
     ///
     /// # Errors
@@ -130,13 +133,20 @@ pub struct Refusal {
     pub challenges: Vec<&'static str>,
 }
 
+impl Refusal {
+    /// Too many passwords are being checked.
+    pub(crate) const fn busy() -> Self {
+        Self { status: 503, text: "too many passwords are being checked; ask again in a moment", challenges: Vec::new() }
+    }
+}
+
 impl Doors {
     /// Reads the files; `None` where none is named.
     ///
     /// # Errors
     /// When one cannot be read, or what it says makes no sense. Secrets are not quoted.
     pub fn load(files: &DoorFiles) -> Result<Option<Self>, DoorsError> {
-        if *files == DoorFiles::default() {
+        if *files == DoorFiles::NONE {
             return Ok(None);
         }
         let state = DoorState::load(files)?;
@@ -204,10 +214,7 @@ impl Doors {
         match self.passwords.judge(&state.users, &user, &password) {
             Known::Right => Verdict::Allowed,
             Known::Wrong => refused(),
-            Known::Busy => {
-                let text = "too many passwords are being checked; ask again in a moment";
-                Verdict::Refused(Refusal { status: 503, text, challenges: Vec::new() })
-            }
+            Known::Busy => Verdict::Refused(Refusal::busy()),
             Known::Unchecked(check) => Verdict::Unchecked(check),
         }
     }

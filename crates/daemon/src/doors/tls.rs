@@ -78,13 +78,10 @@ impl TlsSection {
             PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|_| format!("there is no private key without a password in {}", name(&self.key)))
         })?;
-        if let Some((_, first)) = certificates.first().and_then(|first| parse_x509_certificate(first).ok()) {
-            if !first.validity().is_valid() {
-                warnings.push(format!(
-                    "the certificate in {} is not valid at this time; clients will refuse it",
-                    name(&self.certificate)
-                ));
-            }
+        let first = certificates.first().and_then(|first| parse_x509_certificate(first).ok());
+        if first.is_some_and(|(_, first)| !first.validity().is_valid()) {
+            let place = name(&self.certificate);
+            warnings.push(format!("the certificate in {place} is not valid at this time; clients will refuse it"));
         }
         let versions: Vec<&SupportedProtocolVersion> =
             [(TlsVersion::Tls12, &version::TLS12), (TlsVersion::Tls13, &version::TLS13)]
@@ -118,11 +115,9 @@ impl TlsSection {
         if !self.cipher_suites.is_empty() {
             let mut suites: Vec<SupportedCipherSuite> = Vec::new();
             for wanted in &self.cipher_suites {
-                match provider
-                    .cipher_suites
-                    .iter()
-                    .find(|suite| suite_name(suite) == wanted.trim_end_matches("_SHA256") || suite_name(suite) == *wanted)
-                {
+                // Go has names without the hash for some.
+                let is_wanted = |name: &str| name == wanted || name.strip_suffix("_SHA256") == Some(wanted);
+                match provider.cipher_suites.iter().find(|suite| is_wanted(&suite_name(suite))) {
                     Some(suite) => suites.push(*suite),
                     None if WEAK.contains(&wanted.as_str()) => {
                         warnings.push(format!("tls_server_config.cipher_suites: {wanted} is weak, and left out"));

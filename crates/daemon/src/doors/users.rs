@@ -77,7 +77,8 @@ impl Passwords {
     pub(super) fn judge(self: &Arc<Self>, users: &BTreeMap<String, SecretString>, user: &str, password: &[u8]) -> Known {
         let known = users.get(user);
         let Some(hash) = known.or_else(|| self.decoy(users, user)) else { return Known::Wrong };
-        let digest = self.digest(&[user.as_bytes(), password, hash.expose_secret().as_bytes()]);
+        // An unknown user may become a known one, with the very hash that he was checked against.
+        let digest = self.digest(&[user.as_bytes(), password, hash.expose_secret().as_bytes(), &[u8::from(known.is_some())]]);
         if let Some(is_right) = self.remembered(&digest) {
             return if is_right { Known::Right } else { Known::Wrong };
         }
@@ -220,6 +221,8 @@ mod tests {
         let changed = users(&[("alice", "$2b$04$abcdefghijklmnopqrstuuAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")]);
         assert_eq!(is_right(&passwords, &changed, "alice", "secret"), (false, true), "another hash, another question");
         assert_eq!(is_right(&passwords, &users(&[]), "alice", "secret"), (false, false));
+        let more = users(&[("alice", HASH), ("bob", HASH)]);
+        assert_eq!(is_right(&passwords, &more, "bob", "secret"), (true, true), "he is known now");
     }
 
     #[test]

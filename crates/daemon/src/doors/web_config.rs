@@ -376,8 +376,8 @@ pub(super) mod tests {
         assert_eq!(config.headers, [("X-Frame-Options", "deny".to_owned()), ("X-XSS-Protection", "0".to_owned())]);
         assert_eq!(config.users.keys().collect::<Vec<_>>(), ["123", "alice"]);
         assert_eq!(config.rate, Some(RateSection { interval: Duration::from_millis(60_500), burst: 3 }));
-        let inline = parse("tls_server_config: {cert: x, key: y}\n").unwrap().tls.unwrap();
-        assert!(matches!(inline.key, Pem::Inline(key) if key.expose_secret() == "y"));
+        let inline = parse("tls_server_config: {cert: x, key: k}\n").unwrap().tls.unwrap();
+        assert!(matches!(inline.key, Pem::Inline(key) if key.expose_secret() == "k"));
     }
 
     #[test]
@@ -445,7 +445,7 @@ pub(super) mod tests {
             format!("tls_server_config: {{min_version: {SECRET}}}"),
             format!("basic_auth_users: {{alice: !{SECRET} \"{SECRET}\"}}"),
             format!("basic_auth_users: {{alice: *{SECRET}}}"),
-            format!("{SECRET}"),
+            SECRET.to_owned(),
         ] {
             let error = parse(&text).map(|_| ()).unwrap_err();
             // What stands behind a * is a name that the file itself shows elsewhere.
