@@ -22,7 +22,7 @@ SYSCONFDIR ?= /etc
 SERVICES = DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" SYSCONFDIR="$(SYSCONFDIR)" SCRIPTDIR="$(SCRIPTDIR)" contrib/install.sh
 
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-PROGRAMS := vpoller-proxy vpoller-worker $(notdir $(basename $(wildcard crates/cli/src/bin/*.rs crates/importer/src/bin/*.rs)))
+PROGRAMS := vpoller-proxy vpoller-worker vpoller-exporter $(notdir $(basename $(wildcard crates/cli/src/bin/*.rs crates/importer/src/bin/*.rs)))
 
 # What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
 STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++

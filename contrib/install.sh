@@ -14,6 +14,7 @@ files() {
 644 systemd/vpoller-proxy.service $PREFIX/lib/systemd/system/vpoller-proxy.service
 644 systemd/vpoller-worker.service $PREFIX/lib/systemd/system/vpoller-worker.service
 644 systemd/vpoller-worker@.service $PREFIX/lib/systemd/system/vpoller-worker@.service
+644 systemd/vpoller-exporter.service $PREFIX/lib/systemd/system/vpoller-exporter.service
 644 systemd/vpoller-.service.d/sandbox.conf $PREFIX/lib/systemd/system/vpoller-.service.d/sandbox.conf
 644 sysusers.d/vpoller.conf $PREFIX/lib/sysusers.d/vpoller.conf
 644 tmpfiles.d/vpoller.conf $PREFIX/lib/tmpfiles.d/vpoller.conf

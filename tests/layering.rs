@@ -63,6 +63,20 @@ fn the_module_contains_only_what_is_listed() {
     assert!(new.is_empty(), "vpoller.so would now contain {new:?}");
 }
 
+/// Crates that readers of the inventory do without: whoever links them has sockets of ZeroMQ, requests and methods.
+const OF_REQUESTS: [&str; 4] = ["vpoller-wire", "vpoller-worker", "zmq", "zmq-sys"];
+
+#[test]
+fn readers_of_the_inventory_know_no_requests() {
+    for package in ["vpoller-inventory", "vpoller-exporter", "vpoller-web"] {
+        let tree = output(env!("CARGO"), &["tree", "--offline", "-p", package, "-e", "normal", "--prefix", "none"]);
+        let found: BTreeSet<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(found.contains(package), "{tree}");
+        let wrong: Vec<_> = OF_REQUESTS.into_iter().filter(|name| found.contains(name)).collect();
+        assert!(wrong.is_empty(), "{package} would contain {wrong:?}");
+    }
+}
+
 #[test]
 fn the_module_exports_what_zabbix_calls_and_nothing_else() {
     let symbols = inspect("nm", &["-D", "--defined-only"]);

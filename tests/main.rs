@@ -7,6 +7,7 @@ mod compat;
 mod end_to_end;
 mod endurance;
 mod estate;
+mod exporter;
 mod failure;
 mod first_release;
 mod host;

@@ -15,7 +15,7 @@ use crate::interop::page::programs;
 const VM: &str = "vm01.example.org";
 
 /// A program of Prometheus; `None`, and a line that says why, where `make setup` could not get it (never so on Debian 12).
-fn program(name: &str) -> Option<PathBuf> {
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let folder = workspace::artefact("prometheus");
     if let Ok(reason) = fs::read_to_string(folder.join("unavailable")) {
         eprintln!("NOT RUN: {reason}");
@@ -68,7 +68,7 @@ fn promtool_finds_nothing_wrong_with_the_metrics() {
 
 /// Runs promtool on a file.
 #[track_caller]
-fn promtool(arguments: &[&str], file: &Path) -> bool {
+pub(crate) fn promtool(arguments: &[&str], file: &Path) -> bool {
     let Some(promtool) = program("promtool") else { return false };
     let mut command = Command::new(promtool);
     command.args(arguments).arg(file);
@@ -187,7 +187,7 @@ fn no_page_tells_a_secret() {
     }
 }
 
-fn escaped(query: &str) -> String {
+pub(crate) fn escaped(query: &str) -> String {
     query
         .bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })

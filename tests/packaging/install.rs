@@ -9,7 +9,8 @@ use vpoller_testkit::workspace;
 
 use super::{files, make, output, programs, release};
 
-const UNITS: [&str; 3] = ["vpoller-proxy.service", "vpoller-worker.service", "vpoller-worker@one.service"];
+const UNITS: [&str; 4] =
+    ["vpoller-proxy.service", "vpoller-worker.service", "vpoller-worker@one.service", "vpoller-exporter.service"];
 
 /// Installed as a package would.
 pub(super) fn installed() -> tempfile::TempDir {
@@ -45,6 +46,7 @@ fn units_run_what_is_installed() {
         ("vpoller-proxy.service", "/usr/bin/vpoller-proxy start\n"),
         ("vpoller-worker.service", "/usr/bin/vpoller-worker start\n"),
         ("vpoller-worker@.service", "/usr/bin/vpoller-worker start -f /etc/vpoller/workers/%i.conf\n"),
+        ("vpoller-exporter.service", "/usr/bin/vpoller-exporter --file /etc/vpoller/vpoller.conf\n"),
     ] {
         let text = read(unit);
         for line in [&format!("ExecStart={command}"), "Type=notify\n", "WatchdogSec=", "Restart=on-failure\n"] {

@@ -38,7 +38,7 @@ fn programs() -> Vec<String> {
     let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     let sources = ["crates/cli/src/bin", "crates/importer/src/bin"].into_iter().flat_map(entries);
     let tools = sources.map(|entry| stem(entry.unwrap().path()));
-    tools.chain(["vpoller-proxy", "vpoller-worker"].map(str::to_owned)).collect()
+    tools.chain(["vpoller-proxy", "vpoller-worker", "vpoller-exporter"].map(str::to_owned)).collect()
 }
 
 /// `make TARGET`, with variables.

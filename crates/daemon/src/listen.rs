@@ -62,6 +62,29 @@ impl Listen {
         TcpListener::bind(addresses.as_slice())
     }
 
+    /// The addresses by which this machine reaches it.
+    ///
+    /// # Errors
+    /// When the name is unknown.
+    pub fn local(&self) -> io::Result<Vec<SocketAddr>> {
+        let own = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        Ok(match &self.host {
+            ListenHost::Every => vec![SocketAddr::from((Ipv6Addr::LOCALHOST, self.port)), own],
+            ListenHost::EveryIpv4 => vec![own],
+            ListenHost::Named(name) => {
+                let found = (name.as_str(), self.port).to_socket_addrs()?;
+                let local = |address: SocketAddr| match address {
+                    SocketAddr::V4(address) if address.ip().is_unspecified() => own,
+                    SocketAddr::V6(address) if address.ip().is_unspecified() => {
+                        SocketAddr::from((Ipv6Addr::LOCALHOST, self.port))
+                    }
+                    other => other,
+                };
+                found.map(local).collect()
+            }
+        })
+    }
+
     /// What it says about TLS; `None` when it leaves that open.
     #[must_use]
     pub const fn scheme(&self) -> Option<ListenScheme> {
@@ -142,6 +165,19 @@ mod tests {
 
     fn read(text: &str) -> Listen {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_machine_reaches_its_own_listeners() {
+        let local = |text: &str| {
+            let addresses = text.parse::<Listen>().unwrap().local().unwrap();
+            addresses.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(local(":9272"), ["[::1]:9272", "127.0.0.1:9272"]);
+        assert_eq!(local("0.0.0.0:9272"), ["127.0.0.1:9272"]);
+        assert_eq!(local("tcp://*:9272"), ["127.0.0.1:9272"]);
+        assert_eq!(local("http://127.0.0.2:1"), ["127.0.0.2:1"]);
+        assert_eq!(local("[::]:9272"), ["[::1]:9272"]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod formats;
 mod page_cache;
 mod pages;
 mod places;
+mod probe;
 pub mod program;
 mod reader;
 mod samples;

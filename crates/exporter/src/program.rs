@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
@@ -15,15 +16,17 @@ use vpoller_daemon::config::{self, Checked, ConfigError, Settings as File};
 use vpoller_daemon::doors::Doors;
 use vpoller_daemon::listen::Listen;
 use vpoller_daemon::log::{self, Log, Verbosity};
+use vpoller_daemon::notify::{self, Pulse, Watchdog};
 use vpoller_daemon::signal::{Signal, Signals};
 use vpoller_daemon::status::VERSION;
-use vpoller_daemon::{Program, critical, notify};
+use vpoller_daemon::{Program, critical};
 use vpoller_inventory::{Broken, CacheSettings, Cached, Hosts, Inventory, ReadError};
 use vpoller_store::{Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 use vpoller_web::{Limits, Server};
 
 use crate::exporter::Exporter;
+use crate::probe;
 use crate::settings::{Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings};
 
 /// Shows what VMware vSphere says to Prometheus and other readers over HTTP.
@@ -31,7 +34,7 @@ use crate::settings::{Environment, EnvironmentError, FileSettings, MetricsPage, 
 /// Without --file, the variables of the zROC Planner collector (VCENTER_HOST, VCENTER_USER, VCENTER_PASSWORD, ...) are all the
 /// configuration that is needed.
 #[derive(Debug, Parser)]
-#[command(name = "vpoller-exporter", disable_version_flag = true, after_help = cli::EXIT_CODES)]
+#[command(name = "vpoller-exporter", disable_version_flag = true, disable_help_subcommand = true, after_help = EXIT_CODES)]
 struct Arguments {
     #[command(flatten)]
     options: Options,
@@ -43,6 +46,16 @@ struct Arguments {
     /// File with certificates, users and tokens of the pages.
     #[arg(long = "web.config.file", value_name = "FILE")]
     web_config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Option<ExporterCommand>,
+}
+
+/// What it may do instead of serving.
+#[derive(Clone, Debug, Subcommand)]
+enum ExporterCommand {
+    /// Ask an exporter with these settings whether it lives: exit code 0 or 1, and one line.
+    Health,
 }
 
 impl CommandLine for Arguments {
@@ -54,6 +67,11 @@ impl CommandLine for Arguments {
         Ok(())
     }
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done;
+            1 wrong command line, or it could not start: the reason is on stderr; with health, no exporter answers;
+            2 with --check-config: the configuration works, but something in it is ignored";
 
 /// The command line, for manual page and completion.
 #[must_use]
@@ -127,6 +145,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.options.check_config {
         return cli::print_checked(&config.checked);
     }
+    if let Some(ExporterCommand::Health) = arguments.command {
+        return health(&config.listen);
+    }
     let log = match log::init(config.verbosity, arguments.options.output.clone()) {
         Ok(log) => log,
         Err(error) => return fail(&error),
@@ -141,9 +162,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Asks the exporter that listens where this one would.
+fn health(listen: &[Listen]) -> ExitCode {
+    let Some(listen) = listen.first() else { return fail(&"no address to listen at is configured") };
+    match probe::ask(listen, "/-/healthy") {
+        Ok(()) => {
+            let _ = writeln!(std::io::stdout(), "healthy");
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(&format!("the exporter at {listen} does not answer: {error}")),
+    }
+}
+
 /// Reports an error that comes before there is a log.
 fn fail(error: &impl std::fmt::Display) -> ExitCode {
-    use std::io::Write;
     // When stderr cannot be written there is no other place to report it.
     let _ = writeln!(std::io::stderr(), "{error}");
     ExitCode::FAILURE
@@ -249,6 +281,8 @@ fn inventory(name: &str, config: ClientConfig) -> (String, Arc<dyn Inventory>) {
 
 /// How often it is looked whether the server still runs.
 const GLANCE: Duration = Duration::from_secs(1);
+/// How often the tasks show systemd's watchdog that they take turns.
+const BEAT: Duration = Duration::from_millis(500);
 /// What tasks that ignore their end may still take.
 const RUNTIME_STOP: Duration = Duration::from_secs(1);
 
@@ -279,9 +313,19 @@ fn run(config: &ProgramConfig, options: &Options, signals: &Signals, log: &Log) 
     }
     let serving = runtime.spawn(server.serve(exporter.router(), stopping(stopped.clone())));
     let gathering = runtime.spawn(async move { exporter.run(stopping(stopped)).await });
+    let pulse = Pulse::new("VPollerExporter");
+    let mut watchdog = Watchdog::new(Instant::now(), vec![pulse.clone()]);
+    runtime.spawn(async move {
+        let mut turns = tokio::time::interval(BEAT);
+        loop {
+            turns.tick().await;
+            pulse.beat();
+        }
+    });
     let _pid_file = options.pidfile.as_deref().map(PidFile::write).transpose()?;
     notify::ready();
     let ended = loop {
+        watchdog.tend(Instant::now());
         match signals.wait(GLANCE) {
             Some(Signal::Stop) => break false,
             Some(Signal::Reload) => match log.reopen() {

@@ -28,6 +28,7 @@ fn programs() -> Vec<Program> {
     vec![
         daemon(vpoller_proxy::cli::Arguments::command()),
         daemon(vpoller_worker::cli::command()),
+        daemon(vpoller_exporter::program::command()),
         tool(client::ClientArgs::command()),
         tool(cclient::CclientArgs::command()),
         tool(vconnector::VconnectorArgs::command()),

@@ -65,7 +65,7 @@ fn literal(heading: &str, text: &str) -> Roff {
 }
 
 const FILES: &str = "\
-/etc/vpoller/vpoller.conf              configuration of proxy and worker
+/etc/vpoller/vpoller.conf              configuration of proxy, worker and exporter
 /var/lib/vconnector/vconnector.db      the registered vSphere hosts";
 
 /// Every page that others point to.
@@ -74,6 +74,7 @@ const PAGES: &[&str] = &[
     "vpoller-bench(1)",
     "vpoller-cclient(1)",
     "vpoller-client(1)",
+    "vpoller-exporter(8)",
     "vpoller-proxy(8)",
     "vpoller-worker(8)",
     "zabbix-vsphere-import(1)",

@@ -123,6 +123,15 @@ impl Stack {
         self.start_worker_behind(&self.backend(), options)
     }
 
+    /// As [`Stack::start_worker`], with one socket and more lines in its settings.
+    #[track_caller]
+    pub fn start_worker_with(&mut self, settings: &str) -> &mut Worker {
+        let backend = self.backend();
+        let worker = self.spawn_configured_worker(&backend, &["--concurrency", "1"], settings);
+        worker.process.wait_for_line("Worker process is ready and running", SOON);
+        worker
+    }
+
     /// As [`Stack::start_worker`], connected to any other endpoint.
     #[track_caller]
     pub fn start_worker_behind(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
@@ -141,11 +150,15 @@ impl Stack {
     }
 
     fn spawn_worker(&mut self, backend: &str, options: &[&str]) -> &mut Worker {
+        self.spawn_configured_worker(backend, options, "")
+    }
+
+    fn spawn_configured_worker(&mut self, backend: &str, options: &[&str], settings: &str) -> &mut Worker {
         let [management] = ports::free();
         let name = format!("worker{}.conf", self.workers.len());
         let database = self.database().display().to_string();
         let text = format!(
-            "[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n"
+            "[worker]\ndb = {database}\nproxy = {backend}\nmgmt = tcp://127.0.0.1:{management}\nhttp = tcp://127.0.0.1:*\n{settings}"
         );
         fs::write(self.folder.path().join(&name), text).expect("worker.conf");
         let path = self.path(&name);

@@ -41,12 +41,16 @@ fn the_environment_is_all_that_is_needed() {
     wait_until(SOON, "good health", || http::get(&url("/health")).0 == 200);
     let page = Exposition::read(&http::get(&url("/metrics")).1);
     assert!(page.of("vcenter_vm_disk_write_iops").count() > 5);
+    let Finished { code, stdout, .. } = process::run(program(&variables, &["health"]), SLOW);
+    assert_eq!((code, stdout.as_str()), (0, "healthy\n"));
     let log = exporter.stderr();
     assert!(log.contains("BATCH_SIZE=many is no number that can be used; 1000 is used"), "{log}");
     assert!(!log.contains(PASSWORD), "{log}");
     exporter.signal(SIGTERM);
     assert_eq!(exporter.wait_exit(SLOW).code(), Some(0));
     assert!(simulator.sessions().is_empty(), "it has logged out");
+    let Finished { code, stderr, .. } = process::run(program(&variables, &["health"]), SLOW);
+    assert!(code == 1 && stderr.contains("does not answer: "), "{stderr}");
 }
 
 #[test]
