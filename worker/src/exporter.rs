@@ -6,9 +6,21 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use vpoller_daemon::doors::{Doors, DoorsError};
 use vpoller_exporter::{Exporter, FileSettings};
 use vpoller_inventory::Hosts;
-use vpoller_web::{Error, Limits, Server};
+use vpoller_web::{Limits, Server};
+
+/// Why the exporter's pages cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// The address, or the listener.
+    #[error("{0}; [exporter] http names another place")]
+    Web(#[from] vpoller_web::Error),
+    /// The files that guard the pages.
+    #[error("[exporter]: {0}")]
+    Doors(#[from] DoorsError),
+}
 
 /// The running exporter.
 pub(crate) struct MountedExporter {
@@ -21,8 +33,9 @@ const STOP: Duration = Duration::from_secs(3);
 
 impl MountedExporter {
     /// Opens the listener and gathers samples of these hosts. All of them are logged in to.
-    pub(crate) fn start(settings: &FileSettings, hosts: &Arc<Hosts>, runtime: &Runtime) -> Result<Self, Error> {
-        let server = Server::bind(std::slice::from_ref(&settings.listen), Limits::default(), None)?;
+    pub(crate) fn start(settings: &FileSettings, hosts: &Arc<Hosts>, runtime: &Runtime) -> Result<Self, MountError> {
+        let doors = Doors::load(&settings.doors)?;
+        let server = Server::bind(std::slice::from_ref(&settings.listen), Limits::default(), doors)?;
         for address in server.local_addresses() {
             tracing::info!("Metrics of vSphere are at http://{address}/metrics");
         }

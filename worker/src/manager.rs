@@ -27,7 +27,7 @@ use vpoller_wire::control::Announcement;
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
 use crate::executors::Executors;
-use crate::exporter::MountedExporter;
+use crate::exporter::{MountError, MountedExporter};
 use crate::helpers::external::Externals;
 use crate::host_files::{self, Found, HostsError, Registered};
 use crate::methods;
@@ -51,8 +51,8 @@ pub enum WorkerError {
     #[error(transparent)]
     Http(#[from] PagesError),
     /// The pages of the exporter cannot be shown where the configuration wants them.
-    #[error("{0}; [exporter] http names another place")]
-    Exporter(#[from] vpoller_web::Error),
+    #[error(transparent)]
+    Exporter(#[from] MountError),
     /// The system refuses something.
     #[error("cannot {action}: {source}")]
     System {

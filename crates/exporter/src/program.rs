@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
 use vpoller_daemon::config::{self, Checked, ConfigError, Settings as File};
-use vpoller_daemon::doors::Doors;
+use vpoller_daemon::doors::{DoorFiles, Doors, DoorsError};
 use vpoller_daemon::listen::Listen;
 use vpoller_daemon::log::{self, Log, Verbosity};
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
@@ -94,8 +94,8 @@ enum StartError {
     Store(#[from] vpoller_store::Error),
     #[error("the address to listen at, HTTP_HOST and HTTP_PORT: {0}")]
     Listen(vpoller_daemon::listen::ListenError),
-    #[error("{0}")]
-    Doors(String),
+    #[error(transparent)]
+    Doors(#[from] DoorsError),
     #[error(transparent)]
     Web(#[from] vpoller_web::Error),
     #[error(transparent)]
@@ -121,7 +121,7 @@ struct ProgramConfig {
     settings: Settings,
     hosts: HostSource,
     listen: Vec<Listen>,
-    web_config: Option<PathBuf>,
+    doors: DoorFiles,
     verbosity: Verbosity,
     checked: Checked,
 }
@@ -207,33 +207,28 @@ impl ProgramConfig {
         if !arguments.listen.is_empty() {
             config.listen.clone_from(&arguments.listen);
         }
-        config.web_config = arguments.web_config.clone().or(config.web_config);
+        if arguments.web_config.is_some() {
+            config.doors.config.clone_from(&arguments.web_config);
+        }
         Ok(config)
     }
 
     fn from_file(path: &Path) -> Result<Self, StartError> {
         let file = File::load(path, Program::Exporter)?;
-        let FileSettings { settings, listen, db, web_config } = FileSettings::read(&file)?;
+        let FileSettings { settings, listen, db, doors } = FileSettings::read(&file)?;
         let of_worker = file.value("worker", "db", vpoller_store::DEFAULT_PATH, |path| Ok(PathBuf::from(path)))?;
         let db = db.unwrap_or(of_worker);
         let unknown = file.unknown(FOREIGN);
         let warnings = unknown.iter().map(ToString::to_string).collect();
         let checked = Checked { in_force: file.in_force(), warnings };
-        Ok(Self {
-            settings,
-            hosts: HostSource::Database(db),
-            listen: vec![listen],
-            web_config,
-            verbosity: Verbosity::Info,
-            checked,
-        })
+        Ok(Self { settings, hosts: HostSource::Database(db), listen: vec![listen], doors, verbosity: Verbosity::Info, checked })
     }
 
     fn from_environment(environment: Environment) -> Result<Self, StartError> {
         let Environment { settings, vcenter, listen, verbosity, warnings, in_force } = environment;
         let listen = vec![listen.parse().map_err(StartError::Listen)?];
         let checked = Checked { in_force, warnings };
-        Ok(Self { settings, hosts: HostSource::One(Box::new(vcenter)), listen, web_config: None, verbosity, checked })
+        Ok(Self { settings, hosts: HostSource::One(Box::new(vcenter)), listen, doors: DoorFiles::default(), verbosity, checked })
     }
 }
 
@@ -286,14 +281,9 @@ const BEAT: Duration = Duration::from_millis(500);
 /// What tasks that ignore their end may still take.
 const RUNTIME_STOP: Duration = Duration::from_secs(1);
 
-fn doors(web_config: Option<&Path>) -> Result<Option<Doors>, StartError> {
-    let refused = |path: &Path| StartError::Doors(format!("{}: web configuration files are not read yet", path.display()));
-    web_config.map_or(Ok(None), |path| Err(refused(path)))
-}
-
 fn run(config: &ProgramConfig, options: &Options, signals: &Signals, log: &Log) -> Result<(), StartError> {
     tracing::info!("vPoller Exporter {VERSION}");
-    let doors = doors(config.web_config.as_deref())?;
+    let doors = Doors::load(&config.doors)?;
     let server = Server::bind(&config.listen, Limits::default(), doors)?;
     let known = config.hosts.load()?;
     if known.is_empty() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use vpoller_daemon::config::{ConfigError, Settings as File};
+use vpoller_daemon::doors::DoorFiles;
 use vpoller_daemon::listen::{Listen, ListenError};
 
 use super::{Batches, CeilometerSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
@@ -23,8 +24,8 @@ pub struct FileSettings {
     pub listen: Listen,
     /// The database with the vSphere hosts, where the exporter has another one than the worker. A worker shows its own hosts.
     pub db: Option<PathBuf>,
-    /// The file with certificates and passwords of its pages.
-    pub web_config: Option<PathBuf>,
+    /// The files with certificates, passwords and tokens of its pages.
+    pub doors: DoorFiles,
 }
 
 impl FileSettings {
@@ -46,7 +47,7 @@ impl FileSettings {
             text.parse().map_err(|error: ListenError| format!("is wrong: {error}"))
         })?;
         let db = file.text(SECTION, "db")?.map(PathBuf::from);
-        let web_config = file.text(SECTION, "web_config_file")?.map(PathBuf::from);
+        let doors = DoorFiles::read(file, SECTION)?;
         let page = file.value(SECTION, "metrics", "auto", page)?;
         let usual = Batches::default();
         let batches = Batches {
@@ -54,7 +55,7 @@ impl FileSettings {
             pause: file.duration(SECTION, "batch_delay", usual.pause, Duration::ZERO..=HOUR)?,
         };
         let settings = Settings { page, zroc: zroc(file)?, ceilometer: ceilometer(file)?, batches };
-        Ok(Self { settings, listen, db, web_config })
+        Ok(Self { settings, listen, db, doors })
     }
 }
 
@@ -114,8 +115,8 @@ mod tests {
 
     #[test]
     fn an_empty_file_means_the_documented_defaults() {
-        let FileSettings { settings, listen, web_config, .. } = read("").unwrap();
-        assert_eq!((listen.to_string().as_str(), web_config), ("127.0.0.1:9272", None));
+        let FileSettings { settings, listen, doors, .. } = read("").unwrap();
+        assert_eq!((listen.to_string().as_str(), doors), ("127.0.0.1:9272", DoorFiles::default()));
         assert_eq!(settings.zroc, Some(ZrocSettings::default()));
         assert_eq!((settings.page, settings.batches), (PageChoice::default(), Batches::default()));
         assert_eq!(settings.ceilometer, None);

@@ -1,5 +1,8 @@
 //! The program: its settings and its end.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use vpoller_testkit::exposition::Exposition;
@@ -51,6 +54,32 @@ fn the_environment_is_all_that_is_needed() {
     assert!(simulator.sessions().is_empty(), "it has logged out");
     let Finished { code, stderr, .. } = process::run(program(&variables, &["health"]), SLOW);
     assert!(code == 1 && stderr.contains("does not answer: "), "{stderr}");
+}
+
+#[test]
+fn a_file_with_doors_lets_in_who_has_the_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    drop(vpoller_store::Store::create(path("hosts.db")).unwrap());
+    std::fs::write(path("tokens"), "a-token-of-our-own\n").unwrap();
+    std::fs::set_permissions(path("tokens"), std::fs::Permissions::from_mode(0o600)).unwrap();
+    let [port] = ports::free();
+    let section =
+        format!("[exporter]\nhttp = http://127.0.0.1:{port}\ndb = {}\nhttp_tokens = {}\n", path("hosts.db"), path("tokens"));
+    std::fs::write(path("v.conf"), section).unwrap();
+    let mut exporter = Process::spawn(program(&[], &["-f", &path("v.conf")]));
+    exporter.wait_for_line("Metrics are at", SOON);
+    let status = |header: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{header}\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("Authorization: Bearer a-token-of-our-own\r\n"), "200");
+    assert_eq!([status(""), status("Authorization: Bearer another-token-of-ours\r\n")], ["401", "401"]);
+    let Finished { code, .. } = process::run(program(&[], &["-f", &path("v.conf"), "health"]), SLOW);
+    assert_eq!(code, 0, "a probe needs no token");
 }
 
 #[test]

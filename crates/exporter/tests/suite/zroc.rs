@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use vpoller_exporter::{Batches, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
+use vpoller_exporter::{Batches, CeilometerSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
 use vpoller_testkit::exposition::{ExposedSample, Exposition};
 use vpoller_testkit::wait::{SOON, wait_until};
 use vpoller_testkit::{SimOptions, Simulator};
@@ -254,6 +254,21 @@ fn batches_are_kept_as_they_are_set() {
     let page = bed.metrics("/metrics");
     let machines = u64::try_from(page.of(IOPS).count()).unwrap();
     assert_eq!(simulator.calls_of("QueryPerf"), machines.div_ceil(10));
+}
+
+#[test]
+fn two_readers_of_one_interval_cost_as_many_calls_as_the_one_that_asks_most() {
+    let cost = |settings: Settings| {
+        let simulator = Simulator::start(&SimOptions { vms: 300, ..SimOptions::default() });
+        let _bed = ExporterBed::start(&[(VC, &simulator)], settings).ready();
+        simulator.calls_of("QueryPerf")
+    };
+    let interval = Duration::from_secs(300);
+    let ceilometer = || Some(CeilometerSettings { interval, ..CeilometerSettings::default() });
+    let of_zroc = cost(seldom());
+    let of_ceilometer = cost(Settings { ceilometer: ceilometer(), zroc: None, ..Settings::default() });
+    let of_both = cost(Settings { ceilometer: ceilometer(), ..seldom() });
+    assert!(of_zroc > 5 && of_both <= of_zroc.max(of_ceilometer), "{of_zroc} and {of_ceilometer} together are {of_both}");
 }
 
 #[test]
