@@ -13,6 +13,7 @@ mod collectors;
 mod cycle;
 mod exporter;
 mod exposition;
+mod format;
 mod formats;
 mod page_cache;
 mod pages;

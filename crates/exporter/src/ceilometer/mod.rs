@@ -11,7 +11,7 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
-use crate::formats::Format;
+use crate::format::Format;
 use crate::reader::{DetailsOf, Reader, SampleSource};
 use crate::settings::Settings;
 

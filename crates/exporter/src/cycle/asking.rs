@@ -11,7 +11,7 @@ use vpoller_vsphere::{DateTime, Metric, MoRef, Sample};
 use super::machine_details::KnownDetails;
 
 use crate::reader::{DetailsOf, WantedCounter};
-use crate::samples::{Answers, Gathered, Plan, Question, Reading};
+use crate::samples::{Answers, Gathered, Plan, Reading, SampleQuestion};
 use crate::settings::Batches;
 
 /// What a cycle may come later than its time.
@@ -43,7 +43,7 @@ impl<'a> Asking<'a> {
         machines: &'a [MoRef],
         last: Option<&'a Gathered>,
     ) -> Self {
-        let empty = |question: &Question| Answers {
+        let empty = |question: &SampleQuestion| Answers {
             source: question.source,
             readings: HashMap::with_capacity(machines.len()),
             carried: HashSet::new(),

@@ -3,21 +3,7 @@
 mod own;
 pub(crate) mod zroc;
 
-use std::sync::Arc;
-
-use axum::Router;
-
-use crate::reader::Reader;
-use crate::settings::Settings;
-use crate::state::ExporterState;
-
-/// One form.
-pub(crate) struct Format {
-    /// What is to be gathered for it, with these settings; nothing when it is switched off.
-    pub(crate) readers: fn(&Settings) -> Vec<Reader>,
-    /// Its pages. `/metrics` itself is not among them: [`crate::pages`] decides whose page that is.
-    pub(crate) router: fn(&Arc<ExporterState>) -> Router,
-}
+use crate::format::Format;
 
 /// All of them.
 pub(crate) const FORMATS: &[Format] = &[zroc::FORMAT, crate::ceilometer::FORMAT, own::FORMAT];

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use super::Format;
 use crate::collectors::COLLECTORS;
 use crate::exposition::{self, Exposition, ExpositionFormat};
+use crate::format::Format;
 use crate::state::ExporterState;
 
 pub(crate) const FORMAT: Format = Format { readers: |_| Vec::new(), router: |_| Router::new() };

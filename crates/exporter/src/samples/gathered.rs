@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, MoRef};
 
-use super::plan::{Plan, Question};
+use super::plan::{Plan, SampleQuestion};
 use crate::reader::SampleSource;
 
 /// What is known of the counters of one host's machines.
@@ -95,7 +95,7 @@ const HARDLY: usize = 20;
 impl Gathered {
     /// A source that was asked and has hardly any samples, where others may stand in for it.
     pub(crate) fn empty_source(&self, plan: &Plan) -> Option<SampleSource> {
-        let is_empty = |question: &&Question| {
+        let is_empty = |question: &&SampleQuestion| {
             let answers = self.answers.iter().find(|answers| answers.source == question.source);
             question.or_real_time && answers.is_some_and(|answers| answers.readings.len() * HARDLY < self.answered)
         };

@@ -4,4 +4,4 @@ mod gathered;
 mod plan;
 
 pub(crate) use gathered::{Answers, Gathered, MachineDetails, NetworkCard, NovaId, Reading};
-pub(crate) use plan::{Plan, Question, plans};
+pub(crate) use plan::{Plan, SampleQuestion, plans};

@@ -10,7 +10,7 @@ pub(crate) struct Plan {
     /// From the start of a cycle to that of the next.
     pub(crate) interval: Duration,
     /// One question for each source of samples.
-    pub(crate) questions: Vec<Question>,
+    pub(crate) questions: Vec<SampleQuestion>,
     /// The names of its readers.
     pub(crate) readers: Vec<&'static str>,
     /// Of which machines its readers want to know the devices.
@@ -19,7 +19,7 @@ pub(crate) struct Plan {
 
 /// One question: the counters that all its readers want, each once.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct SampleQuestion {
     pub(crate) source: SampleSource,
     /// Whether real-time samples stand in where this source has hardly any.
     pub(crate) or_real_time: bool,
@@ -54,7 +54,7 @@ impl Plan {
 
     fn ask(&mut self, source: SampleSource, or_real_time: bool, counters: &[WantedCounter]) {
         let at = self.questions.iter().position(|question| question.source == source).unwrap_or_else(|| {
-            self.questions.push(Question {
+            self.questions.push(SampleQuestion {
                 source,
                 or_real_time: or_real_time && source != SampleSource::RealTime,
                 counters: Vec::new(),

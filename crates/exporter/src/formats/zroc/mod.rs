@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 
-use super::Format;
+use crate::format::Format;
 use vpoller_inventory::Kind;
 
 use crate::reader::{DetailsOf, Paths, Reader, SampleSource, WantedCounter};
