@@ -106,5 +106,7 @@ mod tests {
         }
         let guarded = read("[worker]\nhttp_config = /etc/w.yml\nhttp_tokens = /etc/w.tokens\n").unwrap();
         assert_eq!(guarded.doors, DoorFiles { config: Some("/etc/w.yml".into()), tokens: Some("/etc/w.tokens".into()) });
+        let open = read("[worker]\nhttp_config = off\nhttp_tokens =\n").unwrap();
+        assert_eq!(open.doors, DoorFiles::NONE);
     }
 }

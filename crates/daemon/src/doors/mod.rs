@@ -49,12 +49,15 @@ impl DoorFiles {
     /// No files: everybody may ask.
     pub const NONE: Self = Self { config: None, tokens: None };
 
-    /// The keys `http_config` and `http_tokens` of a section.
+    /// The keys `http_config` and `http_tokens` of a section; `off` is no file.
     ///
     /// # Errors
     /// When a value names a key that is not there.
     pub fn read(settings: &Settings, section: &str) -> Result<Self, ConfigError> {
-        let path = |key| settings.text(section, key).map(|text| text.map(PathBuf::from));
+        let path = |key| {
+            let text = settings.text(section, key)?.filter(|text| !text.is_empty() && text != "off");
+            Ok::<_, ConfigError>(text.map(PathBuf::from))
+        };
         Ok(Self { config: path("http_config")?, tokens: path("http_tokens")? })
     }
 }
