@@ -121,8 +121,9 @@ fn a_restarted_proxy_gets_its_workers_back() {
 fn a_proxy_that_is_back_while_a_worker_connects_anew_gets_it_back() {
     let (_simulator, host, mut stack) = loaded_stack();
     stack.workers.clear();
+    // The proxy still counts the two that are gone; the new one has to be known by its own words.
     stack.start_worker(&["-d", "--concurrency", "1"]);
-    stack.wait_for_workers(1);
+    stack.workers[0].process.wait_for_line("sends heartbeats", SOON);
     stack.proxy = None;
     stack.workers[0].process.wait_for_line(" anew", SOON);
     stack.start_proxy();
