@@ -145,7 +145,7 @@ fn command(program: &str, arguments: &[&str]) -> Command {
 /// Command line, exit code, what is said. What stands for file, port and user: see [`Installation::run`].
 const MISTAKES: &[(&str, i32, Said)] = &[
     // The daemons' command lines.
-    ("vpoller-proxy", 1, Usage("say start, stop or status")),
+    ("vpoller-proxy", 1, Usage("say start, stop, status or health")),
     ("vpoller-proxy --nonsense start", 1, Usage("unexpected argument '--nonsense'")),
     ("vpoller-proxy start --file", 1, Usage("a value is required for '--file <FILE>'")),
     ("vpoller-proxy begin", 1, Usage("invalid value 'begin'")),
@@ -155,12 +155,17 @@ const MISTAKES: &[(&str, i32, Said)] = &[
     ("vpoller-proxy -e localhost:9999 status", 1, Usage("has no transport; write it like tcp://host:10123")),
     ("vpoller-proxy -e tcp://localhost stop", 1, Usage("has no port; write it like tcp://host:10123")),
     ("vpoller-proxy -e tcp://*:9999 status", 1, Usage("is good for listening only; write it like tcp://host:10123")),
-    ("vpoller-worker", 1, Usage("a command is missing: start, stop, status or run")),
+    ("vpoller-worker", 1, Usage("a command is missing: start, stop, status, health or run")),
     ("vpoller-worker start --concurrency many", 1, Usage("invalid value 'many' for '--concurrency <N>'")),
     ("vpoller-worker --co=1 --con=2 start", 1, Usage("error: ")),
     ("vpoller-worker stop", 1, Usage("stop and status need --endpoint")),
     ("vpoller-worker run -V vc01", 1, Usage("--method <METHOD>")),
     ("vpoller-worker run -m about -V vc01 --timeout soon", 1, Usage("invalid value 'soon'")),
+    ("vpoller-proxy -e tcp://127.0.0.1:% health", 1, Line(&["the proxy at tcp://127.0.0.1:", "Did not receive response"])),
+    ("vpoller-worker -f @/worker-mgmt.conf health", 1, Line(&["the worker at tcp://127.0.0.1:", "Did not receive response"])),
+    ("vpoller-proxy -f @/proxy.conf health", 1, Line(&["[proxy] mgmt: ", "listening only", "name the endpoint with --endpoint"])),
+    ("vpoller-worker -f @/nowhere.conf health", 1, Line(&["/nowhere.conf does not exist"])),
+    ("vpoller-exporter health no-page", 1, Usage("a page begins with / and holds no blanks, such as /health")),
     // Their configuration.
     ("vpoller-proxy -f @/nowhere.conf start", 1, Line(&["Configuration file ", "/nowhere.conf does not exist"])),
     ("vpoller-proxy --check-config -f @/nowhere.conf", 1, Line(&["/nowhere.conf does not exist"])),

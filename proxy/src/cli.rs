@@ -26,7 +26,7 @@ pub struct Arguments {
     #[command(flatten)]
     options: Options,
 
-    /// Management endpoint of the proxy to ask, for example tcp://localhost:9999 (stop and status).
+    /// Management endpoint of the proxy to ask, for example tcp://localhost:9999 (stop, status and health).
     #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::peer)]
     endpoint: Option<Endpoint>,
 
@@ -37,6 +37,7 @@ pub struct Arguments {
 
 const USAGE: &str = "vpoller-proxy [OPTIONS] start
        vpoller-proxy [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-proxy [--endpoint <ENDPOINT>] [--file <FILE>] health
        vpoller-proxy [--file <FILE>] --check-config";
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -47,6 +48,8 @@ enum DaemonCommand {
     Stop,
     /// Ask a running proxy how it is.
     Status,
+    /// Ask a running proxy, by default that of the configuration file, whether it does its work: exit code 0 or 1, and one line.
+    Health,
 }
 
 impl CommandLine for Arguments {
@@ -56,7 +59,7 @@ impl CommandLine for Arguments {
 
     fn check(&self) -> Result<(), String> {
         match (self.command, &self.endpoint) {
-            (None, _) => Err("say start, stop or status".to_owned()),
+            (None, _) => Err("say start, stop, status or health".to_owned()),
             (Some(DaemonCommand::Stop | DaemonCommand::Status), None) => {
                 Err("stop and status need --endpoint, for example --endpoint tcp://localhost:9999".to_owned())
             }
@@ -77,6 +80,7 @@ impl Arguments {
             _ if self.options.check_config => Task::Check,
             (Some(DaemonCommand::Stop), Some(endpoint)) => Task::Ask(endpoint.clone(), mgmt::Command::Shutdown),
             (Some(DaemonCommand::Status), Some(endpoint)) => Task::Ask(endpoint.clone(), mgmt::Command::Status),
+            (Some(DaemonCommand::Health), endpoint) => Task::Health(endpoint.clone()),
             _ => Task::Start,
         }
     }
@@ -91,6 +95,10 @@ impl Daemon for ProxyDaemon {
 
     fn load(&self, path: &Path) -> Result<Loaded<Config>, ConfigError> {
         Config::load(path)
+    }
+
+    fn management(config: &Config) -> &Endpoint {
+        &config.mgmt
     }
 
     fn run(&self, mut config: Config, frame: &Frame) -> Result<(), ProxyError> {

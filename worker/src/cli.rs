@@ -41,7 +41,7 @@ struct Arguments {
     #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
     concurrency: Option<i64>,
 
-    /// Management endpoint for stop and status, such as tcp://localhost:10000.
+    /// Management endpoint for stop, status and health, such as tcp://localhost:10000.
     #[arg(short, long, value_name = "ENDPOINT", value_parser = Endpoint::peer)]
     endpoint: Option<Endpoint>,
 
@@ -56,6 +56,7 @@ struct Arguments {
 
 const USAGE: &str = "vpoller-worker [OPTIONS] start
        vpoller-worker [OPTIONS] --endpoint <ENDPOINT> stop|status
+       vpoller-worker [--endpoint <ENDPOINT>] [--file <FILE>] health
        vpoller-worker [--file <FILE>] --check-config
        vpoller-worker run --method <METHOD> --vsphere-host <HOST>   (see vpoller-worker run --help)";
 
@@ -67,6 +68,8 @@ enum DaemonCommand {
     Stop,
     /// Ask a running worker how it is.
     Status,
+    /// Ask a running worker, by default that of the configuration file, whether it does its work: exit code 0 or 1, and one line.
+    Health,
 }
 
 impl CommandLine for Arguments {
@@ -77,7 +80,7 @@ impl CommandLine for Arguments {
     fn check(&self) -> Result<(), String> {
         match (self.command, &self.endpoint) {
             _ if self.list_methods || self.methods_markdown => Ok(()),
-            (None, _) => Err("a command is missing: start, stop, status or run".to_owned()),
+            (None, _) => Err("a command is missing: start, stop, status, health or run".to_owned()),
             (Some(DaemonCommand::Stop | DaemonCommand::Status), None) => Err("stop and status need --endpoint".to_owned()),
             _ => Ok(()),
         }
@@ -106,6 +109,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         _ if arguments.options.check_config => Task::Check,
         (Some(DaemonCommand::Stop), Some(endpoint)) => Task::Ask(endpoint.clone(), Command::Shutdown),
         (Some(DaemonCommand::Status), Some(endpoint)) => Task::Ask(endpoint.clone(), Command::Status),
+        (Some(DaemonCommand::Health), endpoint) => Task::Health(endpoint.clone()),
         _ => Task::Start,
     };
     let worker = WorkerDaemon { concurrency: manager::concurrency(arguments.concurrency) };
@@ -124,6 +128,10 @@ impl Daemon for WorkerDaemon {
 
     fn load(&self, path: &Path) -> Result<Loaded<Config>, ConfigError> {
         Config::load(path)
+    }
+
+    fn management(config: &Config) -> &Endpoint {
+        &config.mgmt
     }
 
     /// Adds the vSphere hosts.

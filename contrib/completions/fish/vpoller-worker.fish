@@ -28,7 +28,7 @@ complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s f -l file
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s o -l output -d 'Append the log to a file instead of stderr; "-" is stderr' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s p -l pidfile -d 'Write the process id to a file' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s c -l concurrency -d 'Number of threads with a socket; as many as processors when not given, or not above 0' -r
-complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s e -l endpoint -d 'Management endpoint for stop and status, such as tcp://localhost:10000' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s e -l endpoint -d 'Management endpoint for stop, status and health, such as tcp://localhost:10000' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s d -l debug -d 'Log everything, each request included'
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s W -l warning -d 'Log only what needs attention'
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -l check-config -d 'Print the configuration that is in force and what is wrong with it, and do nothing else'
@@ -37,12 +37,13 @@ complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -s h -l help
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -f -a "start" -d 'Serve, in the foreground'
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -f -a "stop" -d 'Stop a running worker'
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -f -a "status" -d 'Ask a running worker how it is'
+complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -f -a "health" -d 'Ask a running worker, by default that of the configuration file, whether it does its work: exit code 0 or 1, and one line'
 complete -c vpoller-worker -n "__fish_vpoller_worker_needs_command" -f -a "run" -d 'Executes one request in this process and prints the reply'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s f -l file -l config -d 'Configuration file [default: /etc/vpoller/vpoller.conf]' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s o -l output -d 'Append the log to a file instead of stderr; "-" is stderr' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s p -l pidfile -d 'Write the process id to a file' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s c -l concurrency -d 'Number of threads with a socket; as many as processors when not given, or not above 0' -r
-complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s e -l endpoint -d 'Management endpoint for stop and status, such as tcp://localhost:10000' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s e -l endpoint -d 'Management endpoint for stop, status and health, such as tcp://localhost:10000' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s d -l debug -d 'Log everything, each request included'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -s W -l warning -d 'Log only what needs attention'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand start" -l check-config -d 'Print the configuration that is in force and what is wrong with it, and do nothing else'
@@ -52,7 +53,7 @@ complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s f
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s o -l output -d 'Append the log to a file instead of stderr; "-" is stderr' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s p -l pidfile -d 'Write the process id to a file' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s c -l concurrency -d 'Number of threads with a socket; as many as processors when not given, or not above 0' -r
-complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s e -l endpoint -d 'Management endpoint for stop and status, such as tcp://localhost:10000' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s e -l endpoint -d 'Management endpoint for stop, status and health, such as tcp://localhost:10000' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s d -l debug -d 'Log everything, each request included'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -s W -l warning -d 'Log only what needs attention'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand stop" -l check-config -d 'Print the configuration that is in force and what is wrong with it, and do nothing else'
@@ -62,12 +63,22 @@ complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s o -l output -d 'Append the log to a file instead of stderr; "-" is stderr' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s p -l pidfile -d 'Write the process id to a file' -r -F
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s c -l concurrency -d 'Number of threads with a socket; as many as processors when not given, or not above 0' -r
-complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s e -l endpoint -d 'Management endpoint for stop and status, such as tcp://localhost:10000' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s e -l endpoint -d 'Management endpoint for stop, status and health, such as tcp://localhost:10000' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s d -l debug -d 'Log everything, each request included'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s W -l warning -d 'Log only what needs attention'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -l check-config -d 'Print the configuration that is in force and what is wrong with it, and do nothing else'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s v -l version -d 'Print the version'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand status" -s h -l help -d 'Print help'
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s f -l file -l config -d 'Configuration file [default: /etc/vpoller/vpoller.conf]' -r -F
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s o -l output -d 'Append the log to a file instead of stderr; "-" is stderr' -r -F
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s p -l pidfile -d 'Write the process id to a file' -r -F
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s c -l concurrency -d 'Number of threads with a socket; as many as processors when not given, or not above 0' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s e -l endpoint -d 'Management endpoint for stop, status and health, such as tcp://localhost:10000' -r
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s d -l debug -d 'Log everything, each request included'
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s W -l warning -d 'Log only what needs attention'
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -l check-config -d 'Print the configuration that is in force and what is wrong with it, and do nothing else'
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s v -l version -d 'Print the version'
+complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand health" -s h -l help -d 'Print help'
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand run" -s V -l vsphere-host -d 'vSphere host, as registered' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand run" -s n -l name -d 'Name of the object; URL or name of a datastore' -r
 complete -c vpoller-worker -n "__fish_vpoller_worker_using_subcommand run" -s p -l properties -d 'Properties, separated by commas' -r

@@ -65,7 +65,7 @@ impl Options {
 /// The exit codes of both daemons, for the end of their help.
 pub const EXIT_CODES: &str = "\
 Exit codes: 0 done, whatever the reply to stop and status;
-            1 wrong command line, or it could not start: the reason is on stderr;
+            1 wrong command line, or it could not start: the reason is on stderr; with health, it does not do its work;
             2 with --check-config: the configuration works, but something in it is ignored";
 
 /// A daemon's command line.

@@ -31,6 +31,9 @@ pub trait Daemon {
     /// When there is none, or a value in it makes no sense.
     fn load(&self, path: &Path) -> Result<Loaded<Self::Config>, ConfigError>;
 
+    /// Where management listens.
+    fn management(config: &Self::Config) -> &Endpoint;
+
     /// What `--check-config` prints beyond the configuration itself, and the error that would end a start.
     fn check(&self, loaded: Loaded<Self::Config>) -> (Checked, Option<Self::Error>) {
         (loaded.checked, None)
@@ -51,6 +54,8 @@ pub enum Task {
     Start,
     /// Send a command to a running daemon and print its reply.
     Ask(Endpoint, mgmt::Command),
+    /// Judge by the status of a running daemon: the one at this endpoint, or else the one with this configuration.
+    Health(Option<Endpoint>),
 }
 
 /// Does what the command line asks for and gives the exit code.
@@ -60,6 +65,7 @@ pub fn main<D: Daemon>(daemon: &D, options: &Options, task: &Task) -> ExitCode {
         Task::Check => check(daemon, options),
         Task::Start => start(daemon, options),
         Task::Ask(endpoint, command) => ask(endpoint, *command),
+        Task::Health(endpoint) => health(daemon, options, endpoint.as_ref()),
     }
 }
 
@@ -86,6 +92,30 @@ fn ask(endpoint: &Endpoint, command: mgmt::Command) -> ExitCode {
         }
         Err(error) => fail(&error),
     }
+}
+
+/// Unlike the command status, whose exit code says nothing, this one's does.
+fn health<D: Daemon>(daemon: &D, options: &Options, endpoint: Option<&Endpoint>) -> ExitCode {
+    let endpoint = match endpoint {
+        Some(endpoint) => endpoint.clone(),
+        None => match configured_management(daemon, options) {
+            Ok(endpoint) => endpoint,
+            Err(reason) => return fail(&reason),
+        },
+    };
+    match mgmt::health(&endpoint) {
+        Ok(word) => {
+            let _ = writeln!(io::stdout(), "{word}");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => fail(&format!("the {} at {endpoint}: {reason}", D::PROGRAM.section())),
+    }
+}
+
+fn configured_management<D: Daemon>(daemon: &D, options: &Options) -> Result<Endpoint, String> {
+    let loaded = load(daemon, options).map_err(|error| error.to_string())?;
+    let listens = D::management(&loaded.config);
+    listens.local().map_err(|error| format!("[{}] mgmt: {error}; name the endpoint with --endpoint", D::PROGRAM.section()))
 }
 
 fn start<D: Daemon>(daemon: &D, options: &Options) -> ExitCode {

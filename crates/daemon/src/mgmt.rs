@@ -18,6 +18,7 @@ use zmq::{Context, Socket};
 
 use crate::Program;
 use crate::socket::{self, SocketError};
+use crate::status;
 
 /// A management request is a few dozen bytes; a peer that sends more than this is disconnected.
 const MAX_REQUEST: i64 = 64 * 1024;
@@ -283,6 +284,21 @@ pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Vec<u8>, ClientError
     }
 }
 
+/// Asks a daemon for its status, as [`ask`] does, and judges by it. The text is its own word for it.
+///
+/// # Errors
+/// Why it cannot be said to do its work: nobody answers, the reply is none, or its own word.
+pub fn health(endpoint: &Endpoint) -> Result<String, String> {
+    let reply = ask(endpoint, Command::Status).map_err(|error| error.to_string())?;
+    let Ok(Value::Object(reply)) = serde_json::from_slice(&reply) else {
+        return Err("its answer to management is no JSON object; is another program there?".to_owned());
+    };
+    match (reply.get("success").and_then(Value::as_i64), reply.get("result")) {
+        (Some(0), Some(Value::Object(document))) => status::health(document),
+        _ => Err(reply.get("msg").and_then(Value::as_str).unwrap_or("its answer to management is no status").to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -325,14 +341,18 @@ mod tests {
         assert!(Allow::parse("10.1.2.3, monitoring").unwrap_err().contains("\"monitoring\""));
     }
 
-    /// Serves one request after the other on a thread, until a shutdown is granted, and returns what `talk` made of it.
     fn with_daemon<T>(talk: impl FnOnce(&Endpoint) -> T) -> T {
+        with_status("running", talk)
+    }
+
+    /// Serves one request after the other on a thread, until a shutdown is granted, and returns what `talk` made of it.
+    fn with_status<T>(word: &'static str, talk: impl FnOnce(&Endpoint) -> T) -> T {
         let context = Context::new();
         let endpoint = "tcp://127.0.0.1:*".parse().unwrap();
         let management = Management::bind(&context, &endpoint, Program::Proxy, Allow::default()).unwrap();
         let actual = management.endpoint().parse().unwrap();
         let daemon = thread::spawn(move || {
-            let status = || json!({"status": "running", "mgmt": "m"}).as_object().cloned().unwrap();
+            let status = || json!({"status": word, "mgmt": "m"}).as_object().cloned().unwrap();
             loop {
                 zmq::poll(&mut [management.poll_item()], 10_000).unwrap();
                 if management.serve(status).unwrap() {
@@ -366,6 +386,20 @@ mod tests {
                 r#"{"success": 0, "msg": "Shutdown time has arrived"}"#,
             ]
         );
+    }
+
+    #[test]
+    fn health_is_what_the_status_says() {
+        for (word, expected) in
+            [("running", Ok("running".to_owned())), ("thread socket-1 is stuck", Err("thread socket-1 is stuck".to_owned()))]
+        {
+            let judged = with_status(word, |endpoint| {
+                let judged = health(endpoint);
+                ask(endpoint, Command::Shutdown).unwrap();
+                judged
+            });
+            assert_eq!(judged, expected);
+        }
     }
 
     #[test]

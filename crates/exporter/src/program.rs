@@ -55,7 +55,17 @@ struct Arguments {
 #[derive(Clone, Debug, Subcommand)]
 enum ExporterCommand {
     /// Ask an exporter with these settings whether it lives: exit code 0 or 1, and one line.
-    Health,
+    Health {
+        /// The page that has to answer with 200: /health asks whether vCenter was read lately, too.
+        #[arg(value_name = "PAGE", default_value = "/-/healthy", value_parser = page)]
+        page: String,
+    },
+}
+
+/// A path that can stand in a request.
+fn page(text: &str) -> Result<String, String> {
+    let sound = text.starts_with('/') && text.chars().all(|c| c.is_ascii_graphic());
+    if sound { Ok(text.to_owned()) } else { Err("a page begins with / and holds no blanks, such as /health".to_owned()) }
 }
 
 impl CommandLine for Arguments {
@@ -145,8 +155,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.options.check_config {
         return cli::print_checked(&config.checked);
     }
-    if let Some(ExporterCommand::Health) = arguments.command {
-        return health(&config.listen);
+    if let Some(ExporterCommand::Health { page }) = &arguments.command {
+        return health(&config.listen, page);
     }
     let log = match log::init(config.verbosity, arguments.options.output.clone()) {
         Ok(log) => log,
@@ -163,14 +173,14 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Asks the exporter that listens where this one would.
-fn health(listen: &[Listen]) -> ExitCode {
+fn health(listen: &[Listen], page: &str) -> ExitCode {
     let Some(listen) = listen.first() else { return fail(&"no address to listen at is configured") };
-    match probe::ask(listen, "/-/healthy") {
+    match probe::ask(listen, page) {
         Ok(()) => {
             let _ = writeln!(std::io::stdout(), "healthy");
             ExitCode::SUCCESS
         }
-        Err(error) => fail(&format!("the exporter at {listen} does not answer: {error}")),
+        Err(error) => fail(&format!("the exporter at {listen} does not answer {page} with 200: {error}")),
     }
 }
 

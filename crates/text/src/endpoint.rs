@@ -41,6 +41,19 @@ impl Endpoint {
         }
     }
 
+    /// The endpoint by which this machine reaches what listens at this one.
+    ///
+    /// # Errors
+    /// When the system chose the port.
+    pub fn local(&self) -> Result<Self, EndpointError> {
+        let address = self.0.strip_prefix("tcp://").and_then(|address| address.rsplit_once(':'));
+        match address {
+            Some(("*" | "0.0.0.0", port)) => Self::peer(&format!("tcp://127.0.0.1:{port}")),
+            Some(("[::]", port)) => Self::peer(&format!("tcp://[::1]:{port}")),
+            _ => Self::peer(&self.0),
+        }
+    }
+
     /// The endpoints of a comma separated list, in order.
     ///
     /// # Errors
@@ -103,6 +116,21 @@ mod tests {
             assert_eq!(text.parse::<Endpoint>().map(|e| e.to_string()).as_deref(), Ok(text));
         }
         assert_eq!(Endpoint::list("tcp://a:1, tcp://b:2").map(|list| list.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_machine_reaches_its_own_listeners() {
+        for (text, expected) in [
+            ("tcp://*:9999", "tcp://127.0.0.1:9999"),
+            ("tcp://0.0.0.0:9999", "tcp://127.0.0.1:9999"),
+            ("tcp://[::]:9999", "tcp://[::1]:9999"),
+            ("tcp://192.0.2.1:9999", "tcp://192.0.2.1:9999"),
+            ("ipc:///run/x", "ipc:///run/x"),
+        ] {
+            let local = text.parse::<Endpoint>().and_then(|endpoint| endpoint.local());
+            assert_eq!(local.map(|local| local.to_string()).as_deref(), Ok(expected));
+        }
+        assert!("tcp://*:*".parse::<Endpoint>().and_then(|endpoint| endpoint.local()).is_err());
     }
 
     #[test]

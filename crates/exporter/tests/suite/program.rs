@@ -46,6 +46,10 @@ fn the_environment_is_all_that_is_needed() {
     assert!(page.of("vcenter_vm_disk_write_iops").count() > 5);
     let Finished { code, stdout, .. } = process::run(program(&variables, &["health"]), SLOW);
     assert_eq!((code, stdout.as_str()), (0, "healthy\n"));
+    let health_of = |page: &str| process::run(program(&variables, &["health", page]), SLOW);
+    assert_eq!(health_of("/health").code, 0, "vCenter was read");
+    let Finished { code, stderr, .. } = health_of("/no-page");
+    assert!(code == 1 && stderr.contains("does not answer /no-page with 200: \"HTTP/1.1 404 Not Found\""), "{stderr}");
     let log = exporter.stderr();
     assert!(log.contains("BATCH_SIZE=many is no number that can be used; 1000 is used"), "{log}");
     assert!(!log.contains(PASSWORD), "{log}");
@@ -53,7 +57,7 @@ fn the_environment_is_all_that_is_needed() {
     assert_eq!(exporter.wait_exit(SLOW).code(), Some(0));
     assert!(simulator.sessions().is_empty(), "it has logged out");
     let Finished { code, stderr, .. } = process::run(program(&variables, &["health"]), SLOW);
-    assert!(code == 1 && stderr.contains("does not answer: "), "{stderr}");
+    assert!(code == 1 && stderr.contains("does not answer /-/healthy with 200: "), "{stderr}");
 }
 
 #[test]
