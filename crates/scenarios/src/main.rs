@@ -13,6 +13,7 @@
 
 mod collector;
 mod figures;
+mod readers;
 mod report;
 mod rows;
 mod setup;
@@ -39,6 +40,10 @@ struct Row {
 struct RunOptions {
     /// Short runs, to see that everything works; their figures mean little.
     quick: bool,
+    /// How long a row that watches memory runs, where that is not left to it.
+    minutes: Option<u64>,
+    /// How many seconds lie between two rounds of its questions.
+    every: Option<u64>,
 }
 
 impl RunOptions {
@@ -54,14 +59,24 @@ struct RowResult {
     seconds: f64,
 }
 
-const USAGE: &str = "vpoller-scenarios [--quick] [--list] [NAME...]: measures everything, or the rows of these names";
+const USAGE: &str = "vpoller-scenarios [--quick] [--minutes N] [--every SECONDS] [--list] [NAME...]: measures everything, or the \
+                     rows of these names; the two numbers are for the row `readers`";
 
 fn main() -> ExitCode {
-    let mut run_options = RunOptions { quick: false };
+    let mut run_options = RunOptions { quick: false, minutes: None, every: None };
     let mut names = Vec::new();
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => run_options.quick = true,
+            "--minutes" | "--every" => {
+                let Some(number) = arguments.next().and_then(|text| text.parse().ok()).filter(|number| *number > 0) else {
+                    eprintln!("{argument} needs a number above 0. {USAGE}");
+                    return ExitCode::FAILURE;
+                };
+                let place = if argument == "--minutes" { &mut run_options.minutes } else { &mut run_options.every };
+                *place = Some(number);
+            }
             "--list" => {
                 rows::ROWS.iter().for_each(|row| eprintln!("{:<12} {}; {}", row.name, row.what, row.measured));
                 return ExitCode::SUCCESS;
