@@ -21,6 +21,7 @@ use crate::log_limits::{self, LogOnce, LogRate, Pass, shorten};
 use crate::method::{Answer, Method, Object};
 use crate::methods;
 use crate::policy::Policy;
+use crate::response::{Content, Response};
 use crate::sets;
 
 /// Largest request body, in bytes; a reply has no such bound.
@@ -116,7 +117,7 @@ impl Dispatcher {
         let mut answer: BoxFuture<'static, Vec<u8>> = Box::pin(async move {
             let outcome = own.perform(method, executor.as_deref(), &request).await;
             let ending = Ending::of(&outcome);
-            let bytes = own.complete(Some(method), &request, &reply(outcome), deadline).await;
+            let bytes = own.complete(Some(method), &request, &outcome.into(), deadline).await;
             if let Some(executor) = executor {
                 executor.count(method, arrived.elapsed(), ending);
             }
@@ -154,7 +155,7 @@ impl Dispatcher {
         if let Some(executor) = executor {
             executor.count(method, arrived.elapsed(), Ending::of(&outcome));
         }
-        reply(outcome)
+        Response::from(outcome).into_reply()
     }
 
     /// Answers a request that cannot be taken on, at once and so without any command, in the form that its client wants.
@@ -197,23 +198,29 @@ impl Dispatcher {
         let document = self.status.as_ref().map_or_else(agents, |status| status.document());
         let selected = status::selection(document, request.properties.iter().map(String::as_str));
         let members = selected.map_err(|path| Failure::NoMember(shorten(path, log_limits::LONGEST_NAME).into_owned()))?;
-        Ok(Answer { msg: method.success.into(), result: members })
+        Ok(Answer { msg: method.success.into(), result: Content::Whole(members) })
     }
 
     /// Prints a reply as its client wants it: at once, unless that takes a command of the user's own.
-    fn print(&self, method: Option<&'static Method>, request: Request, reply: Reply) -> Step {
+    fn print(&self, method: Option<&'static Method>, request: Request, response: Response) -> Step {
         if self.external(&request).is_none() {
-            return Step::Now(self.finish(method, &request, &reply));
+            return Step::Now(self.finish(method, &request, &response));
         }
         let (own, deadline) = (self.clone(), due(&request));
-        Step::Later(Box::pin(async move { own.complete(method, &request, &reply, deadline).await }))
+        Step::Later(Box::pin(async move { own.complete(method, &request, &response, deadline).await }))
     }
 
     /// The bytes that the client gets, whatever prints them.
-    async fn complete(&self, method: Option<&'static Method>, request: &Request, reply: &Reply, deadline: Instant) -> Vec<u8> {
+    async fn complete(
+        &self,
+        method: Option<&'static Method>,
+        request: &Request,
+        response: &Response,
+        deadline: Instant,
+    ) -> Vec<u8> {
         match self.external(request) {
-            Some(helper) => with_outcome(request, helper.render(request, reply, deadline).await),
-            None => self.finish(method, request, reply),
+            Some(helper) => with_outcome(request, helper.render(request, response, deadline).await),
+            None => self.finish(method, request, response),
         }
     }
 
@@ -222,9 +229,9 @@ impl Dispatcher {
     }
 
     /// The bytes that the client gets: printed by the built-in helper it named, with the outcome where it asked for that.
-    fn finish(&self, method: Option<&'static Method>, request: &Request, reply: &Reply) -> Vec<u8> {
-        let Some(name) = request.helper.as_deref() else { return helpers::plain(reply).bytes };
-        let render = AssertUnwindSafe(|| self.render(name, method, request, reply));
+    fn finish(&self, method: Option<&'static Method>, request: &Request, response: &Response) -> Vec<u8> {
+        let Some(name) = request.helper.as_deref() else { return helpers::plain(response).bytes };
+        let render = AssertUnwindSafe(|| self.render(name, method, request, response));
         let rendered = catch_unwind(render).unwrap_or_else(|payload| {
             let cause = panic_message(&*payload);
             tracing::error!("Helper {name} failed: {cause}");
@@ -233,19 +240,15 @@ impl Dispatcher {
         with_outcome(request, rendered)
     }
 
-    fn render(&self, name: &str, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+    fn render(&self, name: &str, method: Option<&Method>, request: &Request, response: &Response) -> Rendered {
         if let Some(helper) = helpers::find(name) {
-            return helper.render(method, request, reply);
+            return helper.render(method, request, response);
         }
         if self.externals.find(name).is_none() && self.unknown_helpers.first_time(name) {
             tracing::warn!("Unknown helper {} requested, the reply goes out as it is", shorten(name, log_limits::LONGEST_NAME));
         }
-        helpers::plain(reply)
+        helpers::plain(response)
     }
-}
-
-fn reply(outcome: Result<Answer, Failure>) -> Reply {
-    outcome.map_or_else(Reply::from, |answer| Reply::success(answer.msg, answer.result))
 }
 
 /// By when a request is to be answered.

@@ -21,8 +21,8 @@ mod source;
 
 pub use border::{
     Ancestors, Column, Event, EventFilter, EventList, GuestAccount, Inventory, Kind, MissingPrivilege, ObjectName, ObjectView,
-    Performance, Pinned, Property, Reached, ReadError, Refusal, Row, SampleQuery, SampleResult, Services, Severity, View, Window,
-    decoded_name, find_by_name, is_within, property, upward,
+    Performance, Pinned, Property, Reached, ReadError, Refusal, Row, Rows, SampleQuery, SampleResult, Services, Severity, View,
+    Window, decoded_name, find_by_name, is_within, property, upward,
 };
 pub use host::{Connection, Host};
 pub use hosts::{Hosts, close};

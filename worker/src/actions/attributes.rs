@@ -2,16 +2,19 @@
 //! `customValue["Owner"]` for names with a comma; vSphere itself knows them by numbers only), `moid`, the managed object id, and
 //! `hostname`, the vSphere host that, together with the id, names an object among those of all hosts.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json};
-use vpoller_inventory::{ReadError, Refusal, Row};
+use vpoller_inventory::{ReadError, Refusal, Row, Rows};
 use vpoller_vsphere::Value;
 
 use super::{Task, refused};
 use crate::failure::Failure;
+use crate::response::ObjectList;
 
 /// What is asked of objects: property paths, custom attributes, the managed object id, the vSphere host.
 pub(super) struct Columns<'a> {
-    host: &'a str,
+    host: Cow<'a, str>,
     asked: Vec<Column<'a>>,
     /// The paths to read for them.
     pub reads: Vec<&'a str>,
@@ -19,7 +22,7 @@ pub(super) struct Columns<'a> {
 
 struct Column<'a> {
     /// As it was asked for.
-    name: &'a str,
+    name: Cow<'a, str>,
     source: Source,
 }
 
@@ -45,8 +48,11 @@ impl<'a> Columns<'a> {
     /// Looks the attributes up. One that is not there, or may not be seen, fails those only that ask for nothing else.
     pub(super) async fn of(task: &'a Task<'_>, asked: Vec<&'a str>) -> Result<Self, Failure> {
         let mut first: Option<Failure> = None;
-        let mut columns =
-            Self { host: &task.request.hostname, asked: Vec::with_capacity(asked.len()), reads: Vec::with_capacity(asked.len()) };
+        let mut columns = Self {
+            host: Cow::Borrowed(&task.request.hostname),
+            asked: Vec::with_capacity(asked.len()),
+            reads: Vec::with_capacity(asked.len()),
+        };
         for name in asked {
             let (source, read) = match attribute(name) {
                 Some(attribute) => match keys(task, attribute).await {
@@ -62,7 +68,7 @@ impl<'a> Columns<'a> {
                 None => (Source::Property, Some(name)),
             };
             columns.reads.extend(read.filter(|read| !columns.reads.contains(read)));
-            columns.asked.push(Column { name, source });
+            columns.asked.push(Column { name: Cow::Borrowed(name), source });
         }
         let is_requested = |column: &&Column<'_>| task.requested().any(|path| path == column.name);
         let is_unknown = |column: &Column<'_>| matches!(column.source, Source::Unknown(_));
@@ -81,28 +87,42 @@ impl<'a> Columns<'a> {
     pub(super) fn fields_with(&self, row: &Row, print: impl Fn(&str, &Value) -> Json) -> Map<String, Json> {
         let value = |column: &Column<'_>| match &column.source {
             Source::Unknown(_) => None,
-            Source::Property => row.readable(column.name).map(|value| print(column.name, value)),
-            Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(column.name, value)),
+            Source::Property => row.readable(&column.name).map(|value| print(&column.name, value)),
+            Source::Attribute(keys) => attribute_value(row, keys).map(|value| print(&column.name, value)),
             Source::Reference => Some(Json::from(&*row.object.id)),
-            Source::Host => Some(Json::from(self.host)),
+            Source::Host => Some(Json::from(&*self.host)),
         };
-        let set = self.asked.iter().filter_map(|column| Some((column.name.to_owned(), value(column)?)));
+        let set = self.asked.iter().filter_map(|column| Some((column.name.as_ref().to_owned(), value(column)?)));
         let mut fields: Map<String, Json> = set.collect();
-        let has_unknown = self.asked.iter().any(|column| matches!(column.source, Source::Unknown(_)));
-        if !row.refused().is_empty() || has_unknown {
+        if !row.refused().is_empty() || self.has_unknown() {
             refused::note(&mut fields, self.refused(row));
         }
         fields
     }
 
+    /// Whether of a column nothing may be known of any object.
+    fn has_unknown(&self) -> bool {
+        self.asked.iter().any(|column| matches!(column.source, Source::Unknown(_)))
+    }
+
+    /// What was found of many objects, each of which is printed when it is written.
+    pub(super) fn list(self, rows: Rows, print: Print) -> PrintedObjects {
+        let own = |column: Column<'_>| Column { name: Cow::Owned(column.name.into_owned()), source: column.source };
+        let asked = self.asked.into_iter().map(own).collect();
+        let columns = Columns { host: Cow::Owned(self.host.into_owned()), asked, reads: Vec::new() };
+        PrintedObjects { columns, rows, print }
+    }
+
     /// The failure of a request for many objects, none of which tells anything of what was requested.
-    pub(super) fn refusal(&self, task: &Task<'_>, rows: &[Row]) -> Option<ReadError> {
+    pub(super) fn refusal(&self, task: &Task<'_>, rows: &Rows) -> Option<ReadError> {
         let meant = || self.asked.iter().filter(|column| task.requested().any(|path| path == column.name));
         let is_refused = |row: &Row| meant().all(|column| self.reason(column, row).is_some());
-        let nothing = meant().next().is_some() && !rows.is_empty() && rows.iter().all(is_refused);
-        let first = rows.first().filter(|_| nothing)?;
-        if meant().all(|column| self.reason(column, first).is_some_and(Refusal::is_invalid)) {
-            let paths: Vec<&str> = meant().map(|column| column.name).collect();
+        if meant().next().is_none() || !(rows.has_refused() || self.has_unknown()) || !rows.iter().all(|row| is_refused(&row)) {
+            return None;
+        }
+        let first = rows.iter().next()?;
+        if meant().all(|column| self.reason(column, &first).is_some_and(Refusal::is_invalid)) {
+            let paths: Vec<&str> = meant().map(|column| &*column.name).collect();
             return Some(ReadError::invalid_properties(&paths, &first.object.printed_type()));
         }
         first.refusals(|path| meant().any(|column| column.path() == Some(path)))
@@ -110,7 +130,7 @@ impl<'a> Columns<'a> {
 
     /// What could not be read of it: the name as it was asked for, and why.
     fn refused<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (&'r str, &'r Refusal)> {
-        self.asked.iter().filter_map(|column| Some((column.name, self.reason(column, row)?)))
+        self.asked.iter().filter_map(|column| Some((&*column.name, self.reason(column, row)?)))
     }
 
     /// Why a column has no value, when it is refused.
@@ -122,11 +142,31 @@ impl<'a> Columns<'a> {
     }
 }
 
+/// How an object of a list is printed; nothing for one that is not listed.
+pub(super) type Print = Box<dyn Fn(&Columns<'_>, &Row) -> Option<Map<String, Json>> + Send + Sync>;
+
+/// Columns of many objects.
+pub(super) struct PrintedObjects {
+    columns: Columns<'static>,
+    rows: Rows,
+    print: Print,
+}
+
+impl ObjectList for PrintedObjects {
+    fn objects(&self) -> Box<dyn Iterator<Item = Map<String, Json>> + '_> {
+        Box::new(self.rows.iter().filter_map(|row| (self.print)(&self.columns, &row)))
+    }
+
+    fn has_refused(&self) -> bool {
+        self.rows.has_refused() || self.columns.has_unknown()
+    }
+}
+
 impl Column<'_> {
     /// The property that is read for it.
     fn path(&self) -> Option<&str> {
         match self.source {
-            Source::Property => Some(self.name),
+            Source::Property => Some(&self.name),
             Source::Attribute(_) => Some(VALUES),
             Source::Unknown(_) | Source::Reference | Source::Host => None,
         }

@@ -1,7 +1,6 @@
 //! Every object of a type.
 
 use futures_util::future::BoxFuture;
-use serde_json::Value as Json;
 
 use super::attributes::Columns;
 use super::{Answer, Task, is_shown};
@@ -11,8 +10,8 @@ pub(super) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
     Box::pin(async move {
         let Some(kind) = task.method.object.kind() else { return Err(task.no_object()) };
         let columns = Columns::of(task, task.paths()).await?;
-        let rows = task.inventory.list(kind, &columns.reads).await?;
+        let rows = task.inventory.rows(kind, &columns.reads).await?;
         columns.refusal(task, &rows).map_or(Ok(()), Err)?;
-        task.answer(rows.iter().filter(is_shown).map(|row| Json::Object(columns.fields(row))).collect())
+        task.list(columns.list(rows, Box::new(|columns, row| is_shown(row).then(|| columns.fields(row)))))
     })
 }

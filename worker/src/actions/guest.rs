@@ -9,6 +9,7 @@ use vpoller_vsphere::{SecretString, Struct, Value};
 use super::{Answer, Task, members, one};
 use crate::failure::Failure;
 use crate::method::DISCOVERED;
+use crate::response::Content;
 
 const DISKS: &str = "guest.disk";
 const ADAPTERS: &str = "guest.net";
@@ -27,7 +28,7 @@ pub(crate) fn disk<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failu
     Box::pin(async move {
         let row = task.row(&[NAME, DISKS]).await?;
         let Some(key) = task.request.key.as_deref() else {
-            return Ok(Answer { msg: DISCOVERED.into(), result: all_disks(task, &row)? });
+            return Ok(Answer { msg: DISCOVERED.into(), result: Content::Whole(all_disks(task, &row)?) });
         };
         let found = structs(&row, DISKS)?.find(|disk| disk.get("diskPath").and_then(Value::as_str) == Some(key));
         let disk = found.ok_or_else(|| Failure::NoGuestDisk(key.to_owned()))?;

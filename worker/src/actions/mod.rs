@@ -27,6 +27,7 @@ use vpoller_vsphere::{MoRef, Struct};
 
 use crate::failure::Failure;
 use crate::method::{Action, Answer, Task};
+use crate::response::{Content, ObjectList};
 
 /// Does what the method's row says.
 pub(crate) fn perform<'a>(task: &'a Task<'a>, action: Action) -> BoxFuture<'a, Result<Answer, Failure>> {
@@ -42,7 +43,12 @@ pub(crate) fn perform<'a>(task: &'a Task<'a>, action: Action) -> BoxFuture<'a, R
 impl Task<'_> {
     /// The answer with the method's own text.
     fn answer(&self, result: Json) -> Result<Answer, Failure> {
-        Ok(Answer { msg: self.method.success.into(), result })
+        Ok(Answer { msg: self.method.success.into(), result: Content::Whole(result) })
+    }
+
+    /// The same with a list of objects that are made when they are written.
+    fn list(&self, list: impl ObjectList + 'static) -> Result<Answer, Failure> {
+        Ok(Answer { msg: self.method.success.into(), result: Content::List(Box::new(list)) })
     }
 
     fn object(&self) -> Result<&MoRef, Failure> {
@@ -103,7 +109,7 @@ impl Task<'_> {
 
 /// Whether an object is listed. One that has no name is none yet, or none any more. One whose name is refused is there: who takes it for
 /// gone would delete what stands for it.
-fn is_shown(row: &&Row) -> bool {
+fn is_shown(row: &Row) -> bool {
     row.property(NAME) != Property::Unset
 }
 

@@ -10,6 +10,7 @@ use vpoller_wire::Request;
 use super::attributes::Columns;
 use super::{Answer, Task, one, unique};
 use crate::failure::Failure;
+use crate::policy::Policy;
 
 /// What a request for an object of any type names.
 #[derive(Debug, Eq, PartialEq)]
@@ -62,7 +63,7 @@ pub(crate) fn get<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failur
         let own = Kind::parse(&object.kind).map(|_| NAME);
         let columns = Columns::of(task, unique(own.into_iter().chain(task.requested()))).await?;
         let row = task.read(&columns.reads).await?;
-        task.answer(one(fields(task, &columns, &row)))
+        task.answer(one(fields(task.policy, &columns, &row)))
     })
 }
 
@@ -72,9 +73,10 @@ pub(crate) fn discover<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, F
         let key = task.request.key.as_deref().unwrap_or_default();
         let kind = Kind::parse(key).ok_or_else(|| Failure::Key(no_list(key)))?;
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
-        let rows = task.inventory.list(kind, &columns.reads).await?;
+        let rows = task.inventory.rows(kind, &columns.reads).await?;
         columns.refusal(task, &rows).map_or(Ok(()), Err)?;
-        task.answer(rows.iter().map(|row| Json::Object(fields(task, &columns, row))).collect())
+        let policy = task.policy;
+        task.list(columns.list(rows, Box::new(move |columns, row| Some(fields(policy, columns, row)))))
     })
 }
 
@@ -83,9 +85,9 @@ fn no_list(key: &str) -> String {
     format!("key must be a type that can be listed, not \"{key}\": {}", kinds.join(", "))
 }
 
-fn fields(task: &Task<'_>, columns: &Columns<'_>, row: &Row) -> Map<String, Json> {
+fn fields(policy: Policy, columns: &Columns<'_>, row: &Row) -> Map<String, Json> {
     let mut fields = Map::from_iter([(REFERENCE.to_owned(), Json::from(row.object.to_string()))]);
-    fields.extend(columns.fields_with(row, |path, value| task.policy.value(path, value)));
+    fields.extend(columns.fields_with(row, |path, value| policy.value(path, value)));
     fields
 }
 

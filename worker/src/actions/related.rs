@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use vpoller_inventory::property::NAME;
-use vpoller_inventory::{Reached, Row};
+use vpoller_inventory::{Reached, Row, Rows};
 use vpoller_vsphere::Value;
 
 use super::attributes::Columns;
@@ -14,7 +14,8 @@ use crate::method::{Relation, Shape};
 pub(super) fn related<'a>(task: &'a Task<'a>, relation: Relation) -> BoxFuture<'a, Result<Answer, Failure>> {
     Box::pin(async move {
         let (own, reached) = reach(task, &[NAME], relation.via, relation.reads).await?;
-        let list = || reached.iter().filter(is_shown).map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
+        let list =
+            || reached.iter().filter(|row| is_shown(row)).map(|row| Json::Object(fields(row, relation.reads))).collect::<Json>();
         // Next to what was asked for, its own name: null when it may not be read, with a note of that.
         let with_name = |field: &str, value: Json| {
             let name = own.readable(NAME).map_or(Json::Null, Value::to_json);
@@ -38,13 +39,14 @@ pub(crate) fn pool_members<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answe
     Box::pin(async move {
         let columns = Columns::of(task, unique([NAME].into_iter().chain(task.requested()))).await?;
         let (_, reached) = reach(task, &[], VM, &columns.reads).await?;
+        let reached = Rows::from(reached);
         columns.refusal(task, &reached).map_or(Ok(()), Err)?;
         let with_pool = |row: &Row| {
             let mut fields = columns.fields(row);
             fields.insert("resourcePool.name".to_owned(), Json::from(task.name()));
             Json::Object(fields)
         };
-        task.answer(reached.iter().filter(is_shown).map(with_pool).collect())
+        task.answer(reached.iter().filter(|row| is_shown(row)).map(|row| with_pool(&row)).collect())
     })
 }
 

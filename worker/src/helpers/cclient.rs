@@ -1,10 +1,11 @@
 //! `vpoller.helpers.cclient`: the whole reply in ASCII, ended by a NUL, for clients written in C.
 
+use vpoller_wire::Request;
 use vpoller_wire::json::Style;
-use vpoller_wire::{Reply, Request};
 
 use super::{Helper, Rendered, outcome};
 use crate::method::Method;
+use crate::response::Response;
 
 pub(super) struct CClient;
 
@@ -13,10 +14,10 @@ impl Helper for CClient {
         "vpoller.helpers.cclient"
     }
 
-    fn render(&self, _: Option<&Method>, _: &Request, reply: &Reply) -> Rendered {
-        let mut bytes = reply.to_bytes(Style::Ascii);
+    fn render(&self, _: Option<&Method>, _: &Request, response: &Response) -> Rendered {
+        let mut bytes = response.to_bytes(Style::Ascii);
         bytes.push(0);
-        Rendered { bytes, outcome: outcome(reply) }
+        Rendered { bytes, outcome: outcome(response) }
     }
 }
 
@@ -24,10 +25,11 @@ impl Helper for CClient {
 mod tests {
     use super::*;
     use serde_json::json;
+    use vpoller_wire::Reply;
 
     #[test]
     fn is_ascii_and_ends_with_nul() {
-        let reply = Reply::success("ok", json!([{"name": "Größe 🚀"}]));
+        let reply = Reply::success("ok", json!([{"name": "Größe 🚀"}])).into();
         let rendered = CClient.render(None, &Request::default(), &reply);
         let expected = b"{\"success\": 0, \"msg\": \"ok\", \"result\": [{\"name\": \"Gr\\u00f6\\u00dfe \\ud83d\\ude80\"}]}\0";
         assert_eq!(rendered.bytes, expected);

@@ -12,6 +12,7 @@ use vpoller_wire::{Reply, Request};
 
 use super::{Helper, Rendered, misleading, outcome, rows, shown};
 use crate::method::Method;
+use crate::response::{ObjectRows, Response};
 
 pub(super) struct Csv;
 
@@ -22,13 +23,15 @@ impl Helper for Csv {
         "vpoller.helpers.csvhelper"
     }
 
-    fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
-        if let (Some(method), Reply::Success { result, .. }) = (method, reply)
-            && let Some(text) = misleading(method, request, rows(result))
+    fn render(&self, method: Option<&Method>, request: &Request, response: &Response) -> Rendered {
+        // The header takes a look at the last row before the first one is written.
+        let reply = response.to_reply();
+        if let (Some(method), Reply::Success { result, .. }) = (method, &*reply)
+            && let Some(text) = misleading(method, request, ObjectRows::of(result))
         {
-            return self.render(Some(method), request, &Reply::failure(&text));
+            return self.render(Some(method), request, &Reply::failure(&text).into());
         }
-        let bytes = match reply {
+        let bytes = match &*reply {
             Reply::Success { result, .. } => {
                 let inner = method.and_then(|method| method.zabbix_format.inner());
                 let table: Vec<Row> =
@@ -37,7 +40,7 @@ impl Helper for Csv {
             }
             Reply::Failure { .. } => reply.to_bytes(Style::Indented(4)),
         };
-        Rendered { bytes, outcome: outcome(reply) }
+        Rendered { bytes, outcome: outcome(response) }
     }
 }
 
@@ -95,7 +98,7 @@ mod tests {
 
     fn check(method: &str, result: Json, expected: &str) {
         let method = crate::methods::find(method);
-        let rendered = Csv.render(method, &Request::default(), &Reply::success("ok", result));
+        let rendered = Csv.render(method, &Request::default(), &Reply::success("ok", result).into());
         assert_eq!(String::from_utf8_lossy(&rendered.bytes), expected);
     }
 
@@ -135,7 +138,7 @@ mod tests {
 
     #[test]
     fn failures_are_indented_json() {
-        let rendered = Csv.render(METHODS.first(), &Request::default(), &Reply::failure("no"));
+        let rendered = Csv.render(METHODS.first(), &Request::default(), &Reply::failure("no").into());
         assert_eq!(String::from_utf8_lossy(&rendered.bytes), "{\n    \"success\": 1,\n    \"msg\": \"no\"\n}");
         assert_eq!(rendered.outcome, vpoller_wire::Outcome::Failure);
     }

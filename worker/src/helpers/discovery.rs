@@ -8,25 +8,31 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::{Map, Value as Json};
 
 use super::{is_nameless, shown};
+use crate::response::ObjectRows;
 
 /// `{"data": [{"{#VSPHERE.…}": …}, …]}`.
 pub(super) struct Discovery<'r> {
     prefix: String,
-    rows: &'r [Json],
+    rows: ObjectRows<'r>,
     /// Whether the members of objects in a row are macros of their own.
     flat: bool,
     /// The macro of each field: written out once, not for each row.
-    macros: RefCell<HashMap<&'r str, Rc<str>>>,
+    macros: RefCell<HashMap<String, Rc<str>>>,
 }
 
 impl<'r> Discovery<'r> {
-    pub(super) fn new(prefix: String, rows: &'r [Json], flat: bool) -> Self {
+    pub(super) fn new(prefix: String, rows: ObjectRows<'r>, flat: bool) -> Self {
         Self { prefix, rows, flat, macros: RefCell::default() }
     }
 
-    fn name(&self, field: &'r str) -> Rc<str> {
+    fn name(&self, field: &str) -> Rc<str> {
         let mut macros = self.macros.borrow_mut();
-        Rc::clone(macros.entry(field).or_insert_with(|| self.spelt(field).into()))
+        if let Some(name) = macros.get(field) {
+            return Rc::clone(name);
+        }
+        let name: Rc<str> = self.spelt(field).into();
+        macros.insert(field.to_owned(), Rc::clone(&name));
+        name
     }
 
     fn spelt(&self, field: &str) -> String {
@@ -34,8 +40,8 @@ impl<'r> Discovery<'r> {
     }
 
     /// The macros of a row with their values. Of two fields with the same macro the last one counts.
-    fn macros(&self, fields: &'r Map<String, Json>) -> Vec<(Rc<str>, &'r Json)> {
-        let mut macros: Vec<(Rc<str>, &Json)> = Vec::with_capacity(fields.len());
+    fn macros<'f>(&self, fields: &'f Map<String, Json>) -> Vec<(Rc<str>, &'f Json)> {
+        let mut macros: Vec<(Rc<str>, &'f Json)> = Vec::with_capacity(fields.len());
         let mut add = |name: Rc<str>, value| match macros.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
             None => macros.push((name, value)),
@@ -66,8 +72,8 @@ impl Serialize for Data<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         // A rule of Zabbix that meets a row without the macro that its prototypes are named by fails for it.
-        for fields in self.0.rows.iter().filter_map(Json::as_object).filter(|fields| !is_nameless(fields)) {
-            list.serialize_element(&Macros(self.0.macros(fields)))?;
+        for fields in self.0.rows.objects().filter(|fields| !is_nameless(fields)) {
+            list.serialize_element(&Macros(self.0.macros(&fields)))?;
         }
         list.end()
     }

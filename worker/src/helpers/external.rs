@@ -23,6 +23,7 @@ use vpoller_wire::{Field, Reply, Request};
 
 use super::{Rendered, outcome};
 use crate::log_limits::{LogOnce, shorten};
+use crate::response::Response;
 
 /// What the configuration says about one of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -137,25 +138,25 @@ impl External {
     }
 
     /// Has the command print a reply, before `deadline`.
-    pub async fn render(&self, request: &Request, reply: &Reply, deadline: Instant) -> Rendered {
+    pub async fn render(&self, request: &Request, response: &Response, deadline: Instant) -> Rendered {
         self.runs.fetch_add(1, Ordering::Relaxed);
-        match self.run(input(request, reply), deadline).await {
-            Ok(bytes) => Rendered { bytes, outcome: outcome(reply) },
-            Err(trouble) => self.failed(reply, &trouble.to_string()),
+        match self.run(input(request, response), deadline).await {
+            Ok(bytes) => Rendered { bytes, outcome: outcome(response) },
+            Err(trouble) => self.failed(response, &trouble.to_string()),
         }
     }
 
     /// The reason why there is no result goes before the reason why it cannot be printed.
-    fn failed(&self, reply: &Reply, trouble: &str) -> Rendered {
+    fn failed(&self, response: &Response, trouble: &str) -> Rendered {
         self.failures.fetch_add(1, Ordering::Relaxed);
         let text = format!("helper {} {trouble}", self.spec.name);
         if self.logged.first_time(&text) {
             tracing::warn!("{text}");
         }
-        if reply.is_success() {
-            super::plain(&Reply::failure(format!("Cannot send result: {text}")))
+        if response.is_success() {
+            super::plain(&Reply::failure(format!("Cannot send result: {text}")).into())
         } else {
-            super::plain(reply)
+            super::plain(response)
         }
     }
 
@@ -181,13 +182,13 @@ impl External {
 }
 
 /// What the command reads: one line of JSON.
-fn input(request: &Request, reply: &Reply) -> Vec<u8> {
+fn input(request: &Request, response: &Response) -> Vec<u8> {
     let mut request = request.to_json();
     if let Json::Object(members) = &mut request {
         let account = [Field::Username.name(), Field::Password.name()];
         members.retain(|name, value| !value.is_null() && !account.contains(&name.as_str()));
     }
-    let parts = [&b"{\"request\": "[..], &json::line(&request), b", \"reply\": ", &reply.to_bytes(Style::Line), b"}\n"];
+    let parts = [&b"{\"request\": "[..], &json::line(&request), b", \"reply\": ", &response.to_bytes(Style::Line), b"}\n"];
     parts.concat()
 }
 
@@ -291,15 +292,15 @@ mod tests {
         Instant::now() + Duration::from_secs(20)
     }
 
-    fn reply() -> Reply {
-        Reply::success("ok", json!([{"name": "Größe"}]))
+    fn reply() -> Response {
+        Reply::success("ok", json!([{"name": "Größe"}])).into()
     }
 
-    async fn rendered(spec: Spec, reply: &Reply) -> (String, Outcome) {
+    async fn rendered(spec: Spec, response: &Response) -> (String, Outcome) {
         let mut request = Request::new("vm.get", "vc01");
         (request.username, request.password) = (Some("root".to_owned()), Some(Secret::new("p4ssw0rd")));
         request.properties = vec!["name".to_owned()];
-        let Rendered { bytes, outcome } = External::new(spec).render(&request, reply, soon()).await;
+        let Rendered { bytes, outcome } = External::new(spec).render(&request, response, soon()).await;
         (String::from_utf8(bytes).expect("UTF-8"), outcome)
     }
 
@@ -343,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_request_is_printed_too_and_tells_its_own_reason_first() {
-        let failed = Reply::failure("Cannot find object vm01");
+        let failed = Response::from(Reply::failure("Cannot find object vm01"));
         assert_eq!(rendered(spec(&["/bin/echo", "none"]), &failed).await, ("none".to_owned(), Outcome::Failure));
         let text = r#"{"success": 1, "msg": "Cannot find object vm01"}"#.to_owned();
         assert_eq!(rendered(spec(&["/bin/false"]), &failed).await, (text, Outcome::Failure));

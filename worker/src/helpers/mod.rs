@@ -15,10 +15,11 @@ use serde_json::{Map, Value as Json};
 use vpoller_inventory::property::NAME;
 use vpoller_inventory::{ReadError, Refusal};
 use vpoller_wire::json::Style;
-use vpoller_wire::{Outcome, Reply, Request};
+use vpoller_wire::{Outcome, Request};
 
 use crate::failure::Failure;
 use crate::method::{Method, REFUSED};
+use crate::response::{ObjectRows, Response};
 use crate::sets;
 
 /// One way to print replies.
@@ -27,7 +28,7 @@ pub trait Helper: Sync {
     fn name(&self) -> &'static str;
 
     /// Prints a reply. `method` is `None` when the request named none that exists; the reply is a failure then.
-    fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered;
+    fn render(&self, method: Option<&Method>, request: &Request, response: &Response) -> Rendered;
 }
 
 /// What a helper printed, and whether that is an answer.
@@ -57,8 +58,8 @@ pub fn find(name: &str) -> Option<&'static dyn Helper> {
 
 /// The plain reply: what clients get that name no helper, or one that does not exist.
 #[must_use]
-pub fn plain(reply: &Reply) -> Rendered {
-    Rendered { bytes: reply.to_bytes(Style::Line), outcome: outcome(reply) }
+pub fn plain(response: &Response) -> Rendered {
+    Rendered { bytes: response.to_bytes(Style::Line), outcome: outcome(response) }
 }
 
 impl Rendered {
@@ -71,8 +72,8 @@ impl Rendered {
     }
 }
 
-fn outcome(reply: &Reply) -> Outcome {
-    if reply.is_success() { Outcome::Value } else { Outcome::Failure }
+fn outcome(response: &Response) -> Outcome {
+    if response.is_success() { Outcome::Value } else { Outcome::Failure }
 }
 
 /// The rows of a result: the elements of a list, or the one object that it is.
@@ -112,7 +113,10 @@ fn refusal(row: &Map<String, Json>, field: &str, object: &str) -> Option<String>
 
 /// The text of a failure where a table or a discovery object would say something wrong, because it has no place for what could not be
 /// read.
-fn misleading(method: &Method, request: &Request, rows: &[Json]) -> Option<String> {
+fn misleading(method: &Method, request: &Request, rows: ObjectRows<'_>) -> Option<String> {
+    if !rows.may_have_refused() {
+        return None;
+    }
     let subject = request.name.clone().or_else(|| Some(method.object.kind()?.printed()));
     let subject = subject.unwrap_or_else(|| request.key.clone().unwrap_or_default());
     invalid(method, rows, &subject).or_else(|| nameless(rows, &subject))
@@ -120,23 +124,24 @@ fn misleading(method: &Method, request: &Request, rows: &[Json]) -> Option<Strin
 
 /// Names the paths that do not exist: they would look as if they were unset. Paths of sets do not count: a server that is older than a
 /// set has not all of them.
-fn invalid(method: &Method, rows: &[Json], subject: &str) -> Option<String> {
-    let refused = rows.iter().filter_map(|row| refused(row.as_object()?)).flatten();
+fn invalid(method: &Method, rows: ObjectRows<'_>, subject: &str) -> Option<String> {
     let is_invalid = |path: &str, entry: &Json| {
         let refusal = entry.get("fault").and_then(Json::as_str).map(|fault| Refusal::new(fault, None));
         refusal.is_some_and(|refusal| refusal.is_invalid()) && !sets::contain(method.object.kind(), path)
     };
-    let invalid: BTreeSet<&str> =
-        refused.filter(|(path, entry)| is_invalid(path, entry)).map(|(path, _)| path.as_str()).collect();
-    let invalid: Vec<&str> = invalid.into_iter().collect();
+    let mut invalid: BTreeSet<String> = BTreeSet::new();
+    for row in rows.objects() {
+        let refused = refused(&row).into_iter().flatten();
+        invalid.extend(refused.filter(|(path, entry)| is_invalid(path, entry)).map(|(path, _)| path.clone()));
+    }
+    let invalid: Vec<&str> = invalid.iter().map(String::as_str).collect();
     (!invalid.is_empty()).then(|| Failure::from(ReadError::invalid_properties(&invalid, subject)).to_string())
 }
 
 /// Says that there are objects, and the name of none of them may be read: nothing would say that there are none.
-fn nameless(rows: &[Json], subject: &str) -> Option<String> {
-    let hidden = |row: &Json| row.as_object().filter(|row| is_nameless(row)).and_then(|row| refusal(row, NAME, subject));
-    let first = rows.first().and_then(hidden)?;
-    rows.iter().all(|row| row.as_object().is_some_and(is_nameless)).then_some(first)
+fn nameless(rows: ObjectRows<'_>, subject: &str) -> Option<String> {
+    let first = rows.objects().next().filter(|row| is_nameless(row)).and_then(|row| refusal(&row, NAME, subject))?;
+    rows.objects().all(|row| is_nameless(&row)).then_some(first)
 }
 
 /// Whether a row is about an object whose name may not be read.

@@ -14,6 +14,7 @@ use vpoller_wire::{Reply, Request};
 use super::discovery::Discovery;
 use super::{Helper, Rendered, misleading, refusal, rows, shown};
 use crate::method::{Method, Prefix, Rows, ZabbixFormat};
+use crate::response::{ObjectRows, Response};
 
 pub(super) enum Mode {
     Quoted,
@@ -36,9 +37,15 @@ impl Helper for Zabbix {
         }
     }
 
-    fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
+    fn render(&self, method: Option<&Method>, request: &Request, response: &Response) -> Rendered {
+        if let (Some(method), Response::List(_, list)) = (method, response)
+            && let Some(rendered) = self.render_list(method, request, ObjectRows::Made(&**list))
+        {
+            return rendered;
+        }
         let none = Json::Array(Vec::new());
-        let result = match reply {
+        let reply = response.to_reply();
+        let result = match &*reply {
             Reply::Success { result, .. } => result,
             Reply::Failure { msg, .. } if is_nothing(method, msg) => &none,
             Reply::Failure { msg, .. } => return Rendered::failure(msg),
@@ -56,14 +63,27 @@ impl Helper for CZabbix {
         "vpoller.helpers.czabbix"
     }
 
-    fn render(&self, method: Option<&Method>, request: &Request, reply: &Reply) -> Rendered {
-        let mut rendered = QUOTED.render(method, request, reply);
+    fn render(&self, method: Option<&Method>, request: &Request, response: &Response) -> Rendered {
+        let mut rendered = QUOTED.render(method, request, response);
         rendered.bytes.push(0);
         rendered
     }
 }
 
 impl Zabbix {
+    /// A list as it comes, where the form needs no more than one of its objects at a time.
+    fn render_list(&self, method: &Method, request: &Request, rows: ObjectRows<'_>) -> Option<Rendered> {
+        let ZabbixFormat::Lld { prefix, rows: place @ (Rows::Result | Rows::Flat) } = method.zabbix_format else { return None };
+        if let Mode::Json = self.0 {
+            // Texts and JSON values always serialize.
+            return Some(Rendered::value(json::to_vec(&rows, Style::Line).unwrap_or_default()));
+        }
+        Some(match discovery(method, request, prefix, rows, place == Rows::Flat) {
+            Ok(shown) => Rendered::value(self.print(&shown)),
+            Err(text) => Rendered::failure(&text),
+        })
+    }
+
     fn print(&self, shown: &Shown<'_>) -> Vec<u8> {
         match (&self.0, shown) {
             (Mode::Raw, Shown::Value(value)) => json::bare(value),
@@ -95,17 +115,27 @@ fn shape<'r>(method: &Method, request: &Request, result: &'r Json) -> Result<Sho
     match method.zabbix_format {
         ZabbixFormat::Value { default_field } => value(request, default_field, result).map(Shown::Value),
         ZabbixFormat::Lld { prefix, rows } => {
-            let found = discovered(result, rows);
-            if let Some(text) = misleading(method, request, found) {
-                return Err(text.into());
-            }
-            Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), found, rows == Rows::Flat)))
+            discovery(method, request, prefix, ObjectRows::Whole(discovered(result, rows)), rows == Rows::Flat)
         }
         ZabbixFormat::Disk => match rows(result).first().and_then(|row| row.get("disk")) {
             Some(disk @ Json::Object(_)) => value(request, None, disk).map(Shown::Value),
             _ => Err(NO_KEY.into()),
         },
         ZabbixFormat::Count => Ok(Shown::Count(count(request, result))),
+    }
+}
+
+/// A discovery object, unless it would say something wrong.
+fn discovery<'r>(
+    method: &Method,
+    request: &Request,
+    prefix: Prefix,
+    rows: ObjectRows<'r>,
+    flat: bool,
+) -> Result<Shown<'r>, Cow<'static, str>> {
+    match misleading(method, request, rows) {
+        Some(text) => Err(text.into()),
+        None => Ok(Shown::Discovery(Discovery::new(macro_prefix(method.name, prefix), rows, flat))),
     }
 }
 
@@ -170,7 +200,7 @@ mod tests {
 
     fn check(method: &str, request: &Request, result: Json, helper: &str, expected: &str) {
         let rendered =
-            helpers::find(helper).unwrap().render(crate::methods::find(method), request, &Reply::success("ok", result));
+            helpers::find(helper).unwrap().render(crate::methods::find(method), request, &Reply::success("ok", result).into());
         assert_eq!(String::from_utf8_lossy(&rendered.bytes), expected, "{helper}");
         assert_eq!(rendered.outcome, Outcome::Value);
     }
@@ -287,7 +317,7 @@ mod tests {
         ] {
             let render = |method| {
                 let reply = Reply::failure("No snapshots found for: vm02");
-                helpers::find(helper).unwrap().render(crate::methods::find(method), &request(&[], None), &reply)
+                helpers::find(helper).unwrap().render(crate::methods::find(method), &request(&[], None), &reply.into())
             };
             assert_eq!(render("vm.snapshot.get"), Rendered::value(text.as_bytes().to_vec()), "{helper}");
             assert_eq!(render("vm.get").outcome, Outcome::Failure, "{helper}");
@@ -297,6 +327,7 @@ mod tests {
     #[test]
     fn failures_are_bare_text() {
         let fails = |method, result: Reply, text: &str| {
+            let result = Response::from(result);
             for name in ["vpoller.helpers.zabbix", "vpoller.helpers.zabbix.raw"] {
                 let rendered = helpers::find(name).unwrap().render(crate::methods::find(method), &request(&[], None), &result);
                 assert_eq!(rendered, Rendered::failure(text));

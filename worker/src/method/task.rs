@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use futures_util::future::BoxFuture;
-use serde_json::Value as Json;
 use vpoller_inventory::Inventory;
 use vpoller_vsphere::MoRef;
 use vpoller_wire::Request;
@@ -11,6 +10,7 @@ use vpoller_wire::Request;
 use super::Method;
 use crate::failure::Failure;
 use crate::policy::Policy;
+use crate::response::Content;
 
 /// One request on its way, after validation and lookup.
 pub struct Task<'a> {
@@ -27,12 +27,11 @@ pub struct Task<'a> {
 }
 
 /// What a method answered.
-#[derive(Debug)]
 pub struct Answer {
     /// The text of `msg`.
     pub msg: Cow<'static, str>,
     /// The `result`.
-    pub result: Json,
+    pub result: Content,
 }
 
 /// The function behind a method that shares its work with no other.

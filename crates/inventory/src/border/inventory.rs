@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value as Json;
 use vpoller_vsphere::{MoRef, Struct, Value};
 
-use super::{Kind, MissingPrivilege, ObjectName, Performance, Pinned, ReadError, Row, Services, View};
+use super::{Kind, MissingPrivilege, ObjectName, Performance, Pinned, ReadError, Row, Rows, Services, View};
 
 /// What can be asked about one vSphere host.
 pub trait Inventory: Send + Sync {
@@ -19,6 +19,11 @@ pub trait Inventory: Send + Sync {
 
     /// These paths of every object of a type (subtypes included), in the server's order.
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;
+
+    /// As [`Inventory::list`], for readers that go through the rows one by one.
+    fn rows<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Rows, ReadError>> {
+        Box::pin(async move { self.list(kind, paths).await.map(Rows::from) })
+    }
 
     /// These paths of these objects, in the order of the objects; those that no longer exist are left out.
     fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;

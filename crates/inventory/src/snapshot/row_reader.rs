@@ -9,9 +9,9 @@ use super::version::Snapshot;
 use crate::border::{PropertyState, Row, part_below};
 
 /// Reads the same paths of many objects.
-pub(crate) struct RowReader<'l> {
+pub(crate) struct RowReader<'l, P = &'l str> {
     snapshot: &'l Snapshot,
-    paths: &'l [&'l str],
+    paths: &'l [P],
     /// The table and the type of the object that was looked at last, and where the paths stand in it.
     last: Option<KindPlaces<'l>>,
 }
@@ -40,8 +40,15 @@ pub(crate) enum Lookup<'l> {
     Gaps(&'l Arc<Object>, Vec<usize>),
 }
 
-impl<'l> RowReader<'l> {
-    pub(crate) fn new(snapshot: &'l Snapshot, paths: &'l [&'l str]) -> Self {
+/// What memory does not know of an object, and what of it may not be known.
+pub(crate) struct Gaps {
+    /// Places of the paths whose values are not known.
+    pub places: Vec<usize>,
+    pub has_refused: bool,
+}
+
+impl<'l, P: AsRef<str>> RowReader<'l, P> {
+    pub(crate) fn new(snapshot: &'l Snapshot, paths: &'l [P]) -> Self {
         Self { snapshot, paths, last: None }
     }
 
@@ -67,6 +74,22 @@ impl<'l> RowReader<'l> {
         if gaps.is_empty() { Lookup::Whole(row) } else { Lookup::Gaps(object, gaps) }
     }
 
+    /// What is missing of an object of the version, without making a row of it.
+    pub(crate) fn gaps(&mut self, object: &Object) -> Gaps {
+        let mut gaps = Gaps { places: Vec::new(), has_refused: false };
+        let Some((_, columns)) = self.columns(&object.reference.kind) else {
+            return Gaps { places: (0..self.paths.len()).collect(), ..gaps };
+        };
+        for (number, place) in columns.iter().enumerate() {
+            match place.as_ref().map(|place| object.state(place.column)) {
+                None | Some(PropertyState::Unknown) => gaps.places.push(number),
+                Some(PropertyState::Refused(_)) => gaps.has_refused = true,
+                Some(PropertyState::Set(_) | PropertyState::Unset) => {}
+            }
+        }
+        gaps
+    }
+
     /// The row of an object with gaps, which are filled from another row with the paths in the same order.
     pub(crate) fn filled(&mut self, object: &Object, other: &Row) -> Row {
         let paths = self.paths;
@@ -74,10 +97,11 @@ impl<'l> RowReader<'l> {
         let mut row = Row::new(object.reference.clone(), Vec::with_capacity(paths.len()));
         let Some((table, columns)) = self.columns(&object.reference.kind) else { return row };
         for (path, place) in paths.iter().zip(columns) {
-            let next = others.next_if(|(name, _)| **name == **path);
+            let path = path.as_ref();
+            let next = others.next_if(|(name, _)| **name == *path);
             if !enter(&mut row, table, place.as_ref(), object) {
                 row.values.extend(next.cloned());
-                row.refused.extend(other.refused.iter().find(|(name, _)| **name == **path).cloned());
+                row.refused.extend(other.refused.iter().find(|(name, _)| **name == *path).cloned());
             }
         }
         row
@@ -96,7 +120,7 @@ impl<'l> RowReader<'l> {
         let is_last =
             |last: &KindPlaces<'_>| std::ptr::eq(last.table, table) && (Arc::ptr_eq(&last.kind, kind) || last.kind == *kind);
         if !self.last.as_ref().is_some_and(is_last) {
-            let places = self.paths.iter().map(|path| Place::of(table, kind, path));
+            let places = self.paths.iter().map(|path| Place::of(table, kind, path.as_ref()));
             self.last = Some(KindPlaces { table, kind: Arc::clone(kind), places: places.collect() });
         }
         self.last.as_ref().map(|last| (last.table, last.places.as_slice()))

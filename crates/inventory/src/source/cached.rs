@@ -11,7 +11,8 @@ use vpoller_vsphere::{Class, Client, Flight, MoRef, SingleFlight, Struct};
 
 use super::Direct;
 use crate::border::{
-    Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, ReadPlan, Row, Services, View,
+    Inventory, Kind, MissingPrivilege, ObjectName, Performance, Pinned, Reached, ReadError, ReadPlan, Row, RowSource, Rows,
+    Services, View,
 };
 use crate::retrieve::{Retriever, with_invalid};
 use crate::snapshot::{
@@ -86,25 +87,32 @@ impl Cached {
         let missing = Missing::of(objects.iter().zip(&found), paths);
         self.count(&mut reader, objects.iter(), &missing);
         let more = self.fetch(&missing, paths).await?;
-        Ok(completed(&mut reader, objects.iter().zip(found), &more))
+        let rows = objects.iter().zip(found);
+        Ok(rows.filter_map(|(object, found)| completed(&mut reader, object, found, &more)).collect())
     }
 
-    async fn list_rows(&self, kind: Kind, paths: &[&str]) -> Result<Vec<Row>, ReadError> {
-        let Some(version) = self.store.current(Instant::now()) else { return self.ask_for_all(kind, paths).await };
+    async fn rows_of(&self, kind: Kind, paths: &[&str]) -> Result<Rows, ReadError> {
+        let Some(version) = self.store.current(Instant::now()) else { return Ok(self.ask_for_all(kind, paths).await?.into()) };
         let mut reader = RowReader::new(&version, paths);
-        let found: Vec<Lookup<'_>> = version.objects(kind).map(|object| reader.of(object)).collect();
-        let objects: Vec<&MoRef> = version.objects(kind).map(|object| &object.reference).collect();
-        let missing = Missing::of(objects.iter().copied().zip(&found), paths);
-        self.count(&mut reader, objects.iter().copied(), &missing);
+        let (mut missing, mut objects, mut has_refused) = (Missing::default(), 0, false);
+        for object in version.objects(kind) {
+            let gaps = reader.gaps(object);
+            missing.add(&object.reference, &gaps.places);
+            has_refused |= gaps.has_refused;
+            objects += 1;
+        }
+        self.count(&mut reader, version.objects(kind).map(|object| &object.reference), &missing);
         // That a path does not exist is known without a call.
         let is_known = self.known_invalid(&BTreeSet::from([kind.wire()]), &missing.paths(paths)).0.is_empty();
-        let more = if is_known || missing.objects.len() <= objects.len() / FEW {
+        let more = if is_known || missing.objects.len() <= objects / FEW {
             self.fetch(&missing, paths).await?
         } else {
             let rows = self.ask_for_all(kind, &missing.paths(paths)).await?;
             rows.into_iter().map(|row| (row.object.clone(), row)).collect()
         };
-        Ok(completed(&mut reader, objects.into_iter().zip(found), &more))
+        let has_refused = has_refused || more.values().any(|row: &Row| !row.refused.is_empty());
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        Ok(Rows::made(RememberedRows { version, kind, paths, more, has_refused }))
     }
 
     /// What is missing, from vSphere.
@@ -236,7 +244,14 @@ impl Inventory for Cached {
     fn list<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            self.list_rows(kind, paths).await
+            self.rows_of(kind, paths).await.map(Rows::into_vec)
+        })
+    }
+
+    fn rows<'a>(&'a self, kind: Kind, paths: &'a [&'a str]) -> BoxFuture<'a, Result<Rows, ReadError>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.rows_of(kind, paths).await
         })
     }
 
@@ -320,21 +335,45 @@ impl Inventory for Cached {
     }
 }
 
-/// The rows of objects, what memory did not know of them taken from `more`. Those that are in neither have gone since.
-fn completed<'l, 'o>(
-    reader: &mut RowReader<'l>,
-    objects: impl Iterator<Item = (&'o MoRef, Lookup<'l>)>,
+/// The rows of a version, what memory did not know of them taken from `more`.
+struct RememberedRows {
+    version: Arc<Snapshot>,
+    kind: Kind,
+    paths: Vec<String>,
+    more: HashMap<MoRef, Row>,
+    has_refused: bool,
+}
+
+impl RowSource for RememberedRows {
+    fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_> {
+        let mut reader = RowReader::new(&self.version, &self.paths);
+        Box::new(self.version.objects(self.kind).filter_map(move |object| {
+            let found = reader.of(object);
+            completed(&mut reader, &object.reference, found, &self.more)
+        }))
+    }
+
+    fn has_refused(&self) -> bool {
+        self.has_refused
+    }
+}
+
+/// The row of an object, what memory did not know of it taken from `more`. One that is in neither has gone since.
+fn completed<'l, P: AsRef<str>>(
+    reader: &mut RowReader<'l, P>,
+    object: &MoRef,
+    found: Lookup<'l>,
     more: &HashMap<MoRef, Row>,
-) -> Vec<Row> {
-    let row = |(object, found): (&'o MoRef, Lookup<'l>)| match found {
+) -> Option<Row> {
+    match found {
         Lookup::Whole(row) => Some(row),
         Lookup::Nothing => more.get(object).cloned(),
         Lookup::Gaps(known, _) => Some(reader.filled(known, more.get(object)?)),
-    };
-    objects.filter_map(row).collect()
+    }
 }
 
 /// What memory does not know of the answer to a question.
+#[derive(Default)]
 struct Missing {
     objects: Vec<MoRef>,
     /// Places of the paths.
@@ -343,16 +382,28 @@ struct Missing {
 
 impl Missing {
     fn of<'o>(found: impl Iterator<Item = (&'o MoRef, &'o Lookup<'o>)>, paths: &[&str]) -> Self {
-        let mut missing = Self { objects: Vec::new(), places: BTreeSet::new() };
+        let mut missing = Self::default();
+        let all: Vec<usize> = (0..paths.len()).collect();
         for (object, found) in found {
             match found {
-                Lookup::Whole(_) => continue,
-                Lookup::Nothing => missing.places.extend(0..paths.len()),
-                Lookup::Gaps(_, gaps) => missing.places.extend(gaps),
+                Lookup::Whole(_) => {}
+                Lookup::Nothing => missing.add_all(object, &all),
+                Lookup::Gaps(_, gaps) => missing.add(object, gaps),
             }
-            missing.objects.push(object.clone());
         }
         missing
+    }
+
+    /// An object, if values of it are missing at these places.
+    fn add(&mut self, object: &MoRef, gaps: &[usize]) {
+        if !gaps.is_empty() {
+            self.add_all(object, gaps);
+        }
+    }
+
+    fn add_all(&mut self, object: &MoRef, places: &[usize]) {
+        self.places.extend(places);
+        self.objects.push(object.clone());
     }
 
     fn paths<'p>(&self, paths: &[&'p str]) -> Vec<&'p str> {

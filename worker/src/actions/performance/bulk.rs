@@ -12,6 +12,7 @@ use super::objects::{Gap, Meant};
 use super::{ROW, ask, objects};
 use crate::failure::Failure;
 use crate::log_limits::{self, shorten};
+use crate::response::{Content, ObjectList};
 
 /// One row for each object and instance, with the newest samples; with several samples asked for, one for each of their moments.
 pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Failure>> {
@@ -21,15 +22,16 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         let count = ask::samples(task.request)?;
         let catalogue = performance.counters().await.map_err(Failure::CounterInfo)?;
         let texts = ask::counters(task.request)?;
-        let column = |text| CounterColumn { text, counter: catalogue.find(text).map(|counter| counter.key) };
-        let columns: Vec<CounterColumn<'_>> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
+        let column =
+            |text: &str| CounterColumn { text: text.to_owned(), counter: catalogue.find(text).map(|counter| counter.key) };
+        let columns: Vec<CounterColumn> = unique(texts.iter().map(String::as_str)).into_iter().map(column).collect();
         if columns.iter().all(|column| column.counter.is_none()) {
             return Err(Failure::UnknownCounter);
         }
         // Rolled-up samples are there for what is off now, too.
         let Meant { rows, hidden: mut gap } = objects::find(task, kind, task.request.perf_interval.is_none()).await?;
         let answer = |gap: &Gap, result| Ok(Answer { msg: gap.success_text(task.method.success), result });
-        let Some(first) = rows.first() else { return answer(&gap, Json::Array(Vec::new())) };
+        let Some(first) = rows.first() else { return answer(&gap, Content::Whole(Json::Array(Vec::new()))) };
         let entity = objects::name(first).unwrap_or(&first.object.id).to_owned();
         let failed = |error| Failure::Metrics { entity: entity.clone(), error };
         let provider = performance.provider(&first.object).await.map_err(failed)?;
@@ -47,15 +49,13 @@ pub(crate) fn table<'a>(task: &'a Task<'a>) -> BoxFuture<'a, Result<Answer, Fail
         }
         let errors = found.iter().filter_map(|found| found.iter().find_map(|found| found.as_ref().err()));
         errors.for_each(|error| gap.add(error.clone()));
-        let moments = window.samples > 1;
-        let output = rows.iter().zip(&found).flat_map(|(row, found)| output_rows(row, &columns, found, moments));
-        answer(&gap, output.collect())
+        answer(&gap, Content::List(Box::new(SampleTable { rows, columns, found, moments: window.samples > 1 })))
     })
 }
 
 /// A counter as it was asked for.
-struct CounterColumn<'t> {
-    text: &'t str,
+struct CounterColumn {
+    text: String,
     /// Its number, if it exists.
     counter: Option<i32>,
 }
@@ -70,6 +70,27 @@ fn kind(task: &Task<'_>) -> Result<Kind, Failure> {
     })
 }
 
+/// What was found, from which the rows are made when they are written.
+struct SampleTable {
+    rows: Vec<Row>,
+    columns: Vec<CounterColumn>,
+    /// For each row, what was found for each column whose counter exists.
+    found: Vec<Vec<SampleResult>>,
+    /// Whether each moment is a row of its own.
+    moments: bool,
+}
+
+impl ObjectList for SampleTable {
+    fn objects(&self) -> Box<dyn Iterator<Item = Map<String, Json>> + '_> {
+        let rows = self.rows.iter().zip(&self.found);
+        Box::new(rows.flat_map(|(row, found)| output_rows(row, &self.columns, found, self.moments)))
+    }
+
+    fn has_refused(&self) -> bool {
+        false
+    }
+}
+
 /// One row of the table.
 struct OutputRow {
     at: DateTime,
@@ -79,7 +100,7 @@ struct OutputRow {
 }
 
 /// The rows of one object, by instance and, where each moment is its own row, by moment.
-fn output_rows(object: &Row, columns: &[CounterColumn<'_>], found: &[SampleResult], moments: bool) -> Vec<Json> {
+fn output_rows(object: &Row, columns: &[CounterColumn], found: &[SampleResult], moments: bool) -> Vec<Map<String, Json>> {
     let mut table: BTreeMap<(&str, i64), OutputRow> = BTreeMap::new();
     let known = columns.iter().enumerate().filter(|(_, column)| column.counter.is_some());
     for ((column, _), found) in known.zip(found) {
@@ -93,11 +114,11 @@ fn output_rows(object: &Row, columns: &[CounterColumn<'_>], found: &[SampleResul
             }
         }
     }
-    table.into_iter().map(|((instance, _), line)| line.to_json(object, instance, columns)).collect()
+    table.into_iter().map(|((instance, _), line)| line.to_object(object, instance, columns)).collect()
 }
 
 impl OutputRow {
-    fn to_json(&self, object: &Row, instance: &str, columns: &[CounterColumn<'_>]) -> Json {
+    fn to_object(&self, object: &Row, instance: &str, columns: &[CounterColumn]) -> Map<String, Json> {
         let name = objects::name(object).map_or(Json::Null, Json::from);
         let at = Json::from(self.at.to_string());
         let fixed = [name, Json::from(&*object.object.id), Json::from(instance), Json::from(self.interval), at];
@@ -106,9 +127,9 @@ impl OutputRow {
             let value = self.values.get(&number).map(|value| Json::from(*value));
             // Null shows that a counter does not exist here; one without a sample is left out.
             if let Some(value) = value.or(column.counter.is_none().then_some(Json::Null)) {
-                fields.insert(column.text.to_owned(), value);
+                fields.insert(column.text.clone(), value);
             }
         }
-        Json::Object(fields)
+        fields
     }
 }
