@@ -1,6 +1,7 @@
 //! The external checks of Zabbix and the start script for containers, at real daemons.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,7 +9,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use vpoller_testkit::process::{self, Finished};
 use vpoller_testkit::wait::SLOW;
-use vpoller_testkit::{Host, Process, SimOptions, Simulator, Stack, ports};
+use vpoller_testkit::{Host, Process, SimOptions, Simulator, Stack, ports, workspace};
 
 use super::{make, output, release};
 
@@ -165,6 +166,85 @@ fn a_container_becomes_the_daemon() {
     command.arg("proxy");
     let mut proxy = Process::spawn(command);
     proxy.wait_for_line("Proxy process is ready and running", SLOW);
+    let health = || {
+        let mut command = Command::new(release().join("vpoller-proxy"));
+        command.arg("-f").arg(container.path("vpoller.conf")).arg("health");
+        process::run(command, SLOW)
+    };
+    let Finished { code, stdout, .. } = health();
+    assert_eq!((code, stdout.as_str()), (0, "running\n"), "what its health check says");
     proxy.signal(libc::SIGTERM);
     assert!(proxy.wait_exit(SLOW).success(), "the signal reaches the daemon itself");
+    assert_eq!(health().code, 1);
+}
+
+/// What the start script finds and may do where it does not run as root.
+struct Unprivileged {
+    folder: TempDir,
+}
+
+impl Unprivileged {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+        let connector = folder.path().join("vconnector-cli");
+        output(Command::new("strip").arg("-o").arg(&connector).arg(workspace::binary("vconnector-cli")));
+        let script = fs::read_to_string(workspace::root().join("contrib/docker/vpoller-start"))
+            .unwrap()
+            .replace("/usr/bin/vconnector-cli", connector.to_str().unwrap());
+        fs::write(folder.path().join("vpoller-start"), script).unwrap();
+        fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n").unwrap();
+        for (name, mode) in [("etc", 0o755), ("var", 0o777), ("open", 0o777)] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::set_permissions(folder.path().join(name), Permissions::from_mode(mode)).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Runs the script as nobody, with vpoller.conf and the database in these folders.
+    fn start(&self, etc: &str, var: &str) -> Finished {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh"]).arg(self.path("vpoller-start")).arg("true");
+        command.env("VPOLLER_CONF", self.path(&format!("{etc}/vpoller.conf"))).env("VCONNECTOR_DIR", self.path(var));
+        command.env("HOSTS", self.path("hosts")).current_dir("/");
+        process::run(command, SLOW)
+    }
+}
+
+#[test]
+fn a_user_without_rights_is_told_what_to_mount() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        eprintln!("not run: only root can become another user");
+        return;
+    }
+    let here = Unprivileged::new();
+    let Finished { code, stderr, .. } = here.start("etc", "var");
+    assert!(
+        code == 1 && stderr.contains("user 65534 can neither write nor read ") && stderr.contains(": mount a tmpfs at "),
+        "{stderr}"
+    );
+
+    let own = "[proxy]\nfrontend = tcp://*:20123\n";
+    fs::write(here.path("etc/vpoller.conf"), own).unwrap();
+    let Finished { code, stderr, .. } = here.start("etc", "etc");
+    assert!(code == 1 && stderr.contains("user 65534 may not write ") && stderr.contains("(chown 65534)"), "{stderr}");
+    let Finished { code, stderr, .. } = here.start("etc", "etc/nowhere");
+    assert!(code == 1 && stderr.contains("mount a volume there that user 65534 may write"), "{stderr}");
+
+    fs::write(here.path("var/hosts.file"), "vc01.example.org;192.0.2.1;root;p4ssw0rd\n").unwrap();
+    let Finished { code, stderr, .. } = here.start("etc", "var");
+    assert_eq!(code, 0, "{stderr}");
+    assert!(
+        stderr.contains("give the container the address of vc01.example.org another way") && !stderr.contains("p4ssw0rd"),
+        "{stderr}"
+    );
+    assert_eq!(fs::read_to_string(here.path("etc/vpoller.conf")).unwrap(), own, "a file of one's own stays as it is");
+    assert!(Path::new(&here.path("var/vconnector.db")).is_file());
+
+    assert_eq!(here.start("open", "var").code, 0);
+    assert!(fs::read_to_string(here.path("open/vpoller.conf")).unwrap().contains("frontend = tcp://*:10123\n"));
 }
