@@ -27,7 +27,7 @@ PROGRAMS := vpoller-proxy vpoller-worker vpoller-exporter $(notdir $(basename $(
 # What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
 STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++
 
-.PHONY: all help setup build demo test test-other-debian screenshots check fuzz-build advisories bench install uninstall dist deb clean
+.PHONY: all help setup build demo test test-other-debian test-containers screenshots check fuzz-build advisories bench install uninstall dist deb clean
 
 all: build
 
@@ -62,6 +62,9 @@ test: setup ## every test
 
 test-other-debian: ## demo, tests and package on Debian 13 where this is 12, and on 12 where this is 13
 	tools/test-other-debian.sh
+
+test-containers: ## build the images of contrib/docker and run them (root, Podman and 10 GB; no registry of images)
+	tools/test-containers.sh
 
 screenshots: ## copy the pictures that `make test` took into the documentation
 	@ls $(TARGET)/screenshots/*.png >/dev/null || { echo "no pictures: run make test first" >&2; exit 1; }

@@ -1,5 +1,6 @@
 //! What surrounds the programs: units, scripts, `make install` and the Debian package, with the tools of the system as judges.
 
+mod containers;
 mod debian;
 mod install;
 mod notify;
