@@ -147,6 +147,7 @@ fn configurations_in_the_guides_are_ones_of_prometheus() {
             promtool(&["check", "config"], &file);
         }
     }
+    promtool(&["check", "config"], &workspace::root().join("contrib/docker/prometheus.yml"));
 }
 
 #[test]

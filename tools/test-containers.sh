@@ -44,6 +44,7 @@ simulator=$(tests/vcsim/build.sh)
 cat >"$work/containers.conf" <<TXT
 [containers]
 default_ulimits = ["nofile=$(ulimit -Hn):$(ulimit -Hn)", "nproc=4096:4096"]
+base_hosts_file = "$work/hosts"
 [engine]
 runtime = "runc"
 cgroup_manager = "cgroupfs"
@@ -58,6 +59,7 @@ driver = "overlay"
 graphroot = "$work/storage"
 runroot = "$work/run"
 TXT
+echo '127.0.0.1 localhost' >"$work/hosts"
 export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf
 # An image of the other format has no health check.
 export BUILDAH_FORMAT=docker BUILDAH_ISOLATION=chroot
@@ -175,6 +177,19 @@ healthy() { podman healthcheck run "$1"; }
 unhealthy() { ! healthy "$1"; }
 page() { curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:9272$1" | grep -qx "$2"; }
 
+# shows_the_collectors: the page has the collector's metrics, with its labels.
+shows_the_collectors() {
+    curl -sS http://127.0.0.1:9272/metrics >"$work/metrics"
+    for name in vcenter_vm_disk_write_iops vcenter_vm_disk_write_throughput_mbps vcenter_vm_disk_write_latency_ms vcenter_vm_disk_provisioned_gb; do
+        grep -qE "^$name\{vm_name=\"[^\"]+\",vm_moref=\"vm-[0-9]+\",cluster=\"[^\"]*\",host=\"[^\"]*\",datacenter=\"[^\"]+\"\} [0-9.]+$" "$work/metrics" ||
+            fail "there is no $name with its labels: $(grep "^$name" "$work/metrics" | head -n 1)"
+    done
+    for name in last_collection_timestamp_seconds last_collection_duration_seconds last_vm_count cycles_total; do
+        grep -qE "^vcenter_collector_$name [0-9.e+]+$" "$work/metrics" || fail "there is no vcenter_collector_$name"
+    done
+    ok "the collector's metrics of $(grep -c '^vcenter_vm_disk_write_iops{' "$work/metrics") machines are there"
+}
+
 # confined CONTAINER PROGRAM: one process, of that program, without rights and secrets.
 confined() {
     local name=$1 program=$2 pid
@@ -209,10 +224,13 @@ ends() {
     ok "$1 ends by SIGTERM within $2 s"
 }
 
+# vcenter OPTION...: the simulated one, with options of `podman run`; its authority is in the folder ca.
+mkdir -p "$work/ca"
 vcenter() {
-    quiet podman run -d --name vcenter --network "$1" --network-alias vcenter.corp.example --read-only -v "$simulator:/vcsim:ro" debian:bookworm-slim \
-        /vcsim -l 0.0.0.0:443 -username svc-readonly@vsphere.local -password supersecret
+    quiet podman run -d --name vcenter "$@" --read-only -v "$simulator:/vcsim:ro" -v "$work/ca:/ca" debian:bookworm-slim \
+        /vcsim -l 0.0.0.0:443 -username svc-readonly@vsphere.local -password supersecret -write-ca /ca/ca.pem
 }
+names=(--network-alias vcenter.corp.example --network-alias vc01.example.org)
 
 # --- what is in the images -----------------------------------------------------------------------------------------------------------
 
@@ -233,22 +251,14 @@ refused 'the password of VCENTER_USER is missing' docker-compose -f contrib/dock
 # --- the exporter, by the compose file -----------------------------------------------------------------------------------------------
 
 quiet podman network create "${project}_back-tier"
-vcenter "${project}_back-tier"
+vcenter --network "${project}_back-tier" "${names[@]}"
 export VCENTER_PASSWORD=supersecret
 quiet compose -f contrib/docker/compose.yaml up -d zroc-planner
 unset VCENTER_PASSWORD
 wait_for "the exporter is healthy" healthy zroc-planner
 wait_for "its page /health is 200" page /health 200
 confined zroc-planner vpoller-exporter
-curl -sS http://127.0.0.1:9272/metrics >"$work/metrics"
-for name in vcenter_vm_disk_write_iops vcenter_vm_disk_write_throughput_mbps vcenter_vm_disk_write_latency_ms vcenter_vm_disk_provisioned_gb; do
-    grep -qE "^$name\{vm_name=\"[^\"]+\",vm_moref=\"vm-[0-9]+\",cluster=\"[^\"]*\",host=\"[^\"]*\",datacenter=\"[^\"]+\"\} [0-9.]+$" "$work/metrics" ||
-        fail "there is no $name with its labels: $(grep "^$name" "$work/metrics" | head -n 1)"
-done
-for name in last_collection_timestamp_seconds last_collection_duration_seconds last_vm_count cycles_total; do
-    grep -qE "^vcenter_collector_$name [0-9.e+]+$" "$work/metrics" || fail "there is no vcenter_collector_$name"
-done
-ok "the collector's metrics of $(grep -c '^vcenter_vm_disk_write_iops{' "$work/metrics") machines are there"
+shows_the_collectors
 frozen zroc-planner
 ends zroc-planner 5
 if podman logs zroc-planner 2>&1 | grep -F supersecret; then fail "the log holds the password"; fi
@@ -272,15 +282,41 @@ quiet podman rm -f -t 0 vcenter
 wait_for "vCenter is away: health /health fails" fails_health
 wait_for "its page /health is 503" page /health 503
 healthy zroc-planner || fail "the exporter itself is well, and called unhealthy"
-vcenter "${project}_back-tier"
+vcenter --network "${project}_back-tier" "${names[@]}"
 wait_for "vCenter is back: health /health succeeds" asks_health
 ends zroc-planner 5
+
+# --- the exporter, with the certificate checked --------------------------------------------------------------------------------------
+
+verified() {
+    quiet podman rm -f -t 0 zroc-planner
+    quiet podman run -d --name zroc-planner --network "${project}_back-tier" --read-only -e VCENTER_HOST=vc01.example.org -e VCENTER_SSL_VERIFY=true \
+        -e VCENTER_USER=svc-readonly@vsphere.local -e VCENTER_PASSWORD=supersecret "$@" vpoller-exporter
+}
+says() { podman logs zroc-planner 2>&1 | grep -qi "$1"; }
+verified
+wait_for "an authority that Debian does not know is refused" says certificate
+refused ' 503 ' asks_health
+verified -v "$work/ca/ca.pem:/etc/ssl/certs/ca-certificates.crt:ro"
+wait_for "with the authority's file in its place vCenter is read" asks_health
 quiet podman rm -f -t 0 zroc-planner vcenter
+
+# --- the exporter, by the command of the guide ---------------------------------------------------------------------------------------
+
+vcenter
+printf '127.0.0.1 localhost\n%s vcenter.corp.example\n' "$(podman inspect --format '{{.NetworkSettings.IPAddress}}' vcenter)" >"$work/hosts"
+example=$(sed -n '/^docker run/,/[^\\]$/p' docs/migrate-exporters.md)
+docker() { quiet podman "$@"; }
+eval "$example"
+wait_for "the guide's docker run starts it" page /health 200
+shows_the_collectors
+quiet podman rm -f -t 0 zroc-planner vcenter
+echo '127.0.0.1 localhost' >"$work/hosts"
 
 # --- proxy and worker, by the compose file -------------------------------------------------------------------------------------------
 
 quiet podman network create "${project}_vpoller"
-vcenter "${project}_vpoller"
+vcenter --network "${project}_vpoller" "${names[@]}"
 # service NAME: the container of a service.
 service() { podman ps -a --filter "label=com.docker.compose.service=$1" --format '{{.Names}}'; }
 start_both() {
@@ -315,7 +351,7 @@ wait_for "the worker is connected to vCenter" connected
 quiet podman rm -f -t 0 vcenter
 wait_for "vCenter is away: the worker's status says so" apart
 healthy "$worker" || fail "the worker itself is well, and called unhealthy"
-vcenter "${project}_vpoller"
+vcenter --network "${project}_vpoller" "${names[@]}"
 wait_for "vCenter is back: the worker is connected again" connected
 ends "$worker" 10
 ends "$proxy" 5
@@ -326,13 +362,23 @@ wait_for "new containers have the vSphere hosts of the volume" asks podman exec 
 ends "$worker" 10
 ends "$proxy" 5
 
+# --- the exporter, with a settings file and the worker's database --------------------------------------------------------------------
+
+printf '[exporter]\nhttp = :9272\nmetrics = zroc\n' >"$work/exporter.conf"
+quiet podman run -d --name zroc-planner --network "${project}_vpoller" -p 9272:9272 --read-only -v "$work/exporter.conf:/etc/vpoller/vpoller.conf:ro" \
+    -v "${project}_vconnector:/var/lib/vconnector" vpoller-exporter
+wait_for "with a settings file and a database the exporter reads vCenter" page /health 200
+wait_for "its health check reads the file, too" healthy zroc-planner
+shows_the_collectors
+ends zroc-planner 5
+
 # --- what is wrong is said -----------------------------------------------------------------------------------------------------------
 
 refused 'can neither write nor read /etc/vpoller/vpoller.conf: mount a tmpfs at /etc/vpoller' podman run --rm --read-only vpoller-proxy
 mkdir -p "$work/owned-by-root"
 refused 'give it the folder that is mounted there (chown 10001)' podman run --rm -v "$work/owned-by-root:/var/lib/vconnector" vpoller-worker
 printf '[proxy]\nfrontend = tcp://127.0.0.1:20123\n' >"$work/own.conf"
-podman run --rm --read-only -v "$work/own.conf:/etc/vpoller/vpoller.conf:ro" vpoller-proxy vpoller-proxy --check-config | grep -q 20123 ||
+podman run --rm --read-only -v "$work/own.conf:/etc/vpoller/vpoller.conf:ro" vpoller-proxy vpoller-proxy --check-config 2>"$work/quiet" | grep -q 20123 ||
     fail "a mounted vpoller.conf is not taken"
 ok "a mounted vpoller.conf is taken"
 say "$checks checks passed"
