@@ -175,7 +175,8 @@ fn a_slow_reader_is_cut_off_and_holds_nothing_up() {
         assert!(since.elapsed() < LONG);
     }
     assert!(read < BIG, "{read}");
-    let whole = server.talk(b"GET /big HTTP/1.0\r\n\r\n");
+    // One that reads as fast as it can is done within the usual limit, on a busy machine too.
+    let whole = Running::start(Limits::default()).talk(b"GET /big HTTP/1.0\r\n\r\n");
     assert!(whole.len() > BIG);
 }
 
