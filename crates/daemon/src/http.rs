@@ -1,7 +1,8 @@
 //! The HTTP listener of both daemons, for Prometheus and for probes: read only, small, bounded.
 //!
-//! A few threads of its own serve one connection each; none of them touches the sockets that requests come through, so nothing
-//! that happens here delays a check. A connection gets one answer. What asks slowly, or too much, is cut off.
+//! Every connection has a thread of its own, and gets one answer; none of them touches the sockets that requests come through, so
+//! nothing that happens here delays a check. What asks slowly, or too much, is cut off, and where all connections are taken, the one
+//! whose client has kept the server waiting longest makes room.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,14 +17,19 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use rustls::{ServerConnection, StreamOwned};
 
+use crate::crowd::{Crowd, Guest};
 use crate::doors::{Doors, PasswordCheck, Refusal, Verdict};
 use crate::listen::Listen;
 use crate::pages::{Pages, PagesError};
 use crate::routes::{self, Response, Route};
 use crate::wake::Wake;
 
-/// Connections at the same time; further ones wait in the kernel's queue.
-const THREADS: usize = 4;
+/// Connections at the same time.
+const CONNECTIONS: usize = 64;
+/// A client that keeps the server waiting longer makes room where all connections are taken and there is a further one.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Room for TLS, for a page, and for the formatting of numbers.
+const STACK: usize = 512 * 1024;
 /// The longest head of a request.
 const LONGEST_HEAD: usize = 8 * 1024;
 const MOST_HEADERS: usize = 64;
@@ -31,8 +37,8 @@ const MOST_HEADERS: usize = 64;
 const ASKING: Duration = Duration::from_secs(2);
 /// How long a client may take to read the answer.
 const READING: Duration = Duration::from_secs(10);
-/// Threads that may check a password at the same time; the others stay for clients that are known.
-const MOST_CHECKS: usize = THREADS / 2;
+/// Threads that may check a password at the same time, which takes a processor each.
+const MOST_CHECKS: usize = 2;
 /// After an error of the kernel's, before the next connection is taken.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -64,16 +70,13 @@ impl Http {
 
     fn bind(listen: &Listen, routes: Vec<Route>, doors: Option<Doors>) -> io::Result<Self> {
         let listener = listen.bind()?;
-        // Every thread looks whether there is a connection; the one that comes too late must not wait for the next.
+        // A client may have left between the moment that it is announced and the one that it is taken.
         listener.set_nonblocking(true)?;
         let is_tls = doors.as_ref().is_some_and(Doors::is_tls);
         let http = Self { address: listener.local_addr()?, is_tls, stop: Wake::new()? };
-        let site = Arc::new(Site { listener, routes, doors, checks: AtomicUsize::new(0) });
-        for _ in 0..THREADS {
-            let site = Arc::clone(&site);
-            let stop = http.stop.clone();
-            thread::Builder::new().name("VPollerHttp".to_owned()).spawn(move || site.run(&stop))?;
-        }
+        let site = Arc::new(Site { routes, doors, checks: AtomicUsize::new(0) });
+        let stop = http.stop.clone();
+        thread(move || run(&listener, &site, &stop))?;
         Ok(http)
     }
 
@@ -86,56 +89,78 @@ impl Http {
 
 impl Drop for Http {
     fn drop(&mut self) {
-        // The descriptor is never drained, so every thread sees it; one that talks to a slow client sees it a little later.
+        // Threads that talk to clients end with them, within the limits of time.
         self.stop.wake();
     }
 }
 
 /// What the threads share.
 struct Site {
-    listener: TcpListener,
     routes: Vec<Route>,
     doors: Option<Doors>,
     /// Threads that check a password.
     checks: AtomicUsize,
 }
 
-impl Site {
-    fn run(&self, stop: &Wake) {
-        loop {
-            let mut items = [stop.as_fd(), self.listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
-            match poll(&mut items, PollTimeout::NONE) {
-                Err(Errno::EINTR) => continue,
-                Ok(_) if items[0].any() != Some(true) => {}
-                _ => return,
-            }
-            match self.listener.accept() {
-                Ok((stream, _)) => self.serve(stream),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Out of descriptors, most likely; asking again at once would only burn time.
-                Err(_) => thread::sleep(PAUSE),
-            }
+fn thread(body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name("VPollerHttp".to_owned()).stack_size(STACK).spawn(body).map(drop)
+}
+
+/// Takes connections until the end.
+fn run(listener: &TcpListener, site: &Arc<Site>, stop: &Wake) {
+    let crowd = Crowd::new(CONNECTIONS, PATIENCE);
+    loop {
+        let mut items = [stop.as_fd(), listener.as_fd()].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        match poll(&mut items, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            Ok(_) if items[0].any() != Some(true) => {}
+            _ => return,
+        }
+        let taken = match listener.accept() {
+            Ok((stream, _)) => begin(stream, &crowd, site),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(error) => Err(error),
+        };
+        if taken.is_err() {
+            // Out of descriptors or threads, most likely; asking again at once would only burn time.
+            thread::sleep(PAUSE);
         }
     }
+}
 
+/// Serves a connection on a thread of its own, as soon as there is room for it.
+fn begin(stream: TcpStream, crowd: &Arc<Crowd>, site: &Arc<Site>) -> io::Result<()> {
+    stream.set_nonblocking(false)?;
+    let guest = crowd.enter(&stream)?;
+    let site = Arc::clone(site);
+    thread(move || site.serve(stream, &guest))
+}
+
+impl Site {
     /// Answers one connection; a client that is gone needs no answer, and one that cannot agree on TLS was sent an alert.
-    fn serve(&self, stream: TcpStream) {
+    fn serve(&self, stream: TcpStream, guest: &Guest) {
         let stream = TimedStream { stream, deadline: Instant::now() + ASKING };
         let Some(tls) = self.doors.as_ref().and_then(Doors::tls) else {
             let mut stream = stream;
-            let _ = self.converse(&mut stream, |stream| stream);
+            let _ = self.converse(&mut stream, guest, |stream| stream);
             return;
         };
         let Ok(session) = ServerConnection::new(tls) else { return };
         let mut stream = StreamOwned::new(session, stream);
-        if self.converse(&mut stream, |stream| &mut stream.sock).is_ok() {
+        if self.converse(&mut stream, guest, |stream| &mut stream.sock).is_ok() {
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
     }
 
-    fn converse<S: Read + Write>(&self, stream: &mut S, timed: impl Fn(&mut S) -> &mut TimedStream) -> io::Result<()> {
+    fn converse<S: Read + Write>(
+        &self,
+        stream: &mut S,
+        guest: &Guest,
+        timed: impl Fn(&mut S) -> &mut TimedStream,
+    ) -> io::Result<()> {
         let asked = ask(stream)?;
+        guest.answering();
         let (response, challenges) = self.answer(&asked);
         let Response { content_type, answer } = response;
         let mut head = format!(
@@ -151,6 +176,7 @@ impl Site {
         head += "\r\n";
         let body = if matches!(asked, ParsedRequest::Page { head_only: true, .. }) { &[] } else { answer.body.as_slice() };
         timed(stream).deadline = Instant::now() + READING;
+        guest.waiting();
         stream.write_all(&[head.as_bytes(), body].concat())?;
         stream.flush()
     }
@@ -342,8 +368,10 @@ mod tests {
     #[test]
     fn clients_that_say_nothing_are_cut_off_and_keep_nobody_out() {
         let http = start();
-        let mut idle: Vec<_> = (0..2 * THREADS).map(|_| TcpStream::connect(http.address).unwrap()).collect();
+        let mut idle: Vec<_> = (0..CONNECTIONS + 2).map(|_| TcpStream::connect(http.address).unwrap()).collect();
+        let since = Instant::now();
         assert!(talk(&http, b"GET /healthz HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 200 "));
+        assert!(since.elapsed() >= PATIENCE / 2, "all places were taken");
         for stream in &mut idle {
             assert_eq!(stream.read(&mut [0; 1]).unwrap(), 0, "closed without a word");
         }

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod config;
+mod crowd;
 pub mod doors;
 #[cfg(feature = "sockets")]
 pub mod frame;
