@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use vpoller_daemon::cli::{self, CommandLine, Options};
-use vpoller_daemon::config::{ConfigError, Loaded};
+use vpoller_daemon::config::{Checked, ConfigError, Loaded};
 use vpoller_daemon::frame::{self, Daemon, Frame, Task};
 use vpoller_daemon::log::Verbosity;
 use vpoller_daemon::{Program, mgmt};
@@ -99,6 +99,17 @@ impl Daemon for ProxyDaemon {
 
     fn management(config: &Config) -> &Endpoint {
         &config.mgmt
+    }
+
+    fn check(&self, loaded: Loaded<Config>) -> (Checked, Option<ProxyError>) {
+        let Loaded { config, mut checked } = loaded;
+        match config.http.check() {
+            Ok(warnings) => {
+                checked.warnings.extend(warnings);
+                (checked, None)
+            }
+            Err(error) => (checked, Some(error.into())),
+        }
     }
 
     fn run(&self, mut config: Config, frame: &Frame) -> Result<(), ProxyError> {

@@ -15,6 +15,7 @@ use vpoller_wire::endpoint::Endpoint;
 use vpoller_wire::{Request, Secret, password};
 
 use crate::config::Config;
+use crate::exporter::MountedExporter;
 use crate::helpers::external::Externals;
 use crate::local::Local;
 use crate::manager::WorkerError;
@@ -143,8 +144,13 @@ impl Daemon for WorkerDaemon {
         };
         let hosts: String = found.hosts.iter().map(|host| format!("# {}\n", host.describe())).collect();
         let in_force = format!("{}\n# {} vSphere hosts in force\n{hosts}", checked.in_force, found.hosts.len());
-        let warnings = [checked.warnings, found.complaints()].concat();
-        (Checked { in_force, warnings }, None)
+        let mut warnings = [checked.warnings, found.complaints()].concat();
+        let of_doors = config.http.check().map_err(WorkerError::from).and_then(|of_status| {
+            let of_exporter = config.exporter.as_ref().map(MountedExporter::check).transpose()?;
+            Ok([of_status, of_exporter.unwrap_or_default()].concat())
+        });
+        let error = of_doors.map(|found| warnings.extend(found)).err();
+        (Checked { in_force, warnings }, error)
     }
 
     fn run(&self, config: Config, frame: &Frame) -> Result<(), WorkerError> {

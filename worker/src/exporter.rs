@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use vpoller_daemon::doors::{Doors, DoorsError};
+use vpoller_daemon::doors::{Doors, DoorsError, SchemeError};
 use vpoller_exporter::{Exporter, FileSettings};
 use vpoller_inventory::Hosts;
 use vpoller_web::{Limits, Server};
@@ -20,6 +20,9 @@ pub enum MountError {
     /// The files that guard the pages.
     #[error("[exporter]: {0}")]
     Doors(#[from] DoorsError),
+    /// The address says another thing about TLS than these files.
+    #[error("[exporter]: {0}")]
+    Scheme(#[from] SchemeError),
 }
 
 /// The running exporter.
@@ -35,9 +38,11 @@ impl MountedExporter {
     /// Opens the listener and gathers samples of these hosts. All of them are logged in to.
     pub(crate) fn start(settings: &FileSettings, hosts: &Arc<Hosts>, runtime: &Runtime) -> Result<Self, MountError> {
         let doors = Doors::load(&settings.doors)?;
+        Doors::check_scheme(doors.as_ref(), &settings.listen)?;
+        let scheme = if doors.as_ref().is_some_and(Doors::is_tls) { "https" } else { "http" };
         let server = Server::bind(std::slice::from_ref(&settings.listen), Limits::default(), doors)?;
         for address in server.local_addresses() {
-            tracing::info!("Metrics of vSphere are at http://{address}/metrics");
+            tracing::info!("Metrics of vSphere are at {scheme}://{address}/metrics");
         }
         let exporter = Exporter::new(Arc::clone(hosts), settings.settings.clone());
         let (stop, stopped) = watch::channel(false);
@@ -50,6 +55,11 @@ impl MountedExporter {
             }
         });
         Ok(Self { stop, serving })
+    }
+
+    /// Reads the files that guard the pages, as a start does; what of them is worth a warning.
+    pub(crate) fn check(settings: &FileSettings) -> Result<Vec<String>, MountError> {
+        Doors::examine(&settings.doors, &settings.listen)
     }
 
     /// Ends it.

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::config::{ConfigError, Settings};
-use crate::doors::{DoorFiles, DoorsError, SchemeError};
+use crate::doors::{DoorFiles, Doors, DoorsError, SchemeError};
 use crate::listen::{Listen, ListenError};
 
 /// Where the pages are served, and what guards them.
@@ -41,6 +41,14 @@ impl Pages {
         };
         let listen = settings.value(section, KEY, default, parse)?;
         Ok(Self { listen, given, doors: DoorFiles::read(settings, section)? })
+    }
+
+    /// Reads the files of the doors, as a start does; what of them is worth a warning.
+    ///
+    /// # Errors
+    /// When they make no sense, or say another thing about TLS than the address.
+    pub fn check(&self) -> Result<Vec<String>, PagesError> {
+        self.listen.as_ref().map_or_else(|| Ok(Vec::new()), |listen| Doors::examine(&self.doors, listen))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use vpoller_daemon::listen::{Listen, ListenScheme};
+use vpoller_daemon::listen::Listen;
 
 /// How long connecting, asking and reading may take, each.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -13,9 +13,9 @@ const LONGEST: u64 = 64;
 
 /// Whether the page answers with 200. Where there is TLS, a connection is enough: who the exporter is says its certificate to
 /// others, not to itself.
-pub(crate) fn ask(listen: &Listen, path: &str) -> io::Result<()> {
+pub(crate) fn ask(listen: &Listen, is_tls: bool, path: &str) -> io::Result<()> {
     let mut stream = connect(&listen.local()?)?;
-    if listen.scheme() == Some(ListenScheme::Tls) {
+    if is_tls {
         return Ok(());
     }
     stream.set_read_timeout(Some(LIMIT))?;

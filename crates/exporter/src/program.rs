@@ -13,7 +13,7 @@ use tokio::runtime::Builder;
 use tokio::sync::watch;
 use vpoller_daemon::cli::{self, CommandLine, Options, PidFile};
 use vpoller_daemon::config::{self, Checked, ConfigError, Settings as File};
-use vpoller_daemon::doors::{DoorFiles, Doors, DoorsError};
+use vpoller_daemon::doors::{DoorFiles, Doors, DoorsError, SchemeError};
 use vpoller_daemon::listen::Listen;
 use vpoller_daemon::log::{self, Log, Verbosity};
 use vpoller_daemon::notify::{self, Pulse, Watchdog};
@@ -107,6 +107,8 @@ enum StartError {
     #[error(transparent)]
     Doors(#[from] DoorsError),
     #[error(transparent)]
+    Scheme(#[from] SchemeError),
+    #[error(transparent)]
     Web(#[from] vpoller_web::Error),
     #[error(transparent)]
     PidFile(#[from] cli::PidFileError),
@@ -153,10 +155,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(&error),
     };
     if arguments.options.check_config {
-        return cli::print_checked(&config.checked);
+        return check(config);
     }
     if let Some(ExporterCommand::Health { page }) = &arguments.command {
-        return health(&config.listen, page);
+        return health(&config, page);
     }
     let log = match log::init(config.verbosity, arguments.options.output.clone()) {
         Ok(log) => log,
@@ -172,10 +174,25 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Prints what is in force, and what would end a start.
+fn check(config: ProgramConfig) -> ExitCode {
+    let mut checked = config.checked;
+    let examined = |listen| Doors::examine::<StartError>(&config.doors, listen);
+    // Every address has the same doors, and the same warnings.
+    let of_doors: Result<Vec<_>, _> = config.listen.iter().map(examined).collect();
+    let error = of_doors.map(|found| checked.warnings.extend(found.into_iter().next().unwrap_or_default())).err();
+    let code = cli::print_checked(&checked);
+    error.map_or(code, |error| fail(&error))
+}
+
 /// Asks the exporter that listens where this one would.
-fn health(listen: &[Listen], page: &str) -> ExitCode {
-    let Some(listen) = listen.first() else { return fail(&"no address to listen at is configured") };
-    match probe::ask(listen, page) {
+fn health(config: &ProgramConfig, page: &str) -> ExitCode {
+    let Some(listen) = config.listen.first() else { return fail(&"no address to listen at is configured") };
+    let doors = match Doors::load(&config.doors) {
+        Ok(doors) => doors,
+        Err(error) => return fail(&error),
+    };
+    match probe::ask(listen, doors.is_some_and(|doors| doors.is_tls()), page) {
         Ok(()) => {
             let _ = writeln!(std::io::stdout(), "healthy");
             ExitCode::SUCCESS

@@ -165,12 +165,17 @@ impl Doors {
     /// # Errors
     /// When they say different things about TLS.
     pub fn check_scheme(doors: Option<&Self>, listen: &Listen) -> Result<(), SchemeError> {
-        let is_tls = doors.is_some_and(Self::is_tls);
-        match listen.scheme() {
-            Some(ListenScheme::Tls) if !is_tls => Err(SchemeError::NoCertificate(listen.clone())),
-            Some(ListenScheme::Plain) if is_tls => Err(SchemeError::NotPlain(listen.clone())),
-            _ => Ok(()),
-        }
+        agree(doors.is_some_and(Self::is_tls), listen)
+    }
+
+    /// Reads the files as a start at this address does; what of them is worth a warning.
+    ///
+    /// # Errors
+    /// When they make no sense, or say another thing about TLS than the address.
+    pub fn examine<E: From<DoorsError> + From<SchemeError>>(files: &DoorFiles, listen: &Listen) -> Result<Vec<String>, E> {
+        let state = DoorState::load(files)?;
+        agree(state.tls.is_some(), listen)?;
+        Ok(state.warnings)
     }
 
     /// Whether clients speak TLS; does not change while the doors last.
@@ -311,6 +316,14 @@ impl DoorState {
         }
         self.headers = config.headers;
         self.users = config.users;
+        let has_secrets = !self.users.is_empty() || config.tls.is_some_and(|section| section.has_inline_key());
+        if has_secrets && tls::is_readable_by_others(path) {
+            // Other exporters take such a file, so that it may well be there.
+            let path = path.display();
+            self.warnings.push(format!(
+                "web configuration file {path}: every user of this machine can read its secrets; run \"chmod o-r {path}\""
+            ));
+        }
         self.bucket = config.rate.map(Bucket::new);
         Ok(())
     }
@@ -319,8 +332,9 @@ impl DoorState {
         self.sources.push(path.clone());
         let text = String::from_utf8(tls::read_file(path)?).map_err(|_| "is no text in UTF-8".to_owned())?;
         self.tokens = Some(Tokens::parse(&text)?);
-        if fs::metadata(path).is_ok_and(|found| found.mode() & 0o004 != 0) {
-            self.warnings.push(format!("token file {}: every user of this machine can read it; chmod o-r", path.display()));
+        // Tokens stand there as they are sent, and the format is ours: no other program needs such a file to be accepted.
+        if tls::is_readable_by_others(path) {
+            return Err(format!("every user of this machine can read the tokens; run \"chmod o-r {}\"", path.display()));
         }
         Ok(())
     }
@@ -334,6 +348,15 @@ impl DoorState {
             challenges.push("Bearer realm=\"vPoller\"");
         }
         Refusal { status: 401, text: "a right name and password, or token, is needed", challenges }
+    }
+}
+
+/// Whether an address says the same about TLS as the doors.
+fn agree(is_tls: bool, listen: &Listen) -> Result<(), SchemeError> {
+    match listen.scheme() {
+        Some(ListenScheme::Tls) if !is_tls => Err(SchemeError::NoCertificate(listen.clone())),
+        Some(ListenScheme::Plain) if is_tls => Err(SchemeError::NotPlain(listen.clone())),
+        _ => Ok(()),
     }
 }
 

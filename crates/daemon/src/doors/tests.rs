@@ -1,4 +1,5 @@
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::SystemTime;
 
 use rcgen::{CertificateParams, KeyPair};
@@ -27,6 +28,7 @@ impl Folder {
     fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.path().join(name);
         fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
         path
     }
 
@@ -135,6 +137,27 @@ fn what_the_files_lack_is_named() {
     big.set_len(tls::LARGEST_FILE + 1).unwrap();
     let files = DoorFiles { config: Some(folder.0.path().join("web.yml")), tokens: None };
     assert!(Doors::load(&files).unwrap_err().to_string().contains("larger than 1 MiB"));
+}
+
+#[test]
+fn secrets_that_others_can_read_are_refused_or_worth_a_warning() {
+    let folder = Folder::new();
+    let tokens = folder.write("tokens", "0123456789abcdef\n");
+    let config = folder.write("web.yml", &format!("{TLS}basic_auth_users: {{alice: {HASH}}}\n"));
+    let files = DoorFiles { config: Some(config.clone()), tokens: Some(tokens.clone()) };
+    let open = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o644)).unwrap();
+    let doors = Doors::load(&files).unwrap().unwrap();
+    assert_eq!(doors.state().warnings, Vec::<String>::new());
+    open(&config);
+    open(&folder.0.path().join("key.pem"));
+    let doors = Doors::load(&files).unwrap().unwrap();
+    let warnings = &doors.state().warnings;
+    assert!(warnings.len() == 2 && warnings.iter().all(|warning| warning.contains("run \"chmod o-r ")), "{warnings:?}");
+    open(&tokens);
+    let error = Doors::load(&files).unwrap_err().to_string();
+    assert!(error.starts_with("token file ") && error.ends_with(&format!("run \"chmod o-r {}\"", tokens.display())), "{error}");
+    look_again(&doors);
+    assert_eq!(verdict(&doors, "Bearer 0123456789abcdef"), 200, "what was read before goes on");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What rustls is set to by the web configuration file, and how it judges certificates of clients.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -69,6 +70,11 @@ impl TlsSection {
         })
     }
 
+    /// The private key stands in the web configuration file itself.
+    pub(super) const fn has_inline_key(&self) -> bool {
+        matches!(self.key, Pem::Inline(_))
+    }
+
     /// Reads the files and sets rustls up.
     pub(super) fn settings(&self) -> Result<TlsSettings, String> {
         let mut warnings = Vec::new();
@@ -78,6 +84,12 @@ impl TlsSection {
             PrivateKeyDer::from_pem_slice(&pem)
                 .map_err(|_| format!("there is no private key without a password in {}", name(&self.key)))
         })?;
+        if let Pem::File(path) = &self.key
+            && is_readable_by_others(path)
+        {
+            let path = path.display();
+            warnings.push(format!("every user of this machine can read the private key {path}; run \"chmod o-r {path}\""));
+        }
         let first = certificates.first().and_then(|first| parse_x509_certificate(first).ok());
         if first.is_some_and(|(_, first)| !first.validity().is_valid()) {
             let place = name(&self.certificate);
@@ -208,6 +220,11 @@ pub(super) fn read_file(path: &PathBuf) -> Result<Vec<u8>, String> {
         Ok(_) => Ok(contents),
         Err(error) => Err(format!("cannot read {}: {error}", path.display())),
     }
+}
+
+/// Whether every user of the machine can read a file.
+pub(super) fn is_readable_by_others(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.mode() & 0o004 != 0)
 }
 
 fn certificates(kind: &str, pem: &Pem) -> Result<Vec<CertificateDer<'static>>, String> {
