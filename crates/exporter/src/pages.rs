@@ -25,7 +25,9 @@ pub(crate) fn router(state: &Arc<ExporterState>) -> Router {
         .route("/-/ready", get(ready))
         .with_state(Arc::clone(state));
     let of_formats = FORMATS.iter().map(|format| (format.router)(state));
-    of_formats.fold(common, Router::merge).fallback(|| async { line(StatusCode::NOT_FOUND, "Not Found") })
+    let refused = || async { line(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered") };
+    let not_found = || async { line(StatusCode::NOT_FOUND, "Not Found") };
+    of_formats.fold(common, Router::merge).method_not_allowed_fallback(refused).fallback(not_found)
 }
 
 fn not_built(whose: &str) -> Response {
