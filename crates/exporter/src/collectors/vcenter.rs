@@ -66,7 +66,11 @@ fn collect(state: &Arc<ExporterState>, page: &mut Exposition) {
     page.family("vpoller_vcenter_objects", FamilyKind::Gauge, "Managed objects that are known, subtypes included.");
     for (name, view) in known(&hosts) {
         for kind in KINDS {
-            page.sample(&[("vcenter", name), ("type", kind.wire())], view.objects(kind).count());
+            // An account that may see none of a type is told nothing of them, exactly as if there were none.
+            let count = view.objects(kind).count();
+            if count > 0 {
+                page.sample(&[("vcenter", name), ("type", kind.wire())], count);
+            }
         }
     }
     for (family, kind, help, value) in OF_CYCLES {
