@@ -77,6 +77,32 @@ fn readers_of_the_inventory_know_no_requests() {
     }
 }
 
+/// Crates of asynchronous runtimes, and what only serves within one.
+const OF_RUNTIMES: [&str; 11] = [
+    "async-executor",
+    "async-std",
+    "axum",
+    "embassy-executor",
+    "futures-executor",
+    "hyper",
+    "mio",
+    "polling",
+    "smol",
+    "tokio",
+    "vpoller-web",
+];
+
+#[test]
+fn the_proxy_has_no_asynchronous_runtime() {
+    for (package, has_one) in [("vpoller-proxy", false), ("vpoller-daemon", false), ("vpoller-worker", true)] {
+        let tree = output(env!("CARGO"), &["tree", "--offline", "-p", package, "-e", "normal", "--prefix", "none"]);
+        let found: BTreeSet<&str> = tree.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        assert!(found.contains(package), "{tree}");
+        let runtimes: Vec<_> = OF_RUNTIMES.into_iter().filter(|name| found.contains(name)).collect();
+        assert_eq!(!runtimes.is_empty(), has_one, "{package} contains {runtimes:?}");
+    }
+}
+
 #[test]
 fn the_module_exports_what_zabbix_calls_and_nothing_else() {
     let symbols = inspect("nm", &["-D", "--defined-only"]);
