@@ -17,14 +17,14 @@ use crate::metrics::{escaped, program, promtool};
 const IOPS: &str = "vcenter_vm_disk_write_iops";
 
 /// A worker that shows the exporter's pages about these hosts, with a cycle a second.
-struct Shown {
-    stack: Stack,
-    url: String,
+pub(crate) struct Shown {
+    pub(crate) stack: Stack,
+    pub(crate) url: String,
 }
 
 impl Shown {
     #[track_caller]
-    fn start(hosts: &[Host], settings: &str) -> Self {
+    pub(crate) fn start(hosts: &[Host], settings: &str) -> Self {
         let mut stack = Stack::start(hosts, 0);
         let [port] = ports::free();
         let section = format!("[exporter]\nhttp = http://127.0.0.1:{port}\npoll_interval = 1\n{settings}");
@@ -34,7 +34,8 @@ impl Shown {
         Self { stack, url }
     }
 
-    fn get(&self, path: &str) -> String {
+    #[track_caller]
+    pub(crate) fn get(&self, path: &str) -> String {
         let (status, page) = http::get(&format!("{}{path}", self.url));
         assert_eq!(status, 200, "{path}: {page}");
         page
@@ -121,6 +122,15 @@ fn prometheus_scrapes_an_estate_while_it_changes() {
     };
     is("sum(up)", 2.0);
     is("vpoller_vcenter_up{vcenter=\"localhost\"}", 1.0);
+    // In OpenMetrics the family of a counter has no _total: what Prometheus asked for and read.
+    let known = |family: &str| {
+        let (_, text) = http::get(&format!("http://127.0.0.1:{port}/api/v1/metadata?metric={family}"));
+        let answer: Value = serde_json::from_str(&text).ok()?;
+        answer["data"][family].get(0)?["type"].as_str().map(str::to_owned)
+    };
+    wait_for(SLOW, "our own page in OpenMetrics", || known("vpoller_exporter_cycles").filter(|kind| kind == "counter"));
+    assert_eq!(known("vpoller_exporter_build").as_deref(), Some("info"), "a type that the text format has not");
+    assert_eq!(known("vcenter_collector_cycles_total").as_deref(), Some("counter"), "zROC's page is text");
     wait_for(SLOW, "the ESXi host", || {
         number("count({__name__=~\"vcenter_vm_disk.*\",vcenter=\"127.0.0.2\"})").filter(|count| *count > 3.0)
     });

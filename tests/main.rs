@@ -1,9 +1,12 @@
 //! Integration tests of the whole product.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a panic is how a test reports")]
 
+mod bad_scrapes;
 mod browser;
 mod command_lines;
 mod compat;
+mod curl;
+mod doors;
 mod end_to_end;
 mod endurance;
 mod estate;
@@ -17,6 +20,7 @@ mod legacy;
 mod metrics;
 mod packaging;
 mod rights;
+mod scrapes;
 mod structure;
 mod templates;
 mod zabbix;

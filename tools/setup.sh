@@ -22,9 +22,9 @@ BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 DEMO_PACKAGES=(golang-go golang-github-vmware-govmomi-dev python3 python3-zmq openssl jq curl iproute2 util-linux procps)
 # A C host and valgrind check the module; ruby-ffi-rzmq is another peer; systemd's tools, supervisor and logrotate judge the services,
 # groff and two more shells manual pages and completions; PHP, fping and locales are what Zabbix's frontend and server use; Chromium
-# looks at the pages; the rest is for shell tests.
+# looks at the pages, Python's client of Prometheus reads them with its strict parsers; the rest is for shell tests.
 TEST_PACKAGES=(
-    valgrind sqlite3 git
+    valgrind sqlite3 git python3-prometheus-client
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
     groff-base zsh fish
     php-cli php-pgsql php-bcmath php-gd php-mbstring php-xml fping locales tzdata fonts-dejavu-core chromium chromium-driver

@@ -14,13 +14,15 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
+use crate::exposition;
+
 /// No answer takes longer, even on a busy machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Reads a page by plain HTTP, such as `http://127.0.0.1:10126/metrics`.
 ///
 /// # Panics
-/// When it does not answer in HTTP.
+/// When it does not answer in HTTP, or shows metrics of ours that are against the format ([`exposition::check`]).
 #[must_use]
 #[track_caller]
 pub fn get(url: &str) -> (u16, String) {
@@ -30,7 +32,11 @@ pub fn get(url: &str) -> (u16, String) {
         let address = host.parse().map_err(io::Error::other)?;
         exchange(connect(address)?, &format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n"))
     };
-    read().unwrap_or_else(|error| panic!("{url}: {error}"))
+    let Answer { status, head, body } = read().unwrap_or_else(|error| panic!("{url}: {error}"));
+    if status == 200 {
+        exposition::check(&head, &body);
+    }
+    (status, body)
 }
 
 /// Sends one request by HTTPS and returns the status and the body.
@@ -38,14 +44,15 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, body: &str)
     let config = Arc::new(trusting_client());
     let session = ClientConnection::new(config, ServerName::IpAddress(address.ip().into())).map_err(io::Error::other)?;
     let stream = StreamOwned::new(session, connect(address)?);
-    exchange(stream, &format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+    let message = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    exchange(stream, &message).map(|answer| (answer.status, answer.body))
 }
 
 /// Posts by plain HTTP, with more headers, and returns the status and the body.
 pub(crate) fn post(address: SocketAddr, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<(u16, String)> {
     let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("POST {path} HTTP/1.0\r\nHost: {address}\r\n{more}Content-Length: {}\r\n\r\n", body.len());
-    exchange(connect(address)?, &(head + body))
+    exchange(connect(address)?, &(head + body)).map(|answer| (answer.status, answer.body))
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -55,8 +62,14 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(tcp)
 }
 
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
 /// HTTP/1.0, so that the body ends where the connection does.
-fn exchange(mut stream: impl Read + Write, message: &str) -> io::Result<(u16, String)> {
+fn exchange(mut stream: impl Read + Write, message: &str) -> io::Result<Answer> {
     stream.write_all(message.as_bytes())?;
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
@@ -67,10 +80,10 @@ fn exchange(mut stream: impl Read + Write, message: &str) -> io::Result<(u16, St
     parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not an HTTP answer"))
 }
 
-fn parse(answer: &str) -> Option<(u16, String)> {
+fn parse(answer: &str) -> Option<Answer> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, body.to_owned()))
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// TLS settings of a client that takes any certificate.
