@@ -27,12 +27,12 @@ PROGRAMS := vpoller-proxy vpoller-worker vpoller-exporter $(notdir $(basename $(
 # What is released carries the C++ runtime, so that vpoller.so loads into any Zabbix that has glibc.
 STATIC_RUNTIME := CXXSTDLIB_x86_64_unknown_linux_gnu=static:-bundle=stdc++ CXXSTDLIB_aarch64_unknown_linux_gnu=static:-bundle=stdc++
 
-.PHONY: all help setup build demo test test-other-debian test-containers screenshots check fuzz-build advisories bench install uninstall dist deb clean
+.PHONY: all help setup build demo test test-other-debian test-prometheus3 test-containers screenshots check fuzz-build advisories bench install uninstall dist deb clean
 
 all: build
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | expand -t 20
 
 setup: ## install what building and testing need (asks nothing; may be repeated)
 	@tools/setup.sh
@@ -65,6 +65,13 @@ test-other-debian: ## demo, tests and package on Debian 13 where this is 12, and
 
 test-containers: ## build the images of contrib/docker and run them (root, Podman and 10 GB; no registry of images)
 	tools/test-containers.sh
+
+test-prometheus3: setup ## what Prometheus and promtool judge, by a Prometheus 3 that is built from its Go module
+	tools/prometheus3.sh
+	tests/vcsim/build.sh --bed packaged
+	$(CARGO) build --workspace --locked
+	VPOLLER_PROMETHEUS=$(CURDIR)/target/prometheus3 $(CARGO) test -p vpoller --locked --test integration -- \
+		exporter:: metrics:: doors::the_file_in_the_guide
 
 screenshots: ## copy the pictures that `make test` took into the documentation
 	@ls $(TARGET)/screenshots/*.png >/dev/null || { echo "no pictures: run make test first" >&2; exit 1; }

@@ -1,9 +1,9 @@
 //! What the daemons tell about themselves, read by Prometheus itself.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 use vpoller_testkit::process::{self, Process};
@@ -15,8 +15,9 @@ use crate::interop::page::programs;
 const VM: &str = "vm01.example.org";
 
 /// A program of Prometheus; `None`, and a line that says why, where `make setup` could not get it (never so on Debian 12).
+/// `VPOLLER_PROMETHEUS` names another folder, of `make test-prometheus3` for instance.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let folder = workspace::artefact("prometheus");
+    let folder = env::var_os("VPOLLER_PROMETHEUS").map_or_else(|| workspace::artefact("prometheus"), PathBuf::from);
     if let Ok(reason) = fs::read_to_string(folder.join("unavailable")) {
         eprintln!("NOT RUN: {reason}");
         return None;
