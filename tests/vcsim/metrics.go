@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,15 @@ var virtualDiskCounters = map[string]bool{
 // virtualDiskInstance is how the fixtures' one disk appears in statistics.
 const virtualDiskInstance = "scsi0:0"
 
+// diskDeviceCounters are the series each disk device has, by counter name: the
+// library's table of VMs has none of them.
+var diskDeviceCounters = map[string]bool{
+	"numberReadAveraged":  true,
+	"numberWriteAveraged": true,
+	"read":                true,
+	"write":               true,
+}
+
 // diskFiles are the instances of counters that count files by kind.
 var diskFiles = []string{"DISKFILE", "SWAPFILE", "DELTAFILE", "OTHERFILE"}
 
@@ -40,6 +50,7 @@ func (p *perfManager) available(entity mo.Entity) []types.PerfMetricId {
 		table = pick(host, esx.VmMetrics, vpx.VmMetrics)
 		cpus, stores = int(e.Summary.Config.NumCpu), p.storeIDs(e.Datastore)
 		list = append(list, p.virtualDiskSeries()...)
+		list = append(list, p.diskDeviceSeries()...)
 	case *simulator.HostSystem:
 		table = pick(host, esx.HostMetrics, vpx.HostMetrics)
 		stores = p.storeIDs(e.Datastore)
@@ -101,6 +112,29 @@ func (p *perfManager) virtualDiskSeries() []types.PerfMetricId {
 		if counter.GroupInfo.GetElementDescription().Key == "virtualDisk" &&
 			virtualDiskCounters[counter.NameInfo.GetElementDescription().Key] {
 			list = append(list, types.PerfMetricId{CounterId: key, Instance: virtualDiskInstance})
+		}
+	}
+	return list
+}
+
+// diskDeviceSeries lists the series of the disk devices on which a VM's disks
+// lie: of each, and of all together.
+func (p *perfManager) diskDeviceSeries() []types.PerfMetricId {
+	if p.diskDevices == 0 {
+		return nil
+	}
+	instances := []string{""}
+	for n := 1; n <= p.diskDevices; n++ {
+		instances = append(instances, fmt.Sprintf("naa.6%031d", n))
+	}
+	var list []types.PerfMetricId
+	for key, counter := range p.counters {
+		if counter.GroupInfo.GetElementDescription().Key != "disk" || counter.RollupType != types.PerfSummaryTypeAverage ||
+			!diskDeviceCounters[counter.NameInfo.GetElementDescription().Key] {
+			continue
+		}
+		for _, instance := range instances {
+			list = append(list, types.PerfMetricId{CounterId: key, Instance: instance})
 		}
 	}
 	return list

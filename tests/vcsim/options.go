@@ -33,6 +33,7 @@ type options struct {
 	oversized        oversized
 	versionsPage     versionsState
 	sparseCapacity   string
+	diskDevices      int
 	unsetRemoved     bool
 	missingPrivs     bool
 	exitOnStdinClose bool
@@ -82,6 +83,7 @@ func parseOptions(args []string) (*options, error) {
 	flags.StringVar(&versionsPage, "versions-page", "", "HTTP `STATUS` of vimServiceVersions.xml, or hang")
 	flags.StringVar(&opts.sparseCapacity, "sparse-capacity", "",
 		"sample capacity counters every 30 minutes; what lies between is `lost` (-1) or absent")
+	flags.IntVar(&opts.diskDevices, "disk-devices", 0, "give each VM statistics of `N` disk devices of its host")
 	flags.BoolVar(&opts.unsetRemoved, "unset-removed", false, "let unset first values of an object come as indirectRemove")
 	flags.BoolVar(&opts.strictPaths, "strict-paths", true, "take property paths along declared types only, as a vCenter does")
 	flags.BoolVar(&opts.missingPrivs, "missing-privileges", false,
@@ -109,7 +111,7 @@ func parseOptions(args []string) (*options, error) {
 		return nil, errors.New("-tlscert and -tlskey belong together")
 	}
 	if delay < 0 || guestDelay < 0 || opts.churn.Rate < 0 || opts.churn.Together < 0 || opts.size.fillers < 0 ||
-		opts.size.hosts < 0 || opts.size.clusters < 0 || opts.size.datacenters < 0 {
+		opts.size.hosts < 0 || opts.size.clusters < 0 || opts.size.datacenters < 0 || opts.diskDevices < 0 {
 		return nil, errors.New("numbers must not be negative")
 	}
 	if opts.firstEventKey < math.MinInt32 || opts.firstEventKey > math.MaxInt32 {

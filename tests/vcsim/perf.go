@@ -33,11 +33,13 @@ type perfManager struct {
 	world      *world
 	counters   map[int32]types.PerfCounterInfo
 	maxMetrics int
-	spoilt     *spoilt
+	// diskDevices is how many devices of its host a VM has statistics of.
+	diskDevices int
+	spoilt      *spoilt
 }
 
 // installPerf puts our performance manager where the library's was.
-func installPerf(w *world, maxMetrics int) error {
+func installPerf(w *world, maxMetrics, diskDevices int) error {
 	content := w.content()
 	if content.PerfManager == nil {
 		return fmt.Errorf("the model has no performance manager")
@@ -46,7 +48,10 @@ func installPerf(w *world, maxMetrics int) error {
 	if !ok {
 		return fmt.Errorf("the model has no performance manager")
 	}
-	own := &perfManager{world: w, counters: map[int32]types.PerfCounterInfo{}, maxMetrics: maxMetrics, spoilt: w.spoilt}
+	own := &perfManager{
+		world: w, counters: map[int32]types.PerfCounterInfo{},
+		maxMetrics: maxMetrics, diskDevices: diskDevices, spoilt: w.spoilt,
+	}
 	own.PerformanceManager = *stock
 	own.HistoricalInterval = historicalIntervals(w.reg.IsESX())
 	for _, counter := range own.PerfCounter {

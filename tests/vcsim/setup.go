@@ -84,7 +84,7 @@ func populate(w *world, model *simulator.Model, opts *options) (*site, error) {
 	if err := installGuestProcesses(w, opts.guestDelay); err != nil {
 		return nil, err
 	}
-	if err := installPerf(w, opts.maxQueryMetrics); err != nil {
+	if err := installPerf(w, opts.maxQueryMetrics, opts.diskDevices); err != nil {
 		return nil, err
 	}
 	if err := w.thinCapacity(opts.sparseCapacity); err != nil {

@@ -284,9 +284,16 @@ func structFromJSON(raw json.RawMessage, want reflect.Type) (reflect.Value, erro
 	return val, nil
 }
 
-// interfaceFromJSON needs "_type" to name the structure.
+// interfaceFromJSON needs "_type" to name the structure. Where any value may
+// stand, as in a setting of a VM, a text is one, too.
 func interfaceFromJSON(raw json.RawMessage, want reflect.Type) (reflect.Value, error) {
 	val := reflect.New(want).Elem()
+	if want.NumMethod() == 0 && raw[0] == '"' {
+		var text string
+		err := json.Unmarshal(raw, &text)
+		val.Set(reflect.ValueOf(text))
+		return val, err
+	}
 	var tagged struct {
 		Type string `json:"_type"`
 	}
