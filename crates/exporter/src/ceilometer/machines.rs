@@ -30,9 +30,11 @@ const OF_MACHINE: &[&str] =
 /// The paths that this reads.
 pub(super) const PATHS: Paths = &[(VM, OF_MACHINE), (Kind::HostSystem, &[NAME])];
 
-/// Whether anything can be said of a vSphere host: its inventory is known, and a cycle has brought something that is not too old.
+/// Whether anything can be said of a vSphere host: its inventory is known, and it answered the last cycle, which is not too old.
+/// Samples bear the time of the poll, so that what was true of a host that is away would be told as new.
 pub(super) fn is_ready(data: &HostData) -> bool {
-    data.view.is_some() && data.gathered.as_ref().is_some_and(|gathered| gathered.until >= Instant::now())
+    let is_fresh = |gathered: &Gathered| gathered.reached && gathered.until >= Instant::now();
+    data.view.is_some() && data.gathered.as_deref().is_some_and(is_fresh)
 }
 
 /// The machines of a vSphere host, without templates and the second halves of fault-tolerant pairs. Those are left out of which it is

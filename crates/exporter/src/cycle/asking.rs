@@ -26,6 +26,8 @@ pub(super) struct Asking<'a> {
     last: Option<&'a Gathered>,
     started: Instant,
     answers: Vec<Answers>,
+    /// Whether the host told its counters and its time.
+    reached: bool,
     /// How many machines have an answer or an error to every question.
     settled: usize,
     failed: HashSet<Arc<str>>,
@@ -50,13 +52,17 @@ impl<'a> Asking<'a> {
         };
         let answers = plan.questions.iter().map(empty).collect();
         let (failed, error) = (HashSet::new(), None);
-        Self { host, plan, batches, machines, last, started: Instant::now(), answers, settled: 0, failed, error }
+        let started = Instant::now();
+        Self { host, plan, batches, machines, last, started, answers, reached: false, settled: 0, failed, error }
     }
 
     /// Asks for everything. Errors are kept, not returned: what could be had is worth showing.
     pub(super) async fn run(&mut self, view: &View, details: &mut KnownDetails) {
         match self.numbers().await {
-            Ok((counters, now)) => self.ask_in_batches(&counters, now).await,
+            Ok((counters, now)) => {
+                self.reached = true;
+                self.ask_in_batches(&counters, now).await;
+            }
             Err(error) => self.give_up(&error.to_string()),
         }
         let all: Vec<MoRef>;
@@ -179,6 +185,7 @@ impl<'a> Asking<'a> {
         let last_whole = if is_whole { Some(finished) } else { self.last.and_then(|last| last.last_whole) };
         let took = now.saturating_duration_since(self.started);
         Gathered {
+            reached: self.reached,
             until: now + 2 * self.plan.interval + took + MARGIN,
             took,
             last_whole,

@@ -13,6 +13,8 @@ use crate::reader::SampleSource;
 /// What is known of the counters of one host's machines.
 #[derive(Debug)]
 pub(crate) struct Gathered {
+    /// Whether the host answered at all.
+    pub(crate) reached: bool,
     /// Until when it may be shown: if no other has come by then, two cycles were missed.
     pub(crate) until: Instant,
     /// How long it took.
