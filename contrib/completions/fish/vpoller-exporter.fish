@@ -35,4 +35,11 @@ complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -l check
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -s v -l version -d 'Print the version'
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -s h -l help -d 'Print help'
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -f -a "health" -d 'Ask an exporter with these settings whether it lives: exit code 0 or 1, and one line'
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -f -a "ceilometer-config" -d 'Print the files that make a Ceilometer poll an exporter with these settings: its pollsters, polling.yaml, and a module that sends a token'
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand health" -s h -l help -d 'Print help'
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l url -d 'Where Ceilometer reaches the exporter [default: where it listens, as this machine reaches it]' -r
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l token-file -d 'File in which Ceilometer finds its token, read for every poll' -r
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l page -d 'Ask for answers in pages of so many entries, 1000 at least' -r
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l folder -d 'Write the files below this folder, such as /etc/ceilometer, instead of printing them' -r -F
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l lists -d 'Ask for all meters of devices that have one unit at once: fewer requests, but on Ceilometer\'s own page for Prometheus devices that are gone stay'
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -s h -l help -d 'Print help'

@@ -9,6 +9,7 @@
 
 mod answer;
 mod ceilometer;
+mod ceilometer_config;
 mod collectors;
 mod cycle;
 mod exporter;

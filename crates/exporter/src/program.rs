@@ -25,6 +25,7 @@ use vpoller_store::{Store, TlsChoice};
 use vpoller_vsphere::{Client, Config as ClientConfig, Tls};
 use vpoller_web::{Limits, Server};
 
+use crate::ceilometer_config::ConfigArguments;
 use crate::exporter::Exporter;
 use crate::probe;
 use crate::settings::{Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings};
@@ -60,6 +61,9 @@ enum ExporterCommand {
         #[arg(value_name = "PAGE", default_value = "/-/healthy", value_parser = page)]
         page: String,
     },
+    /// Print the files that make a Ceilometer poll an exporter with these settings: its pollsters, polling.yaml, and a module that
+    /// sends a token.
+    CeilometerConfig(ConfigArguments),
 }
 
 /// A path that can stand in a request.
@@ -157,8 +161,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if arguments.options.check_config {
         return check(config);
     }
-    if let Some(ExporterCommand::Health { page }) = &arguments.command {
-        return health(&config, page);
+    match &arguments.command {
+        Some(ExporterCommand::Health { page }) => return health(&config, page),
+        Some(ExporterCommand::CeilometerConfig(wanted)) => {
+            let made = wanted.run(config.settings.ceilometer.as_ref(), &config.listen, &config.doors);
+            return made.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS);
+        }
+        None => {}
     }
     let log = match log::init(config.verbosity, arguments.options.output.clone()) {
         Ok(log) => log,

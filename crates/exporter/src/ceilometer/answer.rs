@@ -40,7 +40,7 @@ struct Answer<'a> {
 }
 
 /// Pages are no smaller, because Ceilometer needs a frame of its stack for each.
-const SMALLEST_PAGE: usize = 1000;
+pub(crate) const SMALLEST_PAGE: usize = 1000;
 
 /// The first part of every path here.
 pub(crate) const BASE: &str = "/v1/ceilometer/";

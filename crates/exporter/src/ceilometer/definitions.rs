@@ -49,6 +49,14 @@ pub enum PlanError {
     /// Ceilometer cannot use the address.
     #[error("{0:?} is no address such as http://127.0.0.1:9272")]
     Url(String),
+    /// The files may be read by everybody.
+    #[error(
+        "the address must not have a user or a password in it, because Ceilometer's files are no place for them; use a token"
+    )]
+    User,
+    /// The address of the next page is one of the exporter's own.
+    #[error("{0:?} has a path, below which the exporter does not know of: pages cannot be had there")]
+    Pages(String),
     /// Ceilometer splits at commas and trims what it hands to the module.
     #[error(
         "{0:?} cannot be handed to Ceilometer: the path of the token's file must be absolute, without commas, blanks and quotes"
@@ -88,9 +96,12 @@ const METADATA: [&str; 20] = [
 const DISK: [&str; 1] = ["disk_name"];
 const NETWORK_CARD: [&str; 4] = ["vnic_name", "mac", "fref", "parameters"];
 
+/// What tells a file that was made here from others.
+pub(crate) const MARK: &str = "Made by vpoller-exporter ceilometer-config";
+
 const PYTHON: &str = r#""""How Ceilometer's pollsters show the exporter of vPoller who they are.
 
-Belongs into a folder of the agent's PYTHONPATH: Ceilometer imports modules of the top level only.
+Made by vpoller-exporter ceilometer-config. Belongs into a folder of the agent's PYTHONPATH: Ceilometer imports modules of the top level only.
 """
 
 
@@ -147,9 +158,15 @@ impl CeilometerPlan {
 
     fn check(&self) -> Result<(), PlanError> {
         let rest = self.url.strip_prefix("http://").or_else(|| self.url.strip_prefix("https://"));
-        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]/%@".contains(&byte);
+        if rest.is_some_and(|rest| rest.contains('@')) {
+            return Err(PlanError::User);
+        }
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]/%".contains(&byte);
         if !rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':']) && rest.bytes().all(is_part)) {
             return Err(PlanError::Url(self.url.clone()));
+        }
+        if self.page.is_some() && rest.is_some_and(|rest| rest.trim_end_matches('/').contains('/')) {
+            return Err(PlanError::Pages(self.url.clone()));
         }
         if let Token::File(path) = &self.token {
             let breaks = |character: char| character.is_whitespace() || character.is_control() || ",'\"\\".contains(character);
@@ -287,6 +304,11 @@ mod tests {
     }
 
     #[test]
+    fn every_file_says_what_made_it() {
+        assert!(plan().files().unwrap().iter().all(|file| file.text.contains(MARK)));
+    }
+
+    #[test]
     fn lists_have_a_word_of_their_own_for_each_unit() {
         let plan = CeilometerPlan { lists: true, page: Some(1000), token: Token::File("/etc/token".to_owned()), ..plan() };
         let (pollsters, polling) = (text(&plan, 0), text(&plan, 1));
@@ -319,6 +341,12 @@ mod tests {
             assert_eq!(plan.files(), Err(PlanError::TokenFile(path.to_owned())));
         }
         assert_eq!(CeilometerPlan { interval: 0, ..plan() }.files(), Err(PlanError::Interval));
+        let refused = CeilometerPlan { url: "http://u:secret@x".to_owned(), ..plan() }.files().unwrap_err();
+        assert!(refused == PlanError::User && !refused.to_string().contains("secret"), "{refused}");
+        let below = "http://x/vpoller/".to_owned();
+        let paged = CeilometerPlan { url: below.clone(), page: Some(1000), ..plan() };
+        assert_eq!(paged.files(), Err(PlanError::Pages(below)));
+        assert!(CeilometerPlan { url: "http://x/".to_owned(), ..paged }.files().is_ok());
         assert!(CeilometerPlan { url: "https://[::1]:9272/metrics%20x".to_owned(), ..plan() }.files().is_ok());
     }
 }

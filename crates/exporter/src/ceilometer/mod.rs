@@ -16,6 +16,8 @@ use crate::reader::{DetailsOf, Reader, SampleSource};
 use crate::settings::Settings;
 
 pub use annotation::Annotation;
+pub(crate) use answer::SMALLEST_PAGE;
+pub(crate) use definitions::MARK;
 pub use definitions::{CeilometerPlan, PlanError, PlanFile, Token};
 pub use meters::meter_table;
 
