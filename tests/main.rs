@@ -3,6 +3,7 @@
 
 mod bad_scrapes;
 mod browser;
+mod ceilometer;
 mod command_lines;
 mod compat;
 mod curl;

@@ -11,6 +11,7 @@ MIN_RUST=1.89
 ZABBIX_SERIES=(6.0 7.0)
 ZABBIX=$PWD/target/zabbix
 PROMETHEUS=$PWD/target/prometheus
+CEILOMETER=$PWD/target/ceilometer
 # Unpacked, never installed: these packages refuse each other's company, and nothing of them shall run as a service or stand in /etc.
 ZABBIX_PACKAGES=(zabbix-agent zabbix-proxy-sqlite3 zabbix-server-pgsql zabbix-frontend-php)
 # Of the second the demonstration runs zabbix_get only, which needs no library that the agent does not need.
@@ -22,11 +23,13 @@ BUILD_PACKAGES=(build-essential libsodium-dev ca-certificates)
 DEMO_PACKAGES=(golang-go golang-github-vmware-govmomi-dev python3 python3-zmq openssl jq curl iproute2 util-linux procps)
 # A C host and valgrind check the module; ruby-ffi-rzmq is another peer; systemd's tools, supervisor and logrotate judge the services,
 # groff and two more shells manual pages and completions; PHP, fping and locales are what Zabbix's frontend and server use; Chromium
-# looks at the pages, Python's client of Prometheus reads them with its strict parsers; the rest is for shell tests.
+# looks at the pages, Python's client of Prometheus reads them with its strict parsers; python3-venv makes Ceilometer's folder; the
+# rest is for shell tests.
 TEST_PACKAGES=(
     valgrind sqlite3 git python3-prometheus-client
     systemd supervisor logrotate shellcheck strace ruby-ffi-rzmq
     groff-base zsh fish
+    python3-venv
     php-cli php-pgsql php-bcmath php-gd php-mbstring php-xml fping locales tzdata fonts-dejavu-core chromium chromium-driver
 )
 RUST_PACKAGES=(rustc-web cargo-web rustfmt-web rust-web-clippy)
@@ -285,6 +288,30 @@ provide_prometheus() {
     gap "no package of Prometheus is available here: its test cannot run"
 }
 
+# --- Ceilometer ------------------------------------------------------------------------------------------------------
+# It polls our exporter. Debian 12's has no page for Prometheus yet, so PyPI's lies in a folder of its own.
+
+provide_ceilometer() {
+    local list=tools/ceilometer-requirements.txt python=/usr/bin/python3 log
+    # The packages belong to one Python.
+    [ -x "$python" ] || python=$(command -v python3 || echo python3)
+    "$CEILOMETER/bin/python3" --version 2>/dev/null | cat - "$list" | cmp -s - "$CEILOMETER/.complete" && return
+    rm -rf "$CEILOMETER"
+    mkdir -p "$CEILOMETER"
+    log=$(mktemp)
+    say "downloading Ceilometer into $CEILOMETER"
+    if "$python" -m venv "$CEILOMETER" >"$log" 2>&1 &&
+        "$CEILOMETER/bin/python3" -m pip install --quiet --no-deps --disable-pip-version-check --requirement "$list" >>"$log" 2>&1 &&
+        "$CEILOMETER/bin/python3" "$CEILOMETER/bin/ceilometer-polling" --version >>"$log" 2>&1; then
+        "$CEILOMETER/bin/python3" --version | cat - "$list" >"$CEILOMETER/.complete"
+        rm -f "$log"
+        return
+    fi
+    tail -n 5 "$log" >&2
+    echo "Ceilometer could not be had from PyPI by make setup" >"$CEILOMETER/unavailable"
+    gap "Ceilometer could not be installed into $CEILOMETER (all of the output: $log): its test cannot run"
+}
+
 # --- all of it -------------------------------------------------------------------------------------------------------
 
 WHAT=${1:-all}
@@ -311,6 +338,7 @@ tools/commit-msg --install
 provide_postgresql
 provide_locale
 provide_prometheus
+provide_ceilometer
 ready=()
 for series in "${ZABBIX_SERIES[@]}"; do [ ! -e "$ZABBIX/$series/.complete" ] || ready+=("$series"); done
-say "ready ($(rustc --version), Zabbix ${ready[*]} in target/zabbix, Prometheus in target/prometheus)"
+say "ready ($(rustc --version), Zabbix ${ready[*]} in target/zabbix, Prometheus in target/prometheus, Ceilometer in target/ceilometer)"

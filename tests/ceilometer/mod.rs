@@ -1,0 +1,257 @@
+//! A real Ceilometer polls `vpoller-exporter`, with the files that `ceilometer-config` writes, while an estate changes.
+
+mod agent;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+use vpoller_testkit::exposition::Exposition;
+use vpoller_testkit::wait::SLOW;
+use vpoller_testkit::{Host, SimOptions, Simulator, Stack, http, wait_until};
+
+use agent::{Agent, ExporterAlone, Poll, python, text_of};
+
+const VM: &str = "VirtualMachine";
+const INSTANCE: &str = "70a599e0-31e7-49b7-b260-868f441e862b";
+/// A time that stands still: what is asked twice is answered twice alike.
+const CLOCK: [&str; 4] = ["-sample-clock", "2026-01-02T03:04:05Z", "-disk-devices", "2"];
+/// Seconds: a cycle that took longer than two of them would be no answer any more.
+const INTERVAL: &str = "ceilometer_interval = 5\n";
+
+/// Two vCenters with twins among their machines, what asks them directly, and the exporter.
+struct TwoVcenters {
+    first: Simulator,
+    second: Option<Simulator>,
+    stack: Stack,
+    exporter: ExporterAlone,
+}
+
+impl TwoVcenters {
+    fn start() -> Self {
+        let flags: Vec<&str> = CLOCK.into_iter().chain(["-fixtures", "odd"]).collect();
+        let first = Simulator::start(&SimOptions { flags: &flags, vms: 4, ..SimOptions::default() });
+        let second = Simulator::start(&SimOptions { flags: &CLOCK, vms: 4, ..SimOptions::default() });
+        let setting = json!([{"_type": "OptionValue", "key": "nvp.vm-uuid", "value": INSTANCE}]);
+        first.set(VM, "vm01.example.org", "config.extraConfig", &setting);
+        first.set(VM, "vm01.example.org", "config.annotation", &json!(annotation("web")));
+        let mut hosts = [&first, &second].map(|simulator| Host::at(simulator.address()));
+        hosts[1].name = "localhost".to_owned();
+        let stack = Stack::start(&hosts, 1);
+        let exporter = ExporterAlone::start(&stack, INTERVAL);
+        let estate = Self { first, second: Some(second), stack, exporter };
+        estate.until("both vCenters", |entries| {
+            ["127.0.0.1", "localhost"].iter().all(|name| entries.values().any(|entry| entry["vcenter"] == *name))
+        });
+        estate
+    }
+
+    /// Waits until the used space of machines, which those that are off have too, is as it should be.
+    #[track_caller]
+    fn until(&self, what: &str, is_so: impl Fn(&BTreeMap<String, Value>) -> bool) {
+        wait_until(SLOW, what, || {
+            let ready = http::get(&format!("{}/v1/ceilometer/samples?meter=cpu_util", self.exporter.url)).0 == 200;
+            ready && is_so(&self.exporter.entries("vsphere.disk.used"))
+        });
+    }
+
+    /// The newest sample of a counter of a machine of the first vCenter, as a check gets it.
+    #[track_caller]
+    fn counter(&self, machine: &str, counter: &str, instance: &str) -> f64 {
+        let question = json!({"method": "vm.perf.metric.get", "hostname": "127.0.0.1", "name": machine, "counter-name": counter,
+            "instance": instance, "max-sample": 1});
+        let reply = self.stack.ask(&question);
+        reply["result"][0]["value"].as_f64().unwrap_or_else(|| panic!("{counter}: {reply}"))
+    }
+}
+
+/// What Nova writes.
+fn annotation(name: &str) -> String {
+    format!(
+        "name:{name}\nuserid:u-1\nusername:alice\nprojectid:p-1\nprojectname:shop\nflavor:name:m1.small\nimageid:i-1\npackage:30\n"
+    )
+}
+
+/// Everything that the exporter has is in the poll, as it is there, and nothing else is.
+#[track_caller]
+fn check_samples(poll: &Poll, exporter: &ExporterAlone, meters: &[String]) {
+    assert_eq!(poll.complaints, [""; 0]);
+    let mut expected = BTreeSet::new();
+    for meter in meters {
+        for (id, entry) in exporter.entries(meter) {
+            let sample = poll.samples.get(&(meter.clone(), id.clone())).unwrap_or_else(|| panic!("{meter} of {id} is lost"));
+            let same = [("counter_volume", "value"), ("project_id", "project_id"), ("user_id", "user_id")];
+            for (ours, theirs) in same {
+                assert_eq!(sample[ours], entry[theirs], "{meter} of {id}");
+            }
+            assert_eq!(sample["counter_type"], "gauge");
+            let metadata = sample["resource_metadata"].as_object().unwrap();
+            assert!(metadata.len() >= 20, "{metadata:?}");
+            metadata.iter().for_each(|(key, value)| assert_eq!(*value, entry[key], "{key} of {id}"));
+            expected.insert((meter.clone(), id));
+        }
+    }
+    assert_eq!(poll.samples.keys().cloned().collect::<BTreeSet<_>>(), expected, "nothing else");
+}
+
+/// The page has a series for each sample, with its value and the labels that Ceilometer makes of it, and no other.
+#[track_caller]
+fn check_page(page: &Exposition, poll: &Poll) {
+    assert_eq!(page.samples.len(), poll.samples.len());
+    let series: BTreeMap<(&str, &str), _> =
+        page.samples.iter().map(|series| ((&*series.name, series.label("resource")), series)).collect();
+    for ((meter, resource), sample) in &poll.samples {
+        let name = format!("ceilometer_{}", meter.replace('.', "_"));
+        let shown = series.get(&(&*name, &**resource)).unwrap_or_else(|| panic!("no {name} of {resource}"));
+        assert_eq!(shown.value.parse::<f64>().ok(), sample["counter_volume"].as_f64(), "{name} of {resource}");
+        let parts: Vec<&str> = meter.split('.').collect();
+        let text = |value: &Value| text_of(value);
+        let metadata = &sample["resource_metadata"];
+        let mut labels = vec![
+            (parts[0].to_owned(), parts.get(2).map_or(resource.clone(), |part| (*part).to_owned())),
+            ("publisher".to_owned(), "ceilometer".to_owned()),
+            ("type".to_owned(), (*parts.get(1).unwrap_or(&parts[0])).to_owned()),
+            ("counter".to_owned(), meter.clone()),
+            ("project".to_owned(), text(&sample["project_id"])),
+            ("user".to_owned(), text(&sample["user_id"])),
+            ("unit".to_owned(), text(&sample["counter_unit"])),
+            ("resource".to_owned(), resource.clone()),
+            ("vm_instance".to_owned(), text(&metadata["host"])),
+            ("resource_name".to_owned(), format!("{}:{}", text(&metadata["display_name"]), text(&metadata["name"]))),
+            ("server_group".to_owned(), "none".to_owned()),
+        ];
+        labels.sort();
+        let mut found = shown.labels.clone();
+        found.sort();
+        assert_eq!(found, labels, "{name} of {resource}");
+    }
+}
+
+/// The samples of a machine by its identifier: meters and how many of each.
+fn meters_of(poll: &Poll, instance: &str) -> BTreeSet<String> {
+    let of_it = poll.samples.iter().filter(|(_, sample)| sample["resource_metadata"]["instance_id"] == *instance);
+    of_it.map(|((meter, _), _)| meter.clone()).collect()
+}
+
+/// The instance whose machine in this vCenter has this name.
+#[track_caller]
+fn instance_of(poll: &Poll, vcenter: &str, machine: &str) -> String {
+    let metadata = poll.samples.values().map(|sample| &sample["resource_metadata"]);
+    let mut found = metadata.filter(|metadata| metadata["vcenter"] == vcenter && metadata["vm_name"] == machine);
+    text_of(&found.next().unwrap_or_else(|| panic!("no {machine} in {vcenter}"))["instance_id"])
+}
+
+#[test]
+fn a_real_agent_gets_each_sample_once_while_machines_come_and_go() {
+    let Some(python) = python() else { return };
+    let mut estate = TwoVcenters::start();
+    let mut agent = Agent::start(&python, &estate.exporter.configure(&[]));
+    let meters = agent.pollsters.clone();
+    assert_eq!(meters.len(), 23, "every definition was loaded and selected: {meters:?}");
+
+    let before = agent.poll();
+    check_samples(&before, &estate.exporter, &meters);
+    check_page(&agent.page(), &before);
+    assert_eq!(before.samples.keys().map(|(meter, _)| meter).collect::<BTreeSet<_>>().len(), 23, "every meter has samples");
+    // What vCenter says, by the formulas of the documentation.
+    let card = format!("vm01.example.org-{INSTANCE}-4000");
+    let disk = "naa.60000000000000000000000000000002";
+    let device = format!("{INSTANCE}-{disk}");
+    for (meter, id, counter, instance, factor) in [
+        ("cpu_util", INSTANCE, "cpu.usage", "", 0.01),
+        ("memory.usage", INSTANCE, "mem.consumed", "", 1.0 / 1024.0),
+        ("vsphere.memory.balloon", INSTANCE, "mem.vmmemctl", "", 1.0 / 1024.0),
+        ("network.incoming.bytes.rate", &card, "net.received", "4000", 1024.0),
+        ("network.outgoing.packets.rate", &card, "net.packetsTx", "4000", 0.05),
+        ("disk.device.write.bytes.rate", &device, "disk.write", disk, 1024.0),
+        ("disk.device.read.requests.rate", &device, "disk.numberReadAveraged", disk, 1.0),
+    ] {
+        let sample = &before.samples[&(meter.to_owned(), id.to_owned())];
+        let expected = estate.counter("vm01.example.org", counter, instance) * factor;
+        let found = sample["counter_volume"].as_f64().unwrap();
+        assert!((found - expected).abs() < 1e-9 * expected.max(1.0), "{meter}: {found}, not {expected}");
+    }
+    let sample = &before.samples[&("cpu_util".to_owned(), INSTANCE.to_owned())];
+    let facts = ["project_id", "user_id"].map(|key| &sample[key]);
+    assert_eq!((facts, &sample["resource_metadata"]["display_name"]), ([&json!("p-1"), &json!("u-1")], &json!("web")));
+    let plain = instance_of(&before, "127.0.0.1", "ns01.example.org");
+    assert_eq!(before.samples[&("cpu_util".to_owned(), plain.clone())]["project_id"], "none");
+    // The same machine in both vCenters is two resources.
+    assert_ne!(plain, instance_of(&before, "localhost", "ns01.example.org"));
+
+    let [gone, moved, renamed, stopped] =
+        ["vm-00001", "vm-00002", "vm-00003", "vm-00004"].map(|name| instance_of(&before, "127.0.0.1", name));
+    estate.first.page("POST", "/vm/destroy", r#"{"name": "vm-00001"}"#);
+    let [here, there] = ["vm-00002", "vm-00003"].map(|name| {
+        let question = json!({"method": "vm.get", "hostname": "127.0.0.1", "name": name, "properties": ["runtime.host"]});
+        text_of(&estate.stack.ask(&question)["result"][0]["runtime.host"])
+    });
+    assert_ne!(here, there, "fillers are spread over the hosts");
+    estate.first.set(VM, "vm-00002", "runtime.host", &json!(there.trim_start_matches("vim.")));
+    estate.first.set(VM, "vm-00003", "name", &json!("other \"name\", {x=\"y\"}"));
+    estate.first.set(VM, "vm-00004", "runtime.powerState", &json!("poweredOff"));
+    estate.first.set(VM, "vm01.example.org", "config.annotation", &Value::Null);
+    estate.first.set(VM, "ns01.example.org", "config.annotation", &json!(annotation("names")));
+    estate.first.page("POST", "/vm/create", r#"{"name": "vm-new"}"#);
+    let host_of = |poll: &Poll, instance: &str| text_of(&metadata(poll, instance)["host"]);
+    let (old_host, new_host) = (host_of(&before, &moved), host_of(&before, &renamed));
+    estate.until("the changes", |entries| {
+        let is = |instance: &str, key: &str, value: &str| entries.get(instance).is_some_and(|entry| entry[key] == value);
+        !entries.contains_key(&gone)
+            && is(&moved, "host", &new_host)
+            && is(&renamed, "vm_name", "other \"name\", {x=\"y\"}")
+            && is(&stopped, "status", "shutoff")
+            && is(INSTANCE, "project_id", "none")
+            && is(&plain, "project_id", "p-1")
+            && entries.values().any(|entry| entry["vm_name"] == "vm-new")
+    });
+    wait_until(SLOW, "samples of the new machine", || {
+        estate.exporter.entries("cpu_util").values().any(|entry| entry["vm_name"] == "vm-new")
+    });
+
+    let after = agent.poll();
+    check_samples(&after, &estate.exporter, &meters);
+    let page = agent.page();
+    check_page(&page, &after);
+    assert!(meters_of(&after, &gone).is_empty() && page.samples.iter().all(|series| !series.label("resource").contains(&gone)));
+    assert_ne!(old_host, new_host);
+    assert_eq!(host_of(&after, &moved), new_host);
+    assert_eq!(meters_of(&after, &moved), meters_of(&before, &moved), "it moved and lost nothing");
+    let of_space: BTreeSet<String> = ["vsphere.disk.provisioned", "vsphere.disk.used"].map(str::to_owned).into();
+    assert_eq!(meters_of(&after, &stopped), of_space);
+    let sample = &after.samples[&("cpu_util".to_owned(), INSTANCE.to_owned())];
+    assert_eq!(
+        (&sample["project_id"], &sample["resource_metadata"]["display_name"]),
+        (&json!("none"), &json!("vm01.example.org"))
+    );
+    assert_eq!(after.samples[&("cpu_util".to_owned(), plain)]["project_id"], "p-1");
+    let (all, new) = (23, meters_of(&after, &instance_of(&after, "127.0.0.1", "vm-new")).len());
+    assert!(new > 10 && new <= all, "{new} meters of a new machine");
+
+    // A vCenter that is away is missing. It harms no other, and what is left has the values that it had.
+    drop(estate.second.take());
+    estate.until("the end of the second vCenter", |entries| entries.values().all(|entry| entry["vcenter"] == "127.0.0.1"));
+    let alone = agent.poll();
+    check_samples(&alone, &estate.exporter, &meters);
+    check_page(&agent.page(), &alone);
+    let of_first = |poll: &Poll| {
+        let values = poll.samples.iter().filter(|(_, sample)| sample["resource_metadata"]["vcenter"] == "127.0.0.1");
+        values.map(|(_, sample)| sample["counter_volume"].to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of_first(&alone).len(), of_first(&after).len());
+
+    // When nothing is known, nothing is said: no sample, and no series with an old value.
+    drop(estate.first);
+    wait_until(SLOW, "an exporter that knows nothing", || {
+        http::get(&format!("{}/v1/ceilometer/samples?meter=cpu_util", estate.exporter.url)).0 == 503
+    });
+    let nothing = agent.poll();
+    assert_eq!((nothing.samples.len(), agent.page().samples.len()), (0, 0));
+    assert_eq!(nothing.complaints.len(), 23, "one line for each meter: {:?}", nothing.complaints);
+}
+
+/// What is said of an instance, whatever the meter.
+#[track_caller]
+fn metadata<'p>(poll: &'p Poll, instance: &str) -> &'p Value {
+    let mut all = poll.samples.values().map(|sample| &sample["resource_metadata"]);
+    all.find(|metadata| metadata["instance_id"] == instance).unwrap_or_else(|| panic!("nothing of {instance}"))
+}
