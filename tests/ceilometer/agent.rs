@@ -59,6 +59,14 @@ impl ExporterAlone {
         PathBuf::from(folder)
     }
 
+    /// Whether it has anything to say.
+    #[track_caller]
+    pub(crate) fn is_ready(&self) -> bool {
+        let (status, text) = http::get(&format!("{}/v1/ceilometer/samples?meter=cpu_util", self.url));
+        assert!([200, 503].contains(&status), "{text}");
+        status == 200
+    }
+
     /// The entries of a meter as it is called there, by their ids.
     #[track_caller]
     pub(crate) fn entries(&self, meter: &str) -> BTreeMap<String, Value> {
@@ -141,14 +149,17 @@ impl Agent {
     }
 }
 
-/// Reads a page of Ceilometer, which says nothing in its lines of help.
+/// Reads a page of Ceilometer.
 #[track_caller]
-pub(crate) fn read_page(url: &str) -> Exposition {
+fn read_page(url: &str) -> Exposition {
     let (status, page) = http::get(url);
     assert_eq!(status, 200, "{page}");
-    let line =
-        |line: &str| if line.starts_with("# HELP ") { format!("{}-\n", line.trim_end_matches('\n')) } else { line.to_owned() };
-    Exposition::read(&page.split_inclusive('\n').map(line).collect::<String>())
+    Exposition::read(&with_help(&page))
+}
+
+/// A page of Ceilometer, whose lines of help say nothing, as the strict reader takes it.
+pub(crate) fn with_help(page: &str) -> String {
+    page.lines().map(|line| if line.starts_with("# HELP ") { format!("{line}-\n") } else { format!("{line}\n") }).collect()
 }
 
 /// A text of JSON.

@@ -3,12 +3,17 @@
 mod agent;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::{Value, json};
 use vpoller_testkit::exposition::Exposition;
 use vpoller_testkit::wait::SLOW;
-use vpoller_testkit::{Host, SimOptions, Simulator, Stack, http, wait_until};
+use vpoller_testkit::{Bed, Host, SimOptions, Simulator, Stack, process, wait_until, workspace};
 
+use crate::interop::page::programs;
 use agent::{Agent, ExporterAlone, Poll, python, text_of};
 
 const VM: &str = "VirtualMachine";
@@ -48,10 +53,7 @@ impl TwoVcenters {
     /// Waits until the used space of machines, which those that are off have too, is as it should be.
     #[track_caller]
     fn until(&self, what: &str, is_so: impl Fn(&BTreeMap<String, Value>) -> bool) {
-        wait_until(SLOW, what, || {
-            let ready = http::get(&format!("{}/v1/ceilometer/samples?meter=cpu_util", self.exporter.url)).0 == 200;
-            ready && is_so(&self.exporter.entries("vsphere.disk.used"))
-        });
+        wait_until(SLOW, what, || self.exporter.is_ready() && is_so(&self.exporter.entries("vsphere.disk.used")));
     }
 
     /// The newest sample of a counter of a machine of the first vCenter, as a check gets it.
@@ -102,7 +104,9 @@ fn check_page(page: &Exposition, poll: &Poll) {
     for ((meter, resource), sample) in &poll.samples {
         let name = format!("ceilometer_{}", meter.replace('.', "_"));
         let shown = series.get(&(&*name, &**resource)).unwrap_or_else(|| panic!("no {name} of {resource}"));
-        assert_eq!(shown.value.parse::<f64>().ok(), sample["counter_volume"].as_f64(), "{name} of {resource}");
+        let (found, sent) = (shown.value.parse::<f64>().unwrap(), sample["counter_volume"].as_f64().unwrap());
+        // serde_json reads numbers to the last bit but one.
+        assert!((found - sent).abs() <= 1e-12 * sent, "{name} of {resource}: {found}, not {sent}");
         let parts: Vec<&str> = meter.split('.').collect();
         let text = |value: &Value| text_of(value);
         let metadata = &sample["resource_metadata"];
@@ -241,9 +245,7 @@ fn a_real_agent_gets_each_sample_once_while_machines_come_and_go() {
 
     // When nothing is known, nothing is said: no sample, and no series with an old value.
     drop(estate.first);
-    wait_until(SLOW, "an exporter that knows nothing", || {
-        http::get(&format!("{}/v1/ceilometer/samples?meter=cpu_util", estate.exporter.url)).0 == 503
-    });
+    wait_until(SLOW, "an exporter that knows nothing", || !estate.exporter.is_ready());
     let nothing = agent.poll();
     assert_eq!((nothing.samples.len(), agent.page().samples.len()), (0, 0));
     assert_eq!(nothing.complaints.len(), 23, "one line for each meter: {:?}", nothing.complaints);
@@ -254,4 +256,158 @@ fn a_real_agent_gets_each_sample_once_while_machines_come_and_go() {
 fn metadata<'p>(poll: &'p Poll, instance: &str) -> &'p Value {
     let mut all = poll.samples.values().map(|sample| &sample["resource_metadata"]);
     all.find(|metadata| metadata["instance_id"] == instance).unwrap_or_else(|| panic!("nothing of {instance}"))
+}
+
+#[test]
+fn lists_and_pages_bring_the_same_samples() {
+    let Some(python) = python() else { return };
+    // More disk devices than a page has entries.
+    let simulator = Simulator::start(&SimOptions { flags: &CLOCK, vms: 510, ..SimOptions::default() });
+    let stack = Stack::without_proxy(&[Host::at(simulator.address())]);
+    let exporter = ExporterAlone::start(&stack, INTERVAL);
+    let has = |name: &str| exporter.entries("cpu_util").values().any(|entry| entry["vm_name"] == name);
+    wait_until(SLOW, "samples", || exporter.is_ready() && has("vm-00510"));
+    let meters = Agent::start(&python, &exporter.configure(&[])).pollsters.clone();
+    let mut agent = Agent::start(&python, &exporter.configure(&["--lists", "--page", "1000"]));
+    assert_eq!((meters.len(), agent.pollsters.len()), (23, 19), "{:?}", agent.pollsters);
+    let before = agent.poll();
+    check_samples(&before, &exporter, &meters);
+    check_page(&agent.page(), &before);
+    assert!(exporter.entries("disk.device.read.bytes.rate").len() > 1000);
+
+    let gone = instance_of(&before, "127.0.0.1", "vm-00510");
+    simulator.page("POST", "/vm/destroy", r#"{"name": "vm-00510"}"#);
+    wait_until(SLOW, "the end of the machine", || exporter.is_ready() && !has("vm-00510"));
+    let after = agent.poll();
+    check_samples(&after, &exporter, &meters);
+    assert!(meters_of(&after, &gone).is_empty());
+    // What the guide warns of: the page forgets resources of plain definitions only.
+    let left: BTreeSet<String> = agent
+        .page()
+        .samples
+        .iter()
+        .filter(|series| series.label("resource").contains(&gone))
+        .map(|series| series.name.clone())
+        .collect();
+    let of_devices = meters.iter().filter(|meter| meter.starts_with("disk.device.") || meter.starts_with("network."));
+    assert_eq!(left, of_devices.map(|meter| format!("ceilometer_{}", meter.replace('.', "_"))).collect());
+}
+
+#[test]
+fn the_token_is_read_for_every_poll() {
+    let Some(python) = python() else { return };
+    let simulator = Simulator::start(&SimOptions { flags: &CLOCK, ..SimOptions::default() });
+    let stack = Stack::without_proxy(&[Host::at(simulator.address())]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path.display().to_string()
+    };
+    let tokens = file("tokens", "0123456789abcdef-first\n0123456789abcdef-second\n");
+    let exporter = ExporterAlone::start(&stack, &format!("{INTERVAL}http_tokens = {tokens}\n"));
+    let mine = file("mine", "0123456789abcdef-wrong\n");
+    let files = exporter.configure(&["--token-file", &mine]);
+    let mut agent = Agent::start(&python, &files);
+    let refused = agent.poll();
+    assert_eq!((refused.samples.len(), refused.complaints.len()), (0, 23));
+    assert!(refused.complaints.iter().all(|line| line.contains("401")), "{:?}", refused.complaints);
+    file("mine", "0123456789abcdef-second\n");
+    // It may be asked before the first cycle has ended.
+    wait_until(SLOW, "samples", || {
+        let poll = agent.poll();
+        assert!(poll.complaints.iter().all(|line| line.contains("503")), "{:?}", poll.complaints);
+        poll.complaints.is_empty() && poll.samples.len() > 100
+    });
+    let written = ["pollsters.d/vpoller.yaml", "polling.yaml", "vpoller_ceilometer.py"];
+    assert!(written.iter().all(|name| !fs::read_to_string(files.join(name)).unwrap().contains("0123456789abcdef")));
+}
+
+#[test]
+fn gnocchi_is_told_of_every_meter() {
+    let Some(python) = python() else { return };
+    let stack = Stack::without_proxy(&[]);
+    let exporter = ExporterAlone::start(&stack, "");
+    let files = exporter.configure(&[]);
+    let meters = Agent::start(&python, &files).pollsters.clone();
+    let metrics = |list: &Path| {
+        let mut command = Command::new(&python);
+        command.arg(workspace::root().join("tests/ceilometer/gnocchi.py")).arg(list);
+        let done = process::run(command, SLOW);
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        serde_json::from_str::<BTreeMap<String, String>>(done.stdout.lines().last().unwrap()).unwrap()
+    };
+    let packaged = fs::read_dir(workspace::artefact("ceilometer/lib")).unwrap();
+    let packaged = packaged.map(|python| python.unwrap().path().join(PACKAGED_LIST)).find(|path| path.exists()).unwrap();
+    let dropped = |known: &BTreeMap<String, String>| meters.iter().filter(|meter| !known.contains_key(*meter)).count();
+    assert_eq!(dropped(&metrics(&packaged)), 20, "what Ceilometer's own list lacks");
+    let list = exporter.folder.path().join("gnocchi_resources.yaml");
+    let added = fs::read_to_string(files.join("gnocchi_resources.vpoller.yaml")).unwrap();
+    fs::write(&list, fs::read_to_string(&packaged).unwrap() + &added).unwrap();
+    let known = metrics(&list);
+    assert_eq!(dropped(&known), 0);
+    for meter in &meters {
+        let kind = match meter {
+            name if name.starts_with("disk.device.") => "instance_disk",
+            name if name.starts_with("network.") => "instance_network_interface",
+            _ => "instance",
+        };
+        assert_eq!(known[meter], kind, "{meter}");
+    }
+}
+
+/// Where Ceilometer keeps its list, below the folder of a Python.
+const PACKAGED_LIST: &str = "site-packages/ceilometer/publisher/data/gnocchi_resources.yaml";
+
+/// What runs on a machine of its own: the guide's vCenter, its commands and its files, and the real program.
+const AS_THE_GUIDE_SAYS: &str = r#"
+set -eu
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p /etc/ceilometer "$work/bin"
+printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PYTHON" "$POLLING" >"$work/bin/ceilometer-polling"
+chmod 755 "$work/bin/ceilometer-polling"
+PATH=$work/bin:$PROGRAMS:$PATH
+"$VCSIM" -l 127.0.0.2:443 -disk-devices 1 >/dev/null &
+for _ in $(seq 300); do curl -sk https://vc01.example.org/about -o /dev/null && break; sleep 0.1; done
+vconnector-cli init
+vconnector-cli -H vc01.example.org -U root -P p4ssw0rd add
+vconnector-cli -H vc01.example.org trust --off
+vconnector-cli -H vc01.example.org enable
+printf '%s\n' "$SECTION" >/etc/vpoller/vpoller.conf
+printf '%s\n' "$CONFIG" >/etc/ceilometer/ceilometer.conf
+vpoller-exporter --file /etc/vpoller/vpoller.conf &
+for _ in $(seq 600); do sh -c "$LOOK" >"$work/entries" 2>/dev/null && break; sleep 0.1; done
+cat "$work/entries"
+sh -c "$WRITE"
+sh -c "$POLL" &
+shown() { curl -sf http://127.0.0.1:9101/metrics; }
+for _ in $(seq 600); do shown >"$work/page" && [ "$(grep -c '^# TYPE' "$work/page")" = 23 ] && break; sleep 0.1; done
+echo ----
+cat "$work/page"
+"#;
+
+#[test]
+fn the_guide_works_as_it_is_written() {
+    let Some(python) = python() else { return };
+    let (commands, files) = (programs("docs/ceilometer.md", "sh"), programs("docs/ceilometer.md", "ini"));
+    let [write, poll, look, store] = &commands[..] else { panic!("{commands:?}") };
+    let [section, config] = &files[..] else { panic!("{files:?}") };
+    assert!(store.contains("gnocchi_resources.vpoller.yaml >>"), "a test of its own does so");
+    let mut command = Command::new(workspace::root().join("tools/netns-run"));
+    command.args(["sh", "-c", AS_THE_GUIDE_SAYS]);
+    for (name, text) in [("WRITE", write), ("POLL", poll), ("LOOK", look), ("SECTION", section), ("CONFIG", config)] {
+        command.env(name, text);
+    }
+    command.env("PYTHON", &python).env("POLLING", python.with_file_name("ceilometer-polling"));
+    command.env("PROGRAMS", workspace::build_dir()).env("VCSIM", Bed::Packaged.program().unwrap());
+    let done = process::run(command, SLOW + SLOW);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    let (entries, page) = done.stdout.split_once("\n----\n").unwrap();
+    assert!(entries.starts_with("{\"samples\":[{\"id\":"), "{entries}");
+    let page = Exposition::read(&agent::with_help(page));
+    let families: BTreeSet<&str> = page.samples.iter().map(|series| &*series.name).collect();
+    assert_eq!(families.len(), 23, "{}", done.stderr);
+    assert!(page.of("ceilometer_cpu_util").all(|series| series.label("vm_instance").ends_with(".example.org")));
 }

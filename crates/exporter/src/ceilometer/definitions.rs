@@ -153,6 +153,7 @@ impl CeilometerPlan {
             PlanFile { path: "pollsters.d/vpoller.yaml", text: self.pollsters(&definitions) },
             PlanFile { path: "polling.yaml", text: self.polling(&names) },
             PlanFile { path: "vpoller_ceilometer.py", text: PYTHON.to_owned() },
+            PlanFile { path: "gnocchi_resources.vpoller.yaml", text: gnocchi() },
         ])
     }
 
@@ -259,6 +260,41 @@ impl CeilometerPlan {
     }
 }
 
+/// Meters that Ceilometer hands on to Gnocchi by itself. It drops all others of which its list does not say what they are of.
+const STORED: [&str; 3] = ["memory", "memory.usage", "vcpus"];
+
+/// What has to be added to Ceilometer's list: entries of their own beside those that it has for the same types.
+fn gnocchi() -> String {
+    let mut text = format!(
+        "  # What Gnocchi stores of vPoller. {MARK}. Belongs at the end of\n  # gnocchi_resources.yaml, below resources.\n"
+    );
+    for (resource, kind, attributes) in [
+        (
+            Resource::Instance,
+            "instance",
+            &[
+                ("host", "resource_metadata.(instance_host|host)"),
+                ("image_ref", "resource_metadata.image_ref"),
+                ("display_name", "resource_metadata.display_name"),
+                ("flavor_name", "resource_metadata.instance_type"),
+            ][..],
+        ),
+        (Resource::Disk, "instance_disk", &[("name", "resource_metadata.disk_name"), INSTANCE]),
+        (Resource::NetworkCard, "instance_network_interface", &[("name", "resource_metadata.vnic_name"), INSTANCE]),
+    ] {
+        line(&mut text, &format!("  - resource_type: {kind}"));
+        line(&mut text, "    metrics:");
+        for meter in METERS.iter().filter(|meter| meter.resource == resource && !STORED.contains(&meter.name)) {
+            line(&mut text, &format!("      {}:", meter.name));
+        }
+        line(&mut text, "    attributes:");
+        attributes.iter().for_each(|(name, path)| line(&mut text, &format!("      {name}: {path}")));
+    }
+    text
+}
+
+const INSTANCE: (&str, &str) = ("instance_id", "resource_metadata.instance_id");
+
 /// One definition of a pollster.
 #[derive(Debug)]
 struct Definition {
@@ -306,6 +342,15 @@ mod tests {
     #[test]
     fn every_file_says_what_made_it() {
         assert!(plan().files().unwrap().iter().all(|file| file.text.contains(MARK)));
+    }
+
+    #[test]
+    fn every_meter_is_stored_once() {
+        let text = text(&plan(), 3);
+        for meter in &METERS {
+            let times = text.matches(&format!("\n      {}:\n", meter.name)).count();
+            assert_eq!(times, usize::from(!STORED.contains(&meter.name)), "{}", meter.name);
+        }
     }
 
     #[test]

@@ -2,5 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod bed;
+mod ceilometer_config;
 mod program;
 mod zroc;

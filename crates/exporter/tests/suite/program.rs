@@ -14,7 +14,7 @@ use vpoller_testkit::{SimOptions, Simulator, http, ports};
 /// Asks for an end.
 const SIGTERM: i32 = 15;
 
-fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
+pub(crate) fn program(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vpoller-exporter"));
     command.env_clear().envs(variables.iter().copied()).args(arguments);
     command
