@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use vpoller_vsphere::{MoRef, Value};
 
-use super::{Kind, Refusal, part_below};
+use super::{Kind, PropertyStates, Refusal, part_below};
 
 /// One version of the inventory. It never changes, reading it takes no lock and copies nothing, and it lives as long as a reader
 /// holds it: a reader that goes through everything sees one moment.
@@ -58,7 +58,7 @@ pub struct Column<'v> {
 #[derive(Clone, Copy, Debug)]
 pub struct ObjectView<'v> {
     reference: &'v MoRef,
-    states: &'v [PropertyState],
+    states: &'v PropertyStates,
 }
 
 /// What is known of one property of one object.
@@ -119,7 +119,7 @@ impl fmt::Debug for View {
 }
 
 impl<'v> ObjectView<'v> {
-    pub(crate) const fn new(reference: &'v MoRef, states: &'v [PropertyState]) -> Self {
+    pub(crate) const fn new(reference: &'v MoRef, states: &'v PropertyStates) -> Self {
         Self { reference, states }
     }
 
@@ -133,12 +133,10 @@ impl<'v> ObjectView<'v> {
     #[must_use]
     pub fn get(&self, column: Column<'v>) -> Property<'v> {
         match self.states.get(column.number) {
-            Some(PropertyState::Set(value)) => {
-                part_below(value, column.path, column.whole).map_or(Property::Unset, Property::Set)
-            }
-            Some(PropertyState::Unset) => Property::Unset,
-            Some(PropertyState::Refused(refusal)) => Property::Refused(refusal),
-            Some(PropertyState::Unknown) | None => Property::Unknown,
+            PropertyState::Set(value) => part_below(value, column.path, column.whole).map_or(Property::Unset, Property::Set),
+            PropertyState::Unset => Property::Unset,
+            PropertyState::Refused(refusal) => Property::Refused(refusal),
+            PropertyState::Unknown => Property::Unknown,
         }
     }
 }

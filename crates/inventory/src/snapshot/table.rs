@@ -12,7 +12,7 @@ use super::base;
 use super::layout::Layout;
 use crate::border::Kind;
 use crate::border::property::NAME;
-use crate::border::{ObjectView, PropertyState, Refusal, comparable, indexed};
+use crate::border::{ObjectView, PropertyState, PropertyStates, Refusal, comparable, indexed};
 
 /// One managed object.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Object {
     pub entered: bool,
     /// Whether it is watched for itself, in the view or not.
     pub individual: bool,
-    states: Vec<PropertyState>,
+    states: PropertyStates,
 }
 
 /// Names an object within its family; grows in the order in which vSphere reported them.
@@ -63,11 +63,9 @@ enum ObjectNumbers {
     Several(Arc<[ObjectNumber]>),
 }
 
-static UNKNOWN: PropertyState = PropertyState::Unknown;
-
 impl Object {
     pub(crate) fn new(reference: MoRef) -> Self {
-        Self { reference, viewed: false, entered: false, individual: false, states: Vec::new() }
+        Self { reference, viewed: false, entered: false, individual: false, states: PropertyStates::default() }
     }
 
     /// Whether vSphere has reported that it is there. Values alone do not say so: filters report one after the other.
@@ -88,7 +86,7 @@ impl Object {
     }
 
     pub(crate) fn state(&self, column: usize) -> &PropertyState {
-        self.states.get(column).unwrap_or(&UNKNOWN)
+        self.states.get(column)
     }
 
     /// The object for readers of a whole version.
@@ -96,15 +94,8 @@ impl Object {
         ObjectView::new(&self.reference, &self.states)
     }
 
-    pub(crate) fn set(&mut self, column: usize, slot: PropertyState) {
-        if self.states.len() <= column {
-            // Exactly as long as it must be: there are ten thousand of these.
-            self.states.reserve_exact(column + 1 - self.states.len());
-            self.states.resize(column + 1, PropertyState::Unknown);
-        }
-        if let Some(place) = self.states.get_mut(column) {
-            *place = slot;
-        }
+    pub(crate) fn set(&mut self, column: usize, state: PropertyState) {
+        self.states.set(column, state);
     }
 
     pub(crate) fn value(&self, column: usize) -> Option<&Value> {
