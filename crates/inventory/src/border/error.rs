@@ -1,6 +1,7 @@
 //! Why vSphere could not be read, as the text that ends up in a reply.
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vpoller_vsphere::{Class, Error};
@@ -8,9 +9,14 @@ use vpoller_vsphere::{Class, Error};
 use super::Refusal;
 
 /// A failed read. `Display` is one line: the cause, with the property and the object where they are known.
+///
+/// One pointer wide: answers for a hundred thousand series each have room for one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{text}")]
-pub struct ReadError {
+#[error("{}", .0.text)]
+pub struct ReadError(Arc<ErrorDetails>);
+
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct ErrorDetails {
     text: String,
     class: Option<Class>,
     retry_after: Option<Duration>,
@@ -26,7 +32,12 @@ impl ReadError {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let one_line = text.split(|c: char| c.is_control()).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        Self { text: one_line.chars().take(LONGEST).collect(), class: None, retry_after: None, refusal: None }
+        Self(Arc::new(ErrorDetails { text: one_line.chars().take(LONGEST).collect(), ..ErrorDetails::default() }))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut ErrorDetails)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// The error of a call about `subject`, such as `vim.VirtualMachine:vm-12`.
@@ -40,7 +51,9 @@ impl ReadError {
             None => Self::new(&chain(error)),
         };
         let refusal = error.fault().filter(|fault| fault.class() == Class::Permission).and_then(Refusal::of);
-        Self { class: Some(error.class()), retry_after: error.next_try(), refusal, ..read }
+        read.with(|details| {
+            (details.class, details.retry_after, details.refusal) = (Some(error.class()), error.next_try(), refusal)
+        })
     }
 
     /// The error of a read of paths that `subject`, an object or a type, does not have.
@@ -48,38 +61,38 @@ impl ReadError {
     pub fn invalid_properties(paths: &[&str], subject: &str) -> Self {
         let are = if paths.len() == 1 { "is no property" } else { "are no properties" };
         let text = format!("InvalidProperty: {} {are} of {subject}", paths.join(", "));
-        Self { class: Some(Class::Argument), ..Self::refused(&text, Refusal::invalid()) }
+        Self::refused(&text, Refusal::invalid()).with(|details| details.class = Some(Class::Argument))
     }
 
     /// The error of a read that vSphere refuses.
     #[must_use]
     pub fn refused(text: &str, refusal: Refusal) -> Self {
-        Self { refusal: Some(refusal), ..Self::new(text) }
+        Self::new(text).with(|details| details.refusal = Some(refusal))
     }
 
     /// Why vSphere does not tell what was asked for, when that is what is wrong.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
-        self.refusal.as_ref()
+        self.0.refusal.as_ref()
     }
 
     /// The same error with a remark at its end.
     #[must_use]
     pub fn remarked(self, remark: &str) -> Self {
-        let text = Self::new(&format!("{}; {remark}", self.text)).text;
-        Self { text, ..self }
+        let text = Self::new(&format!("{self}; {remark}")).to_string();
+        self.with(|details| details.text = text)
     }
 
     /// What kind of reaction the error asks for, where vSphere said.
     #[must_use]
     pub fn class(&self) -> Option<Class> {
-        self.class
+        self.0.class
     }
 
     /// Time until the next attempt, when none was made because earlier ones failed.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
+        self.0.retry_after
     }
 }
 

@@ -1,5 +1,6 @@
 //! One series of one object: what is kept of it, and when it will be asked for again.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,22 +8,23 @@ use tokio::time::Instant;
 use vpoller_vsphere::{DateTime, Metric, Sample, Series};
 
 use super::rhythm::Rhythm;
+use super::tick::Tick;
 use crate::border::{ReadError, SampleResult};
 
-/// What is known of a series.
+/// What is known of a series. There may be a million of them.
 #[derive(Debug)]
 pub(super) struct CachedSeries {
     pub metric: Arc<Metric>,
     pub stage: SeriesStage,
     samples: CachedSamples,
     /// What is kept holds until then.
-    until: Option<Instant>,
+    until: Option<Tick>,
     /// When it was first thought of.
-    made: Instant,
+    made: Tick,
     /// When a request last asked; none for a series that was only guessed.
-    asked: Option<Instant>,
-    /// The time between two questions, once there were two.
-    gap: Option<Duration>,
+    asked: Option<Tick>,
+    /// Milliseconds between two questions, once there were two.
+    gap: Option<NonZeroU32>,
     /// It was prefetched, and no request has used that yet.
     prefetched: bool,
     pub rhythm: Rhythm,
@@ -78,7 +80,7 @@ impl CachedSeries {
             stage: SeriesStage::Idle,
             samples: CachedSamples::Nothing,
             until: None,
-            made,
+            made: made.into(),
             asked: None,
             gap: None,
             prefetched: false,
@@ -87,12 +89,12 @@ impl CachedSeries {
     }
 
     pub(super) fn is_fresh(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| until > now)
+        self.until.is_some_and(|until| until > now.into())
     }
 
     /// Whether a guess may yet come true.
     pub(super) fn is_promising(&self, now: Instant) -> bool {
-        self.is_fresh(now) || now.saturating_duration_since(self.made) < GUESS
+        self.is_fresh(now) || now.saturating_duration_since(self.made.at()) < GUESS
     }
 
     fn is_empty(&self) -> bool {
@@ -105,16 +107,22 @@ impl CachedSeries {
     }
 
     pub(super) fn asked(&self) -> Option<Instant> {
-        self.asked
+        self.asked.map(Tick::at)
+    }
+
+    /// The time between two questions, once there were two.
+    fn gap(&self) -> Option<Duration> {
+        self.gap.map(|millis| Duration::from_millis(millis.get().into()))
     }
 
     /// Somebody asks.
     pub(super) fn ask(&mut self, now: Instant) -> AskOutcome {
-        if let Some(since) = self.asked.map(|asked| now.saturating_duration_since(asked)).filter(|since| *since >= SAME) {
+        if let Some(since) = self.asked().map(|asked| now.saturating_duration_since(asked)).filter(|since| *since >= SAME) {
             // Two who ask in turn make uneven gaps; the shorter one counts, and is soon forgotten when it does not come back.
-            self.gap = Some(self.gap.map_or(since, |gap| since.min(2 * gap)));
+            let gap = self.gap().map_or(since, |gap| since.min(2 * gap));
+            self.gap = NonZeroU32::new(u32::try_from(gap.as_millis()).unwrap_or(u32::MAX));
         }
-        self.asked = Some(now);
+        self.asked = Some(now.into());
         if self.is_fresh(now) {
             return if std::mem::take(&mut self.prefetched) { AskOutcome::Prefetched } else { AskOutcome::Cached };
         }
@@ -132,12 +140,12 @@ impl CachedSeries {
         if self.stage != SeriesStage::Idle || self.is_fresh(now) {
             return None;
         }
-        let (since, wait, patience) = match (self.asked, self.gap) {
+        let (since, wait, patience) = match (self.asked(), self.gap()) {
             // A little early, as rounds are not exact.
             (Some(asked), Some(gap)) => (asked, gap - gap / 10, PATIENCE.max(gap * ROUNDS)),
             (Some(asked), None) => (asked, Duration::ZERO, NEWCOMER),
             // Objects that lack what others have are not guessed for again.
-            (None, _) => (self.made, Duration::ZERO, if self.is_empty() { Duration::ZERO } else { GUESS }),
+            (None, _) => (self.made.at(), Duration::ZERO, if self.is_empty() { Duration::ZERO } else { GUESS }),
         };
         let next = since + wait;
         (next <= horizon && now.saturating_duration_since(since) < patience).then_some(next)
@@ -159,7 +167,7 @@ impl CachedSeries {
             _ => CachedSamples::Some(series.into()),
         };
         self.stage = SeriesStage::Idle;
-        self.until = Some(until);
+        self.until = Some(until.into());
         self.prefetched = prefetched;
     }
 
@@ -171,7 +179,7 @@ impl CachedSeries {
     /// It cannot be had.
     pub(super) fn fail(&mut self, error: Arc<ReadError>, until: Instant) {
         (self.samples, self.stage, self.until, self.prefetched) =
-            (CachedSamples::Failed(error), SeriesStage::Idle, Some(until), false);
+            (CachedSamples::Failed(error), SeriesStage::Idle, Some(until.into()), false);
     }
 
     /// Its newest sample's moment.
@@ -197,6 +205,11 @@ mod tests {
 
     fn seconds(number: u64) -> Duration {
         Duration::from_secs(number)
+    }
+
+    #[test]
+    fn a_million_take_less_than_ninety_megabytes() {
+        assert!(size_of::<CachedSeries>() <= 88, "{}", size_of::<CachedSeries>());
     }
 
     fn unasked() -> CachedSeries {
@@ -268,10 +281,10 @@ mod tests {
         for at in [0, 50, 60, 110, 120] {
             cached.ask(start + seconds(at));
         }
-        assert_eq!(cached.gap, Some(seconds(10)));
+        assert_eq!(cached.gap(), Some(seconds(10)));
         for at in [420, 720, 1020, 1320, 1620] {
             cached.ask(start + seconds(at));
         }
-        assert_eq!(cached.gap, Some(seconds(300)));
+        assert_eq!(cached.gap(), Some(seconds(300)));
     }
 }

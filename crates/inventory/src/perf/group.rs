@@ -72,6 +72,7 @@ impl Group {
     ) -> Vec<AskOutcome> {
         let metrics: Vec<Arc<Metric>> = request.metrics.iter().map(|metric| self.intern(metric)).collect();
         let entity = self.entities.entry(object.id.clone()).or_insert_with(|| ObjectSeries::new(object.clone()));
+        entity.expect(metrics.len());
         let mut answers = Vec::with_capacity(metrics.len());
         for metric in &metrics {
             let (mut answered, first) = entity.ask(metric, now);

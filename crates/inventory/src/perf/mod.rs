@@ -25,6 +25,7 @@ mod sampling_status;
 mod scheduler;
 mod scheduler_state;
 mod statistics_source;
+mod tick;
 mod window;
 
 pub use clock::Clock;

@@ -52,6 +52,13 @@ impl ObjectSeries {
         Self { object, series: Vec::new(), waiting: Vec::new(), queued: Queue::Nowhere, considered: 0, isolated_until: None }
     }
 
+    /// Makes room for the series of a first question, and no more: there are many objects.
+    pub(super) fn expect(&mut self, series: usize) {
+        if self.series.is_empty() {
+            self.series.reserve_exact(series);
+        }
+    }
+
     /// The place of a series, made when it is new.
     pub(super) fn series_of(&mut self, metric: &Arc<Metric>, now: Instant) -> &mut CachedSeries {
         let at = self.series.iter().position(|series| series.metric == *metric).unwrap_or_else(|| {

@@ -54,8 +54,8 @@ pub(super) struct Moment {
 
 /// A request for more objects than this lets others go first.
 const MANY: usize = 50;
-/// Series kept at most: some 40 MB.
-const MOST_SERIES: usize = 250_000;
+/// Series kept at most: some 90 MB.
+const MOST_SERIES: usize = 1_000_000;
 /// How often counters without a rhythm get another chance.
 const FORGIVE: Duration = Duration::from_secs(3600);
 
