@@ -25,6 +25,9 @@ pub trait ObjectList: Send + Sync {
     /// The objects, in their order.
     fn objects(&self) -> Box<dyn Iterator<Item = Map<String, Json>> + '_>;
 
+    /// About how many there are. Costs no objects.
+    fn count(&self) -> usize;
+
     /// Whether an object may say of something that it could not be read. Costs no objects.
     fn has_refused(&self) -> bool;
 }
@@ -54,6 +57,11 @@ impl Content {
         }
     }
 }
+
+/// What a text of a list takes beside its objects, and each object beside what the first one takes.
+const ROOM: usize = 256;
+/// Room for no larger text is made ahead.
+const LARGEST: usize = 256 * 1024 * 1024;
 
 fn whole(list: &dyn ObjectList) -> Json {
     Json::Array(list.objects().map(Json::Object).collect())
@@ -91,7 +99,10 @@ impl Response {
     #[must_use]
     pub fn to_bytes(&self, style: Style) -> Vec<u8> {
         // Strings and JSON values always serialize.
-        json::to_vec(self, style).unwrap_or_default()
+        match self {
+            Self::Whole(reply) => reply.to_bytes(style),
+            Self::List(_, list) => json::to_vec_of(self, style, ObjectRows::Made(&**list).bytes()).unwrap_or_default(),
+        }
     }
 }
 
@@ -149,6 +160,17 @@ impl<'r> ObjectRows<'r> {
         }
     }
 
+    /// About how many bytes of text they make. Too many cost nothing: memory that is not written to is none.
+    pub(crate) fn bytes(self) -> usize {
+        let count = match self {
+            Self::Whole(rows) => rows.len(),
+            Self::Made(list) => list.count(),
+        };
+        let first = self.objects().next().and_then(|object| json::to_vec(&*object, Style::Line).ok());
+        let each = first.map_or(0, |first| first.len() + first.len() / 2 + ROOM);
+        ROOM + count.saturating_mul(each).min(LARGEST)
+    }
+
     /// Whether a row may say of something that it could not be read.
     pub(crate) fn may_have_refused(self) -> bool {
         match self {
@@ -178,6 +200,10 @@ mod tests {
             Box::new((0..self.0).map(|number| Map::from_iter([("name".to_owned(), json!(format!("vm{number:02}")))])))
         }
 
+        fn count(&self) -> usize {
+            self.0
+        }
+
         fn has_refused(&self) -> bool {
             false
         }
@@ -192,6 +218,8 @@ mod tests {
             for style in [Style::Line, Style::Ascii, Style::Indented(4)] {
                 assert_eq!(list.to_bytes(style), whole.to_bytes(style), "{count} {style:?}");
             }
+            let text = list.to_bytes(Style::Line);
+            assert!(text.capacity() >= text.len() && text.capacity() <= 2000, "it is never copied: {}", text.capacity());
             assert_eq!(list.into_reply(), whole.into_reply());
         }
     }

@@ -24,7 +24,16 @@ pub enum Style {
 /// # Errors
 /// Only when `value`'s own `Serialize` refuses (a map with keys that are not strings, for instance).
 pub fn to_vec<T: Serialize + ?Sized>(value: &T, style: Style) -> Result<Vec<u8>, serde_json::Error> {
-    let mut out = Vec::with_capacity(256);
+    to_vec_of(value, style, 256)
+}
+
+/// As [`to_vec`], for a text of about so many bytes. A text that grows to tens of megabytes by itself is copied on the way, and is there
+/// twice then.
+///
+/// # Errors
+/// As [`to_vec`].
+pub fn to_vec_of<T: Serialize + ?Sized>(value: &T, style: Style, bytes: usize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut out = Vec::with_capacity(bytes);
     value.serialize(&mut Serializer::with_formatter(&mut out, Text { style, depth: 0, has_value: false }))?;
     Ok(out)
 }

@@ -157,6 +157,10 @@ impl ObjectList for PrintedObjects {
         Box::new(self.rows.iter().filter_map(|row| (self.print)(&self.columns, &row)))
     }
 
+    fn count(&self) -> usize {
+        self.rows.count()
+    }
+
     fn has_refused(&self) -> bool {
         self.rows.has_refused() || self.columns.has_unknown()
     }

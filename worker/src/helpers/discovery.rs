@@ -25,6 +25,11 @@ impl<'r> Discovery<'r> {
         Self { prefix, rows, flat, macros: RefCell::default() }
     }
 
+    /// About how many bytes of text it makes; macros are longer than the names of fields.
+    pub(super) fn bytes(&self) -> usize {
+        2 * self.rows.bytes()
+    }
+
     fn name(&self, field: &str) -> Rc<str> {
         let mut macros = self.macros.borrow_mut();
         if let Some(name) = macros.get(field) {

@@ -76,7 +76,7 @@ impl Zabbix {
         let ZabbixFormat::Lld { prefix, rows: place @ (Rows::Result | Rows::Flat) } = method.zabbix_format else { return None };
         if let Mode::Json = self.0 {
             // Texts and JSON values always serialize.
-            return Some(Rendered::value(json::to_vec(&rows, Style::Line).unwrap_or_default()));
+            return Some(Rendered::value(json::to_vec_of(&rows, Style::Line, rows.bytes()).unwrap_or_default()));
         }
         Some(match discovery(method, request, prefix, rows, place == Rows::Flat) {
             Ok(shown) => Rendered::value(self.print(&shown)),
@@ -90,7 +90,7 @@ impl Zabbix {
             (_, Shown::Value(value)) => json::line(value),
             (_, Shown::Count(number)) => number.to_string().into_bytes(),
             // Texts and JSON values always serialize.
-            (_, Shown::Discovery(discovery)) => json::to_vec(discovery, Style::Line).unwrap_or_default(),
+            (_, Shown::Discovery(discovery)) => json::to_vec_of(discovery, Style::Line, discovery.bytes()).unwrap_or_default(),
         }
     }
 }

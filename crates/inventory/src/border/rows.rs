@@ -19,6 +19,9 @@ pub(crate) trait RowSource: Send + Sync {
     /// The rows; every time the same.
     fn rows(&self) -> Box<dyn Iterator<Item = Row> + '_>;
 
+    /// How many there are at most.
+    fn count(&self) -> usize;
+
     /// Whether anything in them is refused.
     fn has_refused(&self) -> bool;
 }
@@ -34,6 +37,15 @@ impl Rows {
         match &self.0 {
             RowStore::Whole(rows) => Box::new(rows.iter().map(Cow::Borrowed)),
             RowStore::Made(source) => Box::new(source.rows().map(Cow::Owned)),
+        }
+    }
+
+    /// How many there are at most; costs no rows.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match &self.0 {
+            RowStore::Whole(rows) => rows.len(),
+            RowStore::Made(source) => source.count(),
         }
     }
 

@@ -112,7 +112,7 @@ impl Cached {
         };
         let has_refused = has_refused || more.values().any(|row: &Row| !row.refused.is_empty());
         let paths = paths.iter().map(|path| (*path).to_owned()).collect();
-        Ok(Rows::made(RememberedRows { version, kind, paths, more, has_refused }))
+        Ok(Rows::made(RememberedRows { version, kind, paths, more, count: objects, has_refused }))
     }
 
     /// What is missing, from vSphere.
@@ -341,6 +341,7 @@ struct RememberedRows {
     kind: Kind,
     paths: Vec<String>,
     more: HashMap<MoRef, Row>,
+    count: usize,
     has_refused: bool,
 }
 
@@ -351,6 +352,10 @@ impl RowSource for RememberedRows {
             let found = reader.of(object);
             completed(&mut reader, &object.reference, found, &self.more)
         }))
+    }
+
+    fn count(&self) -> usize {
+        self.count
     }
 
     fn has_refused(&self) -> bool {

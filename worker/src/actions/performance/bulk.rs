@@ -86,6 +86,10 @@ impl ObjectList for SampleTable {
         Box::new(rows.flat_map(|(row, found)| output_rows(row, &self.columns, found, self.moments)))
     }
 
+    fn count(&self) -> usize {
+        self.rows.len()
+    }
+
     fn has_refused(&self) -> bool {
         false
     }
