@@ -2,7 +2,8 @@
 //!
 //! The first question about a path that is not watched is answered by vSphere, and so is every other one until the path is
 //! watched. Asked again within a while, by whichever object, it is put among the wanted ones; a moment later these go to vSphere
-//! as one group. What no request asks for any more is dropped.
+//! as one group. A list of many paths of every object is a reader's: it comes again, and its paths need no second question. What no
+//! request asks for any more is dropped.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +77,8 @@ pub(crate) struct PathReport {
 
 /// Paths remembered at most.
 const MOST: usize = 10_000;
+/// A list of so many paths is a reader's, which asks again and again; people ask for fewer.
+const READER: usize = 10;
 /// How long wanted paths wait for others to go along.
 pub(crate) const GATHER: Duration = Duration::from_secs(2);
 
@@ -112,6 +115,26 @@ impl WatchList {
         if ready {
             entry.stage = WatchStage::Wanted;
             state.due.get_or_insert(now + GATHER);
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Notes that vSphere has told these paths of all objects of a type. Of a list of many, the paths are wanted at once.
+    pub(crate) fn listed(&self, kind: &str, paths: &[&str], now: Instant) {
+        if paths.len() < READER {
+            return;
+        }
+        let mut state = self.state();
+        let mut is_new = false;
+        for path in paths.iter().filter(|path| !base::is_always_watched(kind, path)) {
+            let key = PathKey::new(kind, path);
+            if let Some(entry) = state.paths.get_mut(&key).filter(|entry| entry.stage == WatchStage::Asked) {
+                entry.stage = WatchStage::Wanted;
+                is_new = true;
+            }
+        }
+        if is_new {
+            state.due = Some(now);
             self.wanted.notify_one();
         }
     }
@@ -366,6 +389,23 @@ mod tests {
         watch_list.missed("HostSystem", NET, now + 3 * HOUR);
         assert_eq!(wanted(&watch_list), [""; 0], "the first question is too long ago");
         assert_eq!(watch_list.misses(), 6);
+    }
+
+    #[test]
+    fn what_a_reader_lists_is_wanted_at_once() {
+        let (watch_list, now) = (WatchList::new(HOUR), Instant::now());
+        let paths: Vec<String> = (0..READER).map(|number| format!("guest.number{number}")).collect();
+        let mut paths: Vec<&str> = paths.iter().map(String::as_str).collect();
+        paths.extend(["config.hardware", "name"]);
+        let list = |paths: &[&str]| {
+            paths.iter().for_each(|path| watch_list.missed("VirtualMachine", path, now));
+            watch_list.listed("VirtualMachine", paths, now);
+            wanted(&watch_list)
+        };
+        assert_eq!(list(&paths[..READER - 1]), [""; 0], "few paths wait for a second question");
+        let listed = list(&paths);
+        assert_eq!(listed.len(), READER, "all but what is huge, and what is always watched: {listed:?}");
+        assert_eq!(list(&paths), [""; 0], "they are watched already");
     }
 
     #[test]

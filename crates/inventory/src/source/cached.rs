@@ -187,6 +187,7 @@ impl Cached {
         F: Future<Output = Result<Vec<Row>, ReadError>> + Send + 'static,
     {
         let now = Instant::now();
+        let is_list = matches!(question, Question::List(..));
         kinds.iter().for_each(|kind| paths.iter().for_each(|path| self.store.watch_list.missed(kind, path, now)));
         if let Some(kept) = self.kept.get(&question, now) {
             return kept.map(Arc::unwrap_or_clone);
@@ -198,6 +199,10 @@ impl Cached {
         let answer = flight.await;
         if let Ok(rows) = &answer {
             self.weigh(rows);
+            // Not before: what is read and what is reported then need not be in memory at the same time.
+            if is_list {
+                kinds.iter().for_each(|kind| self.store.watch_list.listed(kind, paths, Instant::now()));
+            }
         }
         if let Ok(rows) = &answer
             && kinds.iter().all(|kind| paths.iter().all(|path| self.is_kept(kind, path)))
