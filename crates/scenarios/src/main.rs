@@ -12,6 +12,7 @@
 )]
 
 mod collector;
+mod exporters;
 mod figures;
 mod readers;
 mod report;
@@ -60,7 +61,7 @@ struct RowResult {
 }
 
 const USAGE: &str = "vpoller-scenarios [--quick] [--minutes N] [--every SECONDS] [--list] [NAME...]: measures everything, or the \
-                     rows of these names; the two numbers are for the row `readers`";
+                     rows of these names; the two numbers are for the rows `readers` and `both`";
 
 fn main() -> ExitCode {
     let mut run_options = RunOptions { quick: false, minutes: None, every: None };

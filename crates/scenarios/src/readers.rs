@@ -11,12 +11,12 @@ use crate::setup::{Scene, Setup};
 use crate::{Figures, RunOptions};
 
 /// The statistics of all machines change together this often, in seconds.
-const CHURN: u64 = 20;
+pub(crate) const CHURN: u64 = 20;
 /// What comes from vCenter is counted until then: the first load, and the first questions.
 const BEGINNING: Duration = Duration::from_secs(120);
 /// What the worker may take.
 const MOST: u64 = 150 << 20;
-const MIB: f64 = 1_048_576.0;
+pub(crate) const MIB: f64 = 1_048_576.0;
 
 /// Every property of a set and twelve counters of every machine, again and again.
 pub(crate) fn readers(run_options: &RunOptions) -> Figures {
@@ -83,7 +83,7 @@ fn methods(setup: &Setup) -> Value {
 }
 
 /// The most memory that a process ever had, in bytes.
-fn peak(process: u32) -> u64 {
+pub(crate) fn peak(process: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{process}/status")).expect("status of the worker");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM of the worker");
     line.trim().strip_suffix(" kB").and_then(|text| text.parse::<u64>().ok()).expect("kilobytes") * 1024
