@@ -1,7 +1,9 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use proptest::prelude::*;
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
@@ -241,4 +243,27 @@ fn addresses_and_doors_say_the_same_about_tls() {
         assert!(check(doors, "https://a:1").unwrap_err().contains("needs a tls_server_config"));
     }
     assert!(check(Some(&tls), "http://a:1").unwrap_err().contains("asks for no TLS"));
+}
+
+/// The files go with their folder; what they said stays.
+static DOORS: OnceLock<Doors> = OnceLock::new();
+
+proptest! {
+    #[test]
+    fn any_header_is_judged_and_opens_nothing(
+        bytes in prop::collection::vec(any::<u8>(), 0..80),
+        text in "(Basic|basic|Bearer|BEARER|Digest|) {0,2}[a-zA-Z0-9+/=:._~-]{0,40}",
+    ) {
+        let doors = DOORS.get_or_init(|| {
+            let folder = Folder::new();
+            let config = folder.write("web.yml", &format!("basic_auth_users: {{alice: {HASH}}}\n"));
+            let tokens = folder.write("tokens", "0123456789abcdef\n");
+            Doors::load(&DoorFiles { config: Some(config), tokens: Some(tokens) }).unwrap().unwrap()
+        });
+        for value in [bytes, text.into_bytes()] {
+            // Whether it is a password is bcrypt's to say.
+            let is_open = matches!(doors.check(Some(&value)), Verdict::Allowed);
+            prop_assert!(!is_open, "{:?}", String::from_utf8_lossy(&value));
+        }
+    }
 }

@@ -55,6 +55,7 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn tokens_are_lines_of_a_file() {
@@ -79,5 +80,22 @@ mod tests {
             assert!(error.contains(reason) && !error.contains("short") && !error.contains("umlaut"), "{error}");
         }
         assert!(Tokens::parse(&"x".repeat(LONGEST + 1)).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged(text in any::<String>(), lines in prop::collection::vec("[ \t]?(#|)[a-zA-Z0-9._~+/=\u{e4} -]{0,24}\r?", 0..6)) {
+            for text in [text, lines.join("\n")] {
+                let good = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+                let good: Vec<&str> = good.collect();
+                match Tokens::parse(&text) {
+                    Ok(tokens) => {
+                        prop_assert!(!good.is_empty() && good.iter().all(|line| tokens.has(line.as_bytes())));
+                        prop_assert!(!tokens.has(text.as_bytes()) || good == [text.as_str()], "the file as a whole opens nothing");
+                    }
+                    Err(error) => prop_assert!(good.iter().all(|line| line.len() < SHORTEST || !error.contains(line)), "{error}"),
+                }
+            }
+        }
     }
 }
