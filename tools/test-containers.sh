@@ -7,7 +7,7 @@
 # No registry of images is asked. The image that the Dockerfile stands on is made of Debian's packages, by debootstrap from the mirror that
 # apt uses here, and Podman finds it under the name that it has elsewhere, debian:bookworm-slim. Images, containers and networks are in a
 # store of their own, /var/tmp/vpoller-containers; VPOLLER_CONTAINERS names another folder. `rm -r` on it takes all of it away. It needs root,
-# the network, a free port 9272 and 10123, 10 GB of disk and, where there are two processors, a quarter of an hour.
+# the network, a free port 9272 and 10123, 10 GB of disk and, where there are two processors, half an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
