@@ -300,6 +300,8 @@ provide_ceilometer() {
     mkdir -p "$CEILOMETER"
     log=$(mktemp)
     say "downloading Ceilometer into $CEILOMETER"
+    # What the system trusts, the authority of a proxy on the way out included.
+    [ ! -e /etc/ssl/certs/ca-certificates.crt ] || export PIP_CERT=${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}
     if "$python" -m venv "$CEILOMETER" >"$log" 2>&1 &&
         "$CEILOMETER/bin/python3" -m pip install --quiet --no-deps --disable-pip-version-check --requirement "$list" >>"$log" 2>&1 &&
         "$CEILOMETER/bin/python3" "$CEILOMETER/bin/ceilometer-polling" --version >>"$log" 2>&1; then
