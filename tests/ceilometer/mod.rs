@@ -294,6 +294,31 @@ fn lists_and_pages_bring_the_same_samples() {
 }
 
 #[test]
+fn what_may_not_be_read_is_missing_and_no_label_is() {
+    let Some(python) = python() else { return };
+    let simulator = Simulator::start(&SimOptions { flags: &CLOCK, ..SimOptions::default() });
+    simulator.set(VM, "vm01.example.org", "config.annotation", &json!(annotation("web")));
+    for path in ["runtime.host", "config.annotation", "summary.config.numCpu", "summary.storage"] {
+        simulator.deny(VM, path, Some("System.Read"));
+    }
+    let stack = Stack::without_proxy(&[Host::at(simulator.address())]);
+    let exporter = ExporterAlone::start(&stack, &format!("{INTERVAL}ceilometer_project = ours\n"));
+    wait_until(SLOW, "samples", || exporter.is_ready() && !exporter.entries("cpu_util").is_empty());
+    let mut agent = Agent::start(&python, &exporter.configure(&[]));
+    let poll = agent.poll();
+    check_samples(&poll, &exporter, &agent.pollsters.clone());
+    check_page(&agent.page(), &poll);
+    let seen: BTreeSet<&str> = poll.samples.keys().map(|(meter, _)| &**meter).collect();
+    let missing: Vec<&String> = agent.pollsters.iter().filter(|meter| !seen.contains(&***meter)).collect();
+    // The ready time is a share of what the virtual CPUs have.
+    assert_eq!(missing, ["vcpus", "vsphere.cpu.ready", "vsphere.disk.provisioned", "vsphere.disk.used"]);
+    for sample in poll.samples.values() {
+        let labels = [&sample["project_id"], &sample["user_id"], &sample["resource_metadata"]["host"]];
+        assert_eq!(labels, ["ours", "none", "none"], "{sample}");
+    }
+}
+
+#[test]
 fn the_token_is_read_for_every_poll() {
     let Some(python) = python() else { return };
     let simulator = Simulator::start(&SimOptions { flags: &CLOCK, ..SimOptions::default() });
