@@ -19,6 +19,8 @@ const FOR_ACTIONS: &[(&str, &str)] = &[
     ("vpoller-worker::failure", "what a request is refused with"),
     ("vpoller-worker::method", "the row of the method that is carried out, and the task"),
     ("vpoller-worker::log_limits", "short texts for errors"),
+    ("vpoller-worker::policy", "whether session keys may be shown"),
+    ("vpoller-worker::response", "results, and lists that are made while they are written"),
     ("vpoller-wire", "requests, and texts for replies"),
     ("vpoller-inventory::border", "questions and answers"),
 ];

@@ -10,7 +10,6 @@ use vpoller_wire::Reply;
 use vpoller_wire::json::{self, Style};
 
 use crate::failure::Failure;
-use crate::method::Answer;
 
 /// The `result` of an answer.
 pub enum Content {
@@ -115,16 +114,6 @@ impl From<Reply> for Response {
 impl From<Failure> for Response {
     fn from(failure: Failure) -> Self {
         Self::Whole(failure.into())
-    }
-}
-
-impl From<Result<Answer, Failure>> for Response {
-    fn from(outcome: Result<Answer, Failure>) -> Self {
-        match outcome {
-            Ok(Answer { msg, result: Content::Whole(result) }) => Self::Whole(Reply::success(msg, result)),
-            Ok(Answer { msg, result: Content::List(list) }) => Self::List(msg, list),
-            Err(failure) => failure.into(),
-        }
     }
 }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use futures_util::future::BoxFuture;
 use vpoller_inventory::Inventory;
 use vpoller_vsphere::MoRef;
-use vpoller_wire::Request;
+use vpoller_wire::{Reply, Request};
 
 use super::Method;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::response::Content;
+use crate::response::{Content, Response};
 
 /// One request on its way, after validation and lookup.
 pub struct Task<'a> {
@@ -32,6 +32,16 @@ pub struct Answer {
     pub msg: Cow<'static, str>,
     /// The `result`.
     pub result: Content,
+}
+
+impl From<Result<Answer, Failure>> for Response {
+    fn from(outcome: Result<Answer, Failure>) -> Self {
+        match outcome {
+            Ok(Answer { msg, result: Content::Whole(result) }) => Self::Whole(Reply::success(msg, result)),
+            Ok(Answer { msg, result: Content::List(list) }) => Self::List(msg, list),
+            Err(failure) => failure.into(),
+        }
+    }
 }
 
 /// The function behind a method that shares its work with no other.
