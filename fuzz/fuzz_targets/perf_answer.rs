@@ -5,7 +5,7 @@ use libfuzzer_sys::fuzz_target;
 use vpoller_vsphere::{EntitySeries, MoRef, Struct, Value};
 
 fn object(kind: &str, fields: Vec<(&str, Value)>) -> Value {
-    Value::Struct(Struct { kind: kind.into(), fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect() })
+    Value::from(Struct { kind: kind.into(), fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect() })
 }
 
 fuzz_target!(|bytes: &[u8]| {
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     let id = object("PerfMetricId", vec![("counterId", Value::Int(1)), ("instance", Value::string(values))]);
     let series = object("PerfMetricSeriesCSV", vec![("id", id), ("value", Value::string(values))]);
     let fields = vec![
-        ("entity", Value::Ref(MoRef::new("VirtualMachine", "vm-1"))),
+        ("entity", Value::from(MoRef::new("VirtualMachine", "vm-1"))),
         ("sampleInfoCSV", Value::string(moments)),
         ("value", Value::List(vec![series])),
     ];

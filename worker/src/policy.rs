@@ -67,7 +67,7 @@ mod tests {
 
     fn event() -> Value {
         let fields = vec![("sessionId".into(), Value::string(KEY)), ("ipAddress".into(), Value::string("10.0.0.9"))];
-        Value::List(vec![Value::Struct(Struct { kind: "UserLoginSessionEvent".into(), fields })])
+        Value::List(vec![Value::from(Struct { kind: "UserLoginSessionEvent".into(), fields })])
     }
 
     #[test]

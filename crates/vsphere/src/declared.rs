@@ -184,10 +184,10 @@ mod tests {
     fn parts_are_picked_by_members_and_keys() {
         let structure = |members: Vec<(&str, Value)>| {
             let fields = members.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            Value::Struct(Struct { kind: "X".into(), fields })
+            Value::from(Struct { kind: "X".into(), fields })
         };
         let rule = |key: Value, name: &str| structure(vec![("key", key), ("name", Value::string(name))]);
-        let host = Value::Ref(MoRef::new("HostSystem", "host-1"));
+        let host = Value::from(MoRef::new("HostSystem", "host-1"));
         let rules = vec![rule(Value::Int(7), "a"), rule(Value::string("x.y"), "b"), rule(host, "c"), Value::Int(1)];
         let value = structure(vec![("das", structure(vec![("enabled", Value::Bool(true))])), ("rule", Value::List(rules))]);
         assert_eq!(value.part("das.enabled"), Some(&Value::Bool(true)));

@@ -134,11 +134,11 @@ mod tests {
 
     #[test]
     fn either_form_of_a_missing_privilege_is_read_and_the_older_one_preferred() {
-        let vm = |id: &str| Value::Ref(MoRef::new("VirtualMachine", id));
+        let vm = |id: &str| Value::from(MoRef::new("VirtualMachine", id));
         let old = || vec![("object", vm("vm-1")), ("privilegeId", Value::string("System.Read"))];
         let privileges = |ids: Value| {
             let entry = structure("NoPermissionEntityPrivileges", vec![("entity", vm("vm-2")), ("privilegeIds", ids)]);
-            Value::Struct(entry)
+            Value::from(entry)
         };
         let ids = || Value::List(vec![Value::string("System.View"), Value::string("System.Read")]);
         let (first, second) = (

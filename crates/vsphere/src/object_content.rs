@@ -36,7 +36,7 @@ impl ObjectContent {
             Some((path, soap::localized_fault(missing.take("fault").unwrap_or(Value::Null))))
         });
         let missing = missing.collect();
-        Some(Self { obj, props, missing })
+        Some(Self { obj: *obj, props, missing })
     }
 
     /// Whether nothing at all could be read for want of a session.

@@ -47,7 +47,7 @@ fn object(reader: &mut Reader<'_>, id: Option<TypeId>, first: Option<Tag<'_>>) -
             Some(tag) => member(reader, id, &tag, &mut fields)?,
             // An element that should have members and has text instead: keep what the server said.
             None if fields.is_empty() && !text.trim().is_empty() => return Ok(Value::String(reader.share(&text))),
-            None => return Ok(Value::Struct(Struct { kind, fields })),
+            None => return Ok(Value::from(Struct { kind, fields })),
         }
     }
 }
@@ -110,7 +110,7 @@ fn scalar(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, text: &str) -> Val
         // INF and NaN read in any case.
         Kind::Float => trimmed.parse().ok().map(Value::Float),
         Kind::Date => DateTime::parse(trimmed).map(Value::DateTime),
-        Kind::Binary => Some(Value::Binary(text.split_ascii_whitespace().collect())),
+        Kind::Binary => Some(Value::Binary(text.split_ascii_whitespace().collect::<String>().into())),
         Kind::Ref => Some(reference(reader, tag, trimmed)),
         Kind::Any if tag.managed_type.is_some() => Some(reference(reader, tag, trimmed)),
         Kind::Any | Kind::Text | Kind::Object(_) => None,
@@ -120,7 +120,7 @@ fn scalar(reader: &mut Reader<'_>, tag: &Tag<'_>, kind: Kind, text: &str) -> Val
 
 fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>, id: &str) -> Value {
     let kind = tag.managed_type.clone().unwrap_or_else(|| reader.share("ManagedObject"));
-    Value::Ref(MoRef { kind, id: reader.share(id) })
+    Value::from(MoRef { kind, id: reader.share(id) })
 }
 
 #[cfg(test)]
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_reference_has_a_type_without_namespace() {
         let value = read(r#"type="ClusterComputeResource" xsi:type="ManagedObjectReference" serverGuid="x""#, "domain-c7");
-        assert_eq!(value, Value::Ref(MoRef::new("ClusterComputeResource", "domain-c7")));
+        assert_eq!(value, Value::from(MoRef::new("ClusterComputeResource", "domain-c7")));
     }
 
     #[test]
@@ -272,7 +272,7 @@ mod tests {
                 prop::collection::vec(inner, 0..5).prop_map(Value::List),
                 fields.prop_map(|fields| {
                     let fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-                    Value::Struct(Struct { kind: "Made".into(), fields })
+                    Value::from(Struct { kind: "Made".into(), fields })
                 }),
             ]
         })

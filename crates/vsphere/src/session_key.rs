@@ -36,7 +36,7 @@ mod tests {
     #[test]
     fn neither_a_reference_nor_a_fault_shows_a_key() {
         let view = MoRef::new("ContainerView", "session[52b1-7c]52aa");
-        let fields = vec![("obj".into(), Value::Ref(view.clone()))];
+        let fields = vec![("obj".into(), Value::from(view.clone()))];
         let words = format!("The object 'vim.view.ContainerView:{}' has already been deleted", view.id);
         let fault = Fault::new(Struct { kind: "ManagedObjectNotFound".into(), fields }, words);
         let shown = [view.to_string(), format!("{view:?}"), fault.to_string(), format!("{fault:?}")];

@@ -207,7 +207,7 @@ fn localized(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Value, Unreadable
 
 fn reference(reader: &mut Reader<'_>, tag: &Tag<'_>) -> Result<Option<MoRef>, Unreadable> {
     match read::value(reader, tag, Kind::Ref)? {
-        Value::Ref(reference) => Ok(Some(reference)),
+        Value::Ref(reference) => Ok(Some(*reference)),
         _ => Ok(None),
     }
 }

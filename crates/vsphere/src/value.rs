@@ -54,7 +54,7 @@ impl fmt::Debug for MoRef {
     }
 }
 
-/// A value as vSphere sent it.
+/// A value as vSphere sent it. Three words wide: what is kept of ten thousand machines is half a million of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `xsi:nil`.
@@ -70,13 +70,13 @@ pub enum Value {
     /// `xsd:dateTime`.
     DateTime(DateTime),
     /// `xsd:base64Binary`, still encoded, without white space.
-    Binary(String),
+    Binary(Box<str>),
     /// A managed object reference.
-    Ref(MoRef),
+    Ref(Box<MoRef>),
     /// An array, possibly empty.
     List(Vec<Value>),
     /// A data object.
-    Struct(Struct),
+    Struct(Box<Struct>),
 }
 
 /// A data object: the members that are set, in the order of the API definition.
@@ -86,6 +86,18 @@ pub struct Struct {
     pub kind: Arc<str>,
     /// Members that are set.
     pub fields: Vec<(Arc<str>, Value)>,
+}
+
+impl From<MoRef> for Value {
+    fn from(reference: MoRef) -> Self {
+        Self::Ref(Box::new(reference))
+    }
+}
+
+impl From<Struct> for Value {
+    fn from(object: Struct) -> Self {
+        Self::Struct(Box::new(object))
+    }
 }
 
 impl Struct {
@@ -193,7 +205,7 @@ impl Value {
     #[must_use]
     pub fn into_struct(self) -> Option<Struct> {
         match self {
-            Self::Struct(object) => Some(object),
+            Self::Struct(object) => Some(*object),
             _ => None,
         }
     }
@@ -210,7 +222,7 @@ impl Value {
             Self::Float(number) => Number::from_f64(*number).map_or(Json::Null, Json::Number),
             Self::String(text) => Json::String(text.to_string()),
             Self::DateTime(moment) => Json::String(moment.to_string()),
-            Self::Binary(base64) => Json::String(base64.clone()),
+            Self::Binary(base64) => Json::String(base64.to_string()),
             // Data, as vSphere sent it.
             Self::Ref(reference) => Json::String(format!("{}:{}", reference.printed_type(), reference.id)),
             Self::List(items) => Json::Array(items.iter().map(Self::to_json).collect()),
@@ -239,7 +251,12 @@ mod tests {
 
     fn object(kind: &str, fields: &[(&str, Value)]) -> Value {
         let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
-        Value::Struct(Struct { kind: kind.into(), fields })
+        Value::from(Struct { kind: kind.into(), fields })
+    }
+
+    #[test]
+    fn a_value_is_three_words_wide() {
+        assert_eq!(size_of::<Value>(), 24);
     }
 
     #[test]
@@ -274,9 +291,9 @@ mod tests {
                 ("whole", Value::Float(3.0)),
                 ("infinite", Value::Float(f64::INFINITY)),
                 ("undefined", Value::Float(f64::NAN)),
-                ("host", Value::Ref(MoRef::new("HostSystem", "host-30"))),
-                ("snapshot", Value::Ref(MoRef::new("VirtualMachineSnapshot", "snapshot-1"))),
-                ("binary", Value::Binary("AQI=".to_owned())),
+                ("host", Value::from(MoRef::new("HostSystem", "host-30"))),
+                ("snapshot", Value::from(MoRef::new("VirtualMachineSnapshot", "snapshot-1"))),
+                ("binary", Value::Binary("AQI=".into())),
                 ("list", Value::List(vec![Value::string("a"), object("Inner", &[])])),
             ],
         );

@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn named(kind: &str, name: &str) -> Value {
-        Value::Struct(structure(kind, &[("name", Value::string(name))]))
+        Value::from(structure(kind, &[("name", Value::string(name))]))
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
             "VmPoweredOnEvent (vm vm01)"
         );
         let pair =
-            |key: &str, value: Value| Value::Struct(structure("KeyAnyValue", &[("key", Value::string(key)), ("value", value)]));
+            |key: &str, value: Value| Value::from(structure("KeyAnyValue", &[("key", Value::string(key)), ("value", value)]));
         let arguments = Value::List(vec![pair("device", Value::string("naa.1")), pair("count", Value::Int(3))]);
         let event = structure("EventEx", &[("eventTypeId", Value::string("esx.problem.disk")), ("arguments", arguments)]);
         assert_eq!(message(&event), "esx.problem.disk (device naa.1, count 3)");

@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn structs(items: impl IntoIterator<Item = Struct>) -> Value {
-        Value::List(items.into_iter().map(Value::Struct).collect())
+        Value::List(items.into_iter().map(Value::from).collect())
     }
 
     fn reference(number: i64) -> MoRef {
@@ -164,7 +164,7 @@ mod tests {
 
     fn node(number: i64, children: Vec<Struct>) -> Struct {
         structure(&[
-            (SNAPSHOT, Value::Ref(reference(number))),
+            (SNAPSHOT, Value::from(reference(number))),
             ("id", Value::Int(number)),
             ("childSnapshotList", structs(children)),
         ])
@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn frozen(number: i64, disk: Value, data: i64) -> Struct {
-        structure(&[("key", Value::Ref(reference(number))), ("dataKey", Value::Int(data)), ("disk", disk)])
+        structure(&[("key", Value::from(reference(number))), ("dataKey", Value::Int(data)), ("disk", disk)])
     }
 
     #[test]

@@ -113,7 +113,7 @@ impl Reached {
 /// A reference, the references of a list, or those that structs in a list have as their key (the mounts of a datastore).
 fn references(value: &Value) -> Vec<MoRef> {
     let one = |value: &Value| match value {
-        Value::Ref(reference) => Some(reference.clone()),
+        Value::Ref(reference) => Some((**reference).clone()),
         Value::Struct(object) => object.get("key").and_then(Value::as_moref).cloned(),
         _ => None,
     };

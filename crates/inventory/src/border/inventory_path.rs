@@ -164,7 +164,7 @@ mod tests {
 
     fn row(id: &str, parent: &str) -> Row {
         let folder = |id: &str| MoRef::new("Folder", id);
-        let values = vec![(NAME.into(), Value::string(id)), (PARENT.into(), Value::Ref(folder(parent)))];
+        let values = vec![(NAME.into(), Value::string(id)), (PARENT.into(), Value::from(folder(parent)))];
         Row::new(folder(id), values)
     }
 

@@ -53,6 +53,7 @@ mod tests {
 
     #[test]
     fn a_copy_shares_what_does_not_change() {
+        assert_eq!(size_of::<PropertyState>(), size_of::<Value>(), "a state takes no more than its value");
         let number = |number: i64| PropertyState::Set(Value::Int(number));
         let mut first = PropertyStates::default();
         assert_eq!((first.get(3), first.iter().count()), (&PropertyState::Unknown, 0));

@@ -144,7 +144,7 @@ mod tests {
         let wanted = ["summary.numVmotions", "name", "summary.currentFailoverLevel", "summary.numHosts"];
         let plan = ReadPlan::new(std::iter::once(CLUSTER), &wanted);
         let fields = vec![("numHosts".into(), Value::Int(3)), ("numVmotions".into(), Value::Int(7))];
-        let summary = Value::Struct(Struct { kind: "ClusterComputeResourceSummary".into(), fields });
+        let summary = Value::from(Struct { kind: "ClusterComputeResourceSummary".into(), fields });
         let object = MoRef::new(CLUSTER, "domain-c1");
         let rows = vec![Row::new(object, vec![("summary".into(), summary), ("name".into(), Value::string("c"))])];
         let [row] = &plan.pick(rows)[..] else { panic!("one row") };

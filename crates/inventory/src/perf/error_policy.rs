@@ -65,7 +65,7 @@ mod tests {
     use vpoller_vsphere::{Fault, Struct, Value};
 
     fn fault(kind: &str, object: Option<&MoRef>) -> Error {
-        let fields = object.map(|object| ("obj".into(), Value::Ref(object.clone()))).into_iter().collect();
+        let fields = object.map(|object| ("obj".into(), Value::from(object.clone()))).into_iter().collect();
         let fault = Box::new(Fault::new(Struct { kind: kind.into(), fields }, String::new()));
         Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault }
     }

@@ -215,7 +215,7 @@ pub(super) fn is_of(kind: Kind, wire: &str) -> bool {
 /// The references that a value is or lists.
 fn references(value: &Value) -> impl Iterator<Item = &MoRef> {
     let (one, several) = match value {
-        Value::Ref(reference) => (Some(reference), &[][..]),
+        Value::Ref(reference) => (Some(&**reference), &[][..]),
         Value::List(items) => (None, items.as_slice()),
         _ => (None, &[][..]),
     };

@@ -148,7 +148,7 @@ mod tests {
     fn info(key: i64, name: &str) -> Value {
         let [group, name, unit, rollup] = name.split('/').collect::<Vec<_>>().try_into().unwrap();
         let object = |fields: Vec<(&str, Value)>| {
-            Value::Struct(Struct {
+            Value::from(Struct {
                 kind: Arc::default(),
                 fields: fields.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             })

@@ -64,7 +64,7 @@ impl EntitySeries {
             Some(Series { metric, samples })
         });
         let series = series.collect();
-        Some(Self { entity, series })
+        Some(Self { entity: *entity, series })
     }
 }
 

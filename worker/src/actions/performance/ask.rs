@@ -105,10 +105,7 @@ mod tests {
                 ("name", Value::string(name)),
                 ("length", Value::Int(length)),
             ];
-            Value::Struct(Struct {
-                kind: "PerfInterval".into(),
-                fields: fields.map(|(name, value)| (name.into(), value)).to_vec(),
-            })
+            Value::from(Struct { kind: "PerfInterval".into(), fields: fields.map(|(name, value)| (name.into(), value)).to_vec() })
         };
         let rows = vec![
             interval(1, 300, "Past day", 86_400),

@@ -216,14 +216,14 @@ fn metrics(counters: &Json) -> Vec<Metric> {
 
 /// A fault of the server.
 pub(crate) fn fault(kind: &str, object: Option<&MoRef>) -> Error {
-    let fields = object.map(|object| ("obj".into(), Value::Ref(object.clone()))).into_iter().collect();
+    let fields = object.map(|object| ("obj".into(), Value::from(object.clone()))).into_iter().collect();
     let fault = Box::new(Fault::new(Struct { kind: kind.into(), fields }, format!("words for {kind}")));
     Error::Fault { host: "vc01".into(), method: "QueryPerf".into(), object: "PerfMgr".into(), fault }
 }
 
 fn no_permission() -> Error {
     let object = MoRef::new("PerformanceManager", "PerfMgr");
-    let fields = vec![("object".into(), Value::Ref(object)), ("privilegeId".into(), Value::string("System.Read"))];
+    let fields = vec![("object".into(), Value::from(object)), ("privilegeId".into(), Value::string("System.Read"))];
     let words = "Permission to perform this operation was denied.".to_owned();
     let fault = Box::new(Fault::new(Struct { kind: "NoPermission".into(), fields }, words));
     Error::Fault { host: "vc01".into(), method: "RetrievePropertiesEx".into(), object: "PerfMgr".into(), fault }
@@ -238,7 +238,7 @@ fn data(kind: &str, json: &Json) -> Value {
     match json {
         Json::Object(members) => {
             let fields = members.iter().map(|(name, json)| (Arc::from(name.as_str()), data("ElementDescription", json)));
-            Value::Struct(Struct { kind: kind.into(), fields: fields.collect() })
+            Value::from(Struct { kind: kind.into(), fields: fields.collect() })
         }
         Json::Bool(flag) => Value::Bool(*flag),
         Json::Number(number) => Value::Int(number.as_i64().unwrap()),

@@ -264,7 +264,7 @@ fn row(object: &Json) -> Row {
 }
 
 fn process(object: &Json) -> Value {
-    Value::Struct(structure("GuestProcessInfo", object.as_object().unwrap()))
+    Value::from(structure("GuestProcessInfo", object.as_object().unwrap()))
 }
 
 /// A data object that says its type.
@@ -292,9 +292,9 @@ fn value(json: &Json) -> Value {
         Json::String(text) => Value::string(text.as_str()),
         Json::Array(items) => Value::List(items.iter().map(value).collect()),
         Json::Object(members) => match (members.get("$ref"), members.get("$date"), members.get("$struct")) {
-            (Some(text), _, _) => Value::Ref(reference(text)),
+            (Some(text), _, _) => Value::from(reference(text)),
             (_, Some(text), _) => Value::DateTime(DateTime::parse(text.as_str().unwrap()).unwrap()),
-            (_, _, kind) => Value::Struct(structure(kind.and_then(Json::as_str).unwrap(), members)),
+            (_, _, kind) => Value::from(structure(kind.and_then(Json::as_str).unwrap(), members)),
         },
     }
 }
