@@ -59,6 +59,8 @@ enum CachedSamples {
     Nothing,
     /// The one sample of the one series: by far the most usual, so it takes no memory of its own.
     One(Sample),
+    /// Several of that series, exactly as long as it must be.
+    Several(Box<[Sample]>),
     Some(Box<[Series]>),
     Failed(Arc<ReadError>),
 }
@@ -161,10 +163,14 @@ impl CachedSeries {
         series.retain(|one| !one.samples.is_empty());
         self.samples = match series.as_slice() {
             [] => CachedSamples::Nothing,
-            [Series { metric, samples }] if *metric == *self.metric && samples.len() == 1 => {
-                samples.first().map_or(CachedSamples::Nothing, |sample| CachedSamples::One(*sample))
+            [Series { metric, samples }] if *metric == *self.metric => match samples.as_slice() {
+                [sample] => CachedSamples::One(*sample),
+                samples => CachedSamples::Several(samples.into()),
+            },
+            _ => {
+                series.iter_mut().for_each(|one| one.samples.shrink_to_fit());
+                CachedSamples::Some(series.into())
             }
-            _ => CachedSamples::Some(series.into()),
         };
         self.stage = SeriesStage::Idle;
         self.until = Some(until.into());
@@ -193,6 +199,7 @@ impl CachedSeries {
         match &self.samples {
             CachedSamples::Nothing => Ok(Vec::new()),
             CachedSamples::One(sample) => Ok(vec![Series { metric: (*self.metric).clone(), samples: vec![*sample] }]),
+            CachedSamples::Several(samples) => Ok(vec![Series { metric: (*self.metric).clone(), samples: samples.to_vec() }]),
             CachedSamples::Some(series) => Ok(series.to_vec()),
             CachedSamples::Failed(error) => Err((**error).clone()),
         }
@@ -253,6 +260,8 @@ mod tests {
         cached.settle(vec![series("0", &[1, 2, 3]), series("1", &[4]), series("2", &[])], 2, start, false);
         let expected = [Series { samples: vec![sample(20, 2), sample(40, 3)], ..series("0", &[]) }, series("1", &[4])];
         assert_eq!(cached.found().expect("found"), expected);
+        cached.settle(vec![series("", &[1, 2, 3])], 2, start, false);
+        assert_eq!(cached.found().expect("found"), [Series { samples: vec![sample(20, 2), sample(40, 3)], ..series("", &[]) }]);
         cached.settle(Vec::new(), 2, start, false);
         assert_eq!(cached.found(), Ok(Vec::new()));
     }
