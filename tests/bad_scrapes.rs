@@ -93,7 +93,7 @@ fn requests_of_every_shape_get_the_right_status_and_one_line() {
         (header("Accept: application/openmetrics-text;version=99;q=0.0000001"), 200),
         (header("Accept: \u{e9}\u{1f600}"), 200),
         (header("Accept: text/plain\r\nAccept: application/openmetrics-text"), 200),
-        (header("Accept-Encoding: gzip, deflate, br, zstd;q=9"), 200),
+        (header("Accept-Encoding: deflate, br, zstd;q=9, ,;;q="), 200),
         (header("Host: evil.example\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example"), 200),
         ("GET /metrics/vsphere HTTP/1.0\r\n\r\n".to_owned(), 200),
     ] {

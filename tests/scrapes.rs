@@ -11,6 +11,7 @@ use vpoller_testkit::wait::{SLOW, wait_until};
 use vpoller_testkit::{Host, SimOptions, Simulator, Stack, http, ports};
 
 use crate::curl::curl;
+use crate::exporter::Shown;
 use crate::interop::machine::PYTHON;
 
 const IOPS: &str = "vcenter_vm_disk_write_iops";
@@ -155,6 +156,27 @@ fn no_page_of_a_bad_estate_breaks_its_format() {
             estate.text("/metrics/zroc").of(IOPS).map(|sample| sample.label("vm_name").to_owned()).collect();
         assert!(names.contains(" padded ") && names.contains("vm-twin"), "{names:?}");
     }
+}
+
+#[test]
+fn pages_come_packed_to_who_takes_them_so() {
+    let simulator = Simulator::start(&SimOptions { vms: 50, ..SimOptions::default() });
+    let shown = Shown::start(&[Host::at(simulator.address())], "");
+    for path in ["/metrics/zroc", "/metrics/vsphere"] {
+        let url = format!("{}{path}", shown.url);
+        let fetch = |accepted: &str| curl(&["--compressed", "-H", &format!("Accept-Encoding: {accepted}"), &url]);
+        let names = |page: &str| Exposition::read(page).samples.iter().map(|sample| sample.name.clone()).collect::<Vec<_>>();
+        let packed = fetch("gzip");
+        assert_eq!((packed.status, packed.header("content-encoding")), (200, "gzip"), "{path}: {}", packed.headers);
+        assert!(packed.header("vary").eq_ignore_ascii_case("accept-encoding"), "{path}: {}", packed.headers);
+        for accepted in ["identity", "gzip;q=0", "br", "deflate"] {
+            let plain = fetch(accepted);
+            assert_eq!((plain.status, plain.header("content-encoding")), (200, ""), "{path}, {accepted}");
+            assert_eq!(names(&packed.body), names(&plain.body), "{path}, {accepted}");
+        }
+    }
+    let short = curl(&["--compressed", &format!("{}/-/healthy", shown.url)]);
+    assert_eq!((short.status, short.header("content-encoding")), (200, ""), "a line is shorter as it is");
 }
 
 #[test]

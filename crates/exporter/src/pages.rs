@@ -7,6 +7,8 @@ use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::get;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 use crate::answer::line;
 use crate::formats::{self, FORMATS};
@@ -27,7 +29,9 @@ pub(crate) fn router(state: &Arc<ExporterState>) -> Router {
     let of_formats = FORMATS.iter().map(|format| (format.router)(state));
     let refused = || async { line(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD are answered") };
     let not_found = || async { line(StatusCode::NOT_FOUND, "Not Found") };
-    of_formats.fold(common, Router::merge).method_not_allowed_fallback(refused).fallback(not_found)
+    // By far most of what a page says is said again and again: the quickest way is nearly as good as the best one.
+    let packed = CompressionLayer::new().quality(CompressionLevel::Fastest);
+    of_formats.fold(common, Router::merge).method_not_allowed_fallback(refused).fallback(not_found).layer(packed)
 }
 
 fn not_built(whose: &str) -> Response {
