@@ -171,6 +171,8 @@ fn who_may_ask_is_the_same_for_all() {
     }
     let probe = process::run_workspace("vpoller-exporter", ["-f", &bed.path("alone.conf"), "health"], SOON);
     assert_eq!(probe.code, 0, "a probe needs no password: {}", probe.stderr);
+    let health = process::run_workspace("vpoller-exporter", ["-f", &bed.path("alone.conf"), "health", "/health"], SOON);
+    assert!(health.code == 1 && health.stderr.contains("it speaks TLS, and this command does not"), "{}", health.stderr);
 }
 
 #[test]

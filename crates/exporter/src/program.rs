@@ -58,7 +58,7 @@ enum ExporterCommand {
     /// Ask an exporter with these settings whether it lives: exit code 0 or 1, and one line.
     Health {
         /// The page that has to answer with 200: /health asks whether vCenter was read lately, too.
-        #[arg(value_name = "PAGE", default_value = "/-/healthy", value_parser = page)]
+        #[arg(value_name = "PAGE", default_value = probe::ALIVE, value_parser = page)]
         page: String,
     },
     /// Print the files that make a Ceilometer poll an exporter with these settings: its pollsters, polling.yaml, and a module that

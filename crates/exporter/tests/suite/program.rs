@@ -84,6 +84,9 @@ fn a_file_with_doors_lets_in_who_has_the_token() {
     assert_eq!([status(""), status("Authorization: Bearer another-token-of-ours\r\n")], ["401", "401"]);
     let Finished { code, .. } = process::run(program(&[], &["-f", &path("v.conf"), "health"]), SLOW);
     assert_eq!(code, 0, "a probe needs no token");
+    // The page would be 503, as no vSphere host is registered; that nobody could look is no good health.
+    let Finished { code, stderr, .. } = process::run(program(&[], &["-f", &path("v.conf"), "health", "/health"]), SLOW);
+    assert!(code == 1 && stderr.contains("it wants a password or a token, and this command has none"), "{stderr}");
 }
 
 #[test]
