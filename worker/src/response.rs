@@ -133,14 +133,6 @@ impl Serialize for Response {
 }
 
 impl<'r> ObjectRows<'r> {
-    /// The rows of a result that is whole: the elements of a list, or the one object that it is.
-    pub(crate) fn of(result: &'r Json) -> Self {
-        match result {
-            Json::Array(rows) => Self::Whole(rows),
-            other => Self::Whole(std::slice::from_ref(other)),
-        }
-    }
-
     /// Those rows that are objects.
     pub(crate) fn objects(self) -> Box<dyn Iterator<Item = Cow<'r, Map<String, Json>>> + 'r> {
         match self {

@@ -27,7 +27,7 @@ impl Helper for Csv {
         // The header takes a look at the last row before the first one is written.
         let reply = response.to_reply();
         if let (Some(method), Reply::Success { result, .. }) = (method, &*reply)
-            && let Some(text) = misleading(method, request, ObjectRows::of(result))
+            && let Some(text) = misleading(method, request, ObjectRows::Whole(rows(result)))
         {
             return self.render(Some(method), request, &Reply::failure(&text).into());
         }
