@@ -66,6 +66,7 @@ export BUILDAH_FORMAT=docker BUILDAH_ISOLATION=chroot
 
 project=vpoller-test
 compose() { podman-compose -p "$project" "$@"; }
+# All that is there is this script's: the store, its networks and its volumes are below $work. Where there is nothing, nothing is to be said.
 clean() {
     podman rm -f -t 0 -a >/dev/null 2>&1 || true
     podman volume rm -f -a >/dev/null 2>&1 || true
