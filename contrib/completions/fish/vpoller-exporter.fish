@@ -39,7 +39,7 @@ complete -c vpoller-exporter -n "__fish_vpoller_exporter_needs_command" -f -a "c
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand health" -s h -l help -d 'Print help'
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l url -d 'Where Ceilometer reaches the exporter [default: where it listens, as this machine reaches it]' -r
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l token-file -d 'File in which Ceilometer finds its token, read for every poll' -r
-complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l page -d 'Ask for answers in pages of so many entries, 1000 at least' -r
+complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l page -d 'Have Ceilometer ask for pages of this many entries, 1000 at least' -r
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l folder -d 'Write the files below this folder, such as /etc/ceilometer, instead of printing them' -r -F
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -l lists -d 'Ask for all meters of devices that have one unit at once: fewer requests, but on Ceilometer\'s own page for Prometheus devices that are gone stay'
 complete -c vpoller-exporter -n "__fish_vpoller_exporter_using_subcommand ceilometer-config" -s h -l help -d 'Print help'

@@ -287,7 +287,7 @@ pub fn ask(endpoint: &Endpoint, command: Command) -> Result<Vec<u8>, ClientError
 /// Asks a daemon for its status, as [`ask`] does, and judges by it. The text is its own word for it.
 ///
 /// # Errors
-/// Why it cannot be said to do its work: nobody answers, the reply is none, or its own word.
+/// When no daemon answers, when the reply is no status, or when the daemon itself says that something is wrong: the reason.
 pub fn health(endpoint: &Endpoint) -> Result<String, String> {
     let reply = ask(endpoint, Command::Status).map_err(|error| error.to_string())?;
     let Ok(Value::Object(reply)) = serde_json::from_slice(&reply) else {

@@ -27,7 +27,7 @@ pub(crate) struct ConfigArguments {
     #[arg(long)]
     lists: bool,
 
-    /// Ask for answers in pages of so many entries, 1000 at least.
+    /// Have Ceilometer ask for pages of this many entries, 1000 at least.
     #[arg(long, value_name = "ENTRIES", value_parser = clap::value_parser!(u32).range(SMALLEST_PAGE as i64..))]
     page: Option<u32>,
 

@@ -27,8 +27,8 @@ pub fn to_vec<T: Serialize + ?Sized>(value: &T, style: Style) -> Result<Vec<u8>,
     to_vec_of(value, style, 256)
 }
 
-/// As [`to_vec`], for a text of about so many bytes. A text that grows to tens of megabytes by itself is copied on the way, and is there
-/// twice then.
+/// As [`to_vec`], with room for this many bytes from the start. Without it, the buffer of a text of tens of megabytes grows by being
+/// copied, and memory holds both copies meanwhile.
 ///
 /// # Errors
 /// As [`to_vec`].

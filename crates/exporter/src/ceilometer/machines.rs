@@ -31,7 +31,7 @@ const OF_MACHINE: &[&str] =
 pub(super) const PATHS: Paths = &[(VM, OF_MACHINE), (Kind::HostSystem, &[NAME])];
 
 /// Whether anything can be said of a vSphere host: its inventory is known, and it answered the last cycle, which is not too old.
-/// Samples bear the time of the poll, so that what was true of a host that is away would be told as new.
+/// Ceilometer dates a sample by its poll. What vPoller knew of a host that is away would get that date as well.
 pub(super) fn is_ready(data: &HostData) -> bool {
     let is_fresh = |gathered: &Gathered| gathered.reached && gathered.until >= Instant::now();
     data.view.is_some() && data.gathered.as_deref().is_some_and(is_fresh)

@@ -66,7 +66,7 @@ fn collect(state: &Arc<ExporterState>, page: &mut Exposition) {
     page.family("vpoller_vcenter_objects", FamilyKind::Gauge, "Managed objects that are known, subtypes included.");
     for (name, view) in known(&hosts) {
         for kind in KINDS {
-            // An account that may see none of a type is told nothing of them, exactly as if there were none.
+            // vSphere tells an account that may see no object of a type the same as if there were none: nothing.
             let count = view.objects(kind).count();
             if count > 0 {
                 page.sample(&[("vcenter", name), ("type", kind.wire())], count);

@@ -26,7 +26,7 @@ pub(super) struct Asking<'a> {
     last: Option<&'a Gathered>,
     started: Instant,
     answers: Vec<Answers>,
-    /// Whether the host told its counters and its time.
+    /// Whether the vSphere host answered which counters it has and what time it is.
     reached: bool,
     /// How many machines have an answer or an error to every question.
     settled: usize,

@@ -77,7 +77,7 @@ pub(crate) struct PathReport {
 
 /// Paths remembered at most.
 const MOST: usize = 10_000;
-/// A list of so many paths is a reader's, which asks again and again; people ask for fewer.
+/// A program that reads everything lists this many paths and more, again and again. People ask for fewer.
 const READER: usize = 10;
 /// How long wanted paths wait for others to go along.
 pub(crate) const GATHER: Duration = Duration::from_secs(2);
@@ -119,7 +119,8 @@ impl WatchList {
         }
     }
 
-    /// Notes that vSphere has told these paths of all objects of a type. Of a list of many, the paths are wanted at once.
+    /// Notes that vSphere answered a list: these paths of every object of a type. From [`READER`] paths on all of them are wanted at
+    /// once.
     pub(crate) fn listed(&self, kind: &str, paths: &[&str], now: Instant) {
         if paths.len() < READER {
             return;
