@@ -162,8 +162,8 @@ func (pc *strictCollector) read(ctx *simulator.Context, specs []types.PropertyFi
 	if err := checkTargets(ctx, specs); err != nil {
 		return nil, err
 	}
-	specs, keyed := wholeLists(specs)
-	objects, err := pc.library(ctx, specs...)
+	whole, keyed := wholeLists(specs)
+	objects, err := pc.library(ctx, whole...)
 	pickElements(objects, keyed)
 	gone, objects := vanished.first(specs, objects)
 	if gone != nil {

@@ -108,7 +108,7 @@ func (d denial) covers(path string) bool {
 	if d.Path == "" {
 		return path != "name" && path != "parent"
 	}
-	return path == d.Path || strings.HasPrefix(path, d.Path+".")
+	return path == d.Path || strings.HasPrefix(path, d.Path+".") || strings.HasPrefix(path, d.Path+"[")
 }
 
 func withholdFrom(object *types.ObjectContent, asked []string, d denial) {

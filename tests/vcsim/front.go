@@ -83,12 +83,12 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if refused := f.refusal(r, method, body); refused != nil {
 		refused.answer(out)
-		f.calls.end(out.written)
+		f.calls.end(method, out.written)
 		return
 	}
 	if method == "QueryPerf" && f.oversized.refuses(body) {
 		bareError(out, http.StatusInternalServerError)
-		f.calls.end(out.written)
+		f.calls.end(method, out.written)
 		return
 	}
 	switch method {
@@ -109,7 +109,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		f.next.ServeHTTP(out, r)
 	}
-	f.calls.end(out.written)
+	f.calls.end(method, out.written)
 }
 
 // toEventLog turns a call of the event manager into one of our own, which
@@ -219,6 +219,8 @@ type callCounter struct {
 	methods  map[string]int
 	bytesIn  int64
 	bytesOut int64
+	// bytesOf is what bytesOut consists of, by method.
+	bytesOf map[string]int64
 }
 
 // callReport is what GET /calls answers.
@@ -227,10 +229,12 @@ type callReport struct {
 	Methods  map[string]int `json:"methods"`
 	BytesIn  int64          `json:"bytes_in"`
 	BytesOut int64          `json:"bytes_out"`
+	// BytesOf is what BytesOut consists of, by method.
+	BytesOf map[string]int64 `json:"bytes_of"`
 }
 
 func newCallCounter() *callCounter {
-	return &callCounter{methods: map[string]int{}}
+	return &callCounter{methods: map[string]int{}, bytesOf: map[string]int64{}}
 }
 
 func (c *callCounter) begin(method string, size int) {
@@ -241,10 +245,11 @@ func (c *callCounter) begin(method string, size int) {
 	c.bytesIn += int64(size)
 }
 
-func (c *callCounter) end(size int) {
+func (c *callCounter) end(method string, size int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bytesOut += int64(size)
+	c.bytesOf[method] += int64(size)
 }
 
 func (c *callCounter) report() callReport {
@@ -254,12 +259,16 @@ func (c *callCounter) report() callReport {
 	for name, count := range c.methods {
 		copied[name] = count
 	}
-	return callReport{Total: c.total, Methods: copied, BytesIn: c.bytesIn, BytesOut: c.bytesOut}
+	bytesOf := make(map[string]int64, len(c.bytesOf))
+	for name, size := range c.bytesOf {
+		bytesOf[name] = size
+	}
+	return callReport{Total: c.total, Methods: copied, BytesIn: c.bytesIn, BytesOut: c.bytesOut, BytesOf: bytesOf}
 }
 
 func (c *callCounter) reset() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.total, c.bytesIn, c.bytesOut = 0, 0, 0
-	c.methods = map[string]int{}
+	c.methods, c.bytesOf = map[string]int{}, map[string]int64{}
 }
