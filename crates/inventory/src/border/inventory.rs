@@ -28,6 +28,12 @@ pub trait Inventory: Send + Sync {
     /// These paths of these objects, in the order of the objects; those that no longer exist are left out.
     fn read<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;
 
+    /// As [`Inventory::read`], for what its reader keeps and seldom asks for again: vSphere is asked, and that it was asked is no
+    /// reason to watch these paths.
+    fn read_once<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
+        self.read(objects, paths)
+    }
+
     /// These paths of an object, and the objects that its property `via` refers to. No row when it no longer exists, no
     /// references when the property is unset.
     fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> BoxFuture<'a, Result<Reached, ReadError>> {

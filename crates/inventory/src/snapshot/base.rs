@@ -111,16 +111,11 @@ const COSTLY: [&str; 7] = [
 /// Large as a whole, for a single object hundreds of kilobytes; parts of it are not.
 const LARGE: [&str; 6] = ["config", "config.extraConfig", "config.hardware", "config.hardware.device", "hardware", "layout"];
 
-/// Read together with what is large, once for each version of a machine's configuration. Watched, a setting that no machine has
-/// would look like a path that vSphere sends no values of.
-const READ_ALONG: [&str; 1] = ["config.extraConfig[\"nvp.vm-uuid\"]"];
-
 /// Whether a path of a type must not be watched, however often it is asked for.
 pub(crate) fn is_never_watched(kind: &str, path: &str) -> bool {
     let watchable = is_viewed(family(kind)) || is_watched_individually(kind);
     !watchable
         || LARGE.contains(&path)
-        || READ_ALONG.contains(&path)
         || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
 }
 

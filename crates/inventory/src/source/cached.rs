@@ -272,6 +272,13 @@ impl Inventory for Cached {
         })
     }
 
+    fn read_once<'a>(&'a self, objects: &'a [MoRef], paths: &'a [&'a str]) -> BoxFuture<'a, Result<Vec<Row>, ReadError>> {
+        Box::pin(async move {
+            let plan = ReadPlan::new(objects.iter().map(|object| &*object.kind), paths);
+            Ok(plan.pick(self.retriever.read(objects, &plan.paths()).await?))
+        })
+    }
+
     fn reach<'a>(&'a self, object: &'a MoRef, paths: &'a [&'a str], via: &'a str) -> BoxFuture<'a, Result<Reached, ReadError>> {
         Box::pin(async move {
             let known = |version: Arc<Snapshot>| version.object(object).and_then(|_| version.referring(object, via));
