@@ -24,14 +24,14 @@ pub(crate) struct Reader {
     pub(crate) details: DetailsOf,
 }
 
-/// Of which machines devices are read.
+/// Of which machines devices are read, and which.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum DetailsOf {
     /// Of none.
     None,
-    /// Of those that run.
+    /// The disks of those that run.
     Running,
-    /// Of all.
+    /// All devices of all.
     All,
 }
 

@@ -74,7 +74,7 @@ impl<'a> Asking<'a> {
                 &all
             }
         };
-        if let Err(error) = details.renew(self.host, view, machines, self.batches).await {
+        if let Err(error) = details.renew(self.host, view, machines, self.plan.details, self.batches).await {
             tracing::warn!("[{}] devices of machines cannot be read: {error}", self.host.name());
         }
     }

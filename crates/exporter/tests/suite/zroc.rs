@@ -1,6 +1,6 @@
 //! The page of the zROC Planner collector.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -170,6 +170,33 @@ fn hostile_names_and_twins_of_two_vcenters_make_no_series_twice() {
     assert!(page.of(IOPS).all(|sample| sample.labels.last().is_some_and(|(name, _)| name == "vcenter")));
     let names: BTreeSet<&str> = page.of(IOPS).map(|sample| sample.label("vm_name")).collect();
     assert!(names.contains(" padded ") || names.contains("two  blanks"), "{names:?}");
+}
+
+/// What each machine's disks are said to hold.
+fn sizes(page: &Exposition) -> BTreeMap<String, String> {
+    page.of(OF_MACHINES[3]).map(|sample| (sample.label("vm_moref").to_owned(), sample.value.clone())).collect()
+}
+
+#[test]
+fn whole_device_lists_are_read_only_where_disks_are_not_the_first() {
+    let sizes_of = |change: &dyn Fn(&Simulator)| {
+        let simulator = Simulator::start(&SimOptions { vms: 4, ..SimOptions::default() });
+        change(&simulator);
+        simulator.page("POST", "/asked/collect", "");
+        let bed = ExporterBed::start(&[(VC, &simulator)], seldom()).ready();
+        let page = bed.until("machines", |page| page.of(IOPS).count() > 0);
+        let asked = simulator.page("GET", "/asked", "").to_string();
+        (sizes(&page), asked.contains("\"VirtualMachine.config.hardware.device\""), simulator.calls_of("RetrievePropertiesEx"))
+    };
+    let (usual, is_list_read, calls) = sizes_of(&|_| ());
+    assert!(usual.len() >= 5 && usual.values().all(|size| size.parse::<f64>().unwrap() > 0.0), "{usual:?}");
+    assert!(!is_list_read, "every machine has one disk, the first");
+    // A count that these disks do not make up means that there are others, wherever they are.
+    let count = "summary.config.numVirtualDisks";
+    let other = sizes_of(&|simulator| simulator.set("VirtualMachine", "vm-00002", count, &json!(2)));
+    assert_eq!(other, (usual.clone(), true, calls + 1));
+    let unknown = sizes_of(&|simulator| simulator.deny("VirtualMachine", count, Some("System.Read")));
+    assert_eq!(unknown, (usual, true, calls + 1));
 }
 
 #[test]

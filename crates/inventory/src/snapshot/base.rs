@@ -114,9 +114,7 @@ const LARGE: [&str; 6] = ["config", "config.extraConfig", "config.hardware", "co
 /// Whether a path of a type must not be watched, however often it is asked for.
 pub(crate) fn is_never_watched(kind: &str, path: &str) -> bool {
     let watchable = is_viewed(family(kind)) || is_watched_individually(kind);
-    !watchable
-        || LARGE.contains(&path)
-        || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
+    !watchable || LARGE.contains(&path) || COSTLY.iter().any(|costly| is_within(path, costly) || is_within(costly, path))
 }
 
 #[cfg(test)]
