@@ -16,8 +16,8 @@ pub(crate) struct Reader {
     pub(crate) source: SampleSource,
     /// Whether real-time samples stand in for those of a source that has hardly any.
     pub(crate) or_real_time: bool,
-    /// The counters of virtual machines that it wants.
-    pub(crate) counters: &'static [WantedCounter],
+    /// The counters that it wants, by the type of their objects: machines, ESXi hosts, clusters, datastores.
+    pub(crate) counters: Counters,
     /// The properties that it reads, which are watched as long as the exporter runs.
     pub(crate) paths: Paths,
     /// Of which machines it wants to know the devices.
@@ -37,6 +37,9 @@ pub(crate) enum DetailsOf {
 
 /// Paths of some types.
 pub(crate) type Paths = &'static [(Kind, &'static [&'static str])];
+
+/// Counters of objects of some types.
+pub(crate) type Counters = &'static [(Kind, &'static [WantedCounter])];
 
 /// A counter by its name, such as `cpu.usage.average`, and the instances of it: `*` is all, the empty text the object as a whole.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -135,7 +135,8 @@ impl<'v> MachineReader<'v> {
     /// What the last cycle brought. What the one before brought, and stands in for it, is not new.
     fn readings(&self, machine: ObjectView<'v>) -> &'v [Reading] {
         let id = &machine.reference().id;
-        let is_carried = self.gathered.answers.iter().any(|answers| answers.source == SOURCE && answers.carried.contains(id));
-        if is_carried { &[] } else { self.gathered.readings(SOURCE, machine.reference()) }
+        let is_carried =
+            self.gathered.answers_to(Kind::VirtualMachine, SOURCE).is_some_and(|answers| answers.carried.contains(id));
+        if is_carried { &[] } else { self.gathered.readings(Kind::VirtualMachine, SOURCE, machine.reference()) }
     }
 }

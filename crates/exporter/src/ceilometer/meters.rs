@@ -372,12 +372,11 @@ mod tests {
 
     use super::*;
     use proptest::prelude::*;
-    use vpoller_vsphere::DateTime;
 
     const CPUS: Option<i64> = Some(2);
 
     fn reading(counter: &'static str, instance: &str, mean: f64) -> Reading {
-        Reading { counter, instance: instance.into(), mean, newest: 0, at: DateTime::from_unix_micros(0) }
+        Reading { counter, instance: instance.into(), mean, newest: 0 }
     }
 
     fn value(name: &str, readings: &[Reading]) -> Option<f64> {

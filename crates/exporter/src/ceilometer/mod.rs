@@ -11,6 +11,8 @@ mod routes;
 #[cfg(test)]
 mod tests;
 
+use vpoller_inventory::Kind;
+
 use crate::format::Format;
 use crate::reader::{DetailsOf, Reader, SampleSource};
 use crate::settings::Settings;
@@ -33,7 +35,7 @@ fn readers(settings: &Settings) -> Vec<Reader> {
         interval: ceilometer.interval,
         source: SOURCE,
         or_real_time: true,
-        counters: meters::COUNTERS,
+        counters: &[(Kind::VirtualMachine, meters::COUNTERS)],
         paths: machines::PATHS,
         details: DetailsOf::All,
     });

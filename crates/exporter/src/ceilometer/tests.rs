@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
-use vpoller_vsphere::DateTime;
 
 use super::annotation::Annotation;
 use super::answer::{Question, Refused};
@@ -32,13 +31,7 @@ fn readings(mean: f64) -> Vec<Reading> {
             (_, true) => &["4001", "4000", "", "vmnic0"],
             (_, false) => &["naa.1", ""],
         };
-        let reading = |instance: &&str| Reading {
-            counter: wanted.name,
-            instance: (*instance).into(),
-            mean,
-            newest: 0,
-            at: DateTime::from_unix_micros(0),
-        };
+        let reading = |instance: &&str| Reading { counter: wanted.name, instance: (*instance).into(), mean, newest: 0 };
         readings.extend(instances.iter().map(reading));
     }
     readings

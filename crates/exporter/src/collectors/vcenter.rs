@@ -45,7 +45,7 @@ const OF_CYCLES: [(&str, FamilyKind, &str, OfCycle); 5] = [
     (
         "vpoller_exporter_last_cycle_failures",
         FamilyKind::Gauge,
-        "Machines whose questions failed in the last cycle.",
+        "Objects whose questions failed in the last cycle.",
         |gathered| number(gathered.failed.as_ref().map_or(0, |(count, _)| *count)),
     ),
     ("vpoller_exporter_cycles", FamilyKind::Counter, "Cycles that ended.", |gathered| {

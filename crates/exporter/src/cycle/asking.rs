@@ -1,4 +1,4 @@
-//! One cycle of one host: asks for the samples of all machines in batches, and reduces each series at once to what readers need.
+//! One cycle of one host: asks for the samples of all objects in batches, and reduces each series at once to what readers need.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,17 +22,20 @@ pub(super) struct Asking<'a> {
     host: &'a Host,
     plan: &'a Plan,
     batches: &'a Batches,
-    machines: &'a [MoRef],
+    objects: &'a [ObjectsOfKind],
     last: Option<&'a Gathered>,
     started: Instant,
     answers: Vec<Answers>,
     /// Whether the vSphere host answered which counters it has and what time it is.
     reached: bool,
-    /// How many machines have an answer or an error to every question.
-    settled: usize,
-    failed: HashSet<Arc<str>>,
+    /// How many objects of each type have an answer or an error to every question.
+    settled: Vec<usize>,
+    failed: HashSet<(Kind, Arc<str>)>,
     error: Option<String>,
 }
+
+/// The objects of a type that questions are about.
+pub(super) type ObjectsOfKind = (Kind, Vec<MoRef>);
 
 /// A counter of a question, and the number that this vSphere host knows it by.
 type Numbered = (WantedCounter, Metric);
@@ -42,18 +45,24 @@ impl<'a> Asking<'a> {
         host: &'a Host,
         plan: &'a Plan,
         batches: &'a Batches,
-        machines: &'a [MoRef],
+        objects: &'a [ObjectsOfKind],
         last: Option<&'a Gathered>,
     ) -> Self {
-        let empty = |question: &SampleQuestion| Answers {
-            source: question.source,
-            readings: HashMap::with_capacity(machines.len()),
-            carried: HashSet::new(),
+        let empty = |question: &SampleQuestion| {
+            let asked = of_kind(objects, question.kind).len();
+            Answers {
+                kind: question.kind,
+                source: question.source,
+                asked,
+                readings: HashMap::with_capacity(asked),
+                carried: HashSet::new(),
+            }
         };
         let answers = plan.questions.iter().map(empty).collect();
         let (failed, error) = (HashSet::new(), None);
         let started = Instant::now();
-        Self { host, plan, batches, machines, last, started, answers, reached: false, settled: 0, failed, error }
+        let settled = vec![0; objects.len()];
+        Self { host, plan, batches, objects, last, started, answers, reached: false, settled, failed, error }
     }
 
     /// Asks for everything. Errors are kept, not returned: what could be had is worth showing.
@@ -68,7 +77,7 @@ impl<'a> Asking<'a> {
         let all: Vec<MoRef>;
         let machines = match self.plan.details {
             DetailsOf::None => return,
-            DetailsOf::Running => self.machines,
+            DetailsOf::Running => of_kind(self.objects, Kind::VirtualMachine),
             DetailsOf::All => {
                 all = view.objects(Kind::VirtualMachine).map(|machine| machine.reference().clone()).collect();
                 &all
@@ -94,14 +103,20 @@ impl<'a> Asking<'a> {
 
     async fn ask_in_batches(&mut self, counters: &[Vec<Numbered>], now: DateTime) {
         let size = self.batches.size.max(1);
-        for (number, batch) in self.machines.chunks(size).enumerate() {
-            if number > 0 && !self.batches.pause.is_zero() {
-                sleep(self.batches.pause).await;
+        let (plan, objects) = (self.plan, self.objects);
+        let mut is_first = true;
+        for (at, (kind, all)) in objects.iter().enumerate() {
+            for batch in all.chunks(size) {
+                if !std::mem::take(&mut is_first) && !self.batches.pause.is_zero() {
+                    sleep(self.batches.pause).await;
+                }
+                for (place, _) in plan.questions.iter().enumerate().filter(|(_, question)| question.kind == *kind) {
+                    self.ask(place, counters.get(place).map_or(&[], Vec::as_slice), batch, now).await;
+                }
+                if let Some(settled) = self.settled.get_mut(at) {
+                    *settled += batch.len();
+                }
             }
-            for place in 0..self.plan.questions.len() {
-                self.ask(place, counters.get(place).map_or(&[], Vec::as_slice), batch, now).await;
-            }
-            self.settled += batch.len();
         }
     }
 
@@ -115,66 +130,70 @@ impl<'a> Asking<'a> {
         let oldest = now.unix_micros() - micros(question.source.oldest(self.plan.interval));
         match self.host.inventory().performance().samples(query).await {
             Ok(found) => {
-                for (machine, results) in batch.iter().zip(found) {
-                    self.take(place, machine, counters, results, oldest);
+                for (object, results) in batch.iter().zip(found) {
+                    self.take(place, object, counters, results, oldest);
                 }
             }
             Err(error) => {
                 self.host.failed(&error);
-                for machine in batch {
-                    self.fail(place, machine, &error.to_string());
+                for object in batch {
+                    self.fail(place, object, &error.to_string());
                 }
             }
         }
     }
 
-    /// Takes in what was found for one machine.
-    fn take(&mut self, place: usize, machine: &MoRef, counters: &[Numbered], results: Vec<SampleResult>, oldest: i64) {
+    /// Takes in what was found for one object.
+    fn take(&mut self, place: usize, object: &MoRef, counters: &[Numbered], results: Vec<SampleResult>, oldest: i64) {
         let mut readings = Vec::new();
         for ((wanted, _), result) in counters.iter().zip(results) {
             match result {
                 Ok(series) => readings.extend(series.iter().filter_map(|one| {
                     let (mean, newest) = reduce(&one.samples, oldest)?;
                     let instance = Arc::clone(&one.metric.instance);
-                    Some(Reading { counter: wanted.name, instance, mean, newest: newest.value, at: newest.at })
+                    Some(Reading { counter: wanted.name, instance, mean, newest: newest.value })
                 })),
-                // A machine that has gone has no samples, and a counter that it does not have has none either.
+                // An object that has gone has no samples, and a counter that it does not have has none either.
                 Err(error) if error.class().is_none_or(|class| !class.is_unreachable()) => {
-                    tracing::debug!("[{}] {} of {machine}: {error}", self.host.name(), wanted.name);
+                    tracing::debug!("[{}] {} of {object}: {error}", self.host.name(), wanted.name);
                 }
                 Err(error) => {
                     self.host.failed(&error);
-                    return self.fail(place, machine, &error.to_string());
+                    return self.fail(place, object, &error.to_string());
                 }
             }
         }
         if let Some(answers) = self.answers.get_mut(place)
             && !readings.is_empty()
         {
-            answers.readings.insert(Arc::clone(&machine.id), readings.into());
+            answers.readings.insert(Arc::clone(&object.id), readings.into());
         }
     }
 
-    /// A machine's question failed: what the last cycle brought stands in, unless it did so already.
-    fn fail(&mut self, place: usize, machine: &MoRef, error: &str) {
+    /// An object's question failed: what the last cycle brought stands in, unless it did so already.
+    fn fail(&mut self, place: usize, object: &MoRef, error: &str) {
         self.error = Some(error.to_owned());
-        self.failed.insert(Arc::clone(&machine.id));
         let Some(answers) = self.answers.get_mut(place) else { return };
-        let last = self.last.and_then(|last| last.answers.iter().find(|last| last.source == answers.source));
-        let Some(last) = last.filter(|last| !last.carried.contains(&machine.id)) else { return };
-        if let Some(readings) = last.readings.get(&machine.id) {
-            answers.readings.insert(Arc::clone(&machine.id), Arc::clone(readings));
-            answers.carried.insert(Arc::clone(&machine.id));
+        self.failed.insert((answers.kind, Arc::clone(&object.id)));
+        let last = self.last.and_then(|last| last.answers_to(answers.kind, answers.source));
+        let Some(last) = last.filter(|last| !last.carried.contains(&object.id)) else { return };
+        if let Some(readings) = last.readings.get(&object.id) {
+            answers.readings.insert(Arc::clone(&object.id), Arc::clone(readings));
+            answers.carried.insert(Arc::clone(&object.id));
         }
     }
 
-    /// No more answers are waited for: the machines without one failed.
+    /// No more answers are waited for: the objects without one failed.
     pub(super) fn give_up(&mut self, error: &str) {
-        let machines = self.machines;
-        for machine in machines.iter().skip(self.settled) {
-            (0..self.answers.len()).for_each(|place| self.fail(place, machine, error));
+        let (plan, objects) = (self.plan, self.objects);
+        for (at, (kind, all)) in objects.iter().enumerate() {
+            let Some(settled) = self.settled.get_mut(at) else { continue };
+            let missing = all.iter().skip(std::mem::replace(settled, all.len()));
+            for object in missing {
+                let places = plan.questions.iter().enumerate().filter(|(_, question)| question.kind == *kind);
+                places.for_each(|(place, _)| self.fail(place, object, error));
+            }
         }
-        self.settled = machines.len();
         self.error = Some(error.to_owned());
     }
 
@@ -184,6 +203,8 @@ impl<'a> Asking<'a> {
         let is_whole = self.error.is_none();
         let last_whole = if is_whole { Some(finished) } else { self.last.and_then(|last| last.last_whole) };
         let took = now.saturating_duration_since(self.started);
+        let machines = of_kind(self.objects, Kind::VirtualMachine).len();
+        let failed_machines = self.failed.iter().filter(|(kind, _)| *kind == Kind::VirtualMachine).count();
         Gathered {
             reached: self.reached,
             until: now + 2 * self.plan.interval + took + MARGIN,
@@ -191,12 +212,17 @@ impl<'a> Asking<'a> {
             last_whole,
             cycles: self.last.map_or(0, |last| last.cycles) + 1,
             whole_cycles: self.last.map_or(0, |last| last.whole_cycles) + u64::from(is_whole),
-            answered: self.machines.len().saturating_sub(self.failed.len()),
+            answered: machines.saturating_sub(failed_machines),
             failed: self.error.map(|error| (self.failed.len(), error)),
             answers: self.answers,
             details: details.known(),
         }
     }
+}
+
+/// The objects of a type.
+fn of_kind(objects: &[ObjectsOfKind], kind: Kind) -> &[MoRef] {
+    objects.iter().find(|(known, _)| *known == kind).map_or(&[], |(_, objects)| objects)
 }
 
 /// The mean of the samples that are new enough and hold data, and the newest of them.

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
-use vpoller_inventory::{Host, Kind, ObjectView, Pinned, Property, View};
+use vpoller_inventory::{Column, Host, Kind, ObjectView, Pinned, Property, View};
 use vpoller_vsphere::MoRef;
 
-use super::asking::Asking;
+use super::asking::{Asking, ObjectsOfKind};
 use super::machine_details::{self, KnownDetails};
 use crate::reader::{DetailsOf, Reader};
+use crate::samples::Plan;
 use crate::state::ExporterState;
 
 /// How often it is looked for hosts that came or went, and for tasks that ended.
@@ -120,22 +121,24 @@ async fn gather_for_ever(state: Arc<ExporterState>, host: Arc<Host>, number: usi
         let started = Instant::now();
         let last = state.last(number, &name);
         let limit = plan.interval.max(SHORTEST_LIMIT);
-        let machines = machines(&view);
-        let mut asking = Asking::new(&host, &plan, &state.settings.batches, &machines, last.as_deref());
+        let objects = objects(&view, &plan);
+        let mut asking = Asking::new(&host, &plan, &state.settings.batches, &objects, last.as_deref());
         if timeout(limit, asking.run(&view, &mut details)).await.is_err() {
             asking.give_up(&format!("the samples did not come within {} s", limit.as_secs()));
         }
         let gathered = asking.finish(&details);
-        if let Some(source) = gathered.empty_source(&plan) {
+        if let Some((kind, source)) = gathered.empty_source(&plan) {
             tracing::warn!(
-                "[{name}] hardly any machine has samples of {source}: vCenter keeps those of virtual disks from statistics level 2 \
-                 (throughput) and 3 (operations, latency) on, and its level is 1 unless it was raised; real-time samples are shown instead"
+                "[{name}] hardly any {} has samples of {source}: vCenter keeps those of virtual disks from statistics level 2 \
+                 (throughput) and 3 (operations, latency) on, and its level is 1 unless it was raised; real-time samples are shown instead",
+                word(kind)
             );
-            plan.fall_back(source);
+            plan.fall_back(kind, source);
             continue;
         }
         if let Some((count, error)) = &gathered.failed {
-            tracing::warn!("[{name}] {count} of {} machines failed: {error}", machines.len());
+            let (all, words) = (objects.iter().map(|(_, all)| all.len()).sum::<usize>(), words(&objects));
+            tracing::warn!("[{name}] {count} of {all} {words} failed: {error}");
         }
         tracing::debug!("[{name}] samples of {} machines gathered in {:?}", gathered.answered, gathered.took);
         state.publish(number, &name, gathered);
@@ -150,6 +153,51 @@ fn watches_all(view: &View, readers: &[Reader]) -> bool {
     paths
         .flat_map(|(kind, paths)| paths.iter().map(move |path| (*kind, *path)))
         .all(|(kind, path)| view.column(kind, path).is_some())
+}
+
+/// What a log line calls an object of this type.
+const fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::VirtualMachine => "machine",
+        Kind::HostSystem => "ESXi host",
+        Kind::Datastore => "datastore",
+        Kind::ClusterComputeResource => "cluster",
+        other => other.wire(),
+    }
+}
+
+/// What a log line calls all of them.
+fn words(objects: &[ObjectsOfKind]) -> &'static str {
+    if objects.iter().all(|(kind, _)| *kind == Kind::VirtualMachine) { "machines" } else { "objects" }
+}
+
+/// The objects that a plan asks about, each type once. Without a question, machines are there still: their details may be wanted.
+fn objects(view: &View, plan: &Plan) -> Vec<ObjectsOfKind> {
+    let mut objects = vec![(Kind::VirtualMachine, machines(view))];
+    for question in &plan.questions {
+        if objects.iter().any(|(kind, _)| *kind == question.kind) {
+            continue;
+        }
+        let all = match question.kind {
+            Kind::HostSystem => running_hosts(view),
+            kind => view.objects(kind).map(|object| object.reference().clone()).collect(),
+        };
+        objects.push((question.kind, all));
+    }
+    objects
+}
+
+/// The ESXi hosts that may have samples: all but those that are known to be off or not connected.
+fn running_hosts(view: &View) -> Vec<MoRef> {
+    let state = [("runtime.powerState", "poweredOn"), ("runtime.connectionState", "connected")]
+        .map(|(path, good)| (view.column(Kind::HostSystem, path), good));
+    let may_have = |host: &ObjectView<'_>| {
+        let is_bad = |(column, good): &(Option<Column<'_>>, &str)| {
+            column.is_some_and(|column| matches!(host.get(column), Property::Set(state) if state.as_str() != Some(good)))
+        };
+        !state.iter().any(is_bad)
+    };
+    view.objects(Kind::HostSystem).filter(may_have).map(|host| host.reference().clone()).collect()
 }
 
 /// The machines that may have samples: all but templates and those that are known to be off.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
-use vpoller_vsphere::{DateTime, MoRef};
+use vpoller_inventory::Kind;
+use vpoller_vsphere::MoRef;
 
 use super::plan::{Plan, SampleQuestion};
 use crate::reader::SampleSource;
 
-/// What is known of the counters of one host's machines.
+/// What is known of the counters of one host's objects.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     /// Whether the host answered at all.
@@ -27,9 +28,9 @@ pub(crate) struct Gathered {
     pub(crate) whole_cycles: u64,
     /// The machines whose questions were answered, also those that have no samples.
     pub(crate) answered: usize,
-    /// The machines whose questions failed, and what the last of the failures says.
+    /// How many objects' questions failed, and what the last of the failures says.
     pub(crate) failed: Option<(usize, String)>,
-    /// From where its samples are, for each reader's source.
+    /// The answer to each question of the plan.
     pub(crate) answers: Vec<Answers>,
     /// What is known of machines' devices, by the machine's id. Machines are missing that could not be read yet.
     pub(crate) details: HashMap<Arc<str>, Arc<MachineDetails>>,
@@ -69,10 +70,14 @@ pub(crate) enum NovaId {
 /// The answers to one question.
 #[derive(Debug)]
 pub(crate) struct Answers {
+    /// Of which objects.
+    pub(crate) kind: Kind,
     pub(crate) source: SampleSource,
-    /// By the machine's id.
+    /// How many objects were asked about.
+    pub(crate) asked: usize,
+    /// By the object's id.
     pub(crate) readings: HashMap<Arc<str>, Arc<[Reading]>>,
-    /// The machines among them whose question failed: what the cycle before brought stands in, once.
+    /// The objects among them whose question failed: what the cycle before brought stands in, once.
     pub(crate) carried: HashSet<Arc<str>>,
 }
 
@@ -87,30 +92,33 @@ pub(crate) struct Reading {
     pub(crate) mean: f64,
     /// The newest of them.
     pub(crate) newest: i64,
-    /// When the newest was taken, by the server's clock.
-    pub(crate) at: DateTime,
 }
 
-/// A source of which fewer than one machine in this many has samples is empty.
+/// A source of which fewer than one object in this many has samples is empty.
 const HARDLY: usize = 20;
 
 impl Gathered {
     /// A source that was asked and has hardly any samples, where others may stand in for it.
-    pub(crate) fn empty_source(&self, plan: &Plan) -> Option<SampleSource> {
+    pub(crate) fn empty_source(&self, plan: &Plan) -> Option<(Kind, SampleSource)> {
         let is_empty = |question: &&SampleQuestion| {
-            let answers = self.answers.iter().find(|answers| answers.source == question.source);
-            question.or_real_time && answers.is_some_and(|answers| answers.readings.len() * HARDLY < self.answered)
+            let answers = self.answers_to(question.kind, question.source);
+            question.or_real_time && answers.is_some_and(|answers| answers.readings.len() * HARDLY < answers.asked)
         };
-        plan.questions.iter().filter(|_| self.failed.is_none()).find(is_empty).map(|question| question.source)
+        plan.questions.iter().filter(|_| self.failed.is_none()).find(is_empty).map(|question| (question.kind, question.source))
     }
 
-    /// The series of a machine from this source; none where nothing fresh is known.
-    pub(crate) fn readings(&self, source: SampleSource, machine: &MoRef) -> &[Reading] {
+    /// The answers about objects of this type from this source; none when the question was not asked.
+    pub(crate) fn answers_to(&self, kind: Kind, source: SampleSource) -> Option<&Answers> {
+        self.answers.iter().find(|answers| answers.kind == kind && answers.source == source)
+    }
+
+    /// The series of an object from this source; none where nothing fresh is known.
+    pub(crate) fn readings(&self, kind: Kind, source: SampleSource, object: &MoRef) -> &[Reading] {
         if Instant::now() > self.until {
             return &[];
         }
-        let answers = self.answers.iter().find(|answers| answers.source == source);
-        answers.and_then(|answers| answers.readings.get(&machine.id)).map_or(&[], |readings| readings)
+        let answers = self.answers_to(kind, source);
+        answers.and_then(|answers| answers.readings.get(&object.id)).map_or(&[], |readings| readings)
     }
 
     /// Bytes of all virtual disks of a machine, where that is known.

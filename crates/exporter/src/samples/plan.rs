@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use vpoller_inventory::Kind;
+
 use crate::reader::{DetailsOf, Reader, SampleSource, WantedCounter};
 
 /// What is asked of every host at one interval.
@@ -9,7 +11,7 @@ use crate::reader::{DetailsOf, Reader, SampleSource, WantedCounter};
 pub(crate) struct Plan {
     /// From the start of a cycle to that of the next.
     pub(crate) interval: Duration,
-    /// One question for each source of samples.
+    /// One question for each type of objects and source of samples.
     pub(crate) questions: Vec<SampleQuestion>,
     /// The names of its readers.
     pub(crate) readers: Vec<&'static str>,
@@ -20,6 +22,8 @@ pub(crate) struct Plan {
 /// One question: the counters that all its readers want, each once.
 #[derive(Clone, Debug)]
 pub(crate) struct SampleQuestion {
+    /// Of which objects.
+    pub(crate) kind: Kind,
     pub(crate) source: SampleSource,
     /// Whether real-time samples stand in where this source has hardly any.
     pub(crate) or_real_time: bool,
@@ -37,24 +41,29 @@ pub(crate) fn plans(readers: &[Reader]) -> Vec<Plan> {
         let Some(plan) = plans.get_mut(at) else { continue };
         plan.readers.push(reader.name);
         plan.details = plan.details.max(reader.details);
-        plan.ask(reader.source, reader.or_real_time, reader.counters);
+        for (kind, counters) in reader.counters {
+            plan.ask(*kind, reader.source, reader.or_real_time, counters);
+        }
     }
     plans
 }
 
 impl Plan {
     /// From now on real-time samples stand in for those of a source.
-    pub(crate) fn fall_back(&mut self, from: SampleSource) {
-        let (gone, kept) = std::mem::take(&mut self.questions).into_iter().partition(|question| question.source == from);
+    pub(crate) fn fall_back(&mut self, kind: Kind, from: SampleSource) {
+        let is_gone = |question: &SampleQuestion| question.kind == kind && question.source == from;
+        let (gone, kept) = std::mem::take(&mut self.questions).into_iter().partition(is_gone);
         self.questions = kept;
         for question in gone {
-            self.ask(SampleSource::RealTime, false, &question.counters);
+            self.ask(kind, SampleSource::RealTime, false, &question.counters);
         }
     }
 
-    fn ask(&mut self, source: SampleSource, or_real_time: bool, counters: &[WantedCounter]) {
-        let at = self.questions.iter().position(|question| question.source == source).unwrap_or_else(|| {
+    fn ask(&mut self, kind: Kind, source: SampleSource, or_real_time: bool, counters: &[WantedCounter]) {
+        let is_it = |question: &SampleQuestion| question.kind == kind && question.source == source;
+        let at = self.questions.iter().position(is_it).unwrap_or_else(|| {
             self.questions.push(SampleQuestion {
+                kind,
                 source,
                 or_real_time: or_real_time && source != SampleSource::RealTime,
                 counters: Vec::new(),
@@ -80,12 +89,14 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reader::Counters;
 
     const READ: WantedCounter = WantedCounter { name: "virtualDisk.read.average", instance: "*" };
+    const VM: Kind = Kind::VirtualMachine;
     const CPU: WantedCounter = WantedCounter { name: "cpu.usage.average", instance: "" };
     const CPUS: WantedCounter = WantedCounter { name: "cpu.usage.average", instance: "*" };
 
-    fn reader(seconds: u64, source: SampleSource, counters: &'static [WantedCounter]) -> Reader {
+    fn reader(seconds: u64, source: SampleSource, counters: Counters) -> Reader {
         let interval = Duration::from_secs(seconds);
         Reader { name: "test", interval, source, or_real_time: true, counters, paths: &[], details: DetailsOf::None }
     }
@@ -93,21 +104,25 @@ mod tests {
     #[test]
     fn readers_of_one_interval_ask_once() {
         let plans = plans(&[
-            reader(60, SampleSource::RealTime, &[CPU, READ]),
-            reader(60, SampleSource::RealTime, &[CPUS]),
-            reader(60, SampleSource::RolledUp(300), &[READ]),
-            reader(300, SampleSource::RealTime, &[CPU]),
+            reader(60, SampleSource::RealTime, &[(VM, &[CPU, READ])]),
+            reader(60, SampleSource::RealTime, &[(VM, &[CPUS]), (Kind::HostSystem, &[CPU])]),
+            reader(60, SampleSource::RolledUp(300), &[(VM, &[READ])]),
+            reader(300, SampleSource::RealTime, &[(VM, &[CPU])]),
         ]);
         let asked: Vec<_> = plans.iter().map(|plan| (plan.interval.as_secs(), plan.questions.len())).collect();
-        assert_eq!(asked, [(60, 2), (300, 1)]);
+        assert_eq!(asked, [(60, 3), (300, 1)]);
         assert_eq!(plans[0].questions[0].counters, [READ, CPUS]);
+        assert_eq!((plans[0].questions[1].kind, &plans[0].questions[1].counters[..]), (Kind::HostSystem, &[CPU][..]));
     }
 
     #[test]
     fn real_time_samples_stand_in_once() {
-        let mut plan =
-            plans(&[reader(60, SampleSource::RolledUp(300), &[READ]), reader(60, SampleSource::RealTime, &[CPU])]).remove(0);
-        plan.fall_back(SampleSource::RolledUp(300));
+        let mut plan = plans(&[
+            reader(60, SampleSource::RolledUp(300), &[(VM, &[READ])]),
+            reader(60, SampleSource::RealTime, &[(VM, &[CPU])]),
+        ])
+        .remove(0);
+        plan.fall_back(VM, SampleSource::RolledUp(300));
         assert_eq!(plan.questions.len(), 1);
         assert_eq!(plan.questions[0].counters, [CPU, READ]);
         assert!(!plan.questions[0].or_real_time);

@@ -51,7 +51,7 @@ fn readers(settings: &Settings) -> Vec<Reader> {
         interval: zroc.poll_interval,
         source: source(zroc.source),
         or_real_time: matches!(zroc.source, ZrocSource::RolledUp { or_real_time: true, .. }),
-        counters: COUNTERS,
+        counters: &[(Kind::VirtualMachine, COUNTERS)],
         paths,
         details: DetailsOf::Running,
     };
@@ -73,5 +73,5 @@ fn router(state: &Arc<ExporterState>) -> Router {
 
 /// The source of the samples that were gathered last: the one that is set, or what stands in for it.
 fn source_of(gathered: &Gathered, wanted: SampleSource) -> SampleSource {
-    if gathered.answers.iter().any(|answers| answers.source == wanted) { wanted } else { SampleSource::RealTime }
+    if gathered.answers_to(Kind::VirtualMachine, wanted).is_some() { wanted } else { SampleSource::RealTime }
 }

@@ -145,7 +145,7 @@ fn rows(data: &HostData, settings: &ZrocSettings) -> Vec<MachineRow> {
         ["name", "runtime.powerState", "config.template"].map(|path| view.column(Kind::VirtualMachine, path));
     let mut rows = Vec::new();
     for machine in view.objects(Kind::VirtualMachine) {
-        let readings = gathered.readings(source, machine.reference());
+        let readings = gathered.readings(Kind::VirtualMachine, source, machine.reference());
         let is_off =
             power.is_some_and(|power| matches!(machine.get(power), Property::Set(state) if state.as_str() != Some("poweredOn")));
         let is_template =
