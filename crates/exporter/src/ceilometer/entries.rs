@@ -168,6 +168,8 @@ impl Family {
 pub(crate) struct Instances<'a> {
     machines: Vec<(String, Machine<'a>)>,
     defaults: Defaults<'a>,
+    /// Whether virtual disks are disk devices, too.
+    virtual_disks: bool,
 }
 
 impl<'a> Instances<'a> {
@@ -175,7 +177,12 @@ impl<'a> Instances<'a> {
         let candidates: Vec<Candidates<'_>> = machines.iter().map(|machine| machine.candidates.clone()).collect();
         let mut machines: Vec<_> = identifiers(&candidates).into_iter().zip(machines).collect();
         machines.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Self { machines, defaults }
+        Self { machines, defaults, virtual_disks: false }
+    }
+
+    /// The same with virtual disks beside the other disk devices, where that is wanted.
+    pub(crate) fn with_virtual_disks(self, virtual_disks: bool) -> Self {
+        Self { virtual_disks, ..self }
     }
 
     /// The machines after this identifier.
@@ -188,7 +195,7 @@ impl<'a> Instances<'a> {
     pub(crate) fn of_meter<'s>(&'s self, meter: &'static Meter, marker: Option<&str>) -> impl Iterator<Item = Vec<Entry<'s>>> {
         self.after(marker).map(move |(identifier, machine)| {
             if meter.resource != Resource::Instance {
-                let values = machine.devices(meter).into_iter();
+                let values = machine.devices(meter, self.virtual_disks).into_iter();
                 return values
                     .map(|(device, value)| self.entry(identifier, machine, Some((meter.resource, device))).with(value))
                     .collect();
@@ -202,7 +209,7 @@ impl<'a> Instances<'a> {
         self.after(marker).map(move |(identifier, machine)| {
             let mut devices: Vec<(&str, Vec<Item>)> = Vec::new();
             for (meter, rest) in family.meters() {
-                for (device, value) in machine.devices(meter) {
+                for (device, value) in machine.devices(meter, self.virtual_disks) {
                     let item = family.item(rest, value);
                     match devices.iter_mut().find(|(known, _)| *known == device) {
                         Some((_, items)) => items.push(item),
@@ -298,8 +305,15 @@ impl Machine<'_> {
         meters::of_instance(meter.source, readings, self.cpus)
     }
 
-    fn devices(&self, meter: &Meter) -> Vec<(&str, f64)> {
-        if self.is_measured() { meters::of_devices(meter.source, self.readings, self.cpus) } else { Vec::new() }
+    fn devices(&self, meter: &Meter, virtual_disks: bool) -> Vec<(&str, f64)> {
+        if !self.is_measured() {
+            return Vec::new();
+        }
+        let mut devices = meters::of_devices(meter.source, self.readings, self.cpus);
+        if let Some(source) = meters::of_virtual_disks(meter).filter(|_| virtual_disks) {
+            devices.extend(meters::of_devices(source, self.readings, self.cpus));
+        }
+        devices
     }
 
     #[expect(clippy::cast_precision_loss, reason = "9 PB are exact")]

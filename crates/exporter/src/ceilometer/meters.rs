@@ -102,6 +102,28 @@ const WRITE: Source = each("disk.write.average", "disk.read.average", Formula::K
 const READS: Source = each("disk.numberReadAveraged.average", "disk.numberWriteAveraged.average", Formula::Same);
 const WRITES: Source = each("disk.numberWriteAveraged.average", "disk.numberReadAveraged.average", Formula::Same);
 
+/// What the meters of disk devices are for a machine's virtual disks, each with its meter's name.
+const OF_VIRTUAL_DISKS: [(&str, Source); 4] = [
+    ("disk.device.read.bytes.rate", each("virtualDisk.read.average", "virtualDisk.write.average", Formula::KiloToOne)),
+    ("disk.device.write.bytes.rate", each("virtualDisk.write.average", "virtualDisk.read.average", Formula::KiloToOne)),
+    (
+        "disk.device.read.requests.rate",
+        each("virtualDisk.numberReadAveraged.average", "virtualDisk.numberWriteAveraged.average", Formula::Same),
+    ),
+    (
+        "disk.device.write.requests.rate",
+        each("virtualDisk.numberWriteAveraged.average", "virtualDisk.numberReadAveraged.average", Formula::Same),
+    ),
+];
+
+/// The counters of virtual disks, each once.
+pub(crate) const VIRTUAL_DISK_COUNTERS: &[WantedCounter] = &[
+    WantedCounter { name: "virtualDisk.read.average", instance: EACH },
+    WantedCounter { name: "virtualDisk.write.average", instance: EACH },
+    WantedCounter { name: "virtualDisk.numberReadAveraged.average", instance: EACH },
+    WantedCounter { name: "virtualDisk.numberWriteAveraged.average", instance: EACH },
+];
+
 /// Every meter, in the order of the documentation.
 pub(crate) const METERS: [Meter; 23] = [
     Meter {
@@ -260,6 +282,11 @@ pub(crate) const METERS: [Meter; 23] = [
         about: "space on datastores that the instance uses, also while it is off",
     },
 ];
+
+/// Where the values of a meter of disk devices come from for virtual disks.
+pub(crate) fn of_virtual_disks(meter: &Meter) -> Option<Source> {
+    OF_VIRTUAL_DISKS.iter().find(|(name, _)| *name == meter.name).map(|(_, source)| *source)
+}
 
 /// The meter of this name.
 pub(crate) fn meter(name: &str) -> Option<&'static Meter> {
@@ -444,6 +471,16 @@ mod tests {
         }
         assert_eq!(COUNTERS.iter().map(|counter| (counter.name, counter.instance)).collect::<BTreeSet<_>>(), wanted);
         assert_eq!(COUNTERS.len(), wanted.len(), "each once");
+        let of_disks: Vec<&Meter> = METERS.iter().filter(|meter| meter.resource == Resource::Disk).collect();
+        let mut wanted = BTreeSet::new();
+        for meter in &of_disks {
+            let Some(Source::Counter { wanted: counter, pair, formula }) = of_virtual_disks(meter) else { panic!("{meter:?}") };
+            let Source::Counter { formula: usual, .. } = meter.source else { panic!("{meter:?}") };
+            assert_eq!(formula, usual, "{meter:?}");
+            wanted.extend([Some(counter.name), pair].into_iter().flatten());
+        }
+        assert_eq!(of_disks.len(), OF_VIRTUAL_DISKS.len());
+        assert_eq!(VIRTUAL_DISK_COUNTERS.iter().map(|counter| counter.name).collect::<BTreeSet<_>>(), wanted);
     }
 
     proptest! {

@@ -14,7 +14,7 @@ mod tests;
 use vpoller_inventory::Kind;
 
 use crate::format::Format;
-use crate::reader::{DetailsOf, Reader, SampleSource};
+use crate::reader::{Counters, DetailsOf, Reader, SampleSource};
 use crate::settings::Settings;
 
 pub use annotation::Annotation;
@@ -29,13 +29,17 @@ pub(crate) const FORMAT: Format = Format { readers, router: routes::router };
 const READER: &str = "ceilometer";
 const SOURCE: SampleSource = SampleSource::RealTime;
 
+const USUAL: Counters = &[(Kind::VirtualMachine, meters::COUNTERS)];
+const WITH_VIRTUAL_DISKS: Counters =
+    &[(Kind::VirtualMachine, meters::COUNTERS), (Kind::VirtualMachine, meters::VIRTUAL_DISK_COUNTERS)];
+
 fn readers(settings: &Settings) -> Vec<Reader> {
     let reader = settings.ceilometer.as_ref().map(|ceilometer| Reader {
         name: READER,
         interval: ceilometer.interval,
         source: SOURCE,
         or_real_time: true,
-        counters: &[(Kind::VirtualMachine, meters::COUNTERS)],
+        counters: if ceilometer.virtual_disks { WITH_VIRTUAL_DISKS } else { USUAL },
         paths: machines::PATHS,
         details: DetailsOf::All,
     });

@@ -57,7 +57,8 @@ fn answer(state: &ExporterState, settings: &CeilometerSettings, question: &Quest
         return Err(Refused::new(503, "no vSphere host has been read within the last two intervals"));
     }
     let defaults = Defaults { project: &settings.project, user: &settings.user };
-    let instances = Instances::new(hosts.iter().flat_map(machines).collect(), defaults);
+    let instances =
+        Instances::new(hosts.iter().flat_map(machines).collect(), defaults).with_virtual_disks(settings.virtual_disks);
     question.answer(&instances)
 }
 

@@ -9,7 +9,8 @@ use super::annotation::Annotation;
 use super::answer::{Question, Refused};
 use super::entries::{Defaults, Instances, Machine, Power};
 use super::instance::Candidates;
-use super::meters::{COUNTERS, METERS};
+use super::meters::{COUNTERS, METERS, VIRTUAL_DISK_COUNTERS};
+use crate::reader::WantedCounter;
 use crate::samples::{NetworkCard, Reading};
 
 /// What a hand-made machine borrows from.
@@ -83,6 +84,31 @@ fn ask(made: &[Made], address: &str) -> Result<Json, Refused> {
 
 fn ids(answer: &Json) -> Vec<&str> {
     answer["samples"].as_array().unwrap().iter().map(|entry| entry["id"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn virtual_disks_are_resources_of_their_own_where_they_are_wanted() {
+    let mut made = [made(2, Some(Power::On))];
+    // Another reader of the same cycle may have asked for them.
+    let of_disk = |wanted: &WantedCounter| Reading { counter: wanted.name, instance: "scsi0:0".into(), mean: 3.0, newest: 0 };
+    made[0].readings.extend(VIRTUAL_DISK_COUNTERS.iter().map(of_disk));
+    let ask = |address: &str, virtual_disks| {
+        let (rest, query) = address.split_once('?').unwrap_or((address, ""));
+        let instances = Instances::new(made.iter().map(machine).collect(), DEFAULTS).with_virtual_disks(virtual_disks);
+        let answer = Question::read(rest, query).unwrap().answer(&instances).unwrap();
+        let answer: Json = serde_json::from_slice(&answer).unwrap();
+        check(&answer);
+        answer
+    };
+    for address in ["samples?meter=disk.device.write.bytes.rate", "disk?unit=bytes", "disk?unit=requests"] {
+        let (without, with) = (ask(address, false), ask(address, true));
+        let [device] = ids(&without)[..] else { panic!("{without}") };
+        assert_eq!(ids(&with), [device, &device.replace("naa.1", "scsi0:0")], "{address}");
+    }
+    let written = ask("samples?meter=disk.device.write.bytes.rate", true);
+    assert_eq!((&written["samples"][1]["value"], &written["samples"][1]["disk_name"]), (&json!(3072.0), &json!("scsi0:0")));
+    let sum = "samples?meter=disk.write.bytes.rate";
+    assert_eq!(ask(sum, true), ask(sum, false), "the sum is that of the devices alone");
 }
 
 /// What holds for every answer.

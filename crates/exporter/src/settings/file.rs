@@ -99,7 +99,8 @@ fn ceilometer(file: &File) -> Result<Option<CeilometerSettings>, ConfigError> {
     let word = |text: &str| if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(text.trim().to_owned()) };
     let project = file.value(SECTION, "ceilometer_project", &usual.project, word)?;
     let user = file.value(SECTION, "ceilometer_user", &usual.user, word)?;
-    Ok(wanted.then_some(CeilometerSettings { interval, project, user }))
+    let virtual_disks = file.boolean(SECTION, "ceilometer_virtual_disks", usual.virtual_disks)?;
+    Ok(wanted.then_some(CeilometerSettings { interval, project, user, virtual_disks }))
 }
 
 #[cfg(test)]
@@ -134,9 +135,10 @@ mod tests {
         let zroc = settings.zroc.unwrap();
         assert_eq!(zroc.source, ZrocSource::RolledUp { interval: 300, or_real_time: false });
         assert!(zroc.vcenter_label && zroc.poll_interval == Duration::from_secs(60));
-        let text = "[exporter]\nceilometer = yes\nceilometer_interval = 300\nceilometer_project = p\nceilometer_user = u\n";
+        let text = "[exporter]\nceilometer = yes\nceilometer_interval = 300\nceilometer_project = p\nceilometer_user = u\n\
+            ceilometer_virtual_disks = yes\n";
         let interval = Duration::from_secs(300);
-        let expected = CeilometerSettings { interval, project: "p".to_owned(), user: "u".to_owned() };
+        let expected = CeilometerSettings { interval, project: "p".to_owned(), user: "u".to_owned(), virtual_disks: true };
         assert_eq!(read(text).unwrap().settings.ceilometer, Some(expected));
         assert_eq!(read("[exporter]\nzroc = no\n").unwrap().settings.zroc, None);
         for wrong in

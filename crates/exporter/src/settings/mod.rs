@@ -87,6 +87,8 @@ pub struct CeilometerSettings {
     pub project: String,
     /// Who made those whose notes name no user.
     pub user: String,
+    /// Whether the meters of disk devices come for virtual disks, too, as resources of their own.
+    pub virtual_disks: bool,
 }
 
 /// Which samples zROC's page shows.
@@ -107,7 +109,7 @@ pub enum ZrocSource {
 
 impl Default for CeilometerSettings {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(60), project: "none".to_owned(), user: "none".to_owned() }
+        Self { interval: Duration::from_secs(60), project: "none".to_owned(), user: "none".to_owned(), virtual_disks: false }
     }
 }
 
