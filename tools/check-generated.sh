@@ -22,6 +22,9 @@ cargo build --quiet --locked --workspace
 "$target/debug/vpoller-worker" --methods-markdown >"$new"
 differs docs/methods.md docs/methods.md "$new" "run: $target/debug/vpoller-worker --methods-markdown >docs/methods.md"
 
+"$target/debug/vpoller-manpages" metrics >"$new"
+differs docs/metrics.md docs/metrics.md "$new" "run: $target/debug/vpoller-manpages metrics >docs/metrics.md"
+
 "$target/debug/vpoller-manpages" "$pages"
 for folder in man completions; do
     if ! diff -ru "contrib/$folder" "$pages/$folder"; then

@@ -5,8 +5,13 @@ use axum::response::{IntoResponse, Response};
 
 /// The value of a parameter in a query, percent signs resolved; the first where there are several.
 pub(crate) fn parameter(query: &str, name: &str) -> Option<String> {
+    parameters(query, name).next()
+}
+
+/// All values of a parameter in a query, percent signs resolved in names and values.
+pub(crate) fn parameters<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = String> + 'a {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.filter(|(key, _)| *key == name).map(|(_, value)| decoded(value)).next()
+    pairs.filter(move |(key, _)| decoded(key) == name).map(|(_, value)| decoded(value))
 }
 
 /// What percent signs and plus signs stand for; bytes that are no text become the replacement character.

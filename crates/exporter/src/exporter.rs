@@ -8,7 +8,7 @@ use vpoller_inventory::Hosts;
 use crate::formats::FORMATS;
 use crate::settings::Settings;
 use crate::state::ExporterState;
-use crate::{collectors, cycle, pages};
+use crate::{cycle, pages};
 
 /// Pages about vSphere hosts, and the cycles that fill them. Clones are the same exporter.
 #[derive(Clone)]
@@ -20,8 +20,7 @@ impl Exporter {
     /// An exporter of these hosts. Nothing is asked of them before [`Exporter::run`].
     #[must_use]
     pub fn new(hosts: Arc<Hosts>, settings: Settings) -> Self {
-        let wanted = FORMATS.iter().flat_map(|format| (format.readers)(&settings));
-        let readers = wanted.chain(collectors::readers()).collect();
+        let readers = FORMATS.iter().flat_map(|format| (format.readers)(&settings)).collect();
         Self { state: Arc::new(ExporterState::new(hosts, settings, readers)) }
     }
 

@@ -22,6 +22,18 @@ pub(crate) enum FamilyKind {
     Counter,
     /// Always 1, with labels. Its name is without `_info`, which its samples have in both formats.
     Info,
+    Histogram,
+}
+
+impl FamilyKind {
+    /// What samples have behind the name of their family.
+    pub(crate) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Gauge | Self::Histogram => "",
+            Self::Counter => "_total",
+            Self::Info => "_info",
+        }
+    }
 }
 
 /// A page that is being written.
@@ -39,15 +51,16 @@ impl Exposition {
 
     /// Begins a family. Its samples follow, before the next begins. The help is not empty.
     pub(crate) fn family(&mut self, name: &str, kind: FamilyKind, help: &str) {
-        let suffix = match kind {
-            FamilyKind::Gauge => "",
-            FamilyKind::Counter => "_total",
-            FamilyKind::Info => "_info",
-        };
-        self.sample = format!("{name}{suffix}");
+        self.family_of(name, kind, "", help);
+    }
+
+    /// The same of a family with a unit, in which its name ends; `OpenMetrics` names it.
+    pub(crate) fn family_of(&mut self, name: &str, kind: FamilyKind, unit: &str, help: &str) {
+        self.sample = format!("{name}{}", kind.suffix());
         let (family, word) = match (self.format, kind) {
             (ExpositionFormat::Text, FamilyKind::Counter) => (self.sample.as_str(), "counter"),
             (ExpositionFormat::Text, FamilyKind::Gauge | FamilyKind::Info) => (self.sample.as_str(), "gauge"),
+            (_, FamilyKind::Histogram) => (name, "histogram"),
             (ExpositionFormat::OpenMetrics, FamilyKind::Gauge) => (name, "gauge"),
             (ExpositionFormat::OpenMetrics, FamilyKind::Counter) => (name, "counter"),
             (ExpositionFormat::OpenMetrics, FamilyKind::Info) => (name, "info"),
@@ -61,6 +74,9 @@ impl Exposition {
         self.text.push(' ');
         self.text.push_str(word);
         self.text.push('\n');
+        if self.format == ExpositionFormat::OpenMetrics && !unit.is_empty() {
+            let _ = writeln!(self.text, "# UNIT {family} {unit}");
+        }
     }
 
     /// A sample of the family.
@@ -71,11 +87,47 @@ impl Exposition {
         let _ = writeln!(self.text, " {value}");
     }
 
+    /// The samples of a histogram: how many values are up to each bound and above the one before, the last count those above all.
+    pub(crate) fn histogram(&mut self, above: &[(&str, &str)], bounds: &[f64], counts: &[u64], sum: f64) {
+        let name = self.sample.clone();
+        let mut total = 0;
+        for (place, count) in counts.iter().enumerate() {
+            total += count;
+            // Readers write a bound with a fraction, and rules compare texts.
+            let bound = bounds.get(place).map_or_else(|| "+Inf".to_owned(), |bound| format!("{bound:?}"));
+            let pairs: Vec<(&str, &str)> = above.iter().copied().chain([("le", &*bound)]).collect();
+            self.text.push_str(&name);
+            self.text.push_str("_bucket");
+            write_labels(&mut self.text, &pairs);
+            let _ = writeln!(self.text, " {total}");
+        }
+        for (suffix, value) in [("_sum", sum.to_string()), ("_count", total.to_string())] {
+            self.text.push_str(&name);
+            self.text.push_str(suffix);
+            write_labels(&mut self.text, above);
+            let _ = writeln!(self.text, " {value}");
+        }
+    }
+
     /// A sample whose labels are written already, as [`labels`] does.
     pub(crate) fn sample_with(&mut self, labels: &str, value: impl Display) {
         self.text.push_str(&self.sample);
         self.text.push_str(labels);
         let _ = writeln!(self.text, " {value}");
+    }
+
+    /// A sample with labels behind others that are written already, without the brace at the end. What is no number is left out.
+    pub(crate) fn sample_below(&mut self, above: &str, labels: &[(&str, &str)], value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        self.text.push_str(&self.sample);
+        self.text.push_str(above);
+        for (name, value) in labels {
+            self.text.push(',');
+            write_label(&mut self.text, name, value);
+        }
+        let _ = writeln!(self.text, "}} {value}");
     }
 
     /// The whole page.
@@ -97,14 +149,18 @@ pub(crate) fn labels(labels: &[(&str, &str)]) -> String {
 fn write_labels(text: &mut String, labels: &[(&str, &str)]) {
     for (number, (name, value)) in labels.iter().enumerate() {
         text.push(if number == 0 { '{' } else { ',' });
-        text.push_str(name);
-        text.push_str("=\"");
-        escape_label(text, value);
-        text.push('"');
+        write_label(text, name, value);
     }
     if !labels.is_empty() {
         text.push('}');
     }
+}
+
+fn write_label(text: &mut String, name: &str, value: &str) {
+    text.push_str(name);
+    text.push_str("=\"");
+    escape_label(text, value);
+    text.push('"');
 }
 
 fn escape_label(text: &mut String, value: &str) {

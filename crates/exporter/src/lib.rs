@@ -27,8 +27,9 @@ mod settings;
 mod state;
 
 pub use ceilometer::{Annotation, CeilometerPlan, PlanError, PlanFile, Token, meter_table};
+pub use collectors::{MetricRow, metric_rows, metrics_markdown};
 pub use exporter::Exporter;
 pub use settings::{
-    Batches, CeilometerSettings, Environment, EnvironmentError, FileSettings, MetricsPage, PageChoice, Settings, ZrocSettings,
-    ZrocSource,
+    Batches, CeilometerSettings, Environment, EnvironmentError, FileSettings, Filter, FilterError, MetricsPage, OwnSettings,
+    PageChoice, Patterns, Settings, ZrocSettings, ZrocSource,
 };

@@ -55,7 +55,7 @@ async fn metrics(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQu
     match page {
         Page::Zroc => formats::zroc::page(&state, &query).await,
         Page::Vmware => not_built("vmware_exporter's"),
-        Page::Own => formats::own_page(&state, &headers),
+        Page::Own => formats::own_page(&state, &query, &headers).await,
     }
 }
 
@@ -63,8 +63,8 @@ async fn zroc(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQuery
     formats::zroc::page(&state, &query.unwrap_or_default()).await
 }
 
-async fn own(State(state): State<Arc<ExporterState>>, headers: HeaderMap) -> Response {
-    formats::own_page(&state, &headers)
+async fn own(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    formats::own_page(&state, &query.unwrap_or_default(), &headers).await
 }
 
 /// Ready once one vSphere host is known, and one cycle of each interval has brought something.

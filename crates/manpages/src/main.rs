@@ -1,5 +1,8 @@
 //! `vpoller-manpages FOLDER`: writes manual pages and shell completions of every program, from the definitions their parsers use.
 //!
+//! `vpoller-manpages metrics` and `vpoller-manpages metrics-json` print the table of the exporter's metrics, for people and for
+//! `tools/dashboards`.
+//!
 //! The files are committed below `contrib/`; `make check` writes them again and compares. The programs themselves carry none of this.
 #![forbid(unsafe_code)]
 
@@ -38,12 +41,35 @@ fn programs() -> Vec<Program> {
 }
 
 fn main() -> Result<()> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from).context("usage: vpoller-manpages FOLDER")?;
+    let what = std::env::args_os().nth(1).context("usage: vpoller-manpages FOLDER|metrics|metrics-json")?;
+    match what.to_str() {
+        Some("metrics") => return print(&vpoller_exporter::metrics_markdown()),
+        Some("metrics-json") => return print(&metrics_json()),
+        _ => {}
+    }
+    let folder = PathBuf::from(what);
     for Program { command, section } in programs() {
         complete(&visible_with_subcommands(&command), &folder.join("completions"))?;
         manual::write(&command, section, &folder.join("man"))?;
     }
     Ok(())
+}
+
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    std::io::stdout().write_all(text.as_bytes()).context("cannot write to the standard output")
+}
+
+/// The table of metrics, one object a line.
+fn metrics_json() -> String {
+    let row = |row: vpoller_exporter::MetricRow| {
+        let row = serde_json::json!({
+            "name": row.name, "part": row.part, "usual": row.is_usual, "kind": row.kind, "unit": row.unit, "help": row.help,
+            "labels": row.labels,
+        });
+        row.to_string()
+    };
+    format!("[\n{}\n]\n", vpoller_exporter::metric_rows().into_iter().map(row).collect::<Vec<_>>().join(",\n"))
 }
 
 /// The command without its subcommands and hidden options, which are for development or for old scripts.

@@ -68,7 +68,8 @@ const OPEN_METRICS_TYPE: &str = "application/openmetrics-text; version=1.0.0; ch
 #[track_caller]
 pub fn check(head: &str, body: &str) {
     let kind = head.lines().filter_map(|line| line.split_once(": ")).find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
-    let is_ours = ["vpoller_", "vcenter_", "vmware_"].iter().any(|prefix| body.starts_with(&format!("# HELP {prefix}")));
+    let is_ours =
+        ["vpoller_", "vcenter_", "vmware_", "vsphere_"].iter().any(|prefix| body.starts_with(&format!("# HELP {prefix}")));
     match kind.map(|(_, value)| value.trim()) {
         Some(TEXT_TYPE) if is_ours => drop(Exposition::read(body)),
         Some(OPEN_METRICS_TYPE) if is_ours => drop(Exposition::read_open_metrics(body)),

@@ -3,26 +3,53 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::collectors::COLLECTORS;
+use crate::answer::{line, parameter, parameters};
+use crate::collectors;
 use crate::exposition::{self, Exposition, ExpositionFormat};
 use crate::format::Format;
 use crate::state::ExporterState;
 
-pub(crate) const FORMAT: Format = Format { readers: |_| Vec::new(), router: |_| Router::new() };
+pub(crate) const FORMAT: Format =
+    Format { readers: |settings| settings.own.as_ref().map(collectors::readers).unwrap_or_default(), router: |_| Router::new() };
 
-/// The page, in the format that the headers ask for.
-pub(crate) fn page(state: &Arc<ExporterState>, headers: &HeaderMap) -> Response {
+/// The page, in the format that the headers ask for: of the parts that the query names by `collect[]`, of the vSphere host that it
+/// names by `vcenter`.
+pub(crate) async fn page(state: &Arc<ExporterState>, query: &str, headers: &HeaderMap) -> Response {
+    let vcenter = parameter(query, "vcenter").filter(|vcenter| !vcenter.is_empty());
+    if let Some(unknown) = vcenter.as_deref().filter(|vcenter| state.hosts.get(vcenter).is_none()) {
+        return line(StatusCode::NOT_FOUND, &format!("no vCenter {unknown:?} is served"));
+    }
+    let wanted: Vec<String> = parameters(query, "collect[]").collect();
+    for part in &wanted {
+        if !collectors::names().any(|known| known == part) {
+            let all = collectors::names().collect::<Vec<_>>().join(", ");
+            return line(StatusCode::BAD_REQUEST, &format!("collect[]={part}: there are {all}"));
+        }
+        if !collectors::is_shown(state, part) {
+            let text =
+                format!("collect[]={part}: it is switched off; vsphere_parts = +{part} in the section [exporter] shows it");
+            return line(StatusCode::BAD_REQUEST, &text);
+        }
+    }
     let format = wanted_format(headers);
-    let mut page = Exposition::new(format, 16 << 10);
-    COLLECTORS.iter().for_each(|collector| (collector.collect)(state, &mut page));
+    let shared = Arc::clone(state);
+    let make = move || {
+        let mut page = Exposition::new(format, 16 << 10);
+        let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == part);
+        collectors::write(&shared, &wants, vcenter.as_deref(), &mut page);
+        page.finish()
+    };
     let content_type = match format {
         ExpositionFormat::Text => exposition::TEXT,
         ExpositionFormat::OpenMetrics => exposition::OPEN_METRICS,
     };
-    ([(header::CONTENT_TYPE, content_type)], page.finish()).into_response()
+    match tokio::task::spawn_blocking(make).await {
+        Ok(body) => ([(header::CONTENT_TYPE, content_type)], body).into_response(),
+        Err(_) => line(StatusCode::INTERNAL_SERVER_ERROR, "this page failed by a defect, see the log"),
+    }
 }
 
 /// `OpenMetrics` where it is preferred to plain text. What is not understood is passed over, and no `q` means 1.

@@ -74,8 +74,13 @@ impl Environment {
         let address = variables.text("HTTP_HOST", "0.0.0.0");
         let port = variables.number("HTTP_PORT", 9272, |_: &u16| true);
         let address = if address.contains(':') { format!("[{address}]") } else { address };
-        let settings =
-            Settings { page: PageChoice::Auto { fallback: MetricsPage::Zroc }, zroc: Some(zroc), ceilometer: None, batches };
+        let settings = Settings {
+            page: PageChoice::Auto { fallback: MetricsPage::Zroc },
+            zroc: Some(zroc),
+            own: None,
+            ceilometer: None,
+            batches,
+        };
         let verbosity = variables.verbosity();
         let Variables { warnings, in_force, .. } = variables;
         Ok(Some(Self { settings, vcenter, listen: format!("{address}:{port}"), verbosity, warnings, in_force }))

@@ -7,7 +7,10 @@ use vpoller_daemon::config::{ConfigError, Settings as File};
 use vpoller_daemon::doors::DoorFiles;
 use vpoller_daemon::listen::{Listen, ListenError};
 
-use super::{Batches, CeilometerSettings, MetricsPage, PageChoice, Settings, ZrocSettings, ZrocSource};
+use super::filter::Patterns;
+use super::{
+    Batches, CeilometerSettings, Filter, FilterError, MetricsPage, OwnSettings, PageChoice, Settings, ZrocSettings, ZrocSource,
+};
 
 /// The section of the exporter.
 const SECTION: &str = "exporter";
@@ -54,7 +57,7 @@ impl FileSettings {
             size: file.number(SECTION, "batch_size", usual.size, 1..=100_000)?,
             pause: file.duration(SECTION, "batch_delay", usual.pause, Duration::ZERO..=HOUR)?,
         };
-        let settings = Settings { page, zroc: zroc(file)?, ceilometer: ceilometer(file)?, batches };
+        let settings = Settings { page, zroc: zroc(file)?, own: own(file)?, ceilometer: ceilometer(file)?, batches };
         Ok(Self { settings, listen, db, doors })
     }
 }
@@ -89,6 +92,19 @@ fn zroc(file: &File) -> Result<Option<ZrocSettings>, ConfigError> {
     let vcenter_label = file.boolean(SECTION, "zroc_vcenter_label", false)?;
     let inventory_ttl = file.duration(SECTION, "vm_inventory_ttl", usual.inventory_ttl, SECOND..=WEEK)?;
     Ok(wanted.then_some(ZrocSettings { poll_interval, source, vcenter_label, inventory_ttl }))
+}
+
+fn own(file: &File) -> Result<Option<OwnSettings>, ConfigError> {
+    let wanted = file.boolean(SECTION, "vsphere", true)?;
+    let usual = OwnSettings::default();
+    let interval = file.duration(SECTION, "vsphere_interval", usual.interval, SECOND * 20..=HOUR)?;
+    let inventory_ttl = file.duration(SECTION, "vm_inventory_ttl", usual.inventory_ttl, SECOND..=WEEK)?;
+    let parts = file.value(SECTION, "vsphere_parts", "", OwnSettings::read_parts)?;
+    let names = file.boolean(SECTION, "vsphere_names", false)?;
+    let patterns =
+        |key| file.value(SECTION, key, "", |text| text.parse::<Patterns>().map_err(|error: FilterError| error.to_string()));
+    let filter = Filter { names: patterns("vsphere_machines")?, folders: patterns("vsphere_folders")? };
+    Ok(wanted.then_some(OwnSettings { interval, inventory_ttl, parts, names, filter }))
 }
 
 fn ceilometer(file: &File) -> Result<Option<CeilometerSettings>, ConfigError> {

@@ -2,11 +2,15 @@
 
 mod environment;
 mod file;
+mod filter;
+mod own;
 
 use std::time::Duration;
 
 pub use environment::{Environment, EnvironmentError};
 pub use file::FileSettings;
+pub use filter::{Filter, FilterError, Patterns};
+pub use own::OwnSettings;
 
 /// Settings of an exporter.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +19,8 @@ pub struct Settings {
     pub page: PageChoice,
     /// zROC's page and its cycle.
     pub zroc: Option<ZrocSettings>,
+    /// What our own page shows of vSphere, and its cycle; none where it shows only how the exporter is.
+    pub own: Option<OwnSettings>,
     /// What Ceilometer polls, and its cycle.
     pub ceilometer: Option<CeilometerSettings>,
     /// How samples are asked for.

@@ -3,5 +3,6 @@
 
 mod bed;
 mod ceilometer_config;
+mod own;
 mod program;
 mod zroc;
