@@ -25,6 +25,7 @@ files() {
 644 logrotate.d/vpoller $SYSCONFDIR/logrotate.d/vpoller
 644 supervisord/vpoller.conf $PREFIX/share/vpoller/supervisord/vpoller.conf
 644 prometheus/vpoller.yml $PREFIX/share/vpoller/prometheus/vpoller.yml
+644 prometheus/vsphere.yml $PREFIX/share/vpoller/prometheus/vsphere.yml
 644 bench-checks.txt $PREFIX/share/vpoller/bench-checks.txt
 644 vcli.source $PREFIX/share/vpoller/vcli.source
 644 zabbix-vsphere-import.yaml $PREFIX/share/vpoller/zabbix-vsphere-import.yaml

@@ -161,6 +161,22 @@ fn configurations_in_the_guides_are_ones_of_prometheus() {
 }
 
 #[test]
+fn alerts_on_vsphere_are_rules_that_raise_and_rest() {
+    let folder = workspace::root().join("contrib/prometheus");
+    let text = fs::read_to_string(folder.join("vsphere.yml")).unwrap();
+    let metrics = fs::read_to_string(workspace::root().join("docs/metrics.md")).unwrap();
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let names: BTreeSet<&str> = words.filter(|word| word.starts_with("vsphere_") || word.starts_with("vpoller_")).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(metrics.contains(&format!("| `{name}` |")), "{name} is no metric");
+    }
+    assert_eq!(text.matches("- alert:").count(), text.matches("severity:").count());
+    promtool(&["check", "rules"], &folder.join("vsphere.yml"));
+    promtool(&["test", "rules"], &folder.join("vsphere_test.yml"));
+}
+
+#[test]
 fn the_section_in_the_guide_is_one() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("vpoller.conf");
