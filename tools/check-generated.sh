@@ -40,4 +40,12 @@ for file in "$pages"/templates/*.yaml templates/zabbix/*.yaml; do
     [ -e "$pages/templates/$name" ] || { echo "templates/zabbix/$name comes from no definition: remove it" >&2; status=1; continue; }
     differs "templates/zabbix/$name" "templates/zabbix/$name" "$pages/templates/$name" "run: python3 -B tools/templates"
 done
+
+mkdir "$pages/grafana"
+"$target/debug/vpoller-manpages" metrics-json >"$new"
+python3 -B tools/dashboards "$new" "$pages/grafana"
+if ! diff -ru contrib/grafana "$pages/grafana"; then
+    echo "contrib/grafana is not what its source says; run: $target/debug/vpoller-manpages metrics-json >METRICS && python3 -B tools/dashboards METRICS" >&2
+    status=1
+fi
 exit "$status"
