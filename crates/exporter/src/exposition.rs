@@ -163,7 +163,7 @@ fn write_label(text: &mut String, name: &str, value: &str) {
     text.push('"');
 }
 
-fn escape_label(text: &mut String, value: &str) {
+pub(crate) fn escape_label(text: &mut String, value: &str) {
     if !value.contains(['\\', '"', '\n']) {
         return text.push_str(value);
     }

@@ -31,5 +31,5 @@ pub use collectors::{MetricRow, metric_rows, metrics_markdown};
 pub use exporter::Exporter;
 pub use settings::{
     Batches, CeilometerSettings, Environment, EnvironmentError, FileSettings, Filter, FilterError, MetricsPage, OwnSettings,
-    PageChoice, Patterns, Settings, ZrocSettings, ZrocSource,
+    PageChoice, Patterns, Settings, VmwareParts, VmwareSettings, ZrocSettings, ZrocSource,
 };

@@ -21,7 +21,6 @@ pub(crate) fn router(state: &Arc<ExporterState>) -> Router {
         .route("/", get(index))
         .route("/metrics", get(metrics))
         .route("/metrics/zroc", get(zroc))
-        .route("/metrics/vmware", get(|| async { not_built("vmware_exporter's") }))
         .route("/metrics/vsphere", get(own))
         .route("/-/healthy", get(|| async { line(StatusCode::OK, "healthy") }))
         .route("/-/ready", get(ready))
@@ -34,12 +33,8 @@ pub(crate) fn router(state: &Arc<ExporterState>) -> Router {
     of_formats.fold(common, Router::merge).method_not_allowed_fallback(refused).fallback(not_found).layer(packed)
 }
 
-fn not_built(whose: &str) -> Response {
-    line(StatusCode::NOT_FOUND, &format!("{whose} page is not built yet"))
-}
-
 async fn index() -> Response {
-    line(StatusCode::OK, "/metrics, /metrics/zroc, /metrics/vsphere, /health, /-/healthy, /-/ready")
+    line(StatusCode::OK, "/metrics, /metrics/zroc, /metrics/vmware, /metrics/vsphere, /health, /-/healthy, /-/ready")
 }
 
 /// Parameters by which vmware_exporter's users choose a vCenter and what to show.
@@ -54,7 +49,7 @@ async fn metrics(State(state): State<Arc<ExporterState>>, RawQuery(query): RawQu
     };
     match page {
         Page::Zroc => formats::zroc::page(&state, &query).await,
-        Page::Vmware => not_built("vmware_exporter's"),
+        Page::Vmware => formats::vmware::page(&state, &query),
         Page::Own => formats::own_page(&state, &query, &headers).await,
     }
 }

@@ -78,6 +78,7 @@ impl Environment {
             page: PageChoice::Auto { fallback: MetricsPage::Zroc },
             zroc: Some(zroc),
             own: None,
+            vmware: None,
             ceilometer: None,
             batches,
         };

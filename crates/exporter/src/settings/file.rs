@@ -9,7 +9,8 @@ use vpoller_daemon::listen::{Listen, ListenError};
 
 use super::filter::Patterns;
 use super::{
-    Batches, CeilometerSettings, Filter, FilterError, MetricsPage, OwnSettings, PageChoice, Settings, ZrocSettings, ZrocSource,
+    Batches, CeilometerSettings, Filter, FilterError, MetricsPage, OwnSettings, PageChoice, Settings, VmwareParts,
+    VmwareSettings, ZrocSettings, ZrocSource,
 };
 
 /// The section of the exporter.
@@ -57,7 +58,8 @@ impl FileSettings {
             size: file.number(SECTION, "batch_size", usual.size, 1..=100_000)?,
             pause: file.duration(SECTION, "batch_delay", usual.pause, Duration::ZERO..=HOUR)?,
         };
-        let settings = Settings { page, zroc: zroc(file)?, own: own(file)?, ceilometer: ceilometer(file)?, batches };
+        let settings =
+            Settings { page, zroc: zroc(file)?, vmware: vmware(file)?, own: own(file)?, ceilometer: ceilometer(file)?, batches };
         Ok(Self { settings, listen, db, doors })
     }
 }
@@ -105,6 +107,31 @@ fn own(file: &File) -> Result<Option<OwnSettings>, ConfigError> {
         |key| file.value(SECTION, key, "", |text| text.parse::<Patterns>().map_err(|error: FilterError| error.to_string()));
     let filter = Filter { names: patterns("vsphere_machines")?, folders: patterns("vsphere_folders")? };
     Ok(wanted.then_some(OwnSettings { interval, inventory_ttl, parts, names, filter }))
+}
+
+fn vmware(file: &File) -> Result<Option<VmwareSettings>, ConfigError> {
+    let wanted = file.boolean(SECTION, "vmware", false)?;
+    let usual = VmwareSettings::default();
+    let interval = file.duration(SECTION, "vmware_interval", usual.interval, Duration::from_secs(20)..=HOUR)?;
+    let moid_label = file.boolean(SECTION, "vmware_moid", usual.moid_label)?;
+    let collect = file.value(SECTION, "vmware_collect", "vms vmguests datastores hosts snapshots", parts)?;
+    Ok(wanted.then_some(VmwareSettings { interval, moid_label, collect }))
+}
+
+fn parts(text: &str) -> Result<VmwareParts, String> {
+    let mut parts = VmwareParts { vms: false, vmguests: false, datastores: false, hosts: false, snapshots: false };
+    for word in text.split([',', ' ']).filter(|word| !word.is_empty()) {
+        let part = match word {
+            "vms" => &mut parts.vms,
+            "vmguests" => &mut parts.vmguests,
+            "datastores" => &mut parts.datastores,
+            "hosts" => &mut parts.hosts,
+            "snapshots" => &mut parts.snapshots,
+            other => return Err(format!("{other:?} is none of vms, vmguests, datastores, hosts and snapshots")),
+        };
+        *part = true;
+    }
+    Ok(parts)
 }
 
 fn ceilometer(file: &File) -> Result<Option<CeilometerSettings>, ConfigError> {
@@ -157,6 +184,12 @@ mod tests {
         let expected = CeilometerSettings { interval, project: "p".to_owned(), user: "u".to_owned(), virtual_disks: true };
         assert_eq!(read(text).unwrap().settings.ceilometer, Some(expected));
         assert_eq!(read("[exporter]\nzroc = no\n").unwrap().settings.zroc, None);
+        let text = "[exporter]\nvmware = yes\nvmware_moid = yes\nvmware_collect = hosts, datastores\nvmware_interval = 30\n";
+        let vmware = read(text).unwrap().settings.vmware.unwrap();
+        assert!(vmware.moid_label && vmware.interval == Duration::from_secs(30));
+        let collect = VmwareParts { vms: false, vmguests: false, datastores: true, hosts: true, snapshots: false };
+        assert_eq!((vmware.collect, read("").unwrap().settings.vmware), (collect, None));
+        assert!(read("[exporter]\nvmware_collect = vms guests\n").unwrap_err().contains("\"guests\" is none of"));
         for wrong in
             ["http = x", "metrics = all", "batch_size = 0", "batch_delay = -1", "poll_interval = 0", "perf_interval_id = 5"]
         {

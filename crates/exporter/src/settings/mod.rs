@@ -21,6 +21,8 @@ pub struct Settings {
     pub zroc: Option<ZrocSettings>,
     /// What our own page shows of vSphere, and its cycle; none where it shows only how the exporter is.
     pub own: Option<OwnSettings>,
+    /// The page of vmware_exporter's names and its cycle.
+    pub vmware: Option<VmwareSettings>,
     /// What Ceilometer polls, and its cycle.
     pub ceilometer: Option<CeilometerSettings>,
     /// How samples are asked for.
@@ -82,6 +84,40 @@ pub struct ZrocSettings {
     pub vcenter_label: bool,
     /// The longest time after which the inventory must have been confirmed for its machines to be shown.
     pub inventory_ttl: Duration,
+}
+
+/// Settings of the page of vmware_exporter's names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct VmwareSettings {
+    /// From cycle to cycle.
+    pub interval: Duration,
+    /// Whether a label `moid` tells objects apart that have the same names; without it, the first of them is shown.
+    pub moid_label: bool,
+    /// What is shown.
+    pub collect: VmwareParts,
+}
+
+/// The parts of that page, as vmware_exporter's `collect_only` has them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "five switches that know nothing of each other")]
+pub struct VmwareParts {
+    /// Machines and their counters.
+    pub vms: bool,
+    /// Filesystems and tools of their guests.
+    pub vmguests: bool,
+    /// Datastores.
+    pub datastores: bool,
+    /// ESXi hosts and their counters.
+    pub hosts: bool,
+    /// Snapshots of machines.
+    pub snapshots: bool,
+}
+
+impl Default for VmwareSettings {
+    fn default() -> Self {
+        let collect = VmwareParts { vms: true, vmguests: true, datastores: true, hosts: true, snapshots: true };
+        Self { interval: Duration::from_secs(60), moid_label: false, collect }
+    }
 }
 
 /// Settings of what Ceilometer polls.

@@ -5,4 +5,5 @@ mod bed;
 mod ceilometer_config;
 mod own;
 mod program;
+mod vmware;
 mod zroc;
