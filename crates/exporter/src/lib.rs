@@ -18,6 +18,7 @@ mod format;
 mod formats;
 mod page_cache;
 mod pages;
+mod parts;
 mod places;
 mod probe;
 pub mod program;

@@ -9,7 +9,7 @@ use super::meters::{METERS, Meter, Resource, meter};
 /// What was asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Question {
-    subject: Subject,
+    subject: AskedFor,
     /// Entries of a page, where pages are wanted.
     limit: Option<usize>,
     /// Only instances after this one.
@@ -17,7 +17,7 @@ pub(crate) struct Question {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Subject {
+enum AskedFor {
     Meter(&'static Meter),
     Family(Family),
 }
@@ -49,7 +49,7 @@ pub(crate) const BASE: &str = "/v1/ceilometer/";
 const RESERVED: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'&').add(b'+').add(b'<').add(b'=').add(b'>').add(b'?').add(b';');
 
-impl PartialEq for Subject {
+impl PartialEq for AskedFor {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Meter(one), Self::Meter(other)) => one.name == other.name,
@@ -59,7 +59,7 @@ impl PartialEq for Subject {
     }
 }
 
-impl Eq for Subject {}
+impl Eq for AskedFor {}
 
 impl Question {
     /// Reads what follows [`BASE`] in the path, and the query. Parameters that are not known say nothing.
@@ -68,12 +68,12 @@ impl Question {
         let subject = match rest.strip_suffix('/').unwrap_or(rest) {
             "samples" => {
                 let name = parameter("meter").ok_or_else(|| Refused::new(400, &format!("which meter? {}", names())))?;
-                Subject::Meter(
+                AskedFor::Meter(
                     meter(&name).ok_or_else(|| Refused::new(404, &format!("there is no meter {name:?}. {}", names())))?,
                 )
             }
-            "disk" => Subject::family(Resource::Disk, parameter("unit"))?,
-            "network" => Subject::family(Resource::NetworkCard, parameter("unit"))?,
+            "disk" => AskedFor::family(Resource::Disk, parameter("unit"))?,
+            "network" => AskedFor::family(Resource::NetworkCard, parameter("unit"))?,
             other => {
                 return Err(Refused::new(404, &format!("there is no {other:?} here, only samples, disk and network")));
             }
@@ -89,8 +89,8 @@ impl Question {
     pub(crate) fn answer(&self, instances: &Instances<'_>) -> Result<Vec<u8>, Refused> {
         let marker = self.marker.as_deref();
         let answer = match self.subject {
-            Subject::Meter(meter) => self.page(instances.of_meter(meter, marker)),
-            Subject::Family(family) => self.page(instances.of_family(family, marker)),
+            AskedFor::Meter(meter) => self.page(instances.of_meter(meter, marker)),
+            AskedFor::Family(family) => self.page(instances.of_family(family, marker)),
         };
         serde_json::to_vec(&answer).map_err(|error| Refused::new(500, &error.to_string()))
     }
@@ -111,15 +111,15 @@ impl Question {
     /// The path of the next page: without a host, so that it holds under whatever name we are asked.
     fn address(&self, marker: &str) -> String {
         let (path, name, value) = match self.subject {
-            Subject::Meter(meter) => ("samples", "meter", meter.name),
-            Subject::Family(family) => (if family.resource == Resource::Disk { "disk" } else { "network" }, "unit", family.unit),
+            AskedFor::Meter(meter) => ("samples", "meter", meter.name),
+            AskedFor::Family(family) => (if family.resource == Resource::Disk { "disk" } else { "network" }, "unit", family.unit),
         };
         let marker = utf8_percent_encode(marker, RESERVED);
         format!("{BASE}{path}?{name}={value}&limit={}&marker={marker}", self.limit.unwrap_or(SMALLEST_PAGE))
     }
 }
 
-impl Subject {
+impl AskedFor {
     fn family(resource: Resource, unit: Option<String>) -> Result<Self, Refused> {
         let unit = unit.unwrap_or_else(|| "bytes".to_owned());
         let mut known = FAMILIES.iter().filter(|family| family.resource == resource);

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::COLLECTORS;
 use super::metric::{MetricDefinition, ValueSource};
 use super::subjects::SUBJECTS;
-use super::{COLLECTORS, usual_names};
 use crate::exposition::FamilyKind;
+use crate::parts::usual_names;
 
 /// One family of our own page, as others see it.
 #[derive(Clone, Debug)]

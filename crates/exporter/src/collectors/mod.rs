@@ -42,17 +42,6 @@ pub(crate) fn readers(settings: &OwnSettings) -> Vec<Reader> {
     wanted.map(|subject| Reader { counters: subject.counters, paths: subject.paths, ..none.clone() }).collect()
 }
 
-/// The names of all parts.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    COLLECTORS.iter().map(|collector| collector.name).chain(SUBJECTS.iter().map(|subject| subject.name))
-}
-
-/// The names of the parts that are shown when nothing is set.
-pub(crate) fn usual_names() -> impl Iterator<Item = &'static str> {
-    let of_subjects = SUBJECTS.iter().filter(|subject| subject.is_usual).map(|subject| subject.name);
-    COLLECTORS.iter().map(|collector| collector.name).chain(of_subjects)
-}
-
 /// Whether a part of this name is shown. Without settings of our own page it shows only how the exporter is.
 pub(crate) fn is_shown(state: &ExporterState, part: &str) -> bool {
     let is_own = COLLECTORS.iter().any(|collector| collector.name == part);
@@ -75,5 +64,18 @@ pub(crate) fn write(state: &Arc<ExporterState>, wants: &dyn Fn(&str) -> bool, vc
     let fresh: Vec<FreshHost<'_>> = hosts.iter().filter_map(|data| FreshHost::new(data, settings)).collect();
     for one in wanted {
         subject::write(one, &fresh, settings, page);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parts;
+
+    #[test]
+    fn every_part_that_can_be_chosen_is_there_in_its_order() {
+        let of_collectors = COLLECTORS.iter().map(|collector| collector.name);
+        let shown: Vec<&str> = of_collectors.chain(SUBJECTS.iter().map(|subject| subject.name)).collect();
+        assert_eq!(parts::names().collect::<Vec<_>>(), shown);
     }
 }

@@ -7,10 +7,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::answer::{line, parameter, parameters};
-use crate::collectors;
 use crate::exposition::{self, Exposition, ExpositionFormat};
 use crate::format::Format;
 use crate::state::ExporterState;
+use crate::{collectors, parts};
 
 pub(crate) const FORMAT: Format =
     Format { readers: |settings| settings.own.as_ref().map(collectors::readers).unwrap_or_default(), router: |_| Router::new() };
@@ -24,8 +24,8 @@ pub(crate) async fn page(state: &Arc<ExporterState>, query: &str, headers: &Head
     }
     let wanted: Vec<String> = parameters(query, "collect[]").collect();
     for part in &wanted {
-        if !collectors::names().any(|known| known == part) {
-            let all = collectors::names().collect::<Vec<_>>().join(", ");
+        if !parts::names().any(|known| known == part) {
+            let all = parts::names().collect::<Vec<_>>().join(", ");
             return line(StatusCode::BAD_REQUEST, &format!("collect[]={part}: there are {all}"));
         }
         if !collectors::is_shown(state, part) {

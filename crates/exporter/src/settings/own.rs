@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Filter;
-use crate::collectors::{names, usual_names};
+use crate::parts::{names, usual_names};
 
 /// What our own page shows of vSphere.
 #[derive(Clone, Debug, Eq, PartialEq)]

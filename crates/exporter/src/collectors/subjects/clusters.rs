@@ -10,7 +10,6 @@ use super::{COLOURS, MEGA, MIB, Subject};
 pub(crate) const SUBJECT: Subject = Subject {
     name: "cluster",
     about: "clusters",
-    is_usual: true,
     kind: Kind::ClusterComputeResource,
     paths: &[
         (

@@ -10,7 +10,6 @@ use super::{COLOURS, Subject};
 pub(crate) const SUBJECT: Subject = Subject {
     name: "datastore",
     about: "datastores",
-    is_usual: true,
     kind: Kind::Datastore,
     paths: &[
         (

@@ -14,7 +14,6 @@ const VERSION: &str = "guest.toolsVersionStatus2";
 pub(crate) const SUBJECT: Subject = Subject {
     name: "guest",
     about: "file systems and VMware Tools of each machine",
-    is_usual: true,
     kind: Kind::VirtualMachine,
     paths: &[(Kind::VirtualMachine, &[DISKS, RUNNING, VERSION])],
     counters: &[],

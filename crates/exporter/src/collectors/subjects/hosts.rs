@@ -10,7 +10,6 @@ use super::{COLOURS, HUNDREDTHS, KIB, MEGA, MIB, Subject, whole};
 pub(crate) const SUBJECT: Subject = Subject {
     name: "host",
     about: "ESXi hosts",
-    is_usual: true,
     kind: Kind::HostSystem,
     paths: &[
         (

@@ -11,7 +11,6 @@ use crate::reader::{Counters, Paths};
 pub(crate) const SUBJECT: Subject = Subject {
     name: "vm",
     about: "virtual machines and templates",
-    is_usual: true,
     kind: Kind::VirtualMachine,
     paths: PATHS,
     counters: COUNTERS,
@@ -31,7 +30,6 @@ pub(crate) const SUBJECT: Subject = Subject {
 pub(crate) const DISKS: Subject = Subject {
     name: "vm_disk",
     about: "each virtual disk of running machines",
-    is_usual: false,
     kind: Kind::VirtualMachine,
     paths: &[],
     counters: &[(
@@ -95,7 +93,6 @@ pub(crate) const DISKS: Subject = Subject {
 pub(crate) const CARDS: Subject = Subject {
     name: "vm_nic",
     about: "each network card of running machines, by the number of the device",
-    is_usual: false,
     kind: Kind::VirtualMachine,
     paths: &[],
     counters: &[(Kind::VirtualMachine, &[each("net.received.average"), each("net.transmitted.average")])],
@@ -121,7 +118,6 @@ pub(crate) const CARDS: Subject = Subject {
 pub(crate) const PROCESSORS: Subject = Subject {
     name: "vm_cpu",
     about: "each virtual processor of running machines",
-    is_usual: false,
     kind: Kind::VirtualMachine,
     paths: &[],
     counters: &[(Kind::VirtualMachine, &[each("cpu.usagemhz.average")])],

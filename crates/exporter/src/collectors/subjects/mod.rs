@@ -19,8 +19,6 @@ pub(crate) struct Subject {
     pub(crate) name: &'static str,
     /// What it is about, for the documentation.
     pub(crate) about: &'static str,
-    /// Whether it is shown when nothing is set.
-    pub(crate) is_usual: bool,
     pub(crate) kind: Kind,
     /// What is watched for it.
     pub(crate) paths: Paths,

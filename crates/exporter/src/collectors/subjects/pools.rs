@@ -10,7 +10,6 @@ use super::{COLOURS, MEGA, Subject};
 pub(crate) const SUBJECT: Subject = Subject {
     name: "resource_pool",
     about: "resource pools and vApps",
-    is_usual: false,
     kind: Kind::ResourcePool,
     paths: &[
         (

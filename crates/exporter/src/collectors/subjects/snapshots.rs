@@ -16,7 +16,6 @@ const DEEPEST: usize = 64;
 pub(crate) const SUBJECT: Subject = Subject {
     name: "snapshot",
     about: "snapshots of each machine",
-    is_usual: true,
     kind: Kind::VirtualMachine,
     paths: PATHS,
     counters: &[],
@@ -41,7 +40,6 @@ pub(crate) const SUBJECT: Subject = Subject {
 pub(crate) const EACH: Subject = Subject {
     name: "snapshot_each",
     about: "each snapshot by its name",
-    is_usual: false,
     kind: Kind::VirtualMachine,
     paths: PATHS,
     counters: &[],

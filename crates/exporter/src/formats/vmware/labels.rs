@@ -22,7 +22,7 @@ pub(super) struct LabelTable {
 
 impl LabelTable {
     pub(super) fn new(view: &View, has_moid: bool) -> Self {
-        let above = Above::new(view);
+        let above = PlaceNames::new(view);
         let hosts = of_hosts(view, &above);
         let by_id: HashMap<&str, &HostPlace<'_>> = hosts.iter().map(|host| (host.id, host)).collect();
         let machines = of_machines(view, &by_id, has_moid);
@@ -94,7 +94,7 @@ struct HostPlace<'v> {
     cluster: &'v str,
 }
 
-fn of_hosts<'v>(view: &'v View, above: &Above<'v>) -> Vec<HostPlace<'v>> {
+fn of_hosts<'v>(view: &'v View, above: &PlaceNames<'v>) -> Vec<HostPlace<'v>> {
     let [name, other_name, parent] = ["summary.config.name", "name", "parent"].map(|path| view.column(Kind::HostSystem, path));
     let place = |host: ObjectView<'v>| {
         let stands_in = above.climb(reference(host, parent));
@@ -131,7 +131,7 @@ fn of_machines(view: &View, hosts: &HashMap<&str, &HostPlace<'_>>, has_moid: boo
     view.objects(Kind::VirtualMachine).map(labels).collect()
 }
 
-fn of_datastores(view: &View, above: &Above<'_>, has_moid: bool) -> Vec<Option<String>> {
+fn of_datastores(view: &View, above: &PlaceNames<'_>, has_moid: bool) -> Vec<Option<String>> {
     let [name, parent] = ["name", "parent"].map(|path| view.column(Kind::Datastore, path));
     let labels = |store: ObjectView<'_>| {
         let place = above.climb(reference(store, parent));
@@ -146,7 +146,7 @@ fn of_datastores(view: &View, above: &Above<'_>, has_moid: bool) -> Vec<Option<S
 }
 
 /// What stands above ESXi hosts and datastores.
-struct Above<'v> {
+struct PlaceNames<'v> {
     known: HashMap<&'v MoRef, (&'v str, Option<&'v MoRef>)>,
 }
 
@@ -157,7 +157,7 @@ struct StandsIn<'v> {
     datastore_cluster: &'v str,
 }
 
-impl<'v> Above<'v> {
+impl<'v> PlaceNames<'v> {
     fn new(view: &'v View) -> Self {
         let mut known = HashMap::new();
         for kind in [Kind::ComputeResource, Kind::Folder, Kind::Datacenter] {
