@@ -149,7 +149,8 @@ pub(crate) fn both(run_options: &RunOptions) -> Figures {
     setup.churn(json!({"together": CHURN}));
     let [port] = ports::free();
     let address = format!("127.0.0.1:{port}");
-    let section = format!("[exporter]\nhttp = {address}\npoll_interval = 60\nceilometer = yes\nceilometer_interval = 60\n");
+    let section =
+        format!("[exporter]\nhttp = {address}\nvsphere = no\npoll_interval = 60\nceilometer = yes\nceilometer_interval = 60\n");
     setup.stack.start_worker_with(&section);
     let start = Instant::now();
     wait_until(LIMIT, "the first cycle", || scrape(&address, "/-/ready").0 == 200);
